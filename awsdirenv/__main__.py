@@ -1,0 +1,21 @@
+"""`awsdirenv` and `python -m awsdirenv`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    # The one way here that is not for people: no terminal yet, and a half-imported module would print a traceback.
+    try:
+        from awsdirenv.cli import run  # noqa: PLC0415
+
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Frozen session credentials and the arithmetic of their expiration. All times are aware datetimes in UTC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+# What one line of our files and one environment variable can carry unquoted. AWS documents narrower sets; LocalStack
+# and friends are wider, but nobody puts a space or a control character here.
+_PRINTABLE = re.compile(r"[!-~]{1,16384}")
+_ACCESS_KEY_ID = re.compile(r"\w{1,128}", re.ASCII)
+
+# Credentials with less than this left are as good as expired: the command that gets them still has to use them.
+EXPIRATION_MARGIN = timedelta(seconds=20)
+
+_LEAST_LEAD = timedelta(minutes=2)
+_MOST_LEAD = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class SessionCredentials:
+    """One indivisible set of credentials. Its repr shows no secret.
+
+    `expiration` is None when the source does not say (a session token pasted into the credentials file).
+    `issued` is when we received them, by our own clock.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    expiration: datetime | None
+    issued: datetime
+    account_id: str | None = None
+    arn: str | None = None
+
+    @property
+    def is_long_term(self) -> bool:
+        """Whether these are an IAM user's own keys, which never expire and which we never write anywhere."""
+        return not self.session_token
+
+    def is_well_formed(self) -> bool:
+        """Whether every value can stand on one line of a file and in an environment variable."""
+        values = [self.secret_access_key, *([self.session_token] if self.session_token else [])]
+        return bool(_ACCESS_KEY_ID.fullmatch(self.access_key_id)) and all(_PRINTABLE.fullmatch(v) for v in values)
+
+    def is_usable(self, now: datetime) -> bool:
+        """Whether a command started now can still use them."""
+        return self.expiration is None or now < self.expiration - self.margin
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether there is no reason yet to renew them."""
+        return self.is_usable(now) and (self.expiration is None or now < refresh_at(self.issued, self.expiration))
+
+    @property
+    def margin(self) -> timedelta:
+        """How long before their end they count as ended."""
+        # Generations of a minute exist in tests and in some credential_process helpers: never more than a tenth.
+        if self.expiration is None:
+            return timedelta(0)
+        return min(EXPIRATION_MARGIN, max((self.expiration - self.issued) / 10, timedelta(0)))
+
+
+def refresh_at(issued: datetime, expiration: datetime) -> datetime:
+    """Give the moment from which credentials are renewed ahead of their end.
+
+    A quarter of the life before the end, at most 15 minutes, at least 2, and never before half the life.
+    botocore's advisory window is a fixed 15 minutes, which for a 15-minute session means "always".
+    """
+    life = max(expiration - issued, timedelta(0))
+    lead = min(_MOST_LEAD, max(_LEAST_LEAD, life / 4))
+    return max(expiration - lead, issued + life / 2)
+
+
+def utc_now() -> datetime:
+    """Give the present, aware and in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def from_epoch(seconds: float) -> datetime:
+    """Turn epoch seconds into an aware datetime in UTC."""
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def time_left(expiration: datetime, now: datetime) -> str:
+    """Say a remaining time as people do: `11h05m`, `59m`, `45s`."""
+    seconds = max(0, int((expiration - now).total_seconds()))
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m" if minutes else f"{seconds}s"

@@ -1,0 +1,6 @@
+"""Placeholder."""
+
+
+def run(*, interactive: bool) -> int:
+    """Not there yet."""
+    return int(interactive)

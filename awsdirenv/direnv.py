@@ -1,0 +1,57 @@
+"""What direnv tells the process it runs: which directory this is, and whether it was loaded already."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of an `.envrc`. `envrc_mtime` is in whole epoch seconds, 0 where there is no such file."""
+
+    directory: Path
+    envrc_mtime: int
+    is_entering: bool
+
+    @classmethod
+    def current(cls, environ: Mapping[str, str]) -> Evaluation:
+        """Tell entering (or `direnv reload`) from a reload that only a watched file caused.
+
+        The extension exports AWSDIRENV_LOADED (time of the `.envrc`, directory) whenever it ran. direnv hides it from
+        `.envrc` itself, but DIRENV_DIFF, present on a reload in place, holds it. `direnv reload` touches the `.envrc`.
+        """
+        directory = working_directory(environ)
+        try:
+            mtime = int((directory / ".envrc").stat().st_mtime)
+        except OSError:
+            mtime = 0
+        loaded = _loaded_values(environ.get("DIRENV_DIFF", "")).get("AWSDIRENV_LOADED")
+        return cls(directory, mtime, is_entering=loaded != f"{mtime} {directory}")
+
+
+def working_directory(environ: Mapping[str, str]) -> Path:
+    """Give the working directory by the name the shell has for it, as bash's $PWD, where that name is true."""
+    logical = environ.get("PWD", "")
+    try:
+        if logical.startswith("/") and os.path.samefile(logical, "."):
+            return Path(logical)
+    except OSError:
+        pass
+    return Path.cwd()
+
+
+def _loaded_values(diff: str) -> dict[str, str]:
+    """Give the values that direnv's last evaluation set: zlib-compressed JSON in URL-safe base64, under `n`."""
+    try:
+        raw = zlib.decompress(base64.urlsafe_b64decode(diff + "=" * (-len(diff) % 4)))
+        values = json.loads(raw)["n"]
+    except (ValueError, binascii.Error, zlib.error, KeyError, TypeError):
+        return {}
+    return values if isinstance(values, dict) else {}

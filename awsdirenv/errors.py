@@ -1,0 +1,147 @@
+"""What can go wrong: one class per kind, each with the next thing to do.
+
+A message names the thing that failed, in lower case and without a full stop; the hint is a command to type or a line
+to change. Neither ever holds a secret: both are printed to a terminal that may be recorded.
+Every kind has a heading in docs/troubleshooting.md (tests/test_errors.py ties the two together).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_PERSON_NEEDED = 3
+EXIT_LOCK_TIMEOUT = 4
+
+
+class AwsdirenvError(Exception):
+    """Anything a person can act on. `kind` is stable, for documents and scripts."""
+
+    kind: ClassVar[str] = "failed"
+    exit_code: ClassVar[int] = EXIT_FAILED
+
+    def __init__(self, message: str, hint: str) -> None:
+        """Take the one line that says what failed and the one line that says what to do."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AwsdirenvError):
+    """The command line is off."""
+
+    kind = "usage"
+    exit_code = EXIT_USAGE
+
+
+class ProfileNameError(AwsdirenvError):
+    """The profile's name cannot be a profile's name."""
+
+    kind = "profile-name"
+    exit_code = EXIT_USAGE
+
+
+class ProfileNotFoundError(AwsdirenvError):
+    """No such profile in either of AWS's files."""
+
+    kind = "profile-not-found"
+
+
+class ConfigError(AwsdirenvError):
+    """AWS's files cannot be read, or what they say makes no chain."""
+
+    kind = "config"
+
+
+class NoCredentialsError(AwsdirenvError):
+    """The chain ends at a profile that has no credentials."""
+
+    kind = "no-credentials"
+
+
+class CredentialSourceError(AwsdirenvError):
+    """A credential provider of botocore's (SSO, a process, …) failed."""
+
+    kind = "credential-source"
+
+
+class DeniedError(AwsdirenvError):
+    """STS understood and said no."""
+
+    kind = "denied"
+
+
+class SessionRefusedError(AwsdirenvError):
+    """STS no longer takes the credentials the call was signed with (expired, revoked, unknown)."""
+
+    kind = "session-refused"
+
+
+class NetworkError(AwsdirenvError):
+    """STS did not answer."""
+
+    kind = "network"
+
+
+class BadAnswerError(AwsdirenvError):
+    """Something answered, but not as STS does. The answer itself is never quoted: it may hold credentials."""
+
+    kind = "bad-answer"
+
+
+class StsError(AwsdirenvError):
+    """Any other error code of STS's."""
+
+    kind = "sts"
+
+
+class CodeRefusedError(AwsdirenvError):
+    """STS refused this MFA code; another one may do."""
+
+    kind = "code-refused"
+
+
+class CodeProcessError(AwsdirenvError):
+    """The command that should print an MFA code did not."""
+
+    kind = "mfa-process"
+
+
+class PersonNeededError(AwsdirenvError):
+    """An MFA code is needed and nobody is there to type it, or this is not the moment to ask."""
+
+    kind = "person-needed"
+    exit_code = EXIT_PERSON_NEEDED
+
+
+class CancelledError(AwsdirenvError):
+    """The person cancelled this step."""
+
+    kind = "cancelled"
+    exit_code = EXIT_PERSON_NEEDED
+
+
+class LockTimeoutError(AwsdirenvError):
+    """Another process has been refreshing the same thing for too long."""
+
+    kind = "lock-timeout"
+    exit_code = EXIT_LOCK_TIMEOUT
+
+
+class CacheError(AwsdirenvError):
+    """Our own folder cannot be used (read-only, full, somebody else's)."""
+
+    kind = "cache"
+
+
+class SettingError(AwsdirenvError):
+    """One of our own AWSDIRENV_ settings has a value that makes no sense."""
+
+    kind = "setting"
+
+
+class SetupError(AwsdirenvError):
+    """`setup`, `init` or `export --output` could not write what it was asked to, or something they need is missing."""
+
+    kind = "setup"

@@ -1,0 +1,105 @@
+"""Credentials as text for shells, files and programs. Pure: strings in, strings out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from datetime import timezone
+
+from awsdirenv.snapshot import Snapshot
+
+FORMATS = ("env", "fish", "powershell", "json", "dotenv")
+
+# What would speak against the exported credentials, or outrank them: it goes out with the same command.
+STALE = (
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+)
+_BLOCK = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWSDIRENV_PROFILE",
+)
+
+
+def variables(snapshot: Snapshot, region: str | None) -> dict[str, str]:
+    """Give the block of variables, without those that have no value. Times are RFC 3339 with an offset."""
+    credentials = snapshot.credentials
+    expiration = credentials.expiration
+    values = {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_CREDENTIAL_EXPIRATION": expiration.replace(microsecond=0).isoformat() if expiration else None,
+        "AWS_ACCOUNT_ID": credentials.account_id,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWSDIRENV_PROFILE": snapshot.profile,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def stale_names(values: Mapping[str, str]) -> frozenset[str]:
+    """Give the names to take out: what outranks the block, and what the block has no value for."""
+    return frozenset(STALE) | {name for name in _BLOCK if name not in values}
+
+
+def render(form: str, snapshot: Snapshot, region: str | None) -> str:
+    """Write the block for `form`, one of FORMATS."""
+    values = variables(snapshot, region)
+    stale = sorted(stale_names(values))
+    if form == "env":
+        lines = [f"unset {' '.join(stale)}", *(f"export {k}={shlex.quote(v)}" for k, v in values.items())]
+    elif form == "fish":
+        lines = [*(f"set -e {name}" for name in stale), *(f"set -gx {k} {fish_quote(v)}" for k, v in values.items())]
+    elif form == "powershell":
+        lines = [f"Remove-Item -ErrorAction Ignore Env:{name}" for name in stale]
+        lines += [f"$Env:{name} = {powershell_quote(value)}" for name, value in values.items()]
+    elif form == "json":
+        lines = [json.dumps(_document(snapshot, region), indent=2)]
+    else:
+        lines = [f"{name}={dotenv_quote(value)}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def fish_quote(text: str) -> str:
+    r"""Quote for fish, where only \\ and \' are special inside single quotes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def powershell_quote(text: str) -> str:
+    """Quote for PowerShell, where a single quote is doubled. It takes typographic ones for single quotes, too."""
+    for quote in ("'", "\u2018", "\u2019", "\u201a", "\u201b"):
+        text = text.replace(quote, quote * 2)
+    return f"'{text}'"
+
+
+def dotenv_quote(text: str) -> str:
+    """Quote as python-dotenv's own set_key does where a value is more than letters and digits."""
+    if text.isalnum():
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:
+    credentials = snapshot.credentials
+    expiration = credentials.expiration
+    return {
+        "version": 1,
+        "profile": snapshot.profile,
+        "account_id": credentials.account_id,
+        "role": snapshot.role,
+        "region": region,
+        "access_key_id": credentials.access_key_id,
+        "secret_access_key": credentials.secret_access_key,
+        "session_token": credentials.session_token,
+        "expiration": expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if expiration else None,
+    }

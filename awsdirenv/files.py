@@ -1,0 +1,101 @@
+"""Private files: written atomically at 0600, read only when nobody else can have written them.
+
+The format is `NAME=value` lines (which python-dotenv reads too) between a first line with a version and a last line
+that says the file is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from awsdirenv.errors import CacheError
+
+_HEADER = ("AWSDIRENV_VERSION", "1")
+_FOOTER = ("AWSDIRENV_END", "1")
+_LARGEST = 256 * 1024  # bytes; ours are about 2 KiB
+
+
+def ensure_private_folder(folder: Path) -> None:
+    """Make the folder, or check that the one that is there belongs to us alone.
+
+    Raises CacheError when it cannot be made, is no folder, or belongs to somebody else.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        info = folder.stat()
+        if info.st_uid != os.geteuid():
+            raise CacheError(f"{folder} belongs to another user", f"rm -r {folder} as its owner, or set XDG_CACHE_HOME")
+        if stat.S_IMODE(info.st_mode) & 0o077:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise _cache_error(folder, error) from None
+
+
+def write_private(path: Path, values: Mapping[str, str], mtime: int | None = None) -> None:
+    """Replace `path` in one step. The caller holds the lock that belongs to it.
+
+    `mtime` (epoch seconds) is what direnv's watches compare. Raises CacheError, with the old file untouched.
+    """
+    pairs = [_HEADER, *values.items(), _FOOTER]
+    if any("\n" in value or "\r" in value for _, value in pairs):
+        raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
+    text = "".join(f"{name}={value}\n" for name, value in pairs)
+    # One fixed name per target: what a killed writer leaves behind is replaced by the next one, and never piles up.
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # a default ACL or an odd umask may have had its say
+            file.write(text.encode("utf-8", "surrogateescape"))
+        if mtime is not None:
+            os.utime(draft, (mtime, mtime))
+        os.replace(draft, path)  # also replaces a symlink, a FIFO or a stranger's file by name, without following it
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise _cache_error(path, error) from None
+
+
+def read_private(path: Path) -> dict[str, str] | None:
+    """Give the values, or None for a file that is missing, torn, or that somebody else may have written."""
+    try:
+        # O_NONBLOCK: a FIFO put in our place would otherwise hold the open until somebody writes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:
+        info = os.fstat(descriptor)
+        alien = info.st_uid != os.geteuid() or stat.S_IMODE(info.st_mode) & 0o077
+        if alien or not stat.S_ISREG(info.st_mode) or info.st_size > _LARGEST:
+            return None
+        try:
+            lines = file.read().decode("utf-8", "surrogateescape").split("\n")
+        except OSError:
+            return None
+    pairs = [(name, value) for name, _, value in (line.partition("=") for line in lines)]
+    if len(pairs) < 3 or pairs[0] != _HEADER or pairs[-2:] != [_FOOTER, ("", "")]:
+        return None
+    return dict(pairs[1:-2])
+
+
+def remove(path: Path) -> bool:
+    """Unlink; say whether there was something. Raises CacheError when it cannot."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _cache_error(path, error) from None
+    return True
+
+
+def _cache_error(path: Path, error: OSError) -> CacheError:
+    return CacheError(
+        f"cannot use {path}: {error.strerror or type(error).__name__}",
+        f"make {path.parent} writable and give it space, or set XDG_CACHE_HOME to a folder of yours",
+    )

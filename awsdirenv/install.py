@@ -1,0 +1,176 @@
+"""`setup` and `init`: the only writes outside our own cache. Each shows what it writes and can be repeated."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from awsdirenv.errors import SetupError
+from awsdirenv.paths import direnv_lib, extension_source, home
+
+_INSTALLATION = re.compile(r"# >>> installation\n.*?# <<< installation\n", re.DOTALL)
+_EXTENSION_NAME = "awsdirenv.sh"
+_FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
+
+# `-I` keeps the project's PYTHON* variables and folders out of our process; the path of the installation comes back
+# last, so that nothing in it can stand in for the standard library.
+_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
+
+# rc file and hook line of each shell, as direnv documents them.
+_HOOKS = {
+    "bash": (".bashrc", 'eval "$(direnv hook bash)"'),
+    "zsh": (".zshrc", 'eval "$(direnv hook zsh)"'),
+    "fish": (".config/fish/config.fish", "direnv hook fish | source"),
+}
+_USE = re.compile(r"^[ \t]*use[ \t]+aws_profile\b(.*)$", re.MULTILINE)
+
+
+def extension_path(environ: Mapping[str, str]) -> Path:
+    """Give the place of the installed extension."""
+    return direnv_lib(environ) / _EXTENSION_NAME
+
+
+def extension_text() -> str:
+    """Give the extension with this installation's absolute paths in it."""
+    python = shlex.quote(sys.executable)
+    site = shlex.quote(str(Path(__file__).resolve().parent.parent))
+    command = (
+        "_awsdirenv_command() {\n"
+        f"  [[ -x {python} ]] || return 127\n"
+        f'  {python} -I -c {shlex.quote(_BOOT)} {site} "$@"\n'
+        "}\n"
+    )
+    source = extension_source().read_text(encoding="utf-8")
+    return _INSTALLATION.sub(lambda _: f"# >>> installation\n{command}# <<< installation\n", source)
+
+
+def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Write the extension into direnv's lib folder. Raises SetupError."""
+    target = extension_path(environ)
+    text = extension_text()
+    present = _read(target)
+    if present == text:
+        say(f"  {target} is up to date")
+        return
+    if present is not None and _FIRST_WORDS not in present:
+        raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
+    say(f"{'~' if present else '+'} {target}")
+    _write(target, text, 0o644)
+
+
+def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Remove the extension, and nothing else. Raises SetupError for a file that is not ours."""
+    target = extension_path(environ)
+    present = _read(target)
+    if present is None:
+        say(f"  {target} is not there")
+        return
+    if _FIRST_WORDS not in present:
+        raise SetupError(f"{target} is not ours", "remove it by hand if you do not need it")
+    say(f"- {target}")
+    try:
+        target.unlink()
+    except OSError as error:
+        raise SetupError(f"cannot remove {target}: {error.strerror}", f"rm {target}") from None
+
+
+def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Check what we need and do not install: pairs of what is missing and what to do about it."""
+    found = []
+    if shutil.which("direnv", path=environ.get("PATH")) is None:
+        found.append(
+            ("direnv is not installed", "apt-get install direnv, brew install direnv, or see its documentation")
+        )
+    shell = Path(environ.get("SHELL", "")).name
+    if shell in _HOOKS:
+        name, line = _HOOKS[shell]
+        rc = home(environ) / name
+        text = _read(rc) or ""
+        if not re.search(r"^[^#\n]*direnv(\s+|\W+)hook", text, re.MULTILINE):
+            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {line}"))
+    else:
+        lines = "; ".join(f"{rc}: {line}" for rc, line in _HOOKS.values())
+        found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {lines}"))
+    return found
+
+
+def use_line(profile: str | None) -> str:
+    """Give the line for `.envrc`."""
+    return f"use aws_profile {shlex.quote(profile)}" if profile else "use aws_profile"
+
+
+def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
+    """Write or extend `.envrc` with our line, once, and show it whole. Raises SetupError."""
+    envrc = directory / ".envrc"
+    line = use_line(profile)
+    present = _read(envrc)
+    uses = [match.group(0).strip() for match in _USE.finditer(present or "")]
+    if line in uses:
+        say(f"  {envrc} has it already: {line}")
+        return envrc
+    if uses:
+        raise SetupError(f"{envrc} already says: {uses[0]}", f"change that line of {envrc} to: {line}")
+    before = present or ""
+    separator = "" if not before or before.endswith("\n") else "\n"
+    after = f"{before}{separator}{line}\n"
+    say(f"{'~' if present is not None else '+'} {envrc}")
+    for shown in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1000):
+        if not shown.startswith(("---", "+++", "@@")):
+            say(f"  {shown}")
+    mode = envrc.stat().st_mode & 0o777 if present is not None else 0o644
+    _write(envrc, after, mode)
+    return envrc
+
+
+def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:
+    """Run `direnv allow`. Raises SetupError."""
+    try:
+        done = subprocess.run(
+            ["direnv", "allow", str(directory)], env=dict(environ), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise SetupError("direnv is not installed", "install direnv, then: direnv allow") from None
+    if done.returncode != 0:
+        raise SetupError(f"direnv allow failed with status {done.returncode}", "try it by hand: direnv allow")
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write exported credentials: atomically, 0600. Raises SetupError."""
+    _write(Path(os.path.realpath(path)), text, 0o600)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise SetupError(f"cannot read {path}: not UTF-8", f"mend or move {path}") from None
+    except OSError as error:
+        raise SetupError(f"cannot read {path}: {error.strerror}", f"mend or move {path}") from None
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    target = Path(os.path.realpath(path))  # a dotfile that is a link into somebody's repository stays one
+    draft = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, mode)
+            file.write(text)
+        os.replace(draft, target)
+    except OSError as error:
+        if draft is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+        raise SetupError(f"cannot write {path}: {error.strerror}", f"make {path.parent} writable") from None

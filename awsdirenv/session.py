@@ -1,0 +1,275 @@
+"""STS, through botocore: the only module that talks to it, and the only one that knows its errors.
+
+One client serves a whole chain; what changes from hop to hop is what it signs with.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from awsdirenv.credentials import SessionCredentials, utc_now
+from awsdirenv.errors import (
+    AwsdirenvError,
+    BadAnswerError,
+    CodeRefusedError,
+    ConfigError,
+    CredentialSourceError,
+    DeniedError,
+    NetworkError,
+    NoCredentialsError,
+    SessionRefusedError,
+    StsError,
+)
+from awsdirenv.profile import AwsFiles, Chain, RoleHop
+
+# The session is over, revoked or unknown: a new one may do.
+_SESSION_REFUSED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "UnrecognizedClientException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_CONNECT_TIMEOUT = 5  # seconds
+_READ_TIMEOUT = 10  # seconds
+_ATTEMPTS = 3
+
+T = TypeVar("T")
+
+
+class Sts:
+    """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
+
+    def __init__(self, files: AwsFiles, profile: str, region: str | None) -> None:
+        """Take the parsed files, whose configuration to use, and the region to talk to; imports botocore."""
+        self._files = files
+        self._profile = profile
+        self._region = region
+        self._session = _session(files, profile)
+        self._client: Any = None
+        self._signer: Any = None
+
+    def source_credentials(self, chain: Chain) -> SessionCredentials:
+        """Resolve where the chain starts, with botocore's own providers.
+
+        Raises NoCredentialsError, CredentialSourceError and ConfigError.
+        """
+        what = f"the credentials of profile {chain.source_profile}"
+        credentials = _guarded(what, lambda: self._resolve_source(chain))
+        if credentials is None:
+            raise NoCredentialsError(
+                f"profile {chain.source_profile} has no credentials",
+                f"add aws_access_key_id and aws_secret_access_key to [{chain.source_profile}] "
+                f"in {self._files.credentials_path}",
+            )
+        return credentials
+
+    def get_session_token(
+        self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
+    ) -> SessionCredentials:
+        """Call GetSessionToken for `seconds`, proving the device where one is given."""
+        request: dict[str, Any] = {"DurationSeconds": seconds}
+        if mfa_serial:
+            request |= {"SerialNumber": mfa_serial, "TokenCode": token_code}
+        what = f"GetSessionToken for profile {self._profile}"
+        answer = self._call(what, source, "get_session_token", request)
+        return _session_credentials(what, answer, account_id=_account_of(mfa_serial))
+
+    def assume_role(
+        self,
+        source: SessionCredentials,
+        hop: RoleHop,
+        seconds: int | None,
+        mfa_serial: str | None = None,
+        token_code: str | None = None,
+    ) -> SessionCredentials:
+        """Call AssumeRole for `seconds` (None leaves it to STS), proving the device where one is given."""
+        request: dict[str, Any] = {
+            "RoleArn": hop.role_arn,
+            # As botocore does: a name that tells the sessions apart, and the tool, in CloudTrail.
+            "RoleSessionName": hop.role_session_name or f"awsdirenv-session-{int(time.time())}",
+            "ExternalId": hop.external_id,
+            "DurationSeconds": seconds,
+            "SerialNumber": mfa_serial,
+            "TokenCode": token_code,
+        }
+        what = f"AssumeRole of {hop.role_arn} for profile {hop.profile}"
+        answer = self._call(what, source, "assume_role", {k: v for k, v in request.items() if v is not None})
+        arn = answer.get("AssumedRoleUser", {}).get("Arn")
+        return _session_credentials(what, answer, account_id=_account_of(arn) or hop.account_id, arn=arn)
+
+    def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
+        """Ask STS who these credentials are: account id and ARN."""
+        what = f"GetCallerIdentity for profile {self._profile}"
+        answer = self._call(what, source, "get_caller_identity", {})
+        return str(answer.get("Account", "")), str(answer.get("Arn", ""))
+
+    def _resolve_source(self, chain: Chain) -> SessionCredentials | None:
+        import botocore.credentials as bc  # noqa: PLC0415
+
+        resolver = bc.create_credential_resolver(self._session)
+        found: Any
+        if chain.credential_source:
+            providers = [bc.EnvProvider(), *resolver.providers]
+            found = bc.CanonicalNameCredentialSourcer(providers).source_credentials(chain.credential_source)
+        elif chain.hops:
+            # Exactly the providers that botocore asks for a source profile: no environment, no instance metadata.
+            builder = bc.ProfileProviderBuilder(self._session, region_name=self._region)
+            found = bc.CredentialResolver(builder.providers(chain.source_profile, True)).load_credentials()
+        else:
+            found = resolver.load_credentials()
+        if found is None:
+            return None
+        frozen = found.get_frozen_credentials()
+        return SessionCredentials(
+            access_key_id=frozen.access_key,
+            secret_access_key=frozen.secret_key,
+            session_token=frozen.token or None,
+            expiration=getattr(found, "_expiry_time", None),
+            issued=utc_now(),
+            account_id=getattr(frozen, "account_id", None),
+        )
+
+    def _call(self, what: str, source: SessionCredentials, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        def call() -> dict[str, Any]:
+            client = self._sts_client()
+            self._signer.access_key = source.access_key_id
+            self._signer.secret_key = source.secret_access_key
+            self._signer.token = source.session_token
+            answer: dict[str, Any] = getattr(client, operation)(**request)
+            return answer
+
+        return _guarded(what, call, with_code="TokenCode" in request)
+
+    def _sts_client(self) -> Any:
+        if self._client is None:
+            from botocore.config import Config  # noqa: PLC0415
+
+            session = _session(self._files, self._profile)
+            session.set_credentials("-", "-")
+            self._signer = session.get_credentials()
+            self._client = session.create_client(
+                "sts",
+                region_name=self._region,
+                config=Config(
+                    connect_timeout=_CONNECT_TIMEOUT,
+                    read_timeout=_READ_TIMEOUT,
+                    retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+                ),
+            )
+        return self._client
+
+
+def _session(files: AwsFiles, profile: str) -> Any:
+    """Make a botocore session for a named profile.
+
+    The profile is always explicit, so that keys which are already in the environment never feed their own refresh, and
+    the files are not parsed a second time: at 5,000 profiles that is a quarter of a second.
+    """
+    # Nothing of the 150 ms of import is garbage; the collector would look for some a hundred times.
+    gc.disable()
+    from botocore.session import Session  # noqa: PLC0415
+
+    class ParsedSession(Session):
+        @property
+        def full_config(self) -> dict[str, Any]:
+            return files.full_config
+
+    return ParsedSession(profile=profile)
+
+
+def _guarded(what: str, call: Callable[[], T], *, with_code: bool = False) -> T:
+    """Turn every failure into one of ours. Raw answers, and messages that quote them, go no further."""
+    import botocore.exceptions as bx  # noqa: PLC0415
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    try:
+        return call()
+    except AwsdirenvError:
+        raise
+    except bx.ClientError as error:
+        raise _client_error(what, error.response, with_code=with_code) from None
+    except (bx.PartialCredentialsError, bx.InvalidConfigError, bx.ParamValidationError, bx.NoRegionError) as error:
+        raise ConfigError(f"{what}: {_one_line(str(error))}", "mend the profile in ~/.aws/config") from None
+    except bx.HTTPClientError as error:
+        reason = type(error).__name__
+        raise NetworkError(f"{what}: no answer ({reason})", "check the network, then direnv reload") from None
+    except ResponseParserError:
+        raise _bad_answer(what) from None
+    except bx.BotoCoreError as error:
+        raise CredentialSourceError(
+            f"{what}: {type(error).__name__}", "try the same with: aws sts get-caller-identity --profile NAME"
+        ) from None
+    except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
+        raise _bad_answer(what) from None
+
+
+def _client_error(what: str, response: Mapping[str, Any], *, with_code: bool) -> AwsdirenvError:
+    detail = response.get("Error", {})
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code, message = str(detail.get("Code", "")), _one_line(str(detail.get("Message", "")))
+    if code in _SESSION_REFUSED:
+        return SessionRefusedError(
+            f"{what}: STS no longer takes these credentials ({code})", "awsdirenv clear --all, then direnv reload"
+        )
+    if code in _DENIED:
+        return _denial(what, message, with_code=with_code)
+    if status >= 500:
+        return NetworkError(f"{what}: STS has a problem ({status})", "try again in a moment: direnv reload")
+    if not message or code == str(status):
+        return _bad_answer(what)
+    return StsError(f"{what}: {code}: {message}", "change the profile in ~/.aws/config")
+
+
+def _denial(what: str, message: str, *, with_code: bool) -> AwsdirenvError:
+    """Tell a wrong code from a wrong device from a wrong role: AWS has one error code for all three."""
+    about_mfa = "multifactorauthentication" in message.replace(" ", "").lower()
+    if about_mfa and "serial number is valid" in message:
+        return DeniedError(
+            f"{what}: STS does not know this MFA device of this user", "check mfa_serial in ~/.aws/config"
+        )
+    if about_mfa and with_code:
+        return CodeRefusedError(f"{what}: {message}", "check mfa_serial, and the clock of the device")
+    return DeniedError(f"{what}: {message or 'access denied'}", "check role_arn and the role's trust policy")
+
+
+def _session_credentials(
+    what: str, answer: Mapping[str, Any], account_id: str | None, arn: str | None = None
+) -> SessionCredentials:
+    found = answer.get("Credentials") or {}
+    try:
+        session = SessionCredentials(
+            access_key_id=found["AccessKeyId"],
+            secret_access_key=found["SecretAccessKey"],
+            session_token=found["SessionToken"],
+            expiration=found["Expiration"],
+            issued=utc_now(),
+            account_id=account_id,
+            arn=arn,
+        )
+        sound = session.is_well_formed() and not session.is_long_term and session.is_usable(utc_now())
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise _bad_answer(what)
+    return session
+
+
+def _bad_answer(what: str) -> BadAnswerError:
+    return BadAnswerError(
+        f"{what}: the answer is not one of STS's", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
+    )
+
+
+def _account_of(arn: str | None) -> str | None:
+    parts = (arn or "").split(":")
+    return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
+
+
+def _one_line(text: str) -> str:
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line[:300].rstrip(".")

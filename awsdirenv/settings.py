@@ -1,0 +1,87 @@
+"""Our own settings (AWSDIRENV_*), and which profile a directory declares.
+
+A setting comes from the environment or from the `.env` beside the `.envrc`; the environment wins, because an `export`
+in `.envrc` is the later and more deliberate word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from awsdirenv import dotenv_file
+from awsdirenv.errors import SettingError
+
+_DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
+_MFA_SESSION_RANGE = (timedelta(minutes=15), timedelta(hours=36))  # GetSessionToken's, for an IAM user
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person can set about us. Durations are positive."""
+
+    mfa_process: str | None = None
+    mfa_session_duration: timedelta = timedelta(hours=12)
+    prompt_timeout: timedelta = timedelta(seconds=60)
+    lock_timeout: timedelta = timedelta(seconds=90)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], directory: Path) -> Settings:
+        """Read the settings that hold in a directory. Raises SettingError, naming the variable."""
+        beside = directory / ".env"
+        merged = {**(dotenv_file.read(beside) if beside.is_file() else {}), **environ}
+        session = _duration_setting(merged, "AWSDIRENV_MFA_SESSION_DURATION", cls.mfa_session_duration)
+        least, most = _MFA_SESSION_RANGE
+        if not least <= session <= most:
+            raise SettingError(
+                f"AWSDIRENV_MFA_SESSION_DURATION is out of range: {merged['AWSDIRENV_MFA_SESSION_DURATION']!r}",
+                "set it between 15m and 36h",
+            )
+        return cls(
+            mfa_process=merged.get("AWSDIRENV_MFA_PROCESS") or None,
+            mfa_session_duration=session,
+            prompt_timeout=_duration_setting(merged, "AWSDIRENV_PROMPT_TIMEOUT", cls.prompt_timeout),
+            lock_timeout=_duration_setting(merged, "AWSDIRENV_LOCK_TIMEOUT", cls.lock_timeout),
+        )
+
+
+@dataclass(frozen=True)
+class DeclaredProfile:
+    """Which profile is meant, and the `.env` that was asked for it, if any."""
+
+    name: str
+    dotenv: Path | None
+
+
+def declared_profile(argument: str | None, directory: Path, environ: Mapping[str, str]) -> DeclaredProfile:
+    """Decide which profile is meant: the argument, else `.env`, else AWS_PROFILE, else `default`.
+
+    Raises ConfigError when `.env` cannot be read.
+    """
+    if argument is not None:
+        return DeclaredProfile(argument, None)
+    dotenv = dotenv_file.nearest(directory)
+    named = dotenv_file.read(dotenv).get("AWS_PROFILE") if dotenv else None
+    return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", dotenv)
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """Read `3600`, `15m`, `2h`, `1h30m`; None for anything else, or for nothing at all."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, seconds = (int(group or 0) for group in found.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _duration_setting(values: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    text = values.get(name, "")
+    if not text:
+        return default
+    duration = parse_duration(text)
+    if not duration:
+        raise SettingError(f"{name} is not a duration: {text!r}", f"set {name} to something like 12h, 90m or 3600")
+    return duration

@@ -1,0 +1,133 @@
+"""The snapshot: what one profile stands for right now, written here and read by direnvrc.d/aws_profile.sh.
+
+The extension takes only the names below, checks each value against a pattern and exports all or nothing. A snapshot
+says which state of which files it was made from; a stamp that differs makes it worthless, whatever its expiration.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from awsdirenv import files
+from awsdirenv.credentials import SessionCredentials, from_epoch, refresh_at
+from awsdirenv.errors import BadAnswerError, ConfigError
+from awsdirenv.paths import decode_name, encode_name
+
+# What the extension takes for them; it refuses a snapshot with anything else in it.
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
+_ACCOUNT = re.compile(r"[0-9]{1,20}")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One profile's credentials with where they lead. `region` is the profile's own, before the environment's say.
+
+    `stamps` are `file_stamp` lines of the config file, the credentials file and, where `.env` named the profile, of it.
+    """
+
+    profile: str
+    credentials: SessionCredentials
+    region: str | None
+    role: str | None
+    stamps: tuple[str, ...]
+
+    def holds(self, stamps: tuple[str, ...], profile: str, now: datetime) -> bool:
+        """Whether it was made from these files, for this profile, and can still be used."""
+        return self.stamps == stamps and self.profile == profile and self.credentials.is_usable(now)
+
+
+def file_stamp(path: str) -> str:
+    """Identify one state of a file by device, inode, size and change time, as `stat` prints it for the extension.
+
+    Modification times do not tell: home-manager gives every generation the same one, and a restored backup an older.
+    """
+    try:
+        info = os.stat(path)
+    except OSError:
+        return f"absent {path}"
+    seconds, nanoseconds = divmod(info.st_ctime_ns, 10**9)
+    return f"{info.st_dev}:{info.st_ino}:{info.st_size}:{seconds}.{nanoseconds:09d} {path}"
+
+
+def write(path: Path, snapshot: Snapshot) -> None:
+    """Write the snapshot for the extension. Raises BadAnswerError for values no environment variable should carry."""
+    credentials = snapshot.credentials
+    if not credentials.is_well_formed() or credentials.is_long_term:
+        raise BadAnswerError(
+            f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
+            "check the program or the server that gave them",
+        )
+    if snapshot.region and not _REGION.fullmatch(snapshot.region):
+        raise ConfigError(
+            f"profile {snapshot.profile} has a region that cannot be one: {snapshot.region!r}",
+            f"set region in [profile {snapshot.profile}]",
+        )
+    values = {
+        "AWSDIRENV_PROFILE": encode_name(snapshot.profile),
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token or "",
+        "AWS_ACCOUNT_ID": _if_matches(_ACCOUNT, credentials.account_id),
+        "AWS_REGION": snapshot.region,
+        "AWSDIRENV_ROLE": _if_matches(_ROLE, snapshot.role),
+        "AWSDIRENV_ISSUED": _epoch(credentials.issued),
+    }
+    if credentials.expiration is not None:
+        values["AWS_CREDENTIAL_EXPIRATION"] = credentials.expiration.replace(microsecond=0).isoformat()
+        values["AWSDIRENV_EXPIRATION"] = _epoch(credentials.expiration)
+        values["AWSDIRENV_USABLE_UNTIL"] = _epoch(credentials.expiration - credentials.margin)
+        values["AWSDIRENV_REFRESH_AT"] = _epoch(refresh_at(credentials.issued, credentials.expiration))
+    for name, stamp in zip(("CONFIG", "CREDENTIALS", "DOTENV"), snapshot.stamps, strict=False):
+        values[f"AWSDIRENV_{name}"] = stamp
+    files.write_private(path, {k: v for k, v in values.items() if v}, _generation(path, credentials))
+
+
+def read(path: Path) -> Snapshot | None:
+    """Read a snapshot back, or None for one that is not there or not sound."""
+    values = files.read_private(path)
+    if values is None:
+        return None
+    try:
+        expiration = values.get("AWSDIRENV_EXPIRATION")
+        credentials = SessionCredentials(
+            access_key_id=values["AWS_ACCESS_KEY_ID"],
+            secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
+            session_token=values["AWS_SESSION_TOKEN"],
+            expiration=from_epoch(int(expiration)) if expiration else None,
+            issued=from_epoch(int(values["AWSDIRENV_ISSUED"])),
+            account_id=values.get("AWS_ACCOUNT_ID"),
+        )
+        stamps = [values[name] for name in ("AWSDIRENV_CONFIG", "AWSDIRENV_CREDENTIALS")]
+        stamps += [values["AWSDIRENV_DOTENV"]] if "AWSDIRENV_DOTENV" in values else []
+        profile = decode_name(values["AWSDIRENV_PROFILE"])
+    except (KeyError, ValueError, OverflowError):
+        return None
+    if not credentials.is_well_formed():
+        return None
+    return Snapshot(profile, credentials, values.get("AWS_REGION"), values.get("AWSDIRENV_ROLE"), tuple(stamps))
+
+
+def _generation(path: Path, credentials: SessionCredentials) -> int:
+    """Choose a modification time that no other generation of this snapshot had.
+
+    direnv compares whole seconds, so two rewrites within one second would look alike to every shell that waits.
+    """
+    wanted = int((credentials.expiration or credentials.issued).timestamp())
+    try:
+        present = int(os.lstat(path).st_mtime)
+    except OSError:
+        return wanted
+    return present + 1 if present >= wanted else wanted
+
+
+def _if_matches(pattern: re.Pattern[str], text: str | None) -> str | None:
+    return text if text and pattern.fullmatch(text) else None
+
+
+def _epoch(moment: datetime) -> str:
+    return str(int(moment.timestamp()))

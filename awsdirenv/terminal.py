@@ -1,0 +1,232 @@
+"""/dev/tty: whether a human is there, asking for a line, and Ctrl-C that cancels our step only.
+
+direnv kills its bash on SIGINT, and everything `.envrc` has set is lost with it. So while we work, the terminal is told
+not to make signals of keys; a Ctrl-C is then a character that ends a line, which we notice without reading anything:
+what the person types ahead stays in the terminal's queue for the shell.
+
+fish calls direnv with its own raw terminal, bash and zsh with a cooked one, so every flag we rely on is set by us and
+put back as it was (TCSADRAIN: the flushing kind throws type-ahead away).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import struct
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from awsdirenv.errors import CancelledError, PersonNeededError
+
+_CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
+_ERASE = b"\x7f\x08"
+_ERASE_ALL = b"\x15\x17"  # Ctrl-U, Ctrl-W
+_LONGEST_ANSWER = 64
+# direnv writes "is taking a while" into our prompt after DIRENV_WARN_TIMEOUT (5 s) and cannot be told not to.
+_NOTICE_AFTER = 5.3
+_POLL = 0.05  # seconds
+_IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
+
+
+class Terminal:
+    """The terminal of a human who is there to answer."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take an open /dev/tty."""
+        self._descriptor = descriptor
+        self._saved: list[Any] = termios.tcgetattr(descriptor)
+        self._watching = threading.Event()
+        self._waiting = 0
+        self._started = time.monotonic()
+        self.was_cancelled_by_key = False
+
+    @classmethod
+    def of_human(cls, environ: Mapping[str, str]) -> Terminal | None:
+        """Give the terminal, or None when nobody is there: no terminal, in the background, CI, AWSDIRENV_NO_PROMPT.
+
+        stdin proves nothing (direnv can close it, editors leave it open), nor does a /dev/tty that opens (Emacs' envrc
+        has one nobody sees): errors must be going to a terminal, too.
+        """
+        if not os.isatty(2) or _is_set(environ.get("CI")) or _is_set(environ.get("AWSDIRENV_NO_PROMPT")):
+            return None
+        try:
+            descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            if os.tcgetpgrp(descriptor) == os.getpgrp():  # in the background a read would stop the job
+                return cls(descriptor)
+        except (OSError, termios.error):
+            pass
+        os.close(descriptor)
+        return None
+
+    @property
+    def name(self) -> str:
+        """The terminal's device, for others to recognise it by."""
+        for descriptor in (2, self._descriptor):
+            with contextlib.suppress(OSError):
+                return os.ttyname(descriptor)
+        return ""
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt, and put the terminal back whatever happens."""
+        handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+        handlers[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # putting back from the background
+        try:
+            with self._watch_keys():
+                yield
+        finally:
+            self._set(self._saved)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def ask(self, prompt: str, timeout: float) -> str:
+        """Ask for a line. Within `guarded` only.
+
+        Raises CancelledError for Ctrl-C, Ctrl-D, Ctrl-Z and an empty answer, PersonNeededError after `timeout` seconds.
+        """
+        self._watching.clear()
+        self._set(self._raw())
+        try:
+            answer = self._edit_line(prompt, time.monotonic() + timeout)
+        finally:
+            self._write("\r\n")
+            self._set(self._quiet())
+            self._waiting = self._waiting_bytes()  # becoming line-wise makes one line of what was typed ahead
+            self._watching.set()
+        if not answer:
+            raise CancelledError("no MFA code was given", "direnv reload")
+        return answer
+
+    def say(self, line: str) -> None:
+        """Write a line for the person."""
+        self._write(line + "\r\n")
+
+    def _edit_line(self, prompt: str, deadline: float) -> str:
+        self._write(prompt)
+        typed = ""
+        redraw: float | None = self._started + _NOTICE_AFTER
+        if redraw is not None and redraw < time.monotonic():
+            redraw = None
+        while True:
+            now = time.monotonic()
+            if now >= deadline:
+                raise PersonNeededError("nobody gave the MFA code in time", "direnv reload")
+            if redraw is not None and now >= redraw:
+                self._write(f"\r\x1b[K{prompt}{typed}")
+                redraw = None
+            if not self._readable(min(deadline, redraw or deadline) - now):
+                continue
+            byte = self._read_byte()
+            if byte in (b"\r", b"\n"):
+                return typed
+            if byte == b"" or byte in _CANCEL:
+                raise CancelledError("the MFA code was not given", "direnv reload")
+            typed = self._edit(typed, byte)
+
+    def _edit(self, typed: str, byte: bytes) -> str:
+        if byte in _ERASE or byte in _ERASE_ALL:
+            count = min(len(typed), 1 if byte in _ERASE else len(typed))
+            self._write("\b \b" * count)
+            return typed[: len(typed) - count]
+        if byte == b"\x1b":
+            self._swallow_escape()
+        elif byte.isascii() and byte.decode("ascii").isprintable() and len(typed) < _LONGEST_ANSWER:
+            self._write(byte.decode("ascii"))
+            return typed + byte.decode("ascii")
+        return typed
+
+    def _swallow_escape(self) -> None:
+        """Skip an arrow key or the brackets of a bracketed paste, which come as one burst."""
+        if self._readable(0.02) and self._read_byte() == b"[":
+            while self._readable(0.02):
+                if b"\x40" <= self._read_byte() <= b"\x7e":
+                    return
+
+    def _readable(self, timeout: float) -> bool:
+        return bool(select.select([self._descriptor], [], [], max(timeout, 0))[0])
+
+    def _read_byte(self) -> bytes:
+        try:
+            return os.read(self._descriptor, 1)  # one: what follows Enter belongs to the shell
+        except OSError:
+            return b""  # the terminal is gone
+
+    @contextlib.contextmanager
+    def _watch_keys(self) -> Iterator[None]:
+        self._set(self._quiet())
+        self._waiting = self._waiting_bytes()
+        self._watching.set()
+        ended = threading.Event()
+        threading.Thread(target=self._watch, args=(ended,), daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    def _watch(self, ended: threading.Event) -> None:
+        """Notice a cancelling key: in the quiet mode only such a key makes a line complete and so readable."""
+        while not ended.wait(_POLL):
+            if not self._watching.is_set():
+                continue
+            present = self._waiting_bytes()
+            if present > self._waiting and self._watching.is_set():
+                with contextlib.suppress(termios.error):
+                    termios.tcflush(self._descriptor, termios.TCIFLUSH)  # as the terminal itself does on Ctrl-C
+                self.was_cancelled_by_key = True
+                os.kill(os.getpid(), signal.SIGINT)  # interrupts the main thread in a system call, too
+                return
+            self._waiting = min(self._waiting, present)
+
+    def _waiting_bytes(self) -> int:
+        try:
+            answer = fcntl.ioctl(self._descriptor, termios.FIONREAD, struct.pack("i", 0))
+        except OSError:
+            return 0
+        return int(struct.unpack("i", answer)[0])
+
+    def _quiet(self) -> list[Any]:
+        """No signals from keys; lines end with Ctrl-C or Ctrl-Z only, so that Enter completes none."""
+        mode = self._copy()
+        mode[_IFLAG] &= ~(termios.ICRNL | termios.INLCR)
+        mode[_LFLAG] = mode[_LFLAG] & ~termios.ISIG | termios.ICANON | termios.IEXTEN
+        disabled = struct.pack("B", os.fpathconf(self._descriptor, "PC_VDISABLE"))
+        mode[_CC][termios.VEOL], mode[_CC][termios.VEOL2], mode[_CC][termios.VEOF] = b"\x03", b"\x1a", disabled
+        return mode
+
+    def _raw(self) -> list[Any]:
+        """Bytes as they come, echoed by us: the same in every shell, and the prompt can be drawn again."""
+        mode = self._copy()
+        mode[_LFLAG] &= ~(termios.ISIG | termios.ICANON | termios.ECHO | termios.IEXTEN)
+        mode[_OFLAG] |= termios.OPOST
+        mode[_CC][termios.VMIN], mode[_CC][termios.VTIME] = 1, 0
+        return mode
+
+    def _copy(self) -> list[Any]:
+        return [*self._saved[:_CC], list(self._saved[_CC])]
+
+    def _set(self, mode: list[Any]) -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, mode)
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, text.encode("utf-8", "replace"))
+
+
+def _is_set(value: str | None) -> bool:
+    return (value or "").lower() not in ("", "0", "false", "no")
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,417 @@
+#!/usr/bin/env bash
+#
+# awsdirenv's extension of direnv's stdlib. `awsdirenv setup` installs it into direnv's lib folder with the absolute
+# path of the installation in `_awsdirenv_command`.
+#
+# It reads snapshots (~/.cache/awsdirenv/snapshots) and never writes any: that is the Python side's part. Nothing is
+# evaluated or sourced: names come from a closed list, values are checked, and all are exported or none.
+#
+# direnv sources this file at every evaluation, so it only defines functions: `use_aws_profile` is public, the rest is
+# ours. It needs bash 4.4.
+
+# The line between the marks is replaced by `awsdirenv setup`.
+# >>> installation
+_awsdirenv_command() { command awsdirenv "$@"; }
+# <<< installation
+
+# Usage: use aws_profile [<profile>] [--region <region>]
+#
+# Puts short-lived credentials for an AWS profile into the environment, renewing them where they are due, and takes
+# every other AWS credential out. When the profile's credentials cannot be had, no AWS credential is left, one line
+# says why, and the rest of .envrc loads.
+#
+# <profile> defaults to AWS_PROFILE of the nearest .env, then of the environment, then to `default`.
+#
+# Example:
+#
+#    use aws_profile adminrole
+#    use aws_profile adminrole --region eu-west-1
+#
+use_aws_profile() {
+  # Options are ours until we return: a trace must not show values, and strict_env must not end .envrc half-way.
+  local -
+  set +xvefuET +o pipefail
+  local IFS=$' \t\n'
+  local declared='' has_profile='' option_region=''
+  local key='' snapshot='' dotenv='' config='' credentials='' envrc_mtime=0
+  _awsdirenv_parse_arguments "$@" || {
+    _awsdirenv_close
+    return 0
+  }
+  _awsdirenv_locate || {
+    _awsdirenv_close
+    return 0
+  }
+
+  local profile access_key_id secret_access_key session_token account_id region role
+  local expiration expiration_text refresh_at usable_until
+  if _awsdirenv_read_snapshot watch && ((EPOCHSECONDS < ${refresh_at:-EPOCHSECONDS + 1})); then
+    _awsdirenv_open
+    return 0
+  fi
+
+  _awsdirenv_load
+  local status=$?
+  # Whatever came of it: watch first, then look. A refresh by another shell is then either in what we read now, or a
+  # change that direnv will see at the next prompt.
+  _awsdirenv_watch
+  if _awsdirenv_read_snapshot watched; then
+    _awsdirenv_open
+    return 0
+  fi
+  if ((status == 0)); then
+    _awsdirenv_say error "the snapshot for ${declared:-this directory} cannot be used"
+    _awsdirenv_say hint 'direnv reload'
+  fi
+  _awsdirenv_close
+  return 0
+}
+
+# Fills `declared`, `has_profile` and `option_region` of the caller.
+_awsdirenv_parse_arguments() {
+  local name value only_names=''
+  while (($#)); do
+    case $only_names$1 in
+      --)
+        only_names=1
+        shift
+        continue
+        ;;
+      --region | --region=*)
+        name=${1%%=*}
+        if [[ $1 == *=* ]]; then
+          value=${1#*=}
+        elif (($# > 1)); then
+          value=$2
+          shift
+        else
+          value=''
+        fi
+        if ! _awsdirenv_is_region "$value"; then
+          _awsdirenv_say error "$name needs the name of a region"
+          _awsdirenv_say hint "use aws_profile ${declared:-adminrole} --region eu-west-1"
+          return 1
+        fi
+        option_region=$value
+        ;;
+      -*)
+        _awsdirenv_say error "unknown option of use aws_profile: ${1//[[:cntrl:]]/?}"
+        _awsdirenv_say hint 'use aws_profile [PROFILE] [--region REGION]'
+        return 1
+        ;;
+      *)
+        if [[ $has_profile ]]; then
+          _awsdirenv_say error "use aws_profile takes one profile, and got a second: ${1//[[:cntrl:]]/?}"
+          _awsdirenv_say hint 'put a name with spaces into quotes'
+          return 1
+        fi
+        has_profile=1 declared=$1
+        ;;
+    esac
+    shift
+  done
+}
+
+_awsdirenv_is_region() {
+  local LC_ALL=C
+  case $1 in
+    '' | -* | *[!a-z0-9-]*) return 1 ;;
+  esac
+  ((${#1} <= 64))
+}
+
+# Finds the `snapshot` and its name (`key`) as awsdirenv/paths.py does, and the files that it depends on.
+_awsdirenv_locate() {
+  # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
+  config=${AWS_CONFIG_FILE-$HOME/.aws/config}
+  credentials=${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}
+  # shellcheck disable=SC2088 # the tilde is in the value, where botocore expands it and bash does not
+  case $config in '~/'*) config=$HOME/${config#'~/'} ;; esac
+  # shellcheck disable=SC2088
+  case $credentials in '~/'*) credentials=$HOME/${credentials#'~/'} ;; esac
+
+  local context=''
+  [[ ! ${AWS_CONFIG_FILE+set} ]] || context+=c=$AWS_CONFIG_FILE$'\n'
+  [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || context+=s=$AWS_SHARED_CREDENTIALS_FILE$'\n'
+  [[ ! ${AWS_ENDPOINT_URL_STS+set} ]] || context+=e=$AWS_ENDPOINT_URL_STS$'\n'
+  [[ ! ${AWS_ENDPOINT_URL+set} ]] || context+=u=$AWS_ENDPOINT_URL$'\n'
+
+  local REPLY
+  if [[ $has_profile ]]; then
+    _awsdirenv_encode "$declared" || return 1
+    key=$REPLY
+  elif _awsdirenv_nearest_dotenv; then
+    # Only python-dotenv says what .env means, so the snapshot belongs to the .env, and says the profile.
+    context+=d=$dotenv$'\n'p=${AWS_PROFILE-}$'\n'
+    key=%dotenv
+  else
+    declared=${AWS_PROFILE:-default}
+    _awsdirenv_encode "$declared" || return 1
+    key=$REPLY
+  fi
+  if [[ $context ]]; then
+    _awsdirenv_hash "$context"
+    key+=@$REPLY
+  fi
+  case ${XDG_CACHE_HOME-} in
+    /*) snapshot=$XDG_CACHE_HOME/awsdirenv/snapshots/$key ;;
+    *) snapshot=$HOME/.cache/awsdirenv/snapshots/$key ;;
+  esac
+}
+
+_awsdirenv_nearest_dotenv() {
+  local folder=$PWD
+  while :; do
+    if [[ -f $folder/.env ]]; then
+      dotenv=${folder%/}/.env
+      return 0
+    fi
+    [[ $folder ]] || return 1
+    folder=${folder%/*}
+  done
+}
+
+# A profile name as a file name, in REPLY.
+_awsdirenv_encode() {
+  local LC_ALL=C name=$1 char code i
+  case $name in
+    '')
+      _awsdirenv_say error 'the profile name is empty'
+      _awsdirenv_say hint "name a profile, as in \`use aws_profile adminrole\`"
+      return 1
+      ;;
+    *[[:cntrl:]]*)
+      _awsdirenv_say error 'the profile name has control characters'
+      _awsdirenv_say hint 'use the name as it stands in ~/.aws/config'
+      return 1
+      ;;
+    .* | *[!A-Za-z0-9._-]*)
+      REPLY=''
+      for ((i = 0; i < ${#name}; i++)); do
+        char=${name:i:1}
+        case $char in
+          [A-Za-z0-9_-]) REPLY+=$char ;;
+          .) if ((i)); then REPLY+=.; else REPLY+=%2E; fi ;;
+          *)
+            printf -v code %d "'$char"
+            printf -v code %%%02X "$((code & 255))"
+            REPLY+=$code
+            ;;
+        esac
+      done
+      ;;
+    *) REPLY=$name ;;
+  esac
+  if ((${#REPLY} > 200)); then
+    _awsdirenv_say error 'the profile name is too long'
+    _awsdirenv_say hint 'use a name of up to 60 characters'
+    return 1
+  fi
+}
+
+# FNV-1a, 32 bits, in REPLY: the one decent hash that bash can do without a process.
+_awsdirenv_hash() {
+  local LC_ALL=C text=$1 i code value=2166136261
+  for ((i = 0; i < ${#text}; i++)); do
+    printf -v code %d "'${text:i:1}"
+    ((value = ((value ^ (code & 255)) * 16777619) & 4294967295))
+  done
+  printf -v REPLY %08x "$value"
+}
+
+# Watches what decides: a changed file is a reload at the next prompt, in every shell that is in this profile.
+_awsdirenv_watch() {
+  local files=("$snapshot" "$config" "$credentials")
+  [[ ! $dotenv ]] || files+=("$dotenv")
+  watch_file "${files[@]}" # one call: three would cost three processes
+}
+
+# Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
+# now, and not over. With `watch`, also watches the files: that process and the one for the check run side by side.
+_awsdirenv_read_snapshot() {
+  local LC_ALL=C # ranges in patterns are bytes
+  local fd lines stamps=()
+  [[ -f $snapshot && -O $snapshot && ! -L $snapshot ]] || return 1
+  { exec {fd}<"$snapshot"; } 2>/dev/null || return 1
+  mapfile -t -n 40 -u "$fd" lines
+  local sound=1
+  if _awsdirenv_take_values && ((EPOCHSECONDS < ${usable_until:-EPOCHSECONDS + 1})); then
+    _awsdirenv_check_files "$1" || sound=''
+  else
+    sound=''
+  fi
+  exec {fd}<&-
+  [[ $sound ]]
+}
+
+# Takes the lines apart: only names we know, only values that match, nothing missing, nothing cut off.
+_awsdirenv_take_values() {
+  local line name value
+  profile='' access_key_id='' secret_access_key='' session_token='' account_id='' region='' role=''
+  expiration='' expiration_text='' refresh_at='' usable_until=''
+  ((${#lines[@]} > 2)) || return 1
+  [[ ${lines[0]} == AWSDIRENV_VERSION=1 && ${lines[-1]} == AWSDIRENV_END=1 ]] || return 1
+  for line in "${lines[@]:1:${#lines[@]}-2}"; do
+    name=${line%%=*} value=${line#*=}
+    case $name in
+      AWS_ACCESS_KEY_ID)
+        case $value in '' | *[!A-Za-z0-9_]*) return 1 ;; esac
+        access_key_id=$value
+        ;;
+      AWS_SECRET_ACCESS_KEY)
+        case $value in '' | *[!\!-~]*) return 1 ;; esac
+        secret_access_key=$value
+        ;;
+      AWS_SESSION_TOKEN)
+        case $value in '' | *[!\!-~]*) return 1 ;; esac
+        session_token=$value
+        ;;
+      AWS_CREDENTIAL_EXPIRATION)
+        case $value in '' | *[!0-9T:+-]*) return 1 ;; esac
+        expiration_text=$value
+        ;;
+      AWS_ACCOUNT_ID)
+        case $value in '' | *[!0-9]*) return 1 ;; esac
+        account_id=$value
+        ;;
+      AWS_REGION)
+        case $value in '' | *[!a-z0-9-]*) return 1 ;; esac
+        region=$value
+        ;;
+      AWSDIRENV_PROFILE)
+        case $value in '' | *[!A-Za-z0-9._%-]*) return 1 ;; esac
+        profile=$value
+        ;;
+      AWSDIRENV_ROLE)
+        case $value in '' | *[!A-Za-z0-9+=,.@_-]*) return 1 ;; esac
+        role=$value
+        ;;
+      AWSDIRENV_ISSUED | AWSDIRENV_EXPIRATION | AWSDIRENV_REFRESH_AT | AWSDIRENV_USABLE_UNTIL)
+        case $value in '' | *[!0-9]* | ???????????*) return 1 ;; esac
+        case $name in
+          AWSDIRENV_EXPIRATION) expiration=$value ;;
+          AWSDIRENV_REFRESH_AT) refresh_at=$value ;;
+          AWSDIRENV_USABLE_UNTIL) usable_until=$value ;;
+        esac
+        ;;
+      AWSDIRENV_CONFIG | AWSDIRENV_CREDENTIALS | AWSDIRENV_DOTENV) stamps+=("$value") ;;
+      *) return 1 ;;
+    esac
+  done
+  [[ $profile && $access_key_id && $secret_access_key && $session_token ]] || return 1
+  # All about the end, or nothing: a lost line must not make credentials that never end.
+  case "${expiration:+1}${expiration_text:+1}${refresh_at:+1}${usable_until:+1}" in '' | 1111) ;; *) return 1 ;; esac
+  ((${#stamps[@]} == 2 + (${#dotenv} > 0))) || return 1
+  if [[ $dotenv ]]; then
+    printf -v declared %b "${profile//%/\\x}"
+  else
+    [[ $key == "$profile" || $key == "$profile"@* ]]
+  fi
+}
+
+# Compares the files with what the snapshot says they were, and the snapshot itself with what a file of ours looks like.
+# Modification times would not do: see file_stamp in awsdirenv/snapshot.py.
+_awsdirenv_check_files() {
+  local stamp path stat_fd line paths=() expected='' actual='' snapshot_mode='' folder_mode=''
+  for stamp in "${stamps[@]}"; do
+    path=${stamp#* }
+    if [[ $stamp == 'absent '* ]]; then
+      [[ ! -e $path ]] || return 1
+    else
+      paths+=("$path") expected+=$stamp$'\n'
+    fi
+  done
+  # fd 3 is direnv's; the descriptor is checked and not the path, which may be another file by now.
+  exec {stat_fd}< <(exec stat -L -c '%n %u %a %Y %d:%i:%s:%.9Z' -- \
+    "/dev/fd/$fd" "${snapshot%/*}" ./.envrc "${paths[@]}" 3>&- 2>/dev/null)
+  [[ $1 != watch ]] || _awsdirenv_watch
+  while IFS= read -r line; do
+    stamp=${line##* } line=${line% *}
+    case $line in
+      "/dev/fd/$fd "*) snapshot_mode=${line#* } snapshot_mode=${snapshot_mode% *} ;;
+      "${snapshot%/*} "*) folder_mode=${line#"${snapshot%/*} "} folder_mode=${folder_mode% *} ;;
+      './.envrc '*) envrc_mtime=${line##* } ;;
+      *) actual+="$stamp ${line% * * *}"$'\n' ;;
+    esac
+  done <&"$stat_fd"
+  exec {stat_fd}<&-
+  [[ $snapshot_mode == "$EUID 600" && $folder_mode == "$EUID 700" && $actual == "$expected" ]] || return 1
+  # Replaced since we opened it: then direnv has the new one's time on its list and would not come back for it.
+  [[ /dev/fd/$fd -ef $snapshot ]]
+}
+
+# Starts the Python side, which renews what is due and says what is wrong.
+_awsdirenv_load() {
+  local arguments=(load --envrc) terminal='' status=0
+  [[ $dotenv ]] || arguments+=(-- "$declared")
+  [[ ! -t 2 ]] || terminal=$(stty -g 2>/dev/null </dev/tty)
+  # Without 3>&- direnv would wait for whatever that process leaves running.
+  _awsdirenv_command "${arguments[@]}" </dev/null >&2 3>&-
+  status=$?
+  if ((status > 125)); then
+    [[ ! $terminal ]] || stty "$terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
+    if ((status > 128)); then
+      _awsdirenv_say error "awsdirenv was ended by signal $((status - 128))"
+      _awsdirenv_say hint 'direnv reload'
+    else
+      _awsdirenv_say error 'awsdirenv is not where this extension expects it'
+      _awsdirenv_say hint 'awsdirenv setup'
+    fi
+  fi
+  return "$status"
+}
+
+# Exports the block: the profile's credentials in, every other AWS credential out.
+_awsdirenv_open() {
+  local region_wanted=$option_region
+  # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
+  [[ ${AWSDIRENV_PROFILE+set} ]] || region_wanted=${region_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
+  _awsdirenv_unset_block
+  region=${region_wanted:-$region}
+  export AWS_ACCESS_KEY_ID=$access_key_id AWS_SECRET_ACCESS_KEY=$secret_access_key AWS_SESSION_TOKEN=$session_token
+  export AWSDIRENV_PROFILE=$declared AWSDIRENV_LOADED="$envrc_mtime $PWD"
+  [[ ! $account_id ]] || export AWS_ACCOUNT_ID=$account_id
+  [[ ! $region ]] || export AWS_REGION=$region AWS_DEFAULT_REGION=$region
+  [[ ! $expiration ]] || export AWS_CREDENTIAL_EXPIRATION=$expiration_text AWSDIRENV_REFRESH_AT=$refresh_at
+  _awsdirenv_say_where
+}
+
+# Takes every AWS credential out, an outer directory's and the login shell's included.
+_awsdirenv_close() {
+  _awsdirenv_unset_block
+  ((envrc_mtime)) || envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || envrc_mtime=0
+  export AWSDIRENV_LOADED="$envrc_mtime $PWD"
+}
+
+_awsdirenv_unset_block() {
+  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION \
+    AWS_SESSION_EXPIRATION AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID AWS_REGION AWS_DEFAULT_REGION \
+    AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI \
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \
+    AWSDIRENV_PROFILE AWSDIRENV_REFRESH_AT AWSDIRENV_LOADED
+}
+
+# The line on entering: which profile, account, role, region, and for how long.
+_awsdirenv_say_where() {
+  [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
+  local left='' seconds
+  if [[ $expiration ]]; then
+    seconds=$((expiration - EPOCHSECONDS))
+    if ((seconds >= 3600)); then
+      printf -v left '%dh%02dm' $((seconds / 3600)) $((seconds % 3600 / 60))
+    elif ((seconds >= 60)); then
+      left=$((seconds / 60))m
+    else
+      left=${seconds}s
+    fi
+    left=", $left left"
+  fi
+  printf '%s\n' "awsdirenv: $declared: account ${account_id:-unknown}, ${role:+role $role, }${region:-no region}$left" >&2
+  if [[ ! $region ]]; then
+    _awsdirenv_say warning "no region for profile $declared"
+    _awsdirenv_say hint "set region in [profile $declared] of $config"
+  fi
+}
+
+# Not direnv's log_error: it takes % for a format, and since 2.36 it starts a process.
+_awsdirenv_say() { printf '%s\n' "awsdirenv: $1: $2" >&2; }

@@ -1,0 +1,33 @@
+"""What every test stands on: a real STS on loopback, and a home that has nothing of the developer's in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from strict_sts import StrictSts
+from world import World
+
+TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty")
+
+
+def pytest_sessionstart() -> None:
+    """Fail loudly where a shell or a tool is missing: a skipped shell is an untested shell."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        pytest.exit(f"missing: {', '.join(missing)}; run: make tools", returncode=3)
+
+
+@pytest.fixture
+def sts() -> Iterator[StrictSts]:
+    """Start an STS that is as strict as AWS."""
+    with StrictSts() as server:
+        yield server
+
+
+@pytest.fixture
+def world(sts: StrictSts, tmp_path: Path) -> World:
+    """Make a home with an IAM user `foo`, an MFA device and roles behind it, with the extension installed."""
+    return World(sts, tmp_path)

@@ -1,0 +1,685 @@
+"""A loopback STS that refuses what AWS refuses; everything that is not STS goes to a real moto server.
+
+moto answers any STS request with success: it checks no signature, MFA code, duration or expiry, and its
+GetSessionToken always returns the same keys. Broken clients pass against it, so the rules are enforced here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import logging
+import random
+import re
+import secrets
+import signal
+import socket
+import socketserver
+import string
+import struct
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+SECRET_PREFIX, TOKEN_PREFIX = "SENTINEL-SECRET-", "SENTINEL-TOKEN-"
+GARBAGE = b"\x07not xml at all " + SECRET_PREFIX.encode() + b"GARBAGE"
+PORTAL = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Log in to Wi-Fi<br></body></html>"
+NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+BASIC_ISO, MAX_SKEW = "%Y%m%dT%H%M%SZ", 15 * 60
+MFA_FAILED = "MultiFactorAuthentication failed"
+MFA_BAD_CODE = MFA_FAILED + " with invalid MFA one time pass code. "
+MFA_NEEDS_BOTH = MFA_FAILED + ", must provide both MFA serial number and one time pass code."
+MFA_BAD_SERIAL = (
+    MFA_FAILED + ", unable to validate MFA code.  "
+    "Please verify your MFA serial number is valid and associated with this user."
+)
+BAD_TOKEN = "The security token included in the request is invalid."
+EXPIRED_TOKEN = "The security token included in the request is expired"
+BAD_SIGNATURE = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
+WRONG_SCOPE = "Credential should be scoped to correct service: 'sts'. "
+TOO_LONG = "The requested DurationSeconds exceeds the "
+CHAINING = TOO_LONG + "1 hour session limit for roles assumed by role chaining."
+OVER_MAX = TOO_LONG + "MaxSessionDuration set for this role."
+# Groups: access key, region, service, signed headers, signature.
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/,]+)/\d{8}/([^/,]+)/([^/,]+)/aws4_request, *"
+    r"SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})"
+)
+STATUS = {"InternalFailure": 500, "ServiceUnavailable": 503, "Throttling": 400}
+STATUS |= {"ValidationError": 400, "IncompleteSignature": 400}
+CONTROLLABLE = {"add_user", "add_role", "accept_code", "revoke", "expire", "expire_all_sessions"}
+CONTROLLABLE |= {"count", "reset", "add_fault", "configure"}
+
+
+@dataclass(frozen=True)
+class User:
+    """An IAM user with one long-term key; `mfa_serial` is empty for a user without a device."""
+
+    name: str
+    account: str
+    arn: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    mfa_serial: str
+    totp_seed: str = field(repr=False)
+    _now: Callable[[], float] = field(repr=False, compare=False)
+
+    def code(self, step: int = 0) -> str:
+        """The code the user's device shows now, or `step` periods of 30 s later."""
+        return totp(self.totp_seed, int(self._now() // 30) + step)
+
+
+@dataclass
+class Key:
+    """What the server knows about an access key it issued; `kind` is user, session or role."""
+
+    kind: str
+    arn: str
+    account: str
+    user_id: str
+    access_key_id: str = ""
+    secret: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    mfa_serial: str = ""
+    totp_seed: str = field(default="", repr=False)
+    mfa: bool = False
+    role_arn: str = ""
+    expires: float = float("inf")
+    revoked: bool = False
+
+
+@dataclass
+class Role:
+    """A role and the conditions of its trust policy; `trusted=None` lets every caller in."""
+
+    arn: str
+    require_mfa: bool = False
+    external_id: str | None = None
+    trusted: list[str] | None = None
+    max_duration: int = 43200
+    role_id: str = field(default_factory=lambda: random_id("AROA", 21))
+
+    def admits(self, caller: Key, mfa: bool, external_id: str | None) -> bool:
+        """Whether the trust policy lets this caller assume the role."""
+        names = {caller.arn, caller.role_arn, f"arn:aws:iam::{caller.account}:root"} - {""}
+        trusted = self.trusted is None or not names.isdisjoint(self.trusted)
+        return trusted and (mfa or not self.require_mfa) and self.external_id in (None, external_id)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it was answered; status 0 means the connection was left without an answer."""
+
+    action: str
+    access_key_id: str
+    params: dict[str, str]
+    time: float
+    status: int
+    error_code: str | None
+
+
+@dataclass
+class Fault:
+    """The next `times` calls of `action` (None: all of them) go wrong in the way `kind` names."""
+
+    action: str
+    kind: str
+    times: int | None = 1
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        # A misspelt kind would be a test that tests nothing.
+        if self.kind not in BLIND_FAULTS and self.kind not in SPOILING_FAULTS:
+            raise ValueError(f"no such fault: {self.kind}")
+
+
+class Request:
+    """An HTTP request with its body read and its API operation recognised."""
+
+    def __init__(self, method: str, target: str, headers: Message, body: bytes) -> None:
+        self.method, self.target, self.headers, self.body = method, target, headers, body
+        url = urlsplit(target)
+        pairs = parse_qsl(url.query, keep_blank_values=True)
+        if headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+            pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        self.params = dict(pairs)
+        self.action = self.params.get("Action") or headers.get("X-Amz-Target") or f"{method} {url.path}"
+        self.scope = AUTHORIZATION.fullmatch(headers.get("Authorization", ""))
+        # By API version too: a request signed for another service must not slip past the rules.
+        for_sts = self.scope is not None and self.scope[3] == "sts"
+        self.is_sts = for_sts or self.params.get("Version") == "2011-06-15"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back; `cut` closes the connection halfway through the body, status 0 before it."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/xml"
+    error_code: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    cut: bool = False
+
+
+class RefusedError(Exception):
+    """A request AWS would refuse, with the answer it would give."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        status = STATUS.get(code, 403)
+        kind, text = "Sender" if status < 500 else "Receiver", escape(message)
+        error = f"<Error><Type>{kind}</Type><Code>{code}</Code><Message>{text}</Message></Error>"
+        body = (
+            f'<ErrorResponse xmlns="{NAMESPACE}">{error}<RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>'
+        )
+        self.answer = Answer(status, body.encode(), error_code=code)
+
+
+# Faults that answer (or hang up) without looking at the request, so they burn no MFA code.
+BLIND_FAULTS = {
+    "500": RefusedError("InternalFailure", "An internal error has occurred.").answer,
+    "503": RefusedError("ServiceUnavailable", "Service Unavailable").answer,
+    "throttle": RefusedError("Throttling", "Rate exceeded").answer,
+    "access-denied": RefusedError("AccessDenied", "Access denied by an injected fault").answer,
+    "garbage": Answer(200, GARBAGE, error_code="garbage"),
+    "html": Answer(200, PORTAL, "text/html; charset=utf-8", error_code="html"),
+    "empty": Answer(200, error_code="empty"),
+    "hang": Answer(0, error_code="hang"),
+    "drop": Answer(0, error_code="drop"),
+}
+# Faults that spoil or hold back the answer the request would have got.
+SPOILING_FAULTS = {"truncated", "delay", "missing-credentials", "past-expiration"}
+
+
+def spoil(answer: Answer, kind: str) -> Answer:
+    """The real answer, damaged the way `kind` says; a refusal stays the refusal it is."""
+    if kind in ("", "delay"):
+        return answer
+    empty = kind == "missing-credentials"
+    body = re.sub(rb"<Credentials>.*</Credentials>", b"", answer.body) if empty else answer.body
+    return replace(answer, body=body, cut=kind == "truncated", error_code=answer.error_code or kind)
+
+
+def random_id(prefix: str, length: int = 20) -> str:
+    """An identifier of AWS's length; the prefixes used for keys match no secret scanner's AKIA/ASIA rule."""
+    chars = random.SystemRandom().choices(string.ascii_uppercase + string.digits, k=length - len(prefix))
+    return prefix + "".join(chars)
+
+
+def random_secret(prefix: str, size: int) -> str:
+    """Sentinel plus standard base64: real secrets contain `+`, `/` and `=`, which careless quoting breaks."""
+    return prefix + base64.b64encode(secrets.token_bytes(size)).decode()
+
+
+def totp(seed: str, step: int) -> str:
+    """RFC 6238 with SHA-1, 6 digits."""
+    digest = hmac.new(base64.b32decode(seed), struct.pack(">Q", step), hashlib.sha1).digest()
+    number: int = struct.unpack_from(">I", digest, digest[-1] & 15)[0]
+    return f"{(number & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def iso(moment: float, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    """A time as AWS writes it."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime(form)
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A dataclass as a dict for JSON, without its private fields (a User holds a clock)."""
+    return {name: item for name, item in vars(value).items() if not name.startswith("_")}
+
+
+def check(holds: object, value: object, name: str, rule: str) -> None:
+    """Refuse a parameter out of its bounds, in AWS's wording."""
+    if not holds:
+        what = f"Value '{value}' at '{name}' failed to satisfy constraint: Member must {rule}"
+        raise RefusedError("ValidationError", f"1 validation error detected: {what}")
+
+
+def duration(params: dict[str, str], default: int, longest: int) -> int:
+    """DurationSeconds within AWS's bounds."""
+    text = params.get("DurationSeconds", str(default))
+    check(re.fullmatch(r"-?[0-9]{1,9}", text), text, "durationSeconds", "be an integer")
+    check(int(text) >= 900, text, "durationSeconds", "have value greater than or equal to 900")
+    check(int(text) <= longest, text, "durationSeconds", f"have value less than or equal to {longest}")
+    return int(text)
+
+
+def session_name(params: dict[str, str]) -> str:
+    """RoleSessionName as AWS accepts it."""
+    name, pattern = params.get("RoleSessionName", ""), r"[\w+=,.@-]*"
+    check(len(name) >= 2, name, "roleSessionName", "have length greater than or equal to 2")
+    check(len(name) <= 64, name, "roleSessionName", "have length less than or equal to 64")
+    satisfied = re.fullmatch(pattern, name, re.ASCII)
+    check(satisfied, name, "roleSessionName", f"satisfy regular expression pattern: {pattern}")
+    return name
+
+
+def check_date(stamp: str, now: float) -> None:
+    """Refuse a request dated more than 15 minutes off the server's clock."""
+    try:
+        sent = datetime.strptime(stamp, BASIC_ISO).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        raise RefusedError("IncompleteSignature", "Date must be in ISO-8601 'basic format'") from None
+    first, here, last = (iso(now + d, BASIC_ISO) for d in (-MAX_SKEW, 0, MAX_SKEW))
+    if sent < now - MAX_SKEW:
+        wrong = f"Signature expired: {stamp} is now earlier than {first} ({here} - 15 min.)"
+        raise RefusedError("SignatureDoesNotMatch", wrong)
+    if sent > now + MAX_SKEW:
+        wrong = f"Signature not yet current: {stamp} is still later than {last} ({here} + 15 min.)"
+        raise RefusedError("SignatureDoesNotMatch", wrong)
+
+
+def signed_by(request: Request, scope: re.Match[str], key: Key) -> bool:
+    """Whether the signature is the one this key's secret makes over the request as it arrived."""
+    names, arrived = scope[4].split(";"), {name.lower() for name in request.headers}
+    # AWS demands these under the signature; otherwise anyone on the way could change them.
+    if not {"host", *(name for name in arrived if name.startswith("x-amz-"))} <= set(names) <= arrived:
+        return False
+    url = f"http://{request.headers['Host']}{request.target}"
+    signed = AWSRequest(method=request.method, url=url, data=request.body)
+    for name in names:
+        signed.headers[name] = request.headers[name]
+    signed.context["timestamp"] = request.headers["X-Amz-Date"]
+    signer = SigV4Auth(Credentials(key.access_key_id, key.secret), scope[3], scope[2])
+    expected = signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed)
+    return hmac.compare_digest(expected, scope[5])
+
+
+class StrictSts:
+    """The server and everything it knows; use as a context manager or with start() and stop()."""
+
+    def __init__(self, port: int = 0, codes: str = "listed") -> None:
+        if codes not in ("listed", "totp"):
+            raise ValueError(f"codes must be 'listed' or 'totp', not {codes!r}")
+        self.port, self.codes = port, codes
+        self.clock_offset: float = 0
+        self.lenient_roles = False
+        self.life_override: int | None = None
+        self.calls: list[Call] = []
+        self.faults: list[Fault] = []
+        self.keys: dict[str, Key] = {}
+        self.roles: dict[str, Role] = {}
+        self._accepted: set[tuple[str, str]] = set()
+        self._used: set[tuple[str, str]] = set()
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._server: _Server | None = None
+        self._moto: Any = None
+
+    def __enter__(self) -> StrictSts:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> StrictSts:
+        """Listen; a server that was stopped comes back on the same port with the same users and sessions."""
+        self._stopping.clear()
+        self._server = _Server(self)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and cut every open connection, hanging ones included."""
+        self._stopping.set()
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server.cut_connections()
+        if self._moto:
+            self._moto.stop()
+        self._server = self._moto = None
+
+    @property
+    def url(self) -> str:
+        """The endpoint URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def now(self) -> float:
+        """The server's clock."""
+        return time.time() + self.clock_offset
+
+    def configure(self, **settings: Any) -> None:
+        """Set options by name, for a driver in another process."""
+        if unknown := settings.keys() - {"clock_offset", "lenient_roles", "life_override"}:
+            raise ValueError(f"unknown settings: {sorted(unknown)}")
+        vars(self).update(settings)
+
+    def add_user(
+        self,
+        name: str,
+        account: str = "123456789012",
+        mfa: bool = True,
+        access_key_id: str | None = None,
+        secret: str | None = None,
+    ) -> User:
+        """Create an IAM user with one long-term key and, unless `mfa` is false, one MFA device."""
+        key_id, secret = access_key_id or random_id("AKIDTEST"), secret or random_secret(SECRET_PREFIX, 30)
+        iam = f"arn:aws:iam::{account}"
+        seed = base64.b32encode(secrets.token_bytes(20)).decode()
+        serial = f"{iam}:mfa/{name}" if mfa else ""
+        key = Key("user", f"{iam}:user/{name}", account, random_id("AIDA", 21), key_id, secret)
+        with self._lock:
+            self.keys[key_id] = replace(key, mfa_serial=serial, totp_seed=seed)
+        return User(name, account, key.arn, key_id, secret, serial, seed, self.now)
+
+    def add_role(self, name: str, account: str = "123456789012", **conditions: Any) -> str:
+        """Create a role, with Role's require_mfa, external_id, trusted and max_duration; returns its ARN."""
+        role = Role(f"arn:aws:iam::{account}:role/{name}", **conditions)
+        with self._lock:
+            self.roles[role.arn] = role
+        return role.arn
+
+    def accept_code(self, serial: str, code: str) -> None:
+        """Let this device's code be used, once."""
+        with self._lock:
+            if self.codes != "listed" or (serial, code) in self._used:
+                raise ValueError(f"{code} can never be accepted: already used, or codes='totp'")
+            self._accepted.add((serial, code))
+
+    def revoke(self, access_key_id: str) -> None:
+        """Make a key unknown, as AWS does when its user or the key is deleted."""
+        self.keys[access_key_id].revoked = True
+
+    def expire(self, access_key_id: str) -> None:
+        """End a session before its time."""
+        self.keys[access_key_id].expires = 0
+
+    def expire_all_sessions(self) -> None:
+        """End every session; long-term keys stay good."""
+        with self._lock:
+            for key in self.keys.values():
+                key.expires = 0 if key.token else key.expires
+
+    def add_fault(self, action: str, kind: str, times: int | None = 1, seconds: float | None = None) -> None:
+        """Append to `faults`, for a driver in another process."""
+        self.faults.append(Fault(action, kind, times, seconds))
+
+    def count(self, action: str, ok: bool | None = None) -> int:
+        """How many calls of `action` arrived; ok=True: were answered properly; ok=False: were not."""
+        with self._lock:
+            calls = [call for call in self.calls if action in ("*", call.action)]
+        return sum(ok is None or ok == (not call.error_code) for call in calls)
+
+    def reset(self, faults: bool = False) -> None:
+        """Forget the calls, and the faults too if asked."""
+        with self._lock:
+            self.calls.clear()
+            if faults:
+                self.faults.clear()
+
+    def handle(self, request: Request) -> Answer:
+        """Answer one request; status 0 asks for the connection to be closed without an answer."""
+        if request.target.startswith("/_control"):
+            return self._control(request)
+        fault = self._take_fault(request.action)
+        kind = fault.kind if fault else ""
+        answer = BLIND_FAULTS.get(kind) or spoil(self._answer(request, kind == "past-expiration"), kind)
+        key_id = request.scope[1] if request.scope else ""
+        params = {name: "(code)" if name == "TokenCode" else value for name, value in request.params.items()}
+        # Recorded before the wait and before the client hears of it: a test may look as soon as it returns.
+        with self._lock:
+            call = Call(request.action, key_id, params, self.now(), answer.status, answer.error_code)
+            self.calls.append(call)
+        if fault and kind in ("hang", "delay"):
+            self._stopping.wait(1 if fault.seconds is None and kind == "delay" else fault.seconds)
+        return answer
+
+    def _take_fault(self, action: str) -> Fault | None:
+        with self._lock:
+            fault = next((one for one in self.faults if one.action in ("*", action)), None)
+            if fault and fault.times is not None:
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.faults.remove(fault)
+        return fault
+
+    def _control(self, request: Request) -> Answer:
+        try:
+            if request.method == "GET":
+                result: Any = self.calls.copy()
+            else:
+                order = json.loads(request.body)
+                if order["method"] not in CONTROLLABLE:
+                    raise ValueError(f"not controllable: {order['method']}")
+                result = getattr(self, order["method"])(*order.get("args", ()), **order.get("kwargs", {}))
+            return Answer(200, json.dumps(result, default=plain).encode(), "application/json")
+        except (ValueError, TypeError, KeyError) as error:
+            return Answer(400, json.dumps({"error": repr(error)}).encode(), "application/json")
+
+    def _answer(self, request: Request, past: bool) -> Answer:
+        own = {"GetSessionToken": self._get_session_token, "AssumeRole": self._assume_role}
+        action = request.action
+        # These two carry their proof in a parameter instead of a signature.
+        if request.is_sts and action not in ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"):
+            try:
+                with self._lock:
+                    caller = self._authenticate(request)
+                    if action in own:
+                        return result_xml(action, own[action](caller, request.params, past))
+            except RefusedError as refused:
+                return refused.answer
+            if action == "GetCallerIdentity":
+                who = f"<UserId>{caller.user_id}</UserId><Account>{caller.account}</Account>"
+                return result_xml(action, f"<Arn>{escape(caller.arn)}</Arn>{who}")
+        return self._forward(request)
+
+    def _authenticate(self, request: Request) -> Key:
+        """The key that signed the request. Expiry comes last: only the holder learns that a session ended."""
+        if "Authorization" not in request.headers:
+            raise RefusedError("MissingAuthenticationToken", "Request is missing Authentication Token")
+        if not (scope := request.scope):
+            raise RefusedError("IncompleteSignature", "Authorization header is malformed.")
+        key = self.keys.get(scope[1])
+        if not key or key.revoked or request.headers.get("X-Amz-Security-Token", "") != key.token:
+            raise RefusedError("InvalidClientTokenId", BAD_TOKEN)
+        check_date(request.headers.get("X-Amz-Date", ""), self.now())
+        if scope[3] != "sts" or not signed_by(request, scope, key):
+            message = BAD_SIGNATURE if scope[3] == "sts" else WRONG_SCOPE
+            raise RefusedError("SignatureDoesNotMatch", message)
+        if key.expires <= self.now():
+            raise RefusedError("ExpiredToken", EXPIRED_TOKEN)
+        return key
+
+    def _mfa(self, caller: Key, params: dict[str, str]) -> bool:
+        """Whether the request has MFA context; burns the code that was sent."""
+        serial, code = params.get("SerialNumber"), params.get("TokenCode")
+        if serial is None and code is None:
+            return caller.mfa
+        digits = code is None or re.fullmatch("[0-9]{6}", code)
+        check(digits, code, "tokenCode", r"satisfy regular expression pattern: [\d]{6}")
+        if serial is None or code is None:
+            raise RefusedError("AccessDenied", MFA_NEEDS_BOTH)
+        if caller.kind != "user" or not serial or serial != caller.mfa_serial:
+            raise RefusedError("AccessDenied", MFA_BAD_SERIAL)
+        marks = [(serial, code)] if (serial, code) in self._accepted else []
+        if self.codes == "totp":
+            # A step is spent, not its digits: the same six digits may come up again another day.
+            now, seed = int(self.now() // 30), caller.totp_seed
+            marks = [(serial, str(step)) for step in (now - 1, now, now + 1) if totp(seed, step) == code]
+        if not (fresh := set(marks) - self._used):
+            raise RefusedError("AccessDenied", MFA_BAD_CODE)
+        self._used |= fresh
+        return True
+
+    def _issue(self, key: Key, life: int, past: bool) -> str:
+        """Make `key` a session with its own secrets and return its Credentials element."""
+        life = -60 if past else life if self.life_override is None else self.life_override
+        key_id, secret = random_id("ASIDTEST"), random_secret(SECRET_PREFIX, 30)
+        token = random_secret(TOKEN_PREFIX, 241)
+        # Whole seconds, like the Expiration the client is told.
+        expires = int(self.now()) + life
+        self.keys[key_id] = replace(key, access_key_id=key_id, secret=secret, token=token, expires=expires)
+        return (
+            f"<Credentials><AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+            f"<SessionToken>{token}</SessionToken><Expiration>{iso(expires)}</Expiration></Credentials>"
+        )
+
+    def _get_session_token(self, caller: Key, params: dict[str, str], past: bool) -> str:
+        if caller.kind != "user":
+            raise RefusedError("AccessDenied", "Cannot call GetSessionToken with session credentials")
+        life = duration(params, 43200, 129600)
+        return self._issue(replace(caller, kind="session", mfa=self._mfa(caller, params)), life, past)
+
+    def _assume_role(self, caller: Key, params: dict[str, str], past: bool) -> str:
+        name, arn, life = session_name(params), params.get("RoleArn", ""), duration(params, 3600, 43200)
+        if not (match := re.fullmatch(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)", arn, re.ASCII)):
+            raise RefusedError("ValidationError", f"{arn} is invalid")
+        # AWS counts a GetSessionToken session as a link of the chain too.
+        if caller.kind != "user" and life > 3600:
+            raise RefusedError("ValidationError", CHAINING)
+        mfa = self._mfa(caller, params)
+        if self.lenient_roles:
+            self.roles.setdefault(arn, Role(arn))
+        role = self.roles.get(arn)
+        if not role or not role.admits(caller, mfa, params.get("ExternalId")):
+            whom = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            raise RefusedError("AccessDenied", whom)
+        if life > role.max_duration:
+            raise RefusedError("ValidationError", OVER_MAX)
+        session = f"arn:aws:sts::{match[1]}:assumed-role/{match[2]}/{name}"
+        key = Key("role", session, match[1], f"{role.role_id}:{name}", role_arn=arn)
+        user = f"<AssumedRoleId>{key.user_id}</AssumedRoleId><Arn>{session}</Arn>"
+        return f"<AssumedRoleUser>{user}</AssumedRoleUser>{self._issue(key, life, past)}"
+
+    def _forward(self, request: Request) -> Answer:
+        """Relay to moto, unmodified but for the Host header, which must name moto's own port."""
+        with self._lock:
+            self._moto = self._moto or start_moto()
+            host, port = self._moto.get_host_and_port()
+        upstream = http.client.HTTPConnection(host, port, timeout=60)
+        try:
+            upstream.putrequest(request.method, request.target, skip_accept_encoding=True)
+            for name, value in request.headers.items():
+                if name.lower() not in ("host", "connection", "expect"):
+                    upstream.putheader(name, value)
+            upstream.endheaders(request.body or None)
+            response = upstream.getresponse()
+            body = response.read()
+        finally:
+            upstream.close()
+        own = ("connection", "content-length", "content-type", "date", "server", "transfer-encoding")
+        headers = tuple((name, value) for name, value in response.getheaders() if name.lower() not in own)
+        error = None if response.status < 400 else f"moto:{response.status}"
+        return Answer(response.status, body, response.getheader("Content-Type", ""), error, headers)
+
+
+def result_xml(action: str, result: str) -> Answer:
+    """A successful answer of AWS's query protocol."""
+    metadata = f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
+    result = f"<{action}Result>{result}</{action}Result>{metadata}"
+    return Answer(200, f'<{action}Response xmlns="{NAMESPACE}">{result}</{action}Response>'.encode())
+
+
+def start_moto() -> Any:
+    """A moto server on a free port. Imported here: it takes a second which most tests need not spend."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    return moto
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, sts: StrictSts) -> None:
+        self.sts = sts
+        self._open: set[Any] = set()
+        super().__init__(("127.0.0.1", sts.port), _Handler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's: its reverse lookup may wait for a name server.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        """Kept-alive connections outlive the listener; a stopped server must not go on answering them."""
+        for connection in self._open.copy():
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that went away is not worth a traceback; anything else is.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    # Headers and body go out in two writes; Nagle would hold the second back for 40 ms.
+    disable_nagle_algorithm = True
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = self.server.sts.handle(Request(self.command, self.path, self.headers, body))
+        self.close_connection = self.close_connection or answer.cut or not answer.status
+        if not answer.status:
+            return
+        self.send_response(answer.status)
+        for name, value in (*answer.headers, ("Content-Type", answer.content_type)):
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(int(self.server.sts.now() if timestamp is None else timestamp))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def main() -> None:
+    """Serve until a signal; drive it through POST /_control."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--print-port", action="store_true")
+    parser.add_argument("--codes", choices=("listed", "totp"), default="listed")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with StrictSts(options.port, options.codes) as sts, suppress(KeyboardInterrupt):
+        if options.print_port:
+            print(sts.port, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
