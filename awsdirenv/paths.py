@@ -60,9 +60,14 @@ class CachePaths:
         """Small notes with a short life: used MFA codes (hashed), steps a person cancelled."""
         return self.root / "marks"
 
+    @property
+    def watches(self) -> Path:
+        """What `direnv watch` answered before, kept by the extension to spare a process."""
+        return self.root / "watches"
+
     def folders(self) -> list[Path]:
         """Every folder, outermost first."""
-        return [self.root, self.snapshots, self.sessions, self.locks, self.marks]
+        return [self.root, self.snapshots, self.sessions, self.locks, self.marks, self.watches]
 
 
 def home(environ: Mapping[str, str]) -> Path:

@@ -33,7 +33,7 @@ use_aws_profile() {
   set +xvefuET +o pipefail
   local IFS=$' \t\n'
   local declared='' has_profile='' option_region=''
-  local key='' snapshot='' dotenv='' config='' credentials='' envrc_mtime=0
+  local key='' cache='' snapshot='' dotenv='' config='' credentials='' envrc_mtime=0
   _awsdirenv_parse_arguments "$@" || {
     _awsdirenv_close
     return 0
@@ -154,9 +154,10 @@ _awsdirenv_locate() {
     key+=@$REPLY
   fi
   case ${XDG_CACHE_HOME-} in
-    /*) snapshot=$XDG_CACHE_HOME/awsdirenv/snapshots/$key ;;
-    *) snapshot=$HOME/.cache/awsdirenv/snapshots/$key ;;
+    /*) cache=$XDG_CACHE_HOME/awsdirenv ;;
+    *) cache=$HOME/.cache/awsdirenv ;;
   esac
+  snapshot=$cache/snapshots/$key
 }
 
 _awsdirenv_nearest_dotenv() {
@@ -226,8 +227,44 @@ _awsdirenv_watch() {
   watch_file "${files[@]}" # one call: three would cost three processes
 }
 
+# Watches as `_awsdirenv_watch` does, but without a process where the same was done before: what `direnv watch` makes of
+# DIRENV_WATCHES follows from its value before and from the times of the files (`times`), so it can be remembered.
+_awsdirenv_watch_again() {
+  local memory=$cache/watches/$key before=${DIRENV_WATCHES-} line remembered=() fd
+  # direnv takes the later time of a link and its target, and `stat` told us only the target's.
+  if [[ $before && ! -L $config && ! -L $credentials && ! -L $dotenv && -f $memory && -O $memory && ! -L $memory ]] &&
+    { exec {fd}<"$memory"; } 2>/dev/null; then
+    mapfile -t -n 64 -u "$fd" remembered
+    exec {fd}<&-
+    for line in "${remembered[@]}"; do
+      if [[ $line == "$before $times "*' .' ]]; then
+        line=${line#"$before $times "}
+        line=${line%' .'}
+        case $line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
+        export DIRENV_WATCHES=$line
+        return 0
+      fi
+    done
+  fi
+  return 1
+}
+
+# Keeps what `direnv watch` made, for the next time. Losing it costs one process.
+_awsdirenv_remember_watches() {
+  local before=$1
+  [[ $before && -d $cache/watches && -O $cache/watches ]] || return 0
+  (
+    exec 3>&-
+    umask 077
+    mapfile -t -n 64 remembered <"$cache/watches/$key"
+    # A directory's line is of no use once a file has changed: start again rather than grow.
+    ((${#remembered[@]} < 48)) || : >"$cache/watches/$key"
+    printf '%s\n' "$before $times $DIRENV_WATCHES ." >>"$cache/watches/$key"
+  ) 2>/dev/null
+}
+
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
-# now, and not over. With `watch`, also watches the files: that process and the one for the check run side by side.
+# now, and not over. With `watch`, also sees to it that direnv watches the files.
 _awsdirenv_read_snapshot() {
   local LC_ALL=C # ranges in patterns are bytes
   local fd lines stamps=()
@@ -310,34 +347,47 @@ _awsdirenv_take_values() {
 }
 
 # Compares the files with what the snapshot says they were, and the snapshot itself with what a file of ours looks like.
-# Modification times would not do: see file_stamp in awsdirenv/snapshot.py.
+# With `watch`, sees to it that direnv watches them: first the watch, then the look, so that no change falls between.
 _awsdirenv_check_files() {
-  local stamp path stat_fd line paths=() expected='' actual='' snapshot_mode='' folder_mode=''
+  local stamp paths=() present='' expected='' times='' before=${DIRENV_WATCHES-}
   for stamp in "${stamps[@]}"; do
-    path=${stamp#* }
     if [[ $stamp == 'absent '* ]]; then
-      [[ ! -e $path ]] || return 1
+      [[ ! -e ${stamp#* } ]] || return 1
+      present+=n
     else
-      paths+=("$path") expected+=$stamp$'\n'
+      paths+=("${stamp#* }") expected+=$stamp$'\n' present+=y
     fi
   done
-  # fd 3 is direnv's; the descriptor is checked and not the path, which may be another file by now.
+  _awsdirenv_look_at_files || return 1
+  if [[ $1 == watch ]] && ! _awsdirenv_watch_again; then
+    _awsdirenv_watch
+    local watched_times=$times
+    _awsdirenv_look_at_files || return 1
+    [[ $times != "$watched_times" ]] || _awsdirenv_remember_watches "$before"
+  fi
+  # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
+  [[ /dev/fd/$fd -ef $snapshot ]]
+}
+
+# One process for all: modes, owners, stamps and times. Modification times alone do not tell: see file_stamp in
+# awsdirenv/snapshot.py.
+_awsdirenv_look_at_files() {
+  local stat_fd line stamp actual='' snapshot_mode='' folder_mode=''
+  times=$present,
+  # fd 3 is direnv's. The snapshot is checked by its descriptor: its path may be another file by now.
   exec {stat_fd}< <(exec stat -L -c '%n %u %a %Y %d:%i:%s:%.9Z' -- \
     "/dev/fd/$fd" "${snapshot%/*}" ./.envrc "${paths[@]}" 3>&- 2>/dev/null)
-  [[ $1 != watch ]] || _awsdirenv_watch
   while IFS= read -r line; do
     stamp=${line##* } line=${line% *}
     case $line in
-      "/dev/fd/$fd "*) snapshot_mode=${line#* } snapshot_mode=${snapshot_mode% *} ;;
+      "/dev/fd/$fd "*) snapshot_mode=${line#* } times+=${line##* }, snapshot_mode=${snapshot_mode% *} ;;
       "${snapshot%/*} "*) folder_mode=${line#"${snapshot%/*} "} folder_mode=${folder_mode% *} ;;
       './.envrc '*) envrc_mtime=${line##* } ;;
-      *) actual+="$stamp ${line% * * *}"$'\n' ;;
+      *) actual+="$stamp ${line% * * *}"$'\n' times+=${line##* }, ;;
     esac
   done <&"$stat_fd"
   exec {stat_fd}<&-
-  [[ $snapshot_mode == "$EUID 600" && $folder_mode == "$EUID 700" && $actual == "$expected" ]] || return 1
-  # Replaced since we opened it: then direnv has the new one's time on its list and would not come back for it.
-  [[ /dev/fd/$fd -ef $snapshot ]]
+  [[ $snapshot_mode == "$EUID 600" && $folder_mode == "$EUID 700" && $actual == "$expected" ]]
 }
 
 # Starts the Python side, which renews what is due and says what is wrong.
