@@ -275,12 +275,12 @@ def _declared(profile: str | None, directory: Path) -> DeclaredProfile:
 
 
 class _Waiting:
-    """Tells a person, once for each holder, whom we wait for."""
+    """Tells a person whom we wait for: once for each holder, and again when it turns to a person itself."""
 
     def __init__(self, profile: str, *, has_human: bool) -> None:
         self._profile = profile
         self._has_human = has_human
-        self._told: set[int] = set()
+        self._told: set[tuple[int, bool]] = set()
 
     def __call__(self, holder: Holder | None, waited: float) -> None:
         if holder is not None and holder.is_asking and not self._has_human:
@@ -288,9 +288,10 @@ class _Waiting:
                 f"profile {self._profile} needs an MFA code, which {holder.place} is being asked for",
                 login_command(self._profile),
             )
-        if waited >= _WAIT_SILENTLY and holder is not None and holder.pid not in self._told:
-            self._told.add(holder.pid)
-            say(f"awsdirenv: waiting for {holder}")
+        if holder is None or waited < _WAIT_SILENTLY or (holder.pid, holder.is_asking) in self._told:
+            return
+        self._told.add((holder.pid, holder.is_asking))
+        say(f"awsdirenv: waiting for {holder}")
 
 
 def _region(snapshot: Snapshot) -> str | None:

@@ -85,6 +85,8 @@ def from_epoch(seconds: float) -> datetime:
 def time_left(expiration: datetime, now: datetime) -> str:
     """Say a remaining time as people do: `11h05m`, `59m`, `45s`."""
     seconds = max(0, int((expiration - now).total_seconds()))
+    if seconds >= 60:
+        seconds += 30  # to the nearest minute: what was just issued for an hour says an hour
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     if hours:
         return f"{hours}h{minutes:02d}m"

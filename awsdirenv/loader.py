@@ -95,7 +95,7 @@ class Loader:
     def _make(self, stamps: tuple[str, ...], *, ask: bool) -> Snapshot:
         files = load_files(self.environ)
         chain = resolve_chain(files, self.declared.name, self.environ)
-        # Both import botocore, which is only worth it now that the lock is held and the snapshot is known to be old.
+        # What these import is only worth it now that the lock is held and the snapshot is known to be old.
         from awsdirenv.refresh import Refresher  # noqa: PLC0415
         from awsdirenv.session import Sts  # noqa: PLC0415
 

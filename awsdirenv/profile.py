@@ -30,6 +30,7 @@ class AwsFiles:
     config_path: str
     credentials_path: str
     full_config: dict[str, Any]
+    credentials_sections: Mapping[str, Mapping[str, Any]]
 
     @property
     def profiles(self) -> Mapping[str, Mapping[str, Any]]:
@@ -98,9 +99,32 @@ def load_files(environ: Mapping[str, str]) -> AwsFiles:
     config_path, credentials_path = file_paths(environ)
     full_config = _parse(config_path, sections=False) or {"profiles": {}}
     # A section of the credentials file that the config file has too adds its keys to it, and wins.
-    for name, values in _parse(credentials_path, sections=True).items():
+    sections = _parse(credentials_path, sections=True)
+    for name, values in sections.items():
         full_config["profiles"].setdefault(name, {}).update(values)
-    return AwsFiles(config_path, credentials_path, full_config)
+    return AwsFiles(config_path, credentials_path, full_config, sections)
+
+
+def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | None:
+    """Give access key id, secret access key and session token where the files hold them and nothing comes before them.
+
+    None for everything else, broken pairs included: that is for botocore to resolve or to refuse. This shortcut spares
+    a quarter of a second before the question for a code; tests hold it to botocore's own order of providers.
+    """
+    config = files.profiles[profile]
+    section = files.credentials_sections.get(profile, {})
+    if any(key.startswith("sso_") or key == "web_identity_token_file" for key in config):
+        return None
+    if "aws_access_key_id" not in section:
+        if "login_session" in config or "credential_process" in config:
+            return None
+        section = config
+    key_id, secret = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
+    token = section.get("aws_security_token", section.get("aws_session_token"))
+    values = (key_id, secret, token)
+    if not key_id or not secret or any(value is not None and not isinstance(value, str) for value in values):
+        return None
+    return key_id, secret, token or None
 
 
 def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> Chain:

@@ -23,7 +23,7 @@ from awsdirenv.errors import (
     SessionRefusedError,
     StsError,
 )
-from awsdirenv.profile import AwsFiles, Chain, RoleHop
+from awsdirenv.profile import AwsFiles, Chain, RoleHop, static_keys
 
 # The session is over, revoked or unknown: a new one may do.
 _SESSION_REFUSED = {
@@ -45,11 +45,10 @@ class Sts:
     """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
 
     def __init__(self, files: AwsFiles, profile: str, region: str | None) -> None:
-        """Take the parsed files, whose configuration to use, and the region to talk to; imports botocore."""
+        """Take the parsed files, whose configuration to use, and the region to talk to."""
         self._files = files
         self._profile = profile
         self._region = region
-        self._session = _session(files, profile)
         self._client: Any = None
         self._signer: Any = None
 
@@ -58,6 +57,9 @@ class Sts:
 
         Raises NoCredentialsError, CredentialSourceError and ConfigError.
         """
+        keys = None if chain.credential_source else static_keys(self._files, chain.source_profile)
+        if keys:
+            return SessionCredentials(*keys, expiration=None, issued=utc_now())
         what = f"the credentials of profile {chain.source_profile}"
         credentials = _guarded(what, lambda: self._resolve_source(chain))
         if credentials is None:
@@ -111,14 +113,15 @@ class Sts:
     def _resolve_source(self, chain: Chain) -> SessionCredentials | None:
         import botocore.credentials as bc  # noqa: PLC0415
 
-        resolver = bc.create_credential_resolver(self._session)
+        session = _session(self._files, self._profile)
+        resolver = bc.create_credential_resolver(session)
         found: Any
         if chain.credential_source:
             providers = [bc.EnvProvider(), *resolver.providers]
             found = bc.CanonicalNameCredentialSourcer(providers).source_credentials(chain.credential_source)
         elif chain.hops:
             # Exactly the providers that botocore asks for a source profile: no environment, no instance metadata.
-            builder = bc.ProfileProviderBuilder(self._session, region_name=self._region)
+            builder = bc.ProfileProviderBuilder(session, region_name=self._region)
             found = bc.CredentialResolver(builder.providers(chain.source_profile, True)).load_credentials()
         else:
             found = resolver.load_credentials()

@@ -114,36 +114,37 @@ class Terminal:
 
     def _edit_line(self, prompt: str, deadline: float) -> str:
         self._write(prompt)
-        typed = ""
-        redraw: float | None = self._started + _NOTICE_AFTER
-        if redraw is not None and redraw < time.monotonic():
-            redraw = None
+        typed = b""
+        redraw_at: float | None = self._started + _NOTICE_AFTER
         while True:
             now = time.monotonic()
             if now >= deadline:
                 raise PersonNeededError("nobody gave the MFA code in time", "direnv reload")
-            if redraw is not None and now >= redraw:
-                self._write(f"\r\x1b[K{prompt}{typed}")
-                redraw = None
-            if not self._readable(min(deadline, redraw or deadline) - now):
+            if redraw_at is not None and now >= redraw_at:
+                if now < redraw_at + 1:  # later the notice was there before the question
+                    self._write(f"\r\x1b[K{prompt}{_text(typed)}")
+                redraw_at = None
+            if not self._readable(min(deadline, redraw_at or deadline) - now):
                 continue
             byte = self._read_byte()
             if byte in (b"\r", b"\n"):
-                return typed
+                return _text(typed)
             if byte == b"" or byte in _CANCEL:
                 raise CancelledError("the MFA code was not given", "direnv reload")
-            typed = self._edit(typed, byte)
+            typed = self._edit(typed, byte, prompt)
 
-    def _edit(self, typed: str, byte: bytes) -> str:
+    def _edit(self, typed: bytes, byte: bytes, prompt: str) -> bytes:
         if byte in _ERASE or byte in _ERASE_ALL:
-            count = min(len(typed), 1 if byte in _ERASE else len(typed))
-            self._write("\b \b" * count)
-            return typed[: len(typed) - count]
+            left = _text(typed)[:-1] if byte in _ERASE else ""
+            # Not everybody's letters are one byte and one column, so the line is drawn again.
+            self._write(f"\r\x1b[K{prompt}{left}")
+            return left.encode()
         if byte == b"\x1b":
             self._swallow_escape()
-        elif byte.isascii() and byte.decode("ascii").isprintable() and len(typed) < _LONGEST_ANSWER:
-            self._write(byte.decode("ascii"))
-            return typed + byte.decode("ascii")
+        elif byte >= b" " and len(typed) < _LONGEST_ANSWER:
+            with contextlib.suppress(OSError):
+                os.write(self._descriptor, byte)
+            return typed + byte
         return typed
 
     def _swallow_escape(self) -> None:
@@ -181,12 +182,17 @@ class Terminal:
                 continue
             present = self._waiting_bytes()
             if present > self._waiting and self._watching.is_set():
-                with contextlib.suppress(termios.error):
-                    termios.tcflush(self._descriptor, termios.TCIFLUSH)  # as the terminal itself does on Ctrl-C
+                self._take_cancelled_line()
                 self.was_cancelled_by_key = True
                 os.kill(os.getpid(), signal.SIGINT)  # interrupts the main thread in a system call, too
                 return
             self._waiting = min(self._waiting, present)
+
+    def _take_cancelled_line(self) -> None:
+        """Take the key out of the queue, with what was typed before it, as the terminal itself does on Ctrl-C."""
+        with contextlib.suppress(OSError):
+            while self._waiting_bytes() and os.read(self._descriptor, 4096)[-1:] not in (b"\x03", b"\x1a"):
+                pass
 
     def _waiting_bytes(self) -> int:
         try:
@@ -222,6 +228,10 @@ class Terminal:
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):
             os.write(self._descriptor, text.encode("utf-8", "replace"))
+
+
+def _text(typed: bytes) -> str:
+    return typed.decode("utf-8", "replace")
 
 
 def _is_set(value: str | None) -> bool:

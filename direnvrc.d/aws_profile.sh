@@ -447,6 +447,7 @@ _awsdirenv_say_where() {
   local left='' seconds
   if [[ $expiration ]]; then
     seconds=$((expiration - EPOCHSECONDS))
+    ((seconds < 60)) || ((seconds += 30)) # to the nearest minute
     if ((seconds >= 3600)); then
       printf -v left '%dh%02dm' $((seconds / 3600)) $((seconds % 3600 / 60))
     elif ((seconds >= 60)); then

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import termios
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pexpect
 from world import World
@@ -93,9 +91,11 @@ class Shell:
         found = re.findall(r"<<([^<>$()]*)>>", out.replace("\r", "").replace("\n", ""))
         return str(found[-1]) if found else ""
 
-    def modes(self) -> list[Any]:
-        """Give the terminal's settings, without the control characters that shells change at will."""
-        return termios.tcgetattr(self.child.child_fd)[:4]
+    def modes(self) -> str:
+        """Give the terminal's settings as commands of this shell find them."""
+        found = re.findall(r"[0-9a-f]+(?::[0-9a-f]+){10,}", self.run("stty -g </dev/tty"))
+        assert found, "stty said nothing"
+        return str(found[-1])
 
     @property
     def pid(self) -> int:

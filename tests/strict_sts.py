@@ -86,7 +86,7 @@ class User:
     _now: Callable[[], float] = field(repr=False, compare=False)
 
     def code(self, step: int = 0) -> str:
-        """The code the user's device shows now, or `step` periods of 30 s later."""
+        """Show the code on the user's device now, or `step` periods of 30 s later."""
         return totp(self.totp_seed, int(self._now() // 30) + step)
 
 
@@ -120,7 +120,7 @@ class Role:
     max_duration: int = 43200
     role_id: str = field(default_factory=lambda: random_id("AROA", 21))
 
-    def admits(self, caller: Key, mfa: bool, external_id: str | None) -> bool:
+    def admits(self, caller: Key, *, mfa: bool, external_id: str | None) -> bool:
         """Whether the trust policy lets this caller assume the role."""
         names = {caller.arn, caller.role_arn, f"arn:aws:iam::{caller.account}:root"} - {""}
         trusted = self.trusted is None or not names.isdisjoint(self.trusted)
@@ -191,9 +191,8 @@ class RefusedError(Exception):
         status = STATUS.get(code, 403)
         kind, text = "Sender" if status < 500 else "Receiver", escape(message)
         error = f"<Error><Type>{kind}</Type><Code>{code}</Code><Message>{text}</Message></Error>"
-        body = (
-            f'<ErrorResponse xmlns="{NAMESPACE}">{error}<RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>'
-        )
+        error += f"<RequestId>{uuid.uuid4()}</RequestId>"
+        body = f'<ErrorResponse xmlns="{NAMESPACE}">{error}</ErrorResponse>'
         self.answer = Answer(status, body.encode(), error_code=code)
 
 
@@ -214,7 +213,7 @@ SPOILING_FAULTS = {"truncated", "delay", "missing-credentials", "past-expiration
 
 
 def spoil(answer: Answer, kind: str) -> Answer:
-    """The real answer, damaged the way `kind` says; a refusal stays the refusal it is."""
+    """Damage the real answer the way `kind` says; a refusal stays the refusal it is."""
     if kind in ("", "delay"):
         return answer
     empty = kind == "missing-credentials"
@@ -223,13 +222,13 @@ def spoil(answer: Answer, kind: str) -> Answer:
 
 
 def random_id(prefix: str, length: int = 20) -> str:
-    """An identifier of AWS's length; the prefixes used for keys match no secret scanner's AKIA/ASIA rule."""
+    """Make an identifier of AWS's length; key prefixes match no secret scanner's AKIA/ASIA rule."""
     chars = random.SystemRandom().choices(string.ascii_uppercase + string.digits, k=length - len(prefix))
     return prefix + "".join(chars)
 
 
 def random_secret(prefix: str, size: int) -> str:
-    """Sentinel plus standard base64: real secrets contain `+`, `/` and `=`, which careless quoting breaks."""
+    """Join sentinel and base64: real secrets contain `+`, `/` and `=`, which careless quoting breaks."""
     return prefix + base64.b64encode(secrets.token_bytes(size)).decode()
 
 
@@ -241,12 +240,12 @@ def totp(seed: str, step: int) -> str:
 
 
 def iso(moment: float, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
-    """A time as AWS writes it."""
+    """Write a time as AWS does."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime(form)
 
 
 def plain(value: Any) -> dict[str, Any]:
-    """A dataclass as a dict for JSON, without its private fields (a User holds a clock)."""
+    """Turn a dataclass into a dict for JSON, without its private fields (a User holds a clock)."""
     return {name: item for name, item in vars(value).items() if not name.startswith("_")}
 
 
@@ -328,7 +327,7 @@ class StrictSts:
         self._server: _Server | None = None
         self._moto: Any = None
 
-    def __enter__(self) -> StrictSts:
+    def __enter__(self) -> StrictSts:  # noqa: PYI034 (typing.Self is 3.11)
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -359,7 +358,7 @@ class StrictSts:
         return f"http://127.0.0.1:{self.port}"
 
     def now(self) -> float:
-        """The server's clock."""
+        """Read the server's clock."""
         return time.time() + self.clock_offset
 
     def configure(self, **settings: Any) -> None:
@@ -372,6 +371,7 @@ class StrictSts:
         self,
         name: str,
         account: str = "123456789012",
+        *,
         mfa: bool = True,
         access_key_id: str | None = None,
         secret: str | None = None,
@@ -418,13 +418,13 @@ class StrictSts:
         """Append to `faults`, for a driver in another process."""
         self.faults.append(Fault(action, kind, times, seconds))
 
-    def count(self, action: str, ok: bool | None = None) -> int:
+    def count(self, action: str, *, ok: bool | None = None) -> int:
         """How many calls of `action` arrived; ok=True: were answered properly; ok=False: were not."""
         with self._lock:
             calls = [call for call in self.calls if action in ("*", call.action)]
         return sum(ok is None or ok == (not call.error_code) for call in calls)
 
-    def reset(self, faults: bool = False) -> None:
+    def reset(self, *, faults: bool = False) -> None:
         """Forget the calls, and the faults too if asked."""
         with self._lock:
             self.calls.clear()
@@ -437,7 +437,7 @@ class StrictSts:
             return self._control(request)
         fault = self._take_fault(request.action)
         kind = fault.kind if fault else ""
-        answer = BLIND_FAULTS.get(kind) or spoil(self._answer(request, kind == "past-expiration"), kind)
+        answer = BLIND_FAULTS.get(kind) or spoil(self._answer(request, past=kind == "past-expiration"), kind)
         key_id = request.scope[1] if request.scope else ""
         params = {name: "(code)" if name == "TokenCode" else value for name, value in request.params.items()}
         # Recorded before the wait and before the client hears of it: a test may look as soon as it returns.
@@ -463,14 +463,14 @@ class StrictSts:
                 result: Any = self.calls.copy()
             else:
                 order = json.loads(request.body)
-                if order["method"] not in CONTROLLABLE:
-                    raise ValueError(f"not controllable: {order['method']}")
-                result = getattr(self, order["method"])(*order.get("args", ()), **order.get("kwargs", {}))
+                # A name that is not listed is a KeyError like one that is missing.
+                method = {name: getattr(self, name) for name in CONTROLLABLE}[order["method"]]
+                result = method(*order.get("args", ()), **order.get("kwargs", {}))
             return Answer(200, json.dumps(result, default=plain).encode(), "application/json")
         except (ValueError, TypeError, KeyError) as error:
             return Answer(400, json.dumps({"error": repr(error)}).encode(), "application/json")
 
-    def _answer(self, request: Request, past: bool) -> Answer:
+    def _answer(self, request: Request, *, past: bool) -> Answer:
         own = {"GetSessionToken": self._get_session_token, "AssumeRole": self._assume_role}
         action = request.action
         # These two carry their proof in a parameter instead of a signature.
@@ -479,7 +479,7 @@ class StrictSts:
                 with self._lock:
                     caller = self._authenticate(request)
                     if action in own:
-                        return result_xml(action, own[action](caller, request.params, past))
+                        return result_xml(action, own[action](caller, request.params, past=past))
             except RefusedError as refused:
                 return refused.answer
             if action == "GetCallerIdentity":
@@ -488,7 +488,7 @@ class StrictSts:
         return self._forward(request)
 
     def _authenticate(self, request: Request) -> Key:
-        """The key that signed the request. Expiry comes last: only the holder learns that a session ended."""
+        """Find the key that signed. Expiry comes last: only the holder learns that a session ended."""
         if "Authorization" not in request.headers:
             raise RefusedError("MissingAuthenticationToken", "Request is missing Authentication Token")
         if not (scope := request.scope):
@@ -525,7 +525,7 @@ class StrictSts:
         self._used |= fresh
         return True
 
-    def _issue(self, key: Key, life: int, past: bool) -> str:
+    def _issue(self, key: Key, life: int, *, past: bool) -> str:
         """Make `key` a session with its own secrets and return its Credentials element."""
         life = -60 if past else life if self.life_override is None else self.life_override
         key_id, secret = random_id("ASIDTEST"), random_secret(SECRET_PREFIX, 30)
@@ -538,13 +538,13 @@ class StrictSts:
             f"<SessionToken>{token}</SessionToken><Expiration>{iso(expires)}</Expiration></Credentials>"
         )
 
-    def _get_session_token(self, caller: Key, params: dict[str, str], past: bool) -> str:
+    def _get_session_token(self, caller: Key, params: dict[str, str], *, past: bool) -> str:
         if caller.kind != "user":
             raise RefusedError("AccessDenied", "Cannot call GetSessionToken with session credentials")
         life = duration(params, 43200, 129600)
-        return self._issue(replace(caller, kind="session", mfa=self._mfa(caller, params)), life, past)
+        return self._issue(replace(caller, kind="session", mfa=self._mfa(caller, params)), life, past=past)
 
-    def _assume_role(self, caller: Key, params: dict[str, str], past: bool) -> str:
+    def _assume_role(self, caller: Key, params: dict[str, str], *, past: bool) -> str:
         name, arn, life = session_name(params), params.get("RoleArn", ""), duration(params, 3600, 43200)
         if not (match := re.fullmatch(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)", arn, re.ASCII)):
             raise RefusedError("ValidationError", f"{arn} is invalid")
@@ -555,7 +555,7 @@ class StrictSts:
         if self.lenient_roles:
             self.roles.setdefault(arn, Role(arn))
         role = self.roles.get(arn)
-        if not role or not role.admits(caller, mfa, params.get("ExternalId")):
+        if not role or not role.admits(caller, mfa=mfa, external_id=params.get("ExternalId")):
             whom = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             raise RefusedError("AccessDenied", whom)
         if life > role.max_duration:
@@ -563,7 +563,7 @@ class StrictSts:
         session = f"arn:aws:sts::{match[1]}:assumed-role/{match[2]}/{name}"
         key = Key("role", session, match[1], f"{role.role_id}:{name}", role_arn=arn)
         user = f"<AssumedRoleId>{key.user_id}</AssumedRoleId><Arn>{session}</Arn>"
-        return f"<AssumedRoleUser>{user}</AssumedRoleUser>{self._issue(key, life, past)}"
+        return f"<AssumedRoleUser>{user}</AssumedRoleUser>{self._issue(key, life, past=past)}"
 
     def _forward(self, request: Request) -> Answer:
         """Relay to moto, unmodified but for the Host header, which must name moto's own port."""
@@ -588,15 +588,16 @@ class StrictSts:
 
 
 def result_xml(action: str, result: str) -> Answer:
-    """A successful answer of AWS's query protocol."""
+    """Wrap a result as AWS's query protocol does."""
     metadata = f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
     result = f"<{action}Result>{result}</{action}Result>{metadata}"
     return Answer(200, f'<{action}Response xmlns="{NAMESPACE}">{result}</{action}Response>'.encode())
 
 
 def start_moto() -> Any:
-    """A moto server on a free port. Imported here: it takes a second which most tests need not spend."""
-    from moto.server import ThreadedMotoServer
+    """Start moto on a free port."""
+    # Here and not above: the import takes a second which most tests need not spend.
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -658,12 +659,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve  # noqa: N815
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(int(self.server.sts.now() if timestamp is None else timestamp))
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it)
         pass
 
 
@@ -677,7 +678,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with StrictSts(options.port, options.codes) as sts, suppress(KeyboardInterrupt):
         if options.print_port:
-            print(sts.port, flush=True)
+            print(sts.port, flush=True)  # noqa: T201
         threading.Event().wait()
 
 
