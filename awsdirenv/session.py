@@ -198,7 +198,7 @@ def _guarded(what: str, call: Callable[[], T], *, with_code: bool = False) -> T:
         raise _client_error(what, error.response, with_code=with_code) from None
     except (bx.PartialCredentialsError, bx.InvalidConfigError, bx.ParamValidationError, bx.NoRegionError) as error:
         raise ConfigError(f"{what}: {_one_line(str(error))}", "mend the profile in ~/.aws/config") from None
-    except bx.HTTPClientError as error:
+    except (bx.ConnectionError, bx.HTTPClientError) as error:
         reason = type(error).__name__
         raise NetworkError(f"{what}: no answer ({reason})", "check the network, then direnv reload") from None
     except ResponseParserError:

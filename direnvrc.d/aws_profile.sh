@@ -222,8 +222,16 @@ _awsdirenv_hash() {
 
 # Watches what decides: a changed file is a reload at the next prompt, in every shell that is in this profile.
 _awsdirenv_watch() {
-  local files=("$snapshot" "$config" "$credentials")
+  local files=("$snapshot" "$config" "$credentials") i path folder
   [[ ! $dotenv ]] || files+=("$dotenv")
+  for i in "${!files[@]}"; do
+    # direnv takes no path below a file, and then watches nothing at all: it gets the file that is in the way.
+    path=${files[i]}
+    while folder=${path%/*} && [[ $folder == /* && ! -d $folder ]]; do
+      [[ ! -e $folder ]] || files[i]=$folder
+      path=$folder
+    done
+  done
   watch_file "${files[@]}" # one call: three would cost three processes
 }
 
