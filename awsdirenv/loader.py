@@ -102,7 +102,7 @@ class Loader:
         region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION") or chain.region
         refresher = Refresher(
             chain=chain,
-            sts=Sts(files, chain.profile, region),
+            sts=Sts(files, chain, region),
             store=SessionStore(self.paths.sessions),
             used=UsedCodes(self.paths.marks),
             locks=self.locks,

@@ -85,6 +85,12 @@ class Chain:
         serials = [hop.mfa_serial for hop in self.hops]
         return next((s for s in [*serials[:1], self.source_mfa_serial, *serials[1:]] if s), None)
 
+    @property
+    def partition(self) -> str:
+        """The partition of AWS the chain is in, such as `aws-cn`."""
+        arns = [hop.role_arn for hop in self.hops] + [self.mfa_serial or ""]
+        return next((arn.split(":")[1] for arn in arns if arn.startswith("arn:")), "aws")
+
 
 def file_paths(environ: Mapping[str, str]) -> tuple[str, str]:
     """Give the paths of the config and the credentials file, expanded as botocore expands them."""

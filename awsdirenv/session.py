@@ -34,6 +34,7 @@ _SESSION_REFUSED = {
     "UnrecognizedClientException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
 _ATTEMPTS = 3
@@ -44,11 +45,13 @@ T = TypeVar("T")
 class Sts:
     """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
 
-    def __init__(self, files: AwsFiles, profile: str, region: str | None) -> None:
-        """Take the parsed files, whose configuration to use, and the region to talk to."""
+    def __init__(self, files: AwsFiles, chain: Chain, region: str | None) -> None:
+        """Take the parsed files, whose configuration to use, and the region to talk to (None: any that serves)."""
         self._files = files
-        self._profile = profile
+        self._profile = chain.profile
         self._region = region
+        # Which STS answers is nobody's wish where no region is set; it must only be of the role's partition.
+        self._any_region = _HOME_REGIONS.get(chain.partition, "us-east-1")
         self._client: Any = None
         self._signer: Any = None
 
@@ -157,7 +160,7 @@ class Sts:
             self._signer = session.get_credentials()
             self._client = session.create_client(
                 "sts",
-                region_name=self._region,
+                region_name=self._region or self._any_region,
                 config=Config(
                     connect_timeout=_CONNECT_TIMEOUT,
                     read_timeout=_READ_TIMEOUT,

@@ -99,7 +99,8 @@ class Shell:
 
     @property
     def pid(self) -> int:
-        return int(self.child.pid)
+        assert self.child.pid is not None
+        return self.child.pid
 
     def settle(self, seconds: float = 0.3) -> str:
         """Give what shows within a moment, without waiting for anything in particular."""

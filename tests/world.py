@@ -89,9 +89,7 @@ class World:
         self.run("direnv", "allow", str(folder)).check_returncode()
         return folder
 
-    def run(
-        self, *command: str, cwd: Path | None = None, timeout: float = 60, **env: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a program with nobody at a terminal."""
         return subprocess.run(
             command,
@@ -100,7 +98,7 @@ class World:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=60,
             check=False,
         )
 
