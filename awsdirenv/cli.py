@@ -21,7 +21,7 @@ from awsdirenv.mfa import login_command
 from awsdirenv.paths import CachePaths
 from awsdirenv.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.snapshot import Snapshot
-from awsdirenv.store import CancelMarks
+from awsdirenv.store import CancelMarks, prepare
 from awsdirenv.terminal import Terminal
 
 _WAIT_SILENTLY = 0.3  # seconds
@@ -181,6 +181,7 @@ def _setup(options: argparse.Namespace) -> int:
         install.uninstall(os.environ, say)
         return 0
     install.install(os.environ, say)
+    prepare(CachePaths.from_environ(os.environ))
     for problem, remedy in install.missing_parts(os.environ):
         say(f"awsdirenv: warning: {problem}")
         say(f"awsdirenv: hint: {remedy}")

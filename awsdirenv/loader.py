@@ -5,13 +5,15 @@ It is handed the environment, the settings and a console, and decides nothing ab
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
 from awsdirenv.credentials import utc_now
-from awsdirenv.errors import AwsdirenvError
+from awsdirenv.errors import AwsdirenvError, CacheError
+from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
 from awsdirenv.paths import CachePaths, snapshot_key
@@ -57,6 +59,12 @@ class Loader:
     def load(self) -> Snapshot:
         """Give the profile's snapshot, renewed and written if that was due. Raises any AwsdirenvError."""
         prepare(self.paths)
+        try:
+            return self._load()
+        finally:
+            self._release_claim()
+
+    def _load(self) -> Snapshot:
         found = self._fresh()
         if found:
             return found
@@ -127,4 +135,13 @@ class Loader:
             return nobody_there(chain.profile)
         if not ask or not self.is_expected:
             return not_now(chain.profile)
-        return Prompt(self.human.ask, self.human.say, self.settings.prompt_timeout.total_seconds())
+        return Prompt(self._ask, self.human.say, self.settings.prompt_timeout.total_seconds())
+
+    def _ask(self, prompt: str, timeout: float) -> str:
+        assert self.human is not None  # noqa: S101 - see _codes
+        self._release_claim()  # a person takes longer than others should wait without a word
+        return self.human.ask(prompt, timeout)
+
+    def _release_claim(self) -> None:
+        with contextlib.suppress(CacheError):
+            remove(self.paths.claims / self._key)

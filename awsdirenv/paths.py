@@ -65,9 +65,14 @@ class CachePaths:
         """What `direnv watch` answered before, kept by the extension to spare a process."""
         return self.root / "watches"
 
+    @property
+    def claims(self) -> Path:
+        """Which shell of many, all at once, starts Python: the extension makes them, we take them away."""
+        return self.root / "claims"
+
     def folders(self) -> list[Path]:
         """Every folder, outermost first."""
-        return [self.root, self.snapshots, self.sessions, self.locks, self.marks, self.watches]
+        return [self.root, self.snapshots, self.sessions, self.locks, self.marks, self.watches, self.claims]
 
 
 def home(environ: Mapping[str, str]) -> Path:

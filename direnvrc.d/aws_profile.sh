@@ -45,7 +45,7 @@ use_aws_profile() {
 
   local profile access_key_id secret_access_key session_token account_id region role
   local expiration expiration_text refresh_at usable_until
-  if _awsdirenv_read_snapshot watch && ((EPOCHSECONDS < ${refresh_at:-EPOCHSECONDS + 1})); then
+  if _awsdirenv_read_fresh_snapshot || { _awsdirenv_let_another_do_it && _awsdirenv_read_fresh_snapshot; }; then
     _awsdirenv_open
     return 0
   fi
@@ -235,31 +235,38 @@ _awsdirenv_watch() {
   watch_file "${files[@]}" # one call: three would cost three processes
 }
 
-# Watches as `_awsdirenv_watch` does, but without a process where the same was done before: what `direnv watch` makes of
-# DIRENV_WATCHES follows from its value before and from the times of the files (`times`), so it can be remembered.
-_awsdirenv_watch_again() {
-  local memory=$cache/watches/$key before=${DIRENV_WATCHES-} line remembered=() fd
-  # direnv takes the later time of a link and its target, and `stat` told us only the target's.
-  if [[ $before && ! -L $config && ! -L $credentials && ! -L $dotenv && -f $memory && -O $memory && ! -L $memory ]] &&
-    { exec {fd}<"$memory"; } 2>/dev/null; then
-    mapfile -t -n 64 -u "$fd" remembered
-    exec {fd}<&-
-    for line in "${remembered[@]}"; do
-      if [[ $line == "$before $times "*' .' ]]; then
-        line=${line#"$before $times "}
-        line=${line%' .'}
-        case $line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
-        export DIRENV_WATCHES=$line
-        return 0
-      fi
-    done
-  fi
+# What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
+# remembered, and spares a process. Fills `remembered` with what is known for the present value; true if there is any.
+_awsdirenv_recall_watches() {
+  local memory=$cache/watches/$key line lines=() fd
+  # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
+  [[ $before && ! -L $config && ! -L $credentials && ! -L $dotenv ]] || return 1
+  [[ -f $memory && -O $memory && ! -L $memory ]] || return 1
+  { exec {fd}<"$memory"; } 2>/dev/null || return 1
+  mapfile -t -n 64 -u "$fd" lines
+  exec {fd}<&-
+  for line in "${lines[@]}"; do
+    [[ $line != "$before "*' .' ]] || remembered+=("${line#"$before "}")
+  done
+  ((${#remembered[@]}))
+}
+
+# True when one of `remembered` was made with these times of the files; it is then in force.
+_awsdirenv_watch_as_remembered() {
+  local line
+  for line in "${remembered[@]}"; do
+    [[ $line == "$times "* ]] || continue
+    line=${line#"$times "}
+    line=${line%' .'}
+    case $line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
+    export DIRENV_WATCHES=$line
+    return 0
+  done
   return 1
 }
 
 # Keeps what `direnv watch` made, for the next time. Losing it costs one process.
 _awsdirenv_remember_watches() {
-  local before=$1
   [[ $before && -d $cache/watches && -O $cache/watches ]] || return 0
   (
     exec 3>&-
@@ -269,6 +276,10 @@ _awsdirenv_remember_watches() {
     ((${#remembered[@]} < 48)) || : >"$cache/watches/$key"
     printf '%s\n' "$before $times $DIRENV_WATCHES ." >>"$cache/watches/$key"
   ) 2>/dev/null
+}
+
+_awsdirenv_read_fresh_snapshot() {
+  _awsdirenv_read_snapshot watch && ((EPOCHSECONDS < ${refresh_at:-EPOCHSECONDS + 1}))
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
@@ -356,8 +367,9 @@ _awsdirenv_take_values() {
 
 # Compares the files with what the snapshot says they were, and the snapshot itself with what a file of ours looks like.
 # With `watch`, sees to it that direnv watches them: first the watch, then the look, so that no change falls between.
+# Remembered watches hold the times that the look has found, and so can only be put in force behind it.
 _awsdirenv_check_files() {
-  local stamp paths=() present='' expected='' times='' before=${DIRENV_WATCHES-}
+  local stamp paths=() present='' expected='' times='' before=${DIRENV_WATCHES-} remembered=()
   for stamp in "${stamps[@]}"; do
     if [[ $stamp == 'absent '* ]]; then
       [[ ! -e ${stamp#* } ]] || return 1
@@ -366,12 +378,12 @@ _awsdirenv_check_files() {
       paths+=("${stamp#* }") expected+=$stamp$'\n' present+=y
     fi
   done
-  _awsdirenv_look_at_files || return 1
-  if [[ $1 == watch ]] && ! _awsdirenv_watch_again; then
-    _awsdirenv_watch
-    local watched_times=$times
+  if [[ $1 == watched ]]; then
     _awsdirenv_look_at_files || return 1
-    [[ $times != "$watched_times" ]] || _awsdirenv_remember_watches "$before"
+  elif ! { _awsdirenv_recall_watches && _awsdirenv_look_at_files && _awsdirenv_watch_as_remembered; }; then
+    _awsdirenv_watch
+    _awsdirenv_look_at_files || return 1
+    _awsdirenv_remember_watches
   fi
   # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
   [[ /dev/fd/$fd -ef $snapshot ]]
@@ -398,6 +410,30 @@ _awsdirenv_look_at_files() {
   [[ $snapshot_mode == "$EUID 600" && $folder_mode == "$EUID 700" && $actual == "$expected" ]]
 }
 
+# True after waiting, up to a second, for another shell that is already getting the same: fifty shells then start one
+# Python instead of fifty. This is no lock, only good manners; the lock is the Python side's, which takes the claim away
+# when it is done, and as soon as it turns to a person.
+_awsdirenv_let_another_do_it() {
+  local claim=$cache/claims/$key pid='' pause rounds
+  [[ -d ${claim%/*} && -O ${claim%/*} ]] || return 1
+  set -C
+  if { printf '%s\n' "$$" >"$claim"; } 2>/dev/null; then
+    set +C
+    return 1
+  fi
+  set +C
+  # A pipe that nobody writes to: reading it with a time limit is the sleep that costs no process.
+  { exec {pause}<> <(:); } 2>/dev/null || return 1
+  for ((rounds = 0; rounds < 25; rounds++)); do
+    { read -r pid <"$claim"; } 2>/dev/null || pid=$PPID # not written yet, or gone, which ends the loop
+    if [[ ! -e $claim || $pid == "$$" ]] || ! kill -0 "$pid" 2>/dev/null; then
+      break
+    fi
+    read -r -t 0.04 -u "$pause" _
+  done
+  exec {pause}<&-
+}
+
 # Starts the Python side, which renews what is due and says what is wrong.
 _awsdirenv_load() {
   local arguments=(load --envrc) terminal='' status=0
@@ -407,6 +443,7 @@ _awsdirenv_load() {
   _awsdirenv_command "${arguments[@]}" </dev/null >&2 3>&-
   status=$?
   if ((status > 125)); then
+    rm -f -- "$cache/claims/$key"
     [[ ! $terminal ]] || stty "$terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
     if ((status > 128)); then
       _awsdirenv_say error "awsdirenv was ended by signal $((status - 128))"

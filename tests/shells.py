@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pexpect
+
 from world import World
 
 SHELLS = ("bash", "zsh", "fish")
