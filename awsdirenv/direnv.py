@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from awsdirenv.errors import DirectoryError
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -44,7 +46,10 @@ def working_directory(environ: Mapping[str, str]) -> Path:
             return Path(logical)
     except OSError:
         pass
-    return Path.cwd()
+    try:
+        return Path.cwd()
+    except OSError:
+        raise DirectoryError("the working directory is gone", "cd to a folder that is there") from None
 
 
 def _loaded_values(diff: str) -> dict[str, str]:

@@ -145,3 +145,15 @@ class SetupError(AwsdirenvError):
     """`setup`, `init` or `export --output` could not write what it was asked to, or something they need is missing."""
 
     kind = "setup"
+
+
+class OutputError(AwsdirenvError):
+    """Nobody takes what we have to say on stdout."""
+
+    kind = "output"
+
+
+class DirectoryError(AwsdirenvError):
+    """The working directory is gone."""
+
+    kind = "directory"

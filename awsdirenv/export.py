@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from datetime import timezone
 
+from awsdirenv import dotenv_file
 from awsdirenv.snapshot import Snapshot
 
 FORMATS = ("env", "fish", "powershell", "json", "dotenv")
@@ -17,6 +17,7 @@ STALE = (
     "AWS_SESSION_EXPIRATION",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
+    "AWSDIRENV_REFRESH_AT",  # of a directory's credentials, which these replace
 )
 _BLOCK = (
     "AWS_ACCESS_KEY_ID",
@@ -28,6 +29,15 @@ _BLOCK = (
     "AWS_DEFAULT_REGION",
     "AWSDIRENV_PROFILE",
 )
+
+
+# A universal variable is the person's in every session and not ours to erase, but it must not go unnoticed.
+_FISH_LEFTOVERS = """\
+for name in {names}
+    set -q $name; or continue
+    echo "awsdirenv: warning: $name is still set" >&2
+    echo "awsdirenv: hint: set -e $name" >&2
+end"""
 
 
 def variables(snapshot: Snapshot, region: str | None) -> dict[str, str]:
@@ -53,21 +63,28 @@ def stale_names(values: Mapping[str, str]) -> frozenset[str]:
 
 
 def render(form: str, snapshot: Snapshot, region: str | None) -> str:
-    """Write the block for `form`, one of FORMATS."""
+    """Write the block for `form`, one of FORMATS. Raises SetupError for a value that the form cannot carry."""
     values = variables(snapshot, region)
     stale = sorted(stale_names(values))
     if form == "env":
-        lines = [f"unset {' '.join(stale)}", *(f"export {k}={shlex.quote(v)}" for k, v in values.items())]
+        lines = [f"unset {' '.join(stale)}", *(f"export {k}={sh_quote(v)}" for k, v in values.items())]
     elif form == "fish":
-        lines = [*(f"set -e {name}" for name in stale), *(f"set -gx {k} {fish_quote(v)}" for k, v in values.items())]
+        lines = [f"set -eg {name}" for name in stale]
+        lines += [_FISH_LEFTOVERS.format(names=" ".join(stale))]
+        lines += [f"set -gx {k} {fish_quote(v)}" for k, v in values.items()]
     elif form == "powershell":
         lines = [f"Remove-Item -ErrorAction Ignore Env:{name}" for name in stale]
         lines += [f"$Env:{name} = {powershell_quote(value)}" for name, value in values.items()]
     elif form == "json":
         lines = [json.dumps(_document(snapshot, region), indent=2)]
     else:
-        lines = [f"{name}={dotenv_quote(value)}" for name, value in values.items()]
+        lines = dotenv_file.lines(values)
     return "\n".join(lines) + "\n"
+
+
+def sh_quote(text: str) -> str:
+    """Quote for sh, bash and zsh, always: to zsh `=name`, which shlex.quote lets be, is the path of a command."""
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def fish_quote(text: str) -> str:
@@ -80,13 +97,6 @@ def powershell_quote(text: str) -> str:
     for quote in ("'", "\u2018", "\u2019", "\u201a", "\u201b"):
         text = text.replace(quote, quote * 2)
     return f"'{text}'"
-
-
-def dotenv_quote(text: str) -> str:
-    """Quote as python-dotenv's own set_key does where a value is more than letters and digits."""
-    if text.isalnum():
-        return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:

@@ -29,7 +29,7 @@ def ensure_private_folder(folder: Path) -> None:
         info = folder.stat()
         if info.st_uid != os.geteuid():
             raise CacheError(f"{folder} belongs to another user", f"rm -r {folder} as its owner, or set XDG_CACHE_HOME")
-        if stat.S_IMODE(info.st_mode) & 0o077:
+        if stat.S_IMODE(info.st_mode) != 0o700:  # the umask may have taken too much, a setgid parent added something
             folder.chmod(0o700)
     except OSError as error:
         raise _cache_error(folder, error) from None
@@ -68,15 +68,16 @@ def read_private(path: Path) -> dict[str, str] | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:
+    try:
         info = os.fstat(descriptor)
-        alien = info.st_uid != os.geteuid() or stat.S_IMODE(info.st_mode) & 0o077
-        if alien or not stat.S_ISREG(info.st_mode) or info.st_size > _LARGEST:
+        is_ours = stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid() and stat.S_IMODE(info.st_mode) == 0o600
+        if not is_ours or info.st_size > _LARGEST:
             return None
-        try:
-            lines = file.read().decode("utf-8", "surrogateescape").split("\n")
-        except OSError:
-            return None
+        lines = os.read(descriptor, _LARGEST + 1).decode("utf-8", "surrogateescape").split("\n")
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
     pairs = [(name, value) for name, _, value in (line.partition("=") for line in lines)]
     if len(pairs) < 3 or pairs[0] != _HEADER or pairs[-2:] != [_FOOTER, ("", "")]:
         return None

@@ -25,13 +25,15 @@ _FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # last, so that nothing in it can stand in for the standard library.
 _BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
 
-# rc file and hook line of each shell, as direnv documents them.
+# Hook line of each shell, as direnv documents them.
 _HOOKS = {
-    "bash": (".bashrc", 'eval "$(direnv hook bash)"'),
-    "zsh": (".zshrc", 'eval "$(direnv hook zsh)"'),
-    "fish": (".config/fish/config.fish", "direnv hook fish | source"),
+    "bash": 'eval "$(direnv hook bash)"',
+    "zsh": 'eval "$(direnv hook zsh)"',
+    "fish": "direnv hook fish | source",
 }
-_USE = re.compile(r"^[ \t]*use[ \t]+aws_profile\b(.*)$", re.MULTILINE)
+_HOOK = re.compile(r"^[^#\n]*\bdirenv[\"']?[ \t]+hook\b", re.MULTILINE)
+_FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
+_USE = re.compile(r"^[ \t]*use[ \t]+aws_profile(?![\w-])(.*)$", re.MULTILINE)
 
 
 def extension_path(environ: Mapping[str, str]) -> Path:
@@ -64,6 +66,8 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     if present is not None and _FIRST_WORDS not in present:
         raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
     say(f"{'~' if present else '+'} {target}")
+    with contextlib.suppress(OSError):  # `_write` says what is wrong
+        target.parent.mkdir(parents=True, exist_ok=True)
     _write(target, text, 0o644)
 
 
@@ -92,20 +96,26 @@ def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
         )
     shell = Path(environ.get("SHELL", "")).name
     if shell in _HOOKS:
-        name, line = _HOOKS[shell]
-        rc = home(environ) / name
-        text = _read(rc) or ""
-        if not re.search(r"^[^#\n]*direnv(\s+|\W+)hook", text, re.MULTILINE):
-            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {line}"))
+        rc = _rc_file(shell, environ)
+        if not _HOOK.search(_read(rc) or ""):
+            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {_HOOKS[shell]}"))
     else:
-        lines = "; ".join(f"{rc}: {line}" for rc, line in _HOOKS.values())
-        found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {lines}"))
+        hooks = "; ".join(f"{_rc_file(name, environ)}: {line}" for name, line in _HOOKS.items())
+        found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
     return found
+
+
+def _rc_file(shell: str, environ: Mapping[str, str]) -> Path:
+    if shell == "fish":
+        return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "fish" / "config.fish"
+    return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc" if shell == "zsh" else home(environ) / ".bashrc"
 
 
 def use_line(profile: str | None) -> str:
     """Give the line for `.envrc`."""
-    return f"use aws_profile {shlex.quote(profile)}" if profile else "use aws_profile"
+    if not profile:
+        return "use aws_profile"
+    return f"use aws_profile {'-- ' if profile.startswith('-') else ''}{shlex.quote(profile)}"
 
 
 def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
@@ -113,12 +123,13 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     envrc = directory / ".envrc"
     line = use_line(profile)
     present = _read(envrc)
-    uses = [match.group(0).strip() for match in _USE.finditer(present or "")]
-    if line in uses:
-        say(f"  {envrc} has it already: {line}")
-        return envrc
+    uses = [(found.group(0).strip(), _used_profile(found.group(1))) for found in _USE.finditer(present or "")]
+    for use, used in uses:
+        if used == (profile or ""):
+            say(f"  {envrc} has it already: {use}")
+            return envrc
     if uses:
-        raise SetupError(f"{envrc} already says: {uses[0]}", f"change that line of {envrc} to: {line}")
+        raise SetupError(f"{envrc} already says: {uses[0][0]}", f"change that line of {envrc} to: {line}")
     before = present or ""
     separator = "" if not before or before.endswith("\n") else "\n"
     after = f"{before}{separator}{line}\n"
@@ -129,6 +140,22 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     mode = envrc.stat().st_mode & 0o777 if present is not None else 0o644
     _write(envrc, after, mode)
     return envrc
+
+
+def _used_profile(arguments: str) -> str | None:
+    """Give the profile among the arguments of `use aws_profile`, '' for none, None for what cannot be told."""
+    try:
+        words = iter(shlex.split(arguments, comments=True))
+    except ValueError:
+        return None
+    for word in words:
+        if word == "--":
+            return next(words, "")
+        if not word.startswith("-"):
+            return word
+        if "=" not in word and word not in _FLAGS:
+            next(words, None)
+    return ""
 
 
 def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:
@@ -145,29 +172,30 @@ def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:
 
 def write_output(path: Path, text: str) -> None:
     """Write exported credentials: atomically, 0600. Raises SetupError."""
-    _write(Path(os.path.realpath(path)), text, 0o600)
+    _write(path, text, 0o600)
 
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        # Bytes that are not UTF-8 come back as they were: a Latin-1 comment is nobody's fault.
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise SetupError(f"cannot read {path}: not UTF-8", f"mend or move {path}") from None
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror}", f"mend or move {path}") from None
 
 
 def _write(path: Path, text: str, mode: int) -> None:
+    if path.exists() and not path.is_file():  # replacing /dev/null would be a bad day for root
+        raise SetupError(f"cannot write {path}: not a regular file", "choose another one")
     target = Path(os.path.realpath(path))  # a dotfile that is a link into somebody's repository stays one
     draft = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
-            file.write(text)
+            file.write(text.encode("utf-8", "surrogateescape"))
         os.replace(draft, target)
     except OSError as error:
         if draft is not None:

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
+from awsdirenv.aws_files import file_paths, load_files
 from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
-from awsdirenv.paths import CachePaths, snapshot_key
-from awsdirenv.profile import Chain, file_paths, load_files, resolve_chain
-from awsdirenv.settings import DeclaredProfile, Settings
+from awsdirenv.paths import CachePaths, name_key, snapshot_key
+from awsdirenv.profile import Chain, resolve_chain
+from awsdirenv.settings import DeclaredProfile, Settings, environment_region
 from awsdirenv.snapshot import Snapshot, file_stamp
 from awsdirenv.store import SessionStore, UsedCodes, prepare
 
@@ -52,13 +53,15 @@ class Loader:
 
     @property
     def _key(self) -> str:
-        # With a `.env` the name is no part of the key: the extension must find the snapshot without parsing it.
-        name = None if self.declared.dotenv else self.declared.name
-        return snapshot_key(name, self.declared.dotenv, self.environ)
+        return snapshot_key(self.declared.name, self.environ)
 
     def load(self) -> Snapshot:
         """Give the profile's snapshot, renewed and written if that was due. Raises any AwsdirenvError."""
         prepare(self.paths)
+        if self.declared.dotenv:
+            key = name_key(self.declared.dotenv, self.environ)
+            with self.locks.hold(f"name-{key}"):
+                snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv)
         try:
             return self._load()
         finally:
@@ -83,9 +86,9 @@ class Loader:
             return found if found.credentials.is_fresh(utc_now()) else None
         return None
 
-    def _stamps(self) -> tuple[str, ...]:
-        stamps = tuple(file_stamp(path) for path in file_paths(self.environ))
-        return (*stamps, file_stamp(str(self.declared.dotenv))) if self.declared.dotenv else stamps
+    def _stamps(self) -> tuple[str, str]:
+        config, credentials = file_paths(self.environ)
+        return file_stamp(config), file_stamp(credentials)
 
     def _renew(self) -> Snapshot:
         stamps = self._stamps()  # before the files are read: an edit in between then shows as a difference
@@ -100,14 +103,14 @@ class Loader:
             return present  # ahead of the end, a failure changes nothing
         return made
 
-    def _make(self, stamps: tuple[str, ...], *, ask: bool) -> Snapshot:
+    def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
         files = load_files(self.environ)
         chain = resolve_chain(files, self.declared.name, self.environ)
         # What these import is only worth it now that the lock is held and the snapshot is known to be old.
         from awsdirenv.refresh import Refresher  # noqa: PLC0415
         from awsdirenv.session import Sts  # noqa: PLC0415
 
-        region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION") or chain.region
+        region = environment_region(self.environ) or chain.region
         refresher = Refresher(
             chain=chain,
             sts=Sts(files, chain, region),
@@ -117,7 +120,6 @@ class Loader:
             codes=self._codes(chain, ask=ask),
             now=utc_now,
             mfa_session_duration=self.settings.mfa_session_duration,
-            endpoint=chain.endpoint,
             renew_role=self.force,
             renew_mfa=self.force and self.token_code is not None,
         )

@@ -66,13 +66,19 @@ class CachePaths:
         return self.root / "watches"
 
     @property
+    def names(self) -> Path:
+        """Which profile a `.env` declares, so that the extension need not understand `.env` files."""
+        return self.root / "names"
+
+    @property
     def claims(self) -> Path:
         """Which shell of many, all at once, starts Python: the extension makes them, we take them away."""
         return self.root / "claims"
 
     def folders(self) -> list[Path]:
         """Every folder, outermost first."""
-        return [self.root, self.snapshots, self.sessions, self.locks, self.marks, self.watches, self.claims]
+        ours = [self.snapshots, self.sessions, self.locks, self.marks, self.watches, self.names, self.claims]
+        return [self.root, *ours]
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -124,19 +130,21 @@ def decode_name(encoded: str) -> str:
     return os.fsdecode(bytes(raw))
 
 
-def snapshot_key(profile: str | None, dotenv: Path | None, environ: Mapping[str, str]) -> str:
-    """Name the snapshot of a profile, or, where `.env` names the profile, the snapshot of that `.env`.
+def snapshot_key(profile: str, environ: Mapping[str, str]) -> str:
+    """Name the snapshot of a profile.
 
     A hash suffix is added only where the environment differs from the default, so that the common case costs the
     extension nothing. It is no proof of anything: what a snapshot stands for is checked from its content.
     """
     context = "".join(f"{mark}={environ[name]}\n" for mark, name in _CONTEXT_VARIABLES if name in environ)
-    if dotenv is not None:
-        context += f"d={dotenv}\np={environ.get('AWS_PROFILE', '')}\n"
-        stem = "%dotenv"
-    else:
-        stem = encode_name(profile or "")
+    stem = encode_name(profile)
     return f"{stem}@{_fnv1a(os.fsencode(context)):08x}" if context else stem
+
+
+def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:
+    """Name the note which profile a `.env` declares; AWS_PROFILE is what it falls back on."""
+    text = f"{dotenv}\n{environ.get('AWS_PROFILE', '')}"
+    return f"{_fnv1a(os.fsencode(text)):08x}"
 
 
 def session_key(kind: str, *parts: object) -> str:

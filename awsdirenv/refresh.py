@@ -13,43 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import AwsdirenvError, PersonNeededError, SessionRefusedError
 from awsdirenv.lock import ASKING, Locks
 from awsdirenv.mfa import CodeSource, prove
 from awsdirenv.paths import session_key
-from awsdirenv.profile import Chain, RoleHop
+from awsdirenv.profile import Chain
+from awsdirenv.sources import CredentialSource
 from awsdirenv.store import SessionStore, UsedCodes
 
 # AWS: a role assumed with session credentials lives at most one hour, whatever the role allows.
 CHAINING_CAP = 3600  # seconds
-
-
-class CredentialSource(Protocol):
-    """What `session.Sts` offers."""
-
-    def source_credentials(self, chain: Chain) -> SessionCredentials:
-        """Resolve where the chain starts."""
-
-    def get_session_token(
-        self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
-    ) -> SessionCredentials:
-        """Start a session of the key's own."""
-
-    def assume_role(
-        self,
-        source: SessionCredentials,
-        hop: RoleHop,
-        seconds: int | None,
-        mfa_serial: str | None = None,
-        token_code: str | None = None,
-    ) -> SessionCredentials:
-        """Start a session of a role."""
-
-    def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
-        """Give account id and ARN."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +58,6 @@ class Refresher:
     codes: CodeSource
     now: Callable[[], datetime]
     mfa_session_duration: timedelta
-    endpoint: str  # whose sessions these are: AWS's, or those of an endpoint that somebody set
     renew_role: bool = False  # `login --force`: take no stored credentials for the last step
     renew_mfa: bool = False  # `login --force --token-code`: nor the stored MFA session
     _source: SessionCredentials | None = field(default=None, init=False)
@@ -113,18 +87,21 @@ class Refresher:
         hop = self.chain.hops[index]
         if self._proves_at_role(index):
             caller, serial = self._source_credentials(), self.chain.mfa_serial
-            return self._prove(
-                serial or "",
-                lambda code: self.sts.assume_role(caller, hop, hop.duration_seconds, serial, code),
-            )
+
+            def attempt(code: str) -> SessionCredentials:
+                with self._using_key():
+                    return self.sts.assume_role(caller, hop, hop.duration_seconds, serial, code)
+
+            return self._prove(serial or "", attempt)
         caller = self._caller(index)
+        seconds = self._seconds(index, caller)
+        if caller is self._source:
+            with self._using_key():
+                return self.sts.assume_role(caller, hop, seconds)
         try:
-            return self.sts.assume_role(caller, hop, self._seconds(index, caller))
-        except SessionRefusedError as error:
-            if caller is self._source:
-                raise self._key_refused(error) from None
-            caller = self._caller(index, refused=caller.access_key_id)
-            return self.sts.assume_role(caller, hop, self._seconds(index, caller))
+            return self.sts.assume_role(caller, hop, seconds)
+        except SessionRefusedError:
+            return self.sts.assume_role(self._caller(index, refused=caller.access_key_id), hop, seconds)
 
     def _caller(self, index: int, refused: str | None = None) -> SessionCredentials:
         """Give what a hop is called with: the hop before it, the key's MFA session, or the source itself."""
@@ -139,10 +116,8 @@ class Refresher:
         seconds = int(self.mfa_session_duration.total_seconds())
 
         def start(code: str | None) -> SessionCredentials:
-            try:
+            with self._using_key():
                 return self._identified(self.sts.get_session_token(source, seconds, serial, code))
-            except SessionRefusedError as error:
-                raise self._key_refused(error) from None
 
         def renew() -> SessionCredentials:
             return self._prove(serial, start, holds_device=True) if serial else start(None)
@@ -188,9 +163,9 @@ class Refresher:
             if session is None and refused:
                 self.store.drop(wanted.key)
             keep = session if session is not None and not wanted.force and session.is_usable(self.now()) else None
+            self._may_ask &= keep is None  # no question to a person whose credentials still hold
             try:
-                with self._asking(allowed=keep is None):
-                    renewed = wanted.renew()
+                renewed = wanted.renew()
             except AwsdirenvError:
                 if keep is None:
                     raise
@@ -201,16 +176,6 @@ class Refresher:
     def _stored(self, key: str, refused: str | None) -> SessionCredentials | None:
         session = self.store.read(key)
         return None if session is None or session.access_key_id == refused else session
-
-    @contextmanager
-    def _asking(self, *, allowed: bool) -> Iterator[None]:
-        """Keep questions away from a person whose credentials still hold."""
-        before = self._may_ask
-        self._may_ask = before and allowed
-        try:
-            yield
-        finally:
-            self._may_ask = before
 
     def _source_credentials(self) -> SessionCredentials:
         if self._source is None:
@@ -249,19 +214,15 @@ class Refresher:
         return min(wanted, CHAINING_CAP) if wanted is not None and capped else wanted
 
     def _device_key(self) -> str:
-        return session_key("mfa", self._source_identity(), self.chain.mfa_serial or "", self.endpoint)
+        return session_key("mfa", self._source_identity(), self.chain.mfa_serial or "", self.chain.endpoint)
 
     def _hop_key(self, index: int) -> str:
         """Name a hop's session by everything that leads to it: an edited role never finds yesterday's credentials."""
-        hops = [
-            [h.role_arn, h.external_id, h.role_session_name, self._key_seconds(i, index)]
-            for i, h in enumerate(self.chain.hops[: index + 1])
-        ]
-        return session_key("role", self._source_identity(), self.chain.mfa_serial or "", self.endpoint, hops)
-
-    def _key_seconds(self, hop: int, index: int) -> int | None:
-        """Leave out how long the hops before the last one live: they only open the way."""
-        return self.chain.hops[hop].duration_seconds if hop == index == len(self.chain.hops) - 1 else None
+        before = [[hop.role_arn, hop.external_id, hop.role_session_name] for hop in self.chain.hops[: index + 1]]
+        # How long the hops before the last one live is nobody's wish: they only open the way.
+        seconds = self.chain.hops[index].duration_seconds if index == len(self.chain.hops) - 1 else None
+        identity = self._source_identity()
+        return session_key("role", identity, self.chain.mfa_serial or "", self.chain.endpoint, before, seconds)
 
     def _source_identity(self) -> str:
         """Tell sources apart: a key by its id; what changes its keys by itself (SSO, …) by what its profile says."""
@@ -270,8 +231,14 @@ class Refresher:
             return f"key {source.access_key_id}"
         return f"profile {self.chain.source_profile} {self.chain.source_fingerprint}"
 
-    def _key_refused(self, error: SessionRefusedError) -> SessionRefusedError:
-        return SessionRefusedError(
-            f"STS does not take the access key of profile {self.chain.source_profile}",
-            f"check aws_access_key_id and aws_secret_access_key of [{self.chain.source_profile}]",
-        ).with_traceback(error.__traceback__)
+    @contextmanager
+    def _using_key(self) -> Iterator[None]:
+        """Blame the source's profile where STS takes no call signed with its keys."""
+        try:
+            yield
+        except SessionRefusedError:
+            name = self.chain.source_profile
+            raise SessionRefusedError(
+                f"STS does not take the access key of profile {name}",
+                f"check aws_access_key_id and aws_secret_access_key of [{name}]",
+            ) from None

@@ -1,4 +1,4 @@
-"""STS, through botocore: the only module that talks to it, and the only one that knows its errors.
+"""STS, through botocore: the only module that talks to it.
 
 One client serves a whole chain; what changes from hop to hop is what it signs with.
 """
@@ -7,39 +7,19 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
+from awsdirenv.aws_files import AwsFiles, static_keys
 from awsdirenv.credentials import SessionCredentials, utc_now
-from awsdirenv.errors import (
-    AwsdirenvError,
-    BadAnswerError,
-    CodeRefusedError,
-    ConfigError,
-    CredentialSourceError,
-    DeniedError,
-    NetworkError,
-    NoCredentialsError,
-    SessionRefusedError,
-    StsError,
-)
-from awsdirenv.profile import AwsFiles, Chain, RoleHop, static_keys
+from awsdirenv.errors import NoCredentialsError
+from awsdirenv.profile import Chain, RoleHop
+from awsdirenv.sts_errors import bad_answer, guarded
 
-# The session is over, revoked or unknown: a new one may do.
-_SESSION_REFUSED = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidToken",
-    "UnrecognizedClientException",
-}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
 _ATTEMPTS = 3
-
-T = TypeVar("T")
 
 
 class Sts:
@@ -64,7 +44,7 @@ class Sts:
         if keys:
             return SessionCredentials(*keys, expiration=None, issued=utc_now())
         what = f"the credentials of profile {chain.source_profile}"
-        credentials = _guarded(what, lambda: self._resolve_source(chain))
+        credentials = guarded(what, lambda: self._resolve_source(chain))
         if credentials is None:
             raise NoCredentialsError(
                 f"profile {chain.source_profile} has no credentials",
@@ -149,7 +129,7 @@ class Sts:
             answer: dict[str, Any] = getattr(client, operation)(**request)
             return answer
 
-        return _guarded(what, call, with_code="TokenCode" in request)
+        return guarded(what, call, with_code="TokenCode" in request)
 
     def _sts_client(self) -> Any:
         if self._client is None:
@@ -188,61 +168,6 @@ def _session(files: AwsFiles, profile: str) -> Any:
     return ParsedSession(profile=profile)
 
 
-def _guarded(what: str, call: Callable[[], T], *, with_code: bool = False) -> T:
-    """Turn every failure into one of ours. Raw answers, and messages that quote them, go no further."""
-    import botocore.exceptions as bx  # noqa: PLC0415
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415
-
-    try:
-        return call()
-    except AwsdirenvError:
-        raise
-    except bx.ClientError as error:
-        raise _client_error(what, error.response, with_code=with_code) from None
-    except (bx.PartialCredentialsError, bx.InvalidConfigError, bx.ParamValidationError, bx.NoRegionError) as error:
-        raise ConfigError(f"{what}: {_one_line(str(error))}", "mend the profile in ~/.aws/config") from None
-    except (bx.ConnectionError, bx.HTTPClientError) as error:
-        reason = type(error).__name__
-        raise NetworkError(f"{what}: no answer ({reason})", "check the network, then direnv reload") from None
-    except ResponseParserError:
-        raise _bad_answer(what) from None
-    except bx.BotoCoreError as error:
-        raise CredentialSourceError(
-            f"{what}: {type(error).__name__}", "try the same with: aws sts get-caller-identity --profile NAME"
-        ) from None
-    except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
-        raise _bad_answer(what) from None
-
-
-def _client_error(what: str, response: Mapping[str, Any], *, with_code: bool) -> AwsdirenvError:
-    detail = response.get("Error", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code, message = str(detail.get("Code", "")), _one_line(str(detail.get("Message", "")))
-    if code in _SESSION_REFUSED:
-        return SessionRefusedError(
-            f"{what}: STS no longer takes these credentials ({code})", "awsdirenv clear --all, then direnv reload"
-        )
-    if code in _DENIED:
-        return _denial(what, message, with_code=with_code)
-    if status >= 500:
-        return NetworkError(f"{what}: STS has a problem ({status})", "try again in a moment: direnv reload")
-    if not message or code == str(status):
-        return _bad_answer(what)
-    return StsError(f"{what}: {code}: {message}", "change the profile in ~/.aws/config")
-
-
-def _denial(what: str, message: str, *, with_code: bool) -> AwsdirenvError:
-    """Tell a wrong code from a wrong device from a wrong role: AWS has one error code for all three."""
-    about_mfa = "multifactorauthentication" in message.replace(" ", "").lower()
-    if about_mfa and "serial number is valid" in message:
-        return DeniedError(
-            f"{what}: STS does not know this MFA device of this user", "check mfa_serial in ~/.aws/config"
-        )
-    if about_mfa and with_code:
-        return CodeRefusedError(f"{what}: {message}", "check mfa_serial, and the clock of the device")
-    return DeniedError(f"{what}: {message or 'access denied'}", "check role_arn and the role's trust policy")
-
-
 def _session_credentials(
     what: str, answer: Mapping[str, Any], account_id: str | None, arn: str | None = None
 ) -> SessionCredentials:
@@ -261,21 +186,10 @@ def _session_credentials(
     except (KeyError, TypeError):
         sound = False
     if not sound:
-        raise _bad_answer(what)
+        raise bad_answer(what)
     return session
-
-
-def _bad_answer(what: str) -> BadAnswerError:
-    return BadAnswerError(
-        f"{what}: the answer is not one of STS's", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
-    )
 
 
 def _account_of(arn: str | None) -> str | None:
     parts = (arn or "").split(":")
     return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
-
-
-def _one_line(text: str) -> str:
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line[:300].rstrip(".")

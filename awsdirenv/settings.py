@@ -68,6 +68,13 @@ def declared_profile(argument: str | None, directory: Path, environ: Mapping[str
     return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", dotenv)
 
 
+def environment_region(environ: Mapping[str, str]) -> str | None:
+    """Give the region that the environment asks for, unless it is one that we exported for a directory's profile."""
+    if "AWSDIRENV_PROFILE" in environ:
+        return None
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+
 def parse_duration(text: str) -> timedelta | None:
     """Read `3600`, `15m`, `2h`, `1h30m`; None for anything else, or for nothing at all."""
     found = _DURATION.fullmatch(text.strip())

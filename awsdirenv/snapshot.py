@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from awsdirenv import files
 from awsdirenv.credentials import SessionCredentials, from_epoch, refresh_at
-from awsdirenv.errors import BadAnswerError, ConfigError
+from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
 from awsdirenv.paths import decode_name, encode_name
 
 # What the extension takes for them; it refuses a snapshot with anything else in it.
@@ -27,16 +27,16 @@ _ACCOUNT = re.compile(r"[0-9]{1,20}")
 class Snapshot:
     """One profile's credentials with where they lead. `region` is the profile's own, before the environment's say.
 
-    `stamps` are `file_stamp` lines of the config file, the credentials file and, where `.env` named the profile, of it.
+    `stamps` are `file_stamp` lines of the config file and of the credentials file.
     """
 
     profile: str
     credentials: SessionCredentials
     region: str | None
     role: str | None
-    stamps: tuple[str, ...]
+    stamps: tuple[str, str]
 
-    def holds(self, stamps: tuple[str, ...], profile: str, now: datetime) -> bool:
+    def holds(self, stamps: tuple[str, str], profile: str, now: datetime) -> bool:
         """Whether it was made from these files, for this profile, and can still be used."""
         return self.stamps == stamps and self.profile == profile and self.credentials.is_usable(now)
 
@@ -67,6 +67,39 @@ def write(path: Path, snapshot: Snapshot) -> None:
             f"profile {snapshot.profile} has a region that cannot be one: {snapshot.region!r}",
             f"set region in [profile {snapshot.profile}]",
         )
+    files.write_private(path, _values(snapshot), _generation(path, credentials))
+
+
+def read(path: Path) -> Snapshot | None:
+    """Read a snapshot back, or None for one that is not there, or not exactly as we would write it."""
+    values = files.read_private(path)
+    if values is None:
+        return None
+    try:
+        expiration = values.get("AWSDIRENV_EXPIRATION")
+        found = Snapshot(
+            profile=decode_name(values["AWSDIRENV_PROFILE"]),
+            credentials=SessionCredentials(
+                access_key_id=values["AWS_ACCESS_KEY_ID"],
+                secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
+                session_token=values["AWS_SESSION_TOKEN"],
+                expiration=from_epoch(int(expiration)) if expiration else None,
+                issued=from_epoch(int(values["AWSDIRENV_ISSUED"])),
+                account_id=values.get("AWS_ACCOUNT_ID"),
+            ),
+            region=values.get("AWS_REGION"),
+            role=values.get("AWSDIRENV_ROLE"),
+            stamps=(values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"]),
+        )
+        # The extension is strict. What it refuses and we would take for fresh, nobody would ever write anew.
+        exact = found.credentials.is_well_formed() and _values(found) == values
+    except (KeyError, ValueError, OverflowError, ProfileNameError):
+        return None
+    return found if exact and (not found.region or _REGION.fullmatch(found.region)) else None
+
+
+def _values(snapshot: Snapshot) -> dict[str, str]:
+    credentials = _whole_seconds(snapshot.credentials)
     values = {
         "AWSDIRENV_PROFILE": encode_name(snapshot.profile),
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
@@ -76,40 +109,31 @@ def write(path: Path, snapshot: Snapshot) -> None:
         "AWS_REGION": snapshot.region,
         "AWSDIRENV_ROLE": _if_matches(_ROLE, snapshot.role),
         "AWSDIRENV_ISSUED": _epoch(credentials.issued),
+        "AWSDIRENV_CONFIG": snapshot.stamps[0],
+        "AWSDIRENV_CREDENTIALS": snapshot.stamps[1],
     }
     if credentials.expiration is not None:
-        values["AWS_CREDENTIAL_EXPIRATION"] = credentials.expiration.replace(microsecond=0).isoformat()
+        values["AWS_CREDENTIAL_EXPIRATION"] = credentials.expiration.isoformat()
         values["AWSDIRENV_EXPIRATION"] = _epoch(credentials.expiration)
         values["AWSDIRENV_USABLE_UNTIL"] = _epoch(credentials.expiration - credentials.margin)
         values["AWSDIRENV_REFRESH_AT"] = _epoch(refresh_at(credentials.issued, credentials.expiration))
-    for name, stamp in zip(("CONFIG", "CREDENTIALS", "DOTENV"), snapshot.stamps, strict=False):
-        values[f"AWSDIRENV_{name}"] = stamp
-    files.write_private(path, {k: v for k, v in values.items() if v}, _generation(path, credentials))
+    return {name: value for name, value in values.items() if value}
 
 
-def read(path: Path) -> Snapshot | None:
-    """Read a snapshot back, or None for one that is not there or not sound."""
-    values = files.read_private(path)
-    if values is None:
-        return None
-    try:
-        expiration = values.get("AWSDIRENV_EXPIRATION")
-        credentials = SessionCredentials(
-            access_key_id=values["AWS_ACCESS_KEY_ID"],
-            secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-            session_token=values["AWS_SESSION_TOKEN"],
-            expiration=from_epoch(int(expiration)) if expiration else None,
-            issued=from_epoch(int(values["AWSDIRENV_ISSUED"])),
-            account_id=values.get("AWS_ACCOUNT_ID"),
-        )
-        stamps = [values[name] for name in ("AWSDIRENV_CONFIG", "AWSDIRENV_CREDENTIALS")]
-        stamps += [values["AWSDIRENV_DOTENV"]] if "AWSDIRENV_DOTENV" in values else []
-        profile = decode_name(values["AWSDIRENV_PROFILE"])
-    except (KeyError, ValueError, OverflowError):
-        return None
-    if not credentials.is_well_formed():
-        return None
-    return Snapshot(profile, credentials, values.get("AWS_REGION"), values.get("AWSDIRENV_ROLE"), tuple(stamps))
+def _whole_seconds(credentials: SessionCredentials) -> SessionCredentials:
+    """Give times as the file has them, so that what follows from them is the same before and after."""
+    return replace(
+        credentials,
+        issued=from_epoch(int(credentials.issued.timestamp())),
+        expiration=credentials.expiration and from_epoch(int(credentials.expiration.timestamp())),
+    )
+
+
+def write_name(path: Path, profile: str, dotenv: Path) -> None:
+    """Note for the extension which profile a `.env` declares, and in which state it did."""
+    values = {"AWSDIRENV_PROFILE": encode_name(profile), "AWSDIRENV_DOTENV": file_stamp(str(dotenv))}
+    if files.read_private(path) != values:
+        files.write_private(path, values)
 
 
 def _generation(path: Path, credentials: SessionCredentials) -> int:

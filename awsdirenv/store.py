@@ -45,7 +45,7 @@ class SessionStore:
             )
         except (KeyError, ValueError, OverflowError):
             return None
-        return session if session.is_well_formed() else None
+        return session if session.is_well_formed() and not session.is_long_term else None
 
     def write(self, key: str, session: SessionCredentials, label: str) -> None:
         """Keep the session. `label` says for people what it is (an MFA serial, a role ARN).

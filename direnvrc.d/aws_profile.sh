@@ -33,7 +33,7 @@ use_aws_profile() {
   set +xvefuET +o pipefail
   local IFS=$' \t\n'
   local declared='' has_profile='' option_region=''
-  local key='' cache='' snapshot='' dotenv='' config='' credentials='' envrc_mtime=0
+  local key='' cache='' snapshot='' dotenv='' dotenv_stamp='' config='' credentials='' envrc_mtime=0
   _awsdirenv_parse_arguments "$@" || {
     _awsdirenv_close
     return 0
@@ -52,6 +52,7 @@ use_aws_profile() {
 
   _awsdirenv_load
   local status=$?
+  [[ ! $dotenv ]] || _awsdirenv_locate # the .env may have another meaning by now, or its first
   # Whatever came of it: watch first, then look. A refresh by another shell is then either in what we read now, or a
   # change that direnv will see at the next prompt.
   _awsdirenv_watch
@@ -123,27 +124,27 @@ _awsdirenv_is_region() {
 # Finds the `snapshot` and its name (`key`) as awsdirenv/paths.py does, and the files that it depends on.
 _awsdirenv_locate() {
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
-  config=${AWS_CONFIG_FILE-$HOME/.aws/config}
-  credentials=${AWS_SHARED_CREDENTIALS_FILE-$HOME/.aws/credentials}
-  # shellcheck disable=SC2088 # the tilde is in the value, where botocore expands it and bash does not
-  case $config in '~/'*) config=$HOME/${config#'~/'} ;; esac
-  # shellcheck disable=SC2088
-  case $credentials in '~/'*) credentials=$HOME/${credentials#'~/'} ;; esac
-
-  local context=''
+  local REPLY context=''
+  _awsdirenv_expand "${AWS_CONFIG_FILE-~/.aws/config}"
+  config=$REPLY
+  _awsdirenv_expand "${AWS_SHARED_CREDENTIALS_FILE-~/.aws/credentials}"
+  credentials=$REPLY
   [[ ! ${AWS_CONFIG_FILE+set} ]] || context+=c=$AWS_CONFIG_FILE$'\n'
   [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || context+=s=$AWS_SHARED_CREDENTIALS_FILE$'\n'
   [[ ! ${AWS_ENDPOINT_URL_STS+set} ]] || context+=e=$AWS_ENDPOINT_URL_STS$'\n'
   [[ ! ${AWS_ENDPOINT_URL+set} ]] || context+=u=$AWS_ENDPOINT_URL$'\n'
 
-  local REPLY
+  case ${XDG_CACHE_HOME-} in
+    /*) cache=$XDG_CACHE_HOME/awsdirenv ;;
+    *) cache=$HOME/.cache/awsdirenv ;;
+  esac
+  key='' snapshot=''
   if [[ $has_profile ]]; then
     _awsdirenv_encode "$declared" || return 1
     key=$REPLY
   elif _awsdirenv_nearest_dotenv; then
-    # Only python-dotenv says what .env means, so the snapshot belongs to the .env, and says the profile.
-    context+=d=$dotenv$'\n'p=${AWS_PROFILE-}$'\n'
-    key=%dotenv
+    # Only python-dotenv says what .env means; the Python side leaves a note of it. Without one there is no key yet.
+    _awsdirenv_read_name || return 0
   else
     declared=${AWS_PROFILE:-default}
     _awsdirenv_encode "$declared" || return 1
@@ -153,11 +154,27 @@ _awsdirenv_locate() {
     _awsdirenv_hash "$context"
     key+=@$REPLY
   fi
-  case ${XDG_CACHE_HOME-} in
-    /*) cache=$XDG_CACHE_HOME/awsdirenv ;;
-    *) cache=$HOME/.cache/awsdirenv ;;
-  esac
   snapshot=$cache/snapshots/$key
+}
+
+# Expands variables and then a leading ~/ as botocore does, in REPLY. A variable that is not set stays as it is.
+_awsdirenv_expand() {
+  local rest=$1 name braced
+  REPLY=''
+  while [[ $rest =~ ^([^$]*)\$([A-Za-z0-9_]+|\{[^}]*\})(.*)$ ]]; do
+    braced=${BASH_REMATCH[2]}
+    name=${braced#'{'}
+    name=${name%'}'}
+    REPLY+=${BASH_REMATCH[1]} rest=${BASH_REMATCH[3]}
+    if [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && ${!name+set} ]]; then
+      REPLY+=${!name}
+    else
+      REPLY+=\$$braced
+    fi
+  done
+  REPLY+=$rest
+  # shellcheck disable=SC2088 # the tilde is in the value, where botocore expands it and bash does not
+  case $REPLY in '~' | '~/'*) REPLY=$HOME${REPLY#'~'} ;; esac
 }
 
 _awsdirenv_nearest_dotenv() {
@@ -170,6 +187,23 @@ _awsdirenv_nearest_dotenv() {
     [[ $folder ]] || return 1
     folder=${folder%/*}
   done
+}
+
+# Reads which profile the .env declares: `declared`, `key`, and the state of the .env in which it did, `dotenv_stamp`.
+_awsdirenv_read_name() {
+  local LC_ALL=C note lines fd
+  _awsdirenv_hash "$dotenv"$'\n'"${AWS_PROFILE-}"
+  note=$cache/names/$REPLY
+  [[ -f $note && -O $note && ! -L $note ]] || return 1
+  { exec {fd}<"$note"; } 2>/dev/null || return 1
+  mapfile -t -n 9 -u "$fd" lines
+  exec {fd}<&-
+  ((${#lines[@]} == 4)) || return 1
+  [[ ${lines[0]} == AWSDIRENV_VERSION=1 && ${lines[3]} == AWSDIRENV_END=1 ]] || return 1
+  [[ ${lines[1]} == AWSDIRENV_PROFILE=* && ${lines[2]} == "AWSDIRENV_DOTENV="*" $dotenv" ]] || return 1
+  key=${lines[1]#*=} dotenv_stamp=${lines[2]#*=}
+  case $key in '' | .* | *[!A-Za-z0-9._%-]*) return 1 ;; esac
+  printf -v declared %b "${key//%/\\x}"
 }
 
 # A profile name as a file name, in REPLY.
@@ -222,8 +256,10 @@ _awsdirenv_hash() {
 
 # Watches what decides: a changed file is a reload at the next prompt, in every shell that is in this profile.
 _awsdirenv_watch() {
-  local files=("$snapshot" "$config" "$credentials") i path folder
-  [[ ! $dotenv ]] || files+=("$dotenv")
+  local files=() i path folder
+  for path in "$snapshot" "$config" "$credentials" "$dotenv"; do
+    [[ ! $path ]] || files+=("$path")
+  done
   for i in "${!files[@]}"; do
     # direnv takes no path below a file, and then watches nothing at all: it gets the file that is in the way.
     path=${files[i]}
@@ -287,7 +323,7 @@ _awsdirenv_read_fresh_snapshot() {
 _awsdirenv_read_snapshot() {
   local LC_ALL=C # ranges in patterns are bytes
   local fd lines stamps=()
-  [[ -f $snapshot && -O $snapshot && ! -L $snapshot ]] || return 1
+  [[ $snapshot && -f $snapshot && -O $snapshot && ! -L $snapshot ]] || return 1
   { exec {fd}<"$snapshot"; } 2>/dev/null || return 1
   mapfile -t -n 40 -u "$fd" lines
   local sound=1
@@ -300,15 +336,17 @@ _awsdirenv_read_snapshot() {
   [[ $sound ]]
 }
 
-# Takes the lines apart: only names we know, only values that match, nothing missing, nothing cut off.
+# Takes the lines apart: only names we know, each once, only values that match, nothing missing, nothing cut off.
 _awsdirenv_take_values() {
-  local line name value
+  local line name value seen=' '
   profile='' access_key_id='' secret_access_key='' session_token='' account_id='' region='' role=''
   expiration='' expiration_text='' refresh_at='' usable_until=''
   ((${#lines[@]} > 2)) || return 1
   [[ ${lines[0]} == AWSDIRENV_VERSION=1 && ${lines[-1]} == AWSDIRENV_END=1 ]] || return 1
   for line in "${lines[@]:1:${#lines[@]}-2}"; do
     name=${line%%=*} value=${line#*=}
+    [[ $seen != *" $name "* ]] || return 1
+    seen+="$name "
     case $name in
       AWS_ACCESS_KEY_ID)
         case $value in '' | *[!A-Za-z0-9_]*) return 1 ;; esac
@@ -350,19 +388,23 @@ _awsdirenv_take_values() {
           AWSDIRENV_USABLE_UNTIL) usable_until=$value ;;
         esac
         ;;
-      AWSDIRENV_CONFIG | AWSDIRENV_CREDENTIALS | AWSDIRENV_DOTENV) stamps+=("$value") ;;
+      AWSDIRENV_CONFIG)
+        [[ ${value#* } == "$config" ]] || return 1
+        stamps+=("$value")
+        ;;
+      AWSDIRENV_CREDENTIALS)
+        [[ ${value#* } == "$credentials" ]] || return 1
+        stamps+=("$value")
+        ;;
       *) return 1 ;;
     esac
   done
   [[ $profile && $access_key_id && $secret_access_key && $session_token ]] || return 1
   # All about the end, or nothing: a lost line must not make credentials that never end.
   case "${expiration:+1}${expiration_text:+1}${refresh_at:+1}${usable_until:+1}" in '' | 1111) ;; *) return 1 ;; esac
-  ((${#stamps[@]} == 2 + (${#dotenv} > 0))) || return 1
-  if [[ $dotenv ]]; then
-    printf -v declared %b "${profile//%/\\x}"
-  else
-    [[ $key == "$profile" || $key == "$profile"@* ]]
-  fi
+  ((${#stamps[@]} == 2)) || return 1
+  [[ ! $dotenv ]] || stamps+=("$dotenv_stamp")
+  [[ $key == "$profile" || $key == "$profile"@* ]]
 }
 
 # Compares the files with what the snapshot says they were, and the snapshot itself with what a file of ours looks like.
@@ -392,7 +434,7 @@ _awsdirenv_check_files() {
 # One process for all: modes, owners, stamps and times. Modification times alone do not tell: see file_stamp in
 # awsdirenv/snapshot.py.
 _awsdirenv_look_at_files() {
-  local stat_fd line stamp actual='' snapshot_mode='' folder_mode=''
+  local stat_fd line stamp actual='' snapshot_mode='' folder_mode='' size=0 snapshot_size=''
   times=$present,
   # fd 3 is direnv's. The snapshot is checked by its descriptor: its path may be another file by now.
   exec {stat_fd}< <(exec stat -L -c '%n %u %a %Y %d:%i:%s:%.9Z' -- \
@@ -400,13 +442,19 @@ _awsdirenv_look_at_files() {
   while IFS= read -r line; do
     stamp=${line##* } line=${line% *}
     case $line in
-      "/dev/fd/$fd "*) snapshot_mode=${line#* } times+=${line##* }, snapshot_mode=${snapshot_mode% *} ;;
+      "/dev/fd/$fd "*)
+        snapshot_mode=${line#* } times+=${line##* },
+        snapshot_mode=${snapshot_mode% *} snapshot_size=${stamp%:*}
+        ;;
       "${snapshot%/*} "*) folder_mode=${line#"${snapshot%/*} "} folder_mode=${folder_mode% *} ;;
       './.envrc '*) envrc_mtime=${line##* } ;;
       *) actual+="$stamp ${line% * * *}"$'\n' times+=${line##* }, ;;
     esac
   done <&"$stat_fd"
   exec {stat_fd}<&-
+  # bash drops NUL bytes: what it has read must be as long as the file.
+  for line in "${lines[@]}"; do ((size += ${#line} + 1)); done
+  [[ ${snapshot_size##*:} == "$size" ]] || return 1
   [[ $snapshot_mode == "$EUID 600" && $folder_mode == "$EUID 700" && $actual == "$expected" ]]
 }
 
@@ -415,7 +463,7 @@ _awsdirenv_look_at_files() {
 # when it is done, and as soon as it turns to a person.
 _awsdirenv_let_another_do_it() {
   local claim=$cache/claims/$key pid='' pause rounds
-  [[ -d ${claim%/*} && -O ${claim%/*} ]] || return 1
+  [[ $key && -d ${claim%/*} && -O ${claim%/*} ]] || return 1
   set -C
   if { printf '%s\n' "$$" >"$claim"; } 2>/dev/null; then
     set +C
@@ -443,7 +491,7 @@ _awsdirenv_load() {
   _awsdirenv_command "${arguments[@]}" </dev/null >&2 3>&-
   status=$?
   if ((status > 125)); then
-    rm -f -- "$cache/claims/$key"
+    [[ ! $key ]] || rm -f -- "$cache/claims/$key"
     [[ ! $terminal ]] || stty "$terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
     if ((status > 128)); then
       _awsdirenv_say error "awsdirenv was ended by signal $((status - 128))"

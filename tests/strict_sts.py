@@ -327,7 +327,7 @@ class StrictSts:
         self._server: _Server | None = None
         self._moto: Any = None
 
-    def __enter__(self) -> StrictSts:  # noqa: PYI034 (typing.Self is 3.11)
+    def __enter__(self) -> StrictSts:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

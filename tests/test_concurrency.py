@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+
 from shells import SHELLS, Shell, clean
 from test_direnv_prompt import asking_process
 from world import World

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from shells import SHELLS, Shell, children
 from world import World
 

@@ -1,0 +1,51 @@
+# Each target sets itself up from a fresh clone. What it takes: make, Python >= 3.10, and apt-get or brew for the rest.
+
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
+SCRIPTS := direnvrc.d/*.sh .ci/*
+BIN := .venv/bin
+
+.NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
+.PHONY: help tools venv demo test lint bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+tools: ## install direnv, zsh, fish, shellcheck and shfmt where they are missing
+	@.ci/tools
+
+venv: .venv/.made ## make the virtual environment, again only when pyproject.toml has changed
+
+.venv/.made: pyproject.toml
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then \
+	    echo "making .venv with $$python" >&2; \
+	    PYTHON=$$python .ci/tools python3-venv && \
+	    $$python -m venv .venv && \
+	    $(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && \
+	    touch $@; \
+	    exit; \
+	  fi; \
+	done; \
+	echo "please install Python 3.10 or later" >&2; exit 1
+
+demo: venv ## see it work, against an AWS on this machine (ARGS=--interactive: try it)
+	@.ci/tools direnv
+	@$(BIN)/awsdirenv demo $(ARGS)
+
+test: tools venv ## run the tests (ARGS="-k demo": some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: tools venv ## ruff, mypy, shellcheck and shfmt
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@$(BIN)/mypy
+	@shellcheck $(SCRIPTS)
+	@shfmt -i 2 -ci -d $(SCRIPTS)
+	@echo "ruff, mypy, shellcheck and shfmt have nothing to say" >&2
+
+bench: tools venv ## measure what entering a directory costs
+	@$(BIN)/python tests/bench.py $(ARGS)
+
+clean: ## remove all that the targets above have made here
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find awsdirenv tests -name __pycache__ -type d -prune -exec rm -rf {} +

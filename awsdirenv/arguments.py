@@ -1,0 +1,123 @@
+"""The command line: commands, options and their help. What they do is in `cli`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from awsdirenv import __version__
+from awsdirenv.console import emit
+from awsdirenv.errors import UsageError
+from awsdirenv.export import FORMATS
+
+_TOKEN_CODE = re.compile(r"[0-9]{6}", re.ASCII)
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Describe the command line; `commands` says what each command does, by its name."""
+    top = _Parser(
+        prog="awsdirenv",
+        description="Short-lived AWS credentials per directory: `use aws_profile NAME` in .envrc, then cd.",
+        epilog="Exit status: 0 ok, 1 failed, 2 usage, 3 a person must act, 4 gave up waiting for another awsdirenv.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"awsdirenv {__version__}")
+    add = top.add_subparsers(metavar="COMMAND", required=True)
+    for name, describe in _COMMANDS.items():
+        text = str(describe.__doc__).partition("\n")[0]
+        sub = add.add_parser(name, help=text[0].lower() + text[1:].rstrip("."), description=text, allow_abbrev=False)
+        describe(sub)
+        sub.set_defaults(command=commands[name])
+    return top
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"{self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - only help and version come here
+        # argparse swallows what cannot be written; help that is cut off by a full disk is no help.
+        emit(message)
+
+
+def _setup(sub: argparse.ArgumentParser) -> None:
+    """Install the extension into direnv's lib folder."""
+    sub.add_argument("--uninstall", action="store_true", help="remove it again")
+
+
+def _init(sub: argparse.ArgumentParser) -> None:
+    """Write `use aws_profile PROFILE` into the .envrc of this folder, and allow it."""
+    _add_profile(sub)
+
+
+def _login(sub: argparse.ArgumentParser) -> None:
+    """Get a profile's credentials now, asking for an MFA code where one is due."""
+    _add_profile(sub)
+    sub.add_argument("--token-code", metavar="N", type=_token_code, help="the MFA code, instead of being asked")
+    sub.add_argument(
+        "--force", action="store_true", help="renew credentials that still hold; with --token-code, the MFA session too"
+    )
+
+
+def _load(sub: argparse.ArgumentParser) -> None:
+    """Make sure that a profile's snapshot is fresh; this is what the extension calls."""
+    _add_profile(sub)
+    sub.add_argument("--envrc", action="store_true", help=argparse.SUPPRESS)
+
+
+def _export(sub: argparse.ArgumentParser) -> None:
+    """Print a profile's credentials for a shell, a file or a program."""
+    _add_profile(sub)
+    sub.add_argument("--format", choices=FORMATS, default="env", help="default: %(default)s")
+    sub.add_argument(
+        "--output", metavar="FILE", type=Path, help="write to FILE, 0600; a dotenv file is updated in place"
+    )
+
+
+def _clear(sub: argparse.ArgumentParser) -> None:
+    """Forget a profile's credentials, or with --all everything, MFA sessions included."""
+    _add_profile(sub)
+    sub.add_argument("--all", action="store_true", help="forget everything")
+
+
+def _completion(sub: argparse.ArgumentParser) -> None:
+    """Print the completion script of a shell."""
+    sub.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _demo(sub: argparse.ArgumentParser) -> None:
+    """Show it all in a throw-away home, against an STS on this machine."""
+    sub.add_argument("--interactive", action="store_true", help="get the shell of the demo instead of a transcript")
+
+
+_COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "setup": _setup,
+    "init": _init,
+    "login": _login,
+    "load": _load,
+    "export": _export,
+    "clear": _clear,
+    "completion": _completion,
+    "demo": _demo,
+}
+
+
+def _add_profile(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "profile",
+        nargs="?",
+        metavar="PROFILE",
+        help="default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, "
+        "else `default`",
+    )
+
+
+def _token_code(text: str) -> str:
+    if not _TOKEN_CODE.fullmatch(text):
+        raise argparse.ArgumentTypeError("an MFA code is six digits")
+    return text

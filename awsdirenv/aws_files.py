@@ -1,0 +1,116 @@
+"""AWS's two files, parsed by botocore's own config loader, so that they mean here what they mean in the AWS CLI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from awsdirenv.errors import ConfigError
+from awsdirenv.paths import home
+
+
+@dataclass(frozen=True)
+class AwsFiles:
+    """AWS's two files as botocore sees them: `full_config` has the shape of botocore's Session.full_config."""
+
+    config_path: str
+    credentials_path: str
+    full_config: dict[str, Any]
+    config_profiles: Mapping[str, Mapping[str, Any]]
+    credentials_sections: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def profiles(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every profile; what the credentials file says wins over the config file."""
+        profiles: Mapping[str, Mapping[str, Any]] = self.full_config["profiles"]
+        return profiles
+
+
+def file_paths(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Give the paths of the config and the credentials file, expanded as botocore expands them."""
+    config, credentials = _paths(environ)
+    return _expand(config, environ), _expand(credentials, environ)
+
+
+def load_files(environ: Mapping[str, str]) -> AwsFiles:
+    """Parse both files. A missing file is an empty one. Raises ConfigError, naming the file."""
+    (config_set, credentials_set), (config_path, credentials_path) = _paths(environ), file_paths(environ)
+    config = _parse(config_set, config_path, sections=False) or {"profiles": {}}
+    sections = _parse(credentials_set, credentials_path, sections=True)
+    # A section of the credentials file that the config file has too adds its keys to it, and wins.
+    profiles = {**config["profiles"]}
+    for name, values in sections.items():
+        profiles[name] = {**profiles.get(name, {}), **values}
+    full_config = {**config, "profiles": profiles}
+    return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections)
+
+
+def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | None:
+    """Give access key id, secret access key and session token where the files hold them and nothing comes before them.
+
+    None for everything else, broken pairs included: that is for botocore to resolve or to refuse. This shortcut spares
+    a quarter of a second before the question for a code; tests hold it to botocore's own order of providers.
+    """
+    config = files.profiles[profile]
+    section = files.credentials_sections.get(profile, {})
+    if any(key.startswith("sso_") or key == "web_identity_token_file" for key in config):
+        return None
+    if "aws_access_key_id" not in section:
+        if "login_session" in config or "credential_process" in config:
+            return None
+        section = files.config_profiles.get(profile, {})
+    key_id, secret = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
+    token = section.get("aws_security_token", section.get("aws_session_token"))
+    values = (key_id, secret, token)
+    if not key_id or not secret or any(value is not None and not isinstance(value, str) for value in values):
+        return None
+    return key_id, secret, token or None
+
+
+def _paths(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Give both paths as they are set."""
+    config = environ.get("AWS_CONFIG_FILE", "~/.aws/config")
+    return config, environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+
+
+def _expand(path: str, environ: Mapping[str, str]) -> str:
+    expanded = os.path.expandvars(path)
+    if expanded == "~" or expanded.startswith("~/"):
+        return str(home(environ)) + expanded[1:]
+    return os.path.expanduser(expanded)
+
+
+def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
+    # 25 ms that a load with a fresh snapshot, or one that only waits for another, need not pay.
+    import botocore.configloader as loader  # noqa: PLC0415
+    from botocore.exceptions import ConfigNotFound, ConfigParseError  # noqa: PLC0415
+
+    if "$" not in expanded:
+        path = expanded  # else botocore must expand it, once: a second time may be another path
+    try:
+        # botocore takes what is no regular file for a missing one, and what it may not open for an empty one.
+        if Path(expanded).exists() and not os.access(expanded, os.R_OK):
+            raise ConfigError(f"cannot read {expanded}: permission denied", f"chmod u+r {expanded}")
+        parsed: dict[str, Any] = loader.raw_config_parse(path) if sections else loader.load_config(path)
+    except ConfigNotFound:
+        return {}
+    except ConfigParseError as error:
+        raise ConfigError(f"cannot parse {expanded}{_where(error)}", f"mend {expanded}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {expanded}: {type(error).__name__}", f"mend {expanded}") from None
+    return parsed
+
+
+def _where(error: Exception) -> str:
+    """Say where, and never quote the line: it may be the one with the secret key."""
+    cause = getattr(error, "kwargs", {}).get("error")
+    if isinstance(cause, UnicodeDecodeError):
+        return f": not UTF-8 at byte {cause.start}"
+    line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", [])), (None,))[0]
+    if line is None:
+        return ""
+    detail = {"DuplicateOptionError": "a key stands twice", "DuplicateSectionError": "a section stands twice"}
+    return f", line {line}: {detail.get(type(cause).__name__, 'neither a section nor key = value')}"

@@ -1,0 +1,98 @@
+"""The way into a load and out of it: who is there, which profile is meant, and the terminal in order at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+
+from awsdirenv.credentials import utc_now
+from awsdirenv.direnv import Evaluation
+from awsdirenv.errors import CacheError, CancelledError, PersonNeededError
+from awsdirenv.loader import Human, Loader
+from awsdirenv.lock import Holder, Locks
+from awsdirenv.mfa import login_command
+from awsdirenv.paths import CachePaths, encode_name
+from awsdirenv.settings import Settings, declared_profile
+from awsdirenv.store import CancelMarks
+from awsdirenv.terminal import Terminal
+
+_WAIT_SILENTLY = 0.3  # seconds
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command wants loaded. `from_envrc` says that the extension asks, inside an `.envrc`."""
+
+    profile: str | None
+    from_envrc: bool = False
+    token_code: str | None = None
+    force: bool = False
+
+
+@contextmanager
+def loading(request: Request, environ: Mapping[str, str], report_waiting: Callable[[Holder], None]) -> Iterator[Loader]:
+    """Keep the terminal in order around a load. Raises CancelledError for Ctrl-C, now or a moment ago."""
+    evaluation = Evaluation.current(environ)
+    paths = CachePaths.from_environ(environ)
+    marks = CancelMarks(paths.marks)
+    # Inside a directory of ours AWS_PROFILE is not there to ask.
+    present = None if request.from_envrc else environ.get("AWSDIRENV_PROFILE")
+    declared = declared_profile(present if request.profile is None else request.profile, evaluation.directory, environ)
+    encode_name(declared.name)  # refuses names that cannot be
+    if request.from_envrc and marks.holds(evaluation.directory, evaluation.envrc_mtime, utc_now()):
+        raise CancelledError(f"loading {declared.name} was cancelled here", "direnv reload")
+    terminal = Terminal.of_human(environ)
+    settings = Settings.load(environ, evaluation.directory)
+    has_codes = bool(terminal or settings.mfa_process or request.token_code)
+    loader = Loader(
+        environ=environ,
+        settings=settings,
+        paths=paths,
+        locks=Locks(
+            paths.locks,
+            timeout=settings.lock_timeout.total_seconds(),
+            on_wait=_Waiting(declared.name, report_waiting, has_codes=has_codes),
+            terminal=terminal.name if terminal else "",
+        ),
+        declared=declared,
+        human=Human(terminal.ask, terminal.say) if terminal else None,
+        is_expected=evaluation.is_entering or not request.from_envrc,
+        token_code=request.token_code,
+        force=request.force,
+    )
+    try:
+        with terminal.guarded() if terminal else nullcontext():
+            yield loader
+    except KeyboardInterrupt:
+        if request.from_envrc and not (terminal and terminal.was_cancelled_by_key):
+            # A real signal: direnv got it too, and gives up on `.envrc`. fish would start it again at every prompt.
+            with suppress(CacheError):
+                marks.set(evaluation.directory, evaluation.envrc_mtime, utc_now())
+        raise _cancelled(declared.name, request) from None
+
+
+def _cancelled(name: str, request: Request) -> CancelledError:
+    hint = "direnv reload" if request.from_envrc else login_command(name)
+    return CancelledError(f"loading {name} was cancelled", hint)
+
+
+class _Waiting:
+    """Tells a person whom we wait for: once for each holder, and again when it turns to a person itself."""
+
+    def __init__(self, profile: str, report: Callable[[Holder], None], *, has_codes: bool) -> None:
+        self._profile = profile
+        self._report = report
+        self._has_codes = has_codes
+        self._told: set[tuple[int, bool]] = set()
+
+    def __call__(self, holder: Holder | None, waited: float) -> None:
+        if holder is not None and holder.is_asking and not self._has_codes:
+            raise PersonNeededError(
+                f"profile {self._profile} needs an MFA code, which {holder.place} is being asked for",
+                login_command(self._profile),
+            )
+        if holder is None or waited < _WAIT_SILENTLY or (holder.pid, holder.is_asking) in self._told:
+            return
+        self._told.add((holder.pid, holder.is_asking))
+        self._report(holder)

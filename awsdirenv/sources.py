@@ -1,0 +1,33 @@
+"""What the algorithm of `refresh` needs of STS. `session.Sts` is it; the algorithm does not know that."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from awsdirenv.credentials import SessionCredentials
+from awsdirenv.profile import Chain, RoleHop
+
+
+class CredentialSource(Protocol):
+    """What `session.Sts` offers."""
+
+    def source_credentials(self, chain: Chain) -> SessionCredentials:
+        """Resolve where the chain starts."""
+
+    def get_session_token(
+        self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
+    ) -> SessionCredentials:
+        """Start a session of the key's own."""
+
+    def assume_role(
+        self,
+        source: SessionCredentials,
+        hop: RoleHop,
+        seconds: int | None,
+        mfa_serial: str | None = None,
+        token_code: str | None = None,
+    ) -> SessionCredentials:
+        """Start a session of a role."""
+
+    def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
+        """Give account id and ARN."""

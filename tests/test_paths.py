@@ -1,0 +1,426 @@
+"""File names made of hostile names, and the extension's own way to the same names without starting Python."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from awsdirenv.errors import ProfileNameError
+from awsdirenv.loader import Loader
+from awsdirenv.lock import Locks
+from awsdirenv.paths import (
+    CachePaths,
+    decode_name,
+    direnv_lib,
+    encode_name,
+    extension_source,
+    home,
+    session_key,
+    snapshot_key,
+)
+from awsdirenv.settings import Settings, declared_profile
+
+# Names that a shell, a path or our own encoding could trip over.
+HOSTILE = [
+    *("a b", " ", "it's", '"', "''", "$(touch pwned)", "${HOME}", "$HOME", "`id`", "a;b", "a|b", "a&b", "<a>", "(a)"),
+    *("../../etc/passwd", "/", "/etc", "a/b", ".", "..", "...", ".hidden", "a.b", "a.", "-", "-n", "-e x", "--", "--x"),
+    *("%", "%%", "%41", "%2E", "a%2Fb", "%dotenv", "%25dotenv", "%s%n", "*", "?", "[a-z]", "{a,b}", "~", "~root", "!"),
+    *("\\", "\\n", "\\x41", "\\045", "=", "a=b", "@", "a@b", "dev@811c9dc5", "#", "# no", "+", ",", ":", "^"),
+    *(
+        "ä",
+        "日本語",
+        "🔥",
+        "e\u0301",
+        "\u202e",
+        "\u00a0",
+        "\u0085",
+        "\u2028",
+        "\ufeff",
+        "\udcff",
+        "a\udc80b",
+        "\u017f",
+        "\u212a",
+    ),
+    *("default", "profile x", "a" * 200, "b" * 201, "." + "c" * 197, "." + "c" * 198, "é" * 33, "é" * 34, "🔥" * 17),
+]
+# Bytes, as argv and the environment have them: UTF-8 or not, but without control characters.
+RAW = st.binary(max_size=80).map(lambda raw: os.fsdecode(bytes(b for b in raw if b >= 32 and b != 127)))
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60) | RAW | st.sampled_from(HOSTILE)
+NAMES = TEXT.filter(lambda name: len(name) > 0)
+SHORT = NAMES.filter(lambda name: len(os.fsencode(name)) <= 66)
+# What a person's shell may be set to when direnv evaluates.
+LOCALES = [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LC_ALL": "C.UTF-8", "LANG": "C"}, {"LC_CTYPE": "C.UTF-8"}, {}]
+SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
+
+ENCODE = """
+source "$1"; IFS=$3
+mapfile -d '' names <"$2"
+for name in "${names[@]}"; do
+  REPLY=
+  if _awsdirenv_encode "$name" 2>/dev/null; then printf '+%s\\0' "$REPLY"; else printf -- '-\\0'; fi
+done
+"""
+HASH = """
+source "$1"; IFS=$3
+mapfile -d '' texts <"$2"
+for text in "${texts[@]}"; do REPLY=; _awsdirenv_hash "$text"; printf '%s\\0' "$REPLY"; done
+"""
+VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")
+PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
+# A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
+LOCATE = f"""
+source "$1"; IFS=$3
+mapfile -d '' fields <"$2"
+for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
+  cd -- "${{fields[i]}}" || exit 9
+  has_profile='' declared='' key='' cache='' snapshot='' dotenv='' config='' credentials=''
+  case ${{fields[i + 1]}} in +*) has_profile=1 declared=${{fields[i + 1]#+}} ;; esac
+  j=$((i + 2))
+  for name in {" ".join(PLACES)}; do unset "$name"; done
+  IFS=' '
+  for name in {" ".join(PLACES)}; do
+    case ${{fields[j]}} in +*) export "$name=${{fields[j]#+}}" ;; esac
+    j=$((j + 1))
+  done
+  IFS=$3
+  if _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$snapshot"; else printf -- '-\\0'; fi
+done
+"""
+
+
+def in_bash(script: str, fields: list[str], locale: dict[str, str], separators: str = " \t\n") -> list[str]:
+    """Run a script that has sourced the extension over many values at once; give its NUL-separated answers."""
+    source = os.memfd_create("fields")
+    try:
+        os.write(source, b"".join(os.fsencode(field) + b"\0" for field in fields))
+        done = subprocess.run(
+            ["bash", "--norc", "--noprofile", "-c", script, "-", extension_source(), f"/dev/fd/{source}", separators],
+            env={"PATH": os.environ["PATH"], **locale},
+            pass_fds=[source],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(source)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return [os.fsdecode(answer) for answer in done.stdout.split(b"\0")[:-1]]
+
+
+def encoded_or_none(name: str) -> str | None:
+    """Encode a name, or give None where it is refused."""
+    try:
+        return encode_name(name)
+    except ProfileNameError:
+        return None
+
+
+@given(SHORT)
+def test_every_name_comes_back(name: str) -> None:
+    """Decoding undoes encoding for any name, in UTF-8 or not."""
+    assert decode_name(encode_name(name)) == name
+
+
+@given(SHORT)
+@example(".")
+@example("..")
+@example("a/../b")
+def test_every_encoded_name_is_one_plain_visible_file_name(name: str) -> None:
+    """No encoded name leaves its folder, hides, or needs quoting anywhere."""
+    encoded = encode_name(name)
+    assert encoded
+    assert not encoded.startswith(".")
+    assert set(encoded) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-%")
+
+
+@given(SHORT, SHORT)
+def test_two_names_never_share_a_file(first: str, second: str) -> None:
+    """Encoding is injective, so one profile never finds another's snapshot."""
+    assert (first == second) == (encode_name(first) == encode_name(second))
+
+
+@pytest.mark.parametrize("name", ["dev", "Client-A_prod.eu", "0", "a.b.c", "-x"])
+def test_ordinary_names_stay_as_they_are(name: str) -> None:
+    """A person who looks into the folder finds the profile's name."""
+    assert encode_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "the profile name is empty"),
+        ("a" * 201, "the profile name is too long (201 characters)"),
+        ("é" * 34, "the profile name is too long (34 characters)"),
+        ("a\nb", "the profile name has control characters"),
+        ("a\0b", "the profile name has control characters"),
+        ("\x7f", "the profile name has control characters"),
+        ("\x1b[2J", "the profile name has control characters"),
+        ("dev\r", "the profile name has control characters"),
+        ("\x1f", "the profile name has control characters"),
+    ],
+)
+def test_names_that_cannot_be_are_refused(name: str, message: str) -> None:
+    """Empty, overlong and control-character names are errors, and the message repeats no control character."""
+    with pytest.raises(ProfileNameError) as caught:
+        encode_name(name)
+    assert caught.value.message == message
+    assert caught.value.hint.isprintable()
+
+
+def test_the_longest_name_still_makes_a_file_and_a_lock_name(tmp_path: Path) -> None:
+    """The longest accepted name, with a context's suffix, fits a real file system with every suffix of ours."""
+    key = snapshot_key("a" * 200, None, {"AWS_CONFIG_FILE": "x"})
+    (tmp_path / f"{key}.new").touch()
+    (tmp_path / f"snapshot-{key}.lock").touch()
+
+
+@given(st.text(max_size=20) | st.text("%0123456789abcdefAF. g+-", max_size=12))
+@example("%")
+@example("%4")
+@example("%zz")
+@example("%-1")
+def test_decoding_garbage_is_a_value_error_or_a_string(text: str) -> None:
+    """A tampered name in a snapshot never raises anything that its reader does not expect."""
+    with contextlib.suppress(ValueError):
+        assert isinstance(decode_name(text), str)
+
+
+@pytest.mark.parametrize("separators", SEPARATORS)
+@pytest.mark.parametrize("locale", LOCALES, ids=str)
+def test_bash_encodes_hostile_names_as_python_does(locale: dict[str, str], separators: str) -> None:
+    """The extension's encoding agrees name by name, refusals included, in every locale and with any IFS."""
+    names = [*HOSTILE, "", "a\nb", "\t", "\x7f", "\x1b", "a" * 300, "🔥" * 300]
+    names += [chr(code) for code in range(1, 256)] + [os.fsdecode(bytes([0x41, byte])) for byte in range(128, 256)]
+    answers = in_bash(ENCODE, names, locale, separators)
+    wanted = [f"+{encoded}" if encoded else "-" for encoded in map(encoded_or_none, names)]
+    assert list(zip(names, answers, strict=True)) == list(zip(names, wanted, strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=60), st.sampled_from(LOCALES), st.sampled_from(SEPARATORS))
+def test_bash_encodes_any_names_as_python_does(names: list[str], locale: dict[str, str], separators: str) -> None:
+    """The two encodings agree for names nobody thought of."""
+    wanted = [f"+{encoded}" if encoded else "-" for encoded in map(encoded_or_none, names)]
+    assert in_bash(ENCODE, names, locale, separators) == wanted
+
+
+@pytest.mark.parametrize(("text", "digest"), [("", "811c9dc5"), ("a", "e40c292c"), ("foobar", "bf9cf968")])
+def test_the_hash_is_fnv_1a(text: str, digest: str) -> None:
+    """Bash computes the published test vectors of FNV-1a with 32 bits."""
+    assert in_bash(HASH, [text], {}) == [digest]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(TEXT, min_size=1, max_size=30), st.sampled_from(LOCALES), st.sampled_from(SEPARATORS))
+def test_bash_hashes_as_python_does(values: list[str], locale: dict[str, str], separators: str) -> None:
+    """A context's suffix is the same on both sides for any bytes."""
+    texts = [f"c={value}\n" for value in values]
+    keys = [snapshot_key("x", None, {"AWS_CONFIG_FILE": value}) for value in values]
+    assert [f"x@{digest}" for digest in in_bash(HASH, texts, locale, separators)] == keys
+
+
+@dataclass(frozen=True)
+class Place:
+    """One evaluation: where, with which argument and which variables."""
+
+    folder: Path
+    argument: str | None
+    environ: dict[str, str]
+
+    def fields(self) -> list[str]:
+        """Write it down for bash: `+` marks what is set, be it empty."""
+        values = [self.environ.get(name) for name in PLACES]
+        return [str(self.folder), *("" if value is None else f"+{value}" for value in [self.argument, *values])]
+
+    def by_python(self) -> str:
+        """Give the snapshot's path as the module finds it, or `-` for a name that is refused."""
+        paths = CachePaths.from_environ(self.environ)
+        locks = Locks(paths.locks, timeout=1, on_wait=lambda *_: None)
+        declared = declared_profile(self.argument, self.folder, self.environ)
+        try:
+            encode_name(declared.name)
+        except ProfileNameError:
+            return "-"
+        loader = Loader(self.environ, Settings(), paths, locks, declared, human=None)
+        return str(loader.snapshot_path)
+
+
+def both(places: list[Place], locale: dict[str, str], separators: str = " \t\n") -> list[tuple[str, str]]:
+    """Give each place's snapshot as bash and as Python find it."""
+    answers = in_bash(LOCATE, [field for place in places for field in place.fields()], locale, separators)
+    return list(zip(answers, [place.by_python() for place in places], strict=True))
+
+
+def assert_agreed(pairs: list[tuple[str, str]], *, distinct: bool = False) -> None:
+    """Compare pair by pair; `distinct` wants all snapshots to be different ones."""
+    assert [bash for bash, _ in pairs] == [python for _, python in pairs]
+    assert not distinct or len({bash for bash, _ in pairs}) == len(pairs)
+
+
+def test_both_find_one_snapshot_per_combination_of_set_empty_and_unset_variables(tmp_path: Path) -> None:
+    """Unset, empty and set are three states of each variable, and no two of the 81 combinations share a snapshot."""
+    states = (None, "", "/x/config")
+    places = [
+        Place(
+            tmp_path, "dev", {"HOME": "/h", **{n: v for n, v in zip(VARIABLES, values, strict=True) if v is not None}}
+        )
+        for values in itertools.product(states, repeat=len(VARIABLES))
+    ]
+    pairs = both(places, {"LANG": "C.UTF-8"}, "=")
+    assert_agreed(pairs, distinct=True)
+    assert pairs[0][0] == "/h/.cache/awsdirenv/snapshots/dev"
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    contexts=st.lists(st.tuples(NAMES, st.dictionaries(st.sampled_from(VARIABLES), TEXT)), min_size=1, max_size=20),
+    locale=st.sampled_from(LOCALES),
+    separators=st.sampled_from(SEPARATORS),
+)
+def test_both_find_the_same_snapshot_for_any_name_in_any_context(
+    contexts: list[tuple[str, dict[str, str]]], locale: dict[str, str], separators: str
+) -> None:
+    """Names and contexts of any bytes lead both sides to one path."""
+    places = [Place(Path("/"), name, {"HOME": "/h", **environ}) for name, environ in contexts]
+    assert_agreed(both(places, locale, separators))
+
+
+@pytest.mark.parametrize("cache", [None, "", "relative", "./x", "/c", "/c d/ü", "/c/"])
+def test_both_follow_xdg_cache_home_only_where_it_is_absolute(tmp_path: Path, cache: str | None) -> None:
+    """A relative or empty XDG_CACHE_HOME is ignored, as its specification says."""
+    environ = {"HOME": "/h"} | ({} if cache is None else {"XDG_CACHE_HOME": cache})
+    ((bash, python),) = both([Place(tmp_path, "dev", environ)], {})
+    root = cache.rstrip("/") if cache and cache.startswith("/") else "/h/.cache"
+    assert bash.replace("//", "/") == python == f"{root}/awsdirenv/snapshots/dev"
+
+
+def test_without_an_argument_both_take_aws_profile_then_default(tmp_path: Path) -> None:
+    """Where no .env is found, AWS_PROFILE names the profile; unset and empty mean `default`."""
+    values: list[dict[str, str]] = [{}, {"AWS_PROFILE": ""}, {"AWS_PROFILE": "dev"}, {"AWS_PROFILE": "a b/ü"}]
+    places = [Place(tmp_path, None, {"HOME": "/h", **value}) for value in values]
+    pairs = both(places, {"LANG": "C"})
+    assert_agreed(pairs)
+    names = [bash.rpartition("/")[2] for bash, _ in pairs]
+    assert names == ["default", "default", "dev", "a%20b%2F%C3%BC"]
+
+
+def test_an_argument_beats_a_dotenv_file_on_both_sides(tmp_path: Path) -> None:
+    """A named profile is looked up by its name, whatever .env says."""
+    (tmp_path / ".env").write_text("AWS_PROFILE=other\n")
+    ((bash, python),) = both([Place(tmp_path, "dev", {"HOME": "/h", "AWS_PROFILE": "third"})], {})
+    assert bash == python == "/h/.cache/awsdirenv/snapshots/dev"
+
+
+def test_an_empty_argument_is_refused_on_both_sides(tmp_path: Path) -> None:
+    """`use aws_profile ""` (an unset variable, say) is an error and never means the default."""
+    assert both([Place(tmp_path, "", {"HOME": "/h", "AWS_PROFILE": "dev"})], {}) == [("-", "-")]
+
+
+def test_both_find_one_snapshot_per_dotenv_file_and_outer_profile(tmp_path: Path) -> None:
+    """The nearest regular .env decides, with the outer AWS_PROFILE that it may fall back on."""
+    odd = tmp_path / "sp ace" / "ü'\"$(x)"
+    deep = odd / "a" / "b"
+    deep.mkdir(parents=True)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / ".env").write_text("AWS_PROFILE=top\n")
+    (odd / ".env").write_text("AWS_PROFILE=odd\n")
+    environs: list[dict[str, str]] = [{}, {"AWS_PROFILE": "one"}, {"AWS_CONFIG_FILE": "/c"}]
+    places = [Place(f, None, {"HOME": "/h", **e}) for e in environs for f in (tmp_path, odd)]
+    pairs = both(places, {"LANG": "C.UTF-8"}, "/")
+    assert_agreed(pairs, distinct=True)
+    assert all(bash.rpartition("/")[2].startswith("%dotenv@") for bash, _ in pairs)
+    below = both([Place(deep, None, {"HOME": "/h"}), Place(tmp_path / "plain", None, {"HOME": "/h"})], {})
+    assert below == [pairs[1], pairs[0]]
+
+
+def test_an_empty_aws_profile_and_none_share_the_snapshot_of_a_dotenv_file(tmp_path: Path) -> None:
+    """An empty AWS_PROFILE says as little as an unset one."""
+    (tmp_path / ".env").touch()
+    pairs = both([Place(tmp_path, None, {"HOME": "/h", **e}) for e in ({}, {"AWS_PROFILE": ""})], {})
+    assert_agreed(pairs)
+    assert pairs[0] == pairs[1]
+
+
+def test_both_skip_a_dotenv_folder_and_a_fifo(tmp_path: Path) -> None:
+    """A virtual environment named .env and 1Password's FIFO are no .env files; a link to a file is one."""
+    folder, fifo, link = (tmp_path / name for name in ("folder", "fifo", "link"))
+    for place in (folder, fifo, link):
+        place.mkdir()
+    (folder / ".env").mkdir()
+    os.mkfifo(fifo / ".env")
+    (tmp_path / "shared").write_text("AWS_PROFILE=x\n")
+    (link / ".env").symlink_to(tmp_path / "shared")
+    pairs = both([Place(place, None, {"HOME": "/h"}) for place in (folder, fifo, link)], {})
+    assert_agreed(pairs)
+    assert [bash.rpartition("/")[2][:7] for bash, _ in pairs] == ["default", "default", "%dotenv"]
+
+
+def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path) -> None:
+    """Both sides name a .env as the shell does: by the path the person went, not by the one behind it."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / ".env").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    pairs = both([Place(tmp_path / name, None, {"HOME": "/h"}) for name in ("real", "link")], {})
+    assert_agreed(pairs, distinct=True)
+
+
+def test_session_keys_tell_every_part_apart_and_show_none() -> None:
+    """Kind, order, borders and types of the parts all count, and the name gives nothing away."""
+    keys = [
+        session_key("role", "ab", "c"),
+        session_key("role", "a", "bc"),
+        session_key("role", "c", "ab"),
+        session_key("role", "abc"),
+        session_key("mfa", "ab", "c"),
+        session_key("role", ["ab", "c"]),
+        session_key("role", "ab", None),
+        session_key("role", "ab", "None"),
+        session_key("role", "ab", 1),
+        session_key("role", "ab", "1"),
+        session_key("role", "ab", "\udcff"),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert all(len(key.partition("-")[2]) == 32 for key in keys)
+    assert "arn" not in session_key("role", "arn:aws:iam::123456789012:role/x")
+    assert session_key("role", "ab", "c") == keys[0]
+
+
+def test_every_folder_of_ours_is_below_the_root_and_named_once() -> None:
+    """`folders` lists the root first and then all that the properties name."""
+    paths = CachePaths(Path("/c/awsdirenv"))
+    folders = paths.folders()
+    assert folders[0] == paths.root
+    named = {getattr(paths, name) for name, value in vars(CachePaths).items() if isinstance(value, property)}
+    assert set(folders[1:]) == named
+    assert {folder.parent for folder in named} == {paths.root}
+    assert len(folders) == len(set(folders))
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"HOME": "/h"}, "/h/.config/direnv/lib"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": ""}, "/h/.config/direnv/lib"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "/x/direnv/lib"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": "/x", "DIRENV_CONFIG": "/d"}, "/d/lib"),
+        ({"HOME": "/h", "DIRENV_CONFIG": ""}, "/h/.config/direnv/lib"),
+    ],
+)
+def test_direnv_lib_is_where_direnv_looks(environ: dict[str, str], folder: str) -> None:
+    """DIRENV_CONFIG wins over XDG_CONFIG_HOME, which wins over ~/.config."""
+    assert direnv_lib(environ) == Path(folder)
+
+
+def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing or empty HOME falls back on the password file."""
+    monkeypatch.delenv("HOME")
+    assert home({}) == home({"HOME": ""}) == Path("~").expanduser()
