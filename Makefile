@@ -1,8 +1,10 @@
 # Each target sets itself up from a fresh clone. What it takes: make, Python >= 3.10, and apt-get or brew for the rest.
 
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
-SCRIPTS := direnvrc.d/*.sh .ci/*
+SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/completions/awsdirenv.bash
 BIN := .venv/bin
+# Tests at once: most of their time they wait for a terminal.
+JOBS := 4
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
 .PHONY: help tools venv demo test lint bench clean
@@ -33,7 +35,7 @@ demo: venv ## see it work, against an AWS on this machine (ARGS=--interactive: t
 	@$(BIN)/awsdirenv demo $(ARGS)
 
 test: tools venv ## run the tests (ARGS="-k demo": some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@$(BIN)/ruff check --quiet
@@ -43,8 +45,8 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@shfmt -i 2 -ci -d $(SCRIPTS)
 	@echo "ruff, mypy, shellcheck and shfmt have nothing to say" >&2
 
-bench: tools venv ## measure what entering a directory costs
-	@$(BIN)/python tests/bench.py $(ARGS)
+bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
+	@$(BIN)/python tests/bench.py --plot docs/bench.svg $(ARGS)
 
 clean: ## remove all that the targets above have made here
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -81,7 +81,8 @@ def read_private(path: Path) -> dict[str, str] | None:
     pairs = [(name, value) for name, _, value in (line.partition("=") for line in lines)]
     if len(pairs) < 3 or pairs[0] != _HEADER or pairs[-2:] != [_FOOTER, ("", "")]:
         return None
-    return dict(pairs[1:-2])
+    values = dict(pairs[1:-2])
+    return values if len(values) == len(pairs) - 3 else None  # a name that stands twice was not written by us
 
 
 def remove(path: Path) -> bool:

@@ -109,14 +109,13 @@ def _values(snapshot: Snapshot) -> dict[str, str]:
         "AWS_REGION": snapshot.region,
         "AWSDIRENV_ROLE": _if_matches(_ROLE, snapshot.role),
         "AWSDIRENV_ISSUED": _epoch(credentials.issued),
-        "AWSDIRENV_CONFIG": snapshot.stamps[0],
-        "AWSDIRENV_CREDENTIALS": snapshot.stamps[1],
     }
     if credentials.expiration is not None:
         values["AWS_CREDENTIAL_EXPIRATION"] = credentials.expiration.isoformat()
         values["AWSDIRENV_EXPIRATION"] = _epoch(credentials.expiration)
         values["AWSDIRENV_USABLE_UNTIL"] = _epoch(credentials.expiration - credentials.margin)
         values["AWSDIRENV_REFRESH_AT"] = _epoch(refresh_at(credentials.issued, credentials.expiration))
+    values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"] = snapshot.stamps
     return {name: value for name, value in values.items() if value}
 
 

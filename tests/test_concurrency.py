@@ -73,7 +73,7 @@ class Crowd:
 
 @pytest.fixture
 def question(world: World) -> str:
-    """What a person reads."""
+    """Give what a person reads."""
     return f"Enter MFA code for {world.mfa_serial}: "
 
 

@@ -29,6 +29,7 @@ def project(world: World) -> Path:
 
 
 def question(world: World) -> str:
+    """Give what a person reads."""
     return f"Enter MFA code for {world.mfa_serial}: "
 
 
@@ -44,7 +45,7 @@ def test_one_code_opens_the_directory(shell: Shell, world: World, project: Path)
     ask(shell, world, project)
     shell.send("99\x7f\x7f" + world.code() + "\r")
     said = shell.finish()
-    assert f"awsdirenv: adminrole: account 123456789012, role adminrole, {world.user and 'eu-west-1'}" in said
+    assert "awsdirenv: adminrole: account 123456789012, role adminrole, eu-west-1" in said
     assert shell.variable("REST_OF_ENVRC") == "loaded"
     arn = shell.run("aws sts get-caller-identity --query Arn --output text")
     assert "assumed-role/adminrole/" in arn
@@ -79,7 +80,7 @@ def test_wrong_then_right(shell: Shell, world: World, project: Path) -> None:
     assert "awsdirenv: adminrole: account" in shell.finish()
 
 
-@pytest.mark.parametrize("answer", ["12345", "1234567", "abcdef", "12 456", "１２３４５６"])
+@pytest.mark.parametrize("answer", ["12345", "1234567", "abcdef", "12 456", "\uff11\uff12\uff13\uff14\uff15\uff16"])
 def test_no_code_at_all(shell: Shell, world: World, project: Path, answer: str) -> None:
     """What is not six digits never reaches STS, and does not count as a try."""
     ask(shell, world, project)

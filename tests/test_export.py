@@ -81,7 +81,7 @@ def snapshot(
 ) -> Snapshot:
     """Make a snapshot by hand."""
     credentials = SessionCredentials("ASIATEST", secret, token, expiration, utc_now(), "123456789012")
-    return Snapshot(profile, credentials, REGION, "adminrole", ())
+    return Snapshot(profile, credentials, REGION, "adminrole", ("absent /config", "absent /credentials"))
 
 
 @pytest.mark.parametrize("shell", STRICT)
