@@ -61,6 +61,18 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
         raise _cache_error(path, error) from None
 
 
+def fresh_mtime(path: Path, wanted: int) -> int:
+    """Choose a modification time that no earlier generation of a file had, in epoch seconds, near `wanted`.
+
+    direnv compares whole seconds, so two rewrites within one second would look alike to every shell that waits.
+    """
+    try:
+        present = int(os.lstat(path).st_mtime)
+    except OSError:
+        return wanted
+    return present + 1 if present >= wanted else wanted
+
+
 def read_private(path: Path) -> dict[str, str] | None:
     """Give the values, or None for a file that is missing, torn, or that somebody else may have written."""
     try:

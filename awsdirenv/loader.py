@@ -114,7 +114,7 @@ class Loader:
         refresher = Refresher(
             chain=chain,
             sts=Sts(files, chain, region),
-            store=SessionStore(self.paths.sessions),
+            store=SessionStore(self.paths.sessions, self.paths.mfa_renewed),
             used=UsedCodes(self.paths.marks),
             locks=self.locks,
             codes=self._codes(chain, ask=ask),

@@ -61,6 +61,11 @@ class CachePaths:
         return self.root / "marks"
 
     @property
+    def mfa_renewed(self) -> Path:
+        """Rewritten when an MFA session begins; the extension has closed directories watch it."""
+        return self.marks / "mfa-renewed"
+
+    @property
     def watches(self) -> Path:
         """What `direnv watch` answered before, kept by the extension to spare a process."""
         return self.root / "watches"

@@ -67,7 +67,8 @@ def write(path: Path, snapshot: Snapshot) -> None:
             f"profile {snapshot.profile} has a region that cannot be one: {snapshot.region!r}",
             f"set region in [profile {snapshot.profile}]",
         )
-    files.write_private(path, _values(snapshot), _generation(path, credentials))
+    wanted = int((credentials.expiration or credentials.issued).timestamp())
+    files.write_private(path, _values(snapshot), files.fresh_mtime(path, wanted))
 
 
 def read(path: Path) -> Snapshot | None:
@@ -133,19 +134,6 @@ def write_name(path: Path, profile: str, dotenv: Path) -> None:
     values = {"AWSDIRENV_PROFILE": encode_name(profile), "AWSDIRENV_DOTENV": file_stamp(str(dotenv))}
     if files.read_private(path) != values:
         files.write_private(path, values)
-
-
-def _generation(path: Path, credentials: SessionCredentials) -> int:
-    """Choose a modification time that no other generation of this snapshot had.
-
-    direnv compares whole seconds, so two rewrites within one second would look alike to every shell that waits.
-    """
-    wanted = int((credentials.expiration or credentials.issued).timestamp())
-    try:
-        present = int(os.lstat(path).st_mtime)
-    except OSError:
-        return wanted
-    return present + 1 if present >= wanted else wanted
 
 
 def _if_matches(pattern: re.Pattern[str], text: str | None) -> str | None:

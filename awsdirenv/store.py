@@ -24,9 +24,13 @@ _CANCEL_MEMORY = timedelta(minutes=10)
 class SessionStore:
     """STS sessions by key, one private file each. The caller holds the lock of the key when writing."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; it is made before the first lock is taken."""
+    def __init__(self, folder: Path, renewed: Path | None = None) -> None:
+        """Take the folder, which is made before the first lock is taken, and the file that tells of a new MFA session.
+
+        Directories that were closed for want of a code watch that file: one code, given anywhere, opens them all.
+        """
         self._folder = folder
+        self._renewed = renewed
 
     def read(self, key: str) -> SessionCredentials | None:
         """Give the session, or None for one that is not there or not sound. It may have expired."""
@@ -65,6 +69,9 @@ class SessionStore:
             "ARN": session.arn,
         }
         files.write_private(self._folder / key, {name: value for name, value in values.items() if value})
+        if self._renewed and key.startswith("mfa-"):
+            since = int(session.issued.timestamp())
+            files.write_private(self._renewed, {"SINCE": str(since)}, files.fresh_mtime(self._renewed, since))
 
     def drop(self, key: str) -> None:
         """Forget the session."""

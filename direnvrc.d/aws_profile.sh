@@ -50,12 +50,27 @@ use_aws_profile() {
     return 0
   fi
 
-  _awsdirenv_load
-  local status=$?
+  _awsdirenv_renew
+  return 0
+}
+
+# The cold path: Python renews what is due, and whatever came of it decides what is exported.
+_awsdirenv_renew() {
+  local watches=${DIRENV_WATCHES-} watches_if_closed status=0
+  # A directory that stays closed also waits for the next MFA session, whichever shell starts it.
+  _awsdirenv_watch "$cache/marks/mfa-renewed"
+  watches_if_closed=${DIRENV_WATCHES-}
+  _awsdirenv_load || status=$?
   [[ ! $dotenv ]] || _awsdirenv_locate # the .env may have another meaning by now, or its first
-  # Whatever came of it: watch first, then look. A refresh by another shell is then either in what we read now, or a
-  # change that direnv will see at the next prompt.
-  _awsdirenv_watch
+  export DIRENV_WATCHES=$watches
+  if _awsdirenv_read_snapshot watch; then
+    _awsdirenv_open
+    return 0
+  fi
+  # First watch, then look again: a refresh by another shell is then either in what we read, or a change that direnv
+  # will see at the next prompt.
+  export DIRENV_WATCHES=$watches_if_closed
+  _awsdirenv_watch "$snapshot" "$config" "$credentials" "$dotenv"
   if _awsdirenv_read_snapshot watched; then
     _awsdirenv_open
     return 0
@@ -65,7 +80,6 @@ use_aws_profile() {
     _awsdirenv_say hint 'direnv reload'
   fi
   _awsdirenv_close
-  return 0
 }
 
 # Fills `declared`, `has_profile` and `option_region` of the caller.
@@ -254,19 +268,17 @@ _awsdirenv_hash() {
   printf -v REPLY %08x "$value"
 }
 
-# Watches what decides: a changed file is a reload at the next prompt, in every shell that is in this profile.
+# Watches files: a changed one is a reload at the next prompt, in every shell that watches it.
 _awsdirenv_watch() {
-  local files=() i path folder
-  for path in "$snapshot" "$config" "$credentials" "$dotenv"; do
-    [[ ! $path ]] || files+=("$path")
-  done
-  for i in "${!files[@]}"; do
+  local file files=() path folder
+  for file in "$@"; do
     # direnv takes no path below a file, and then watches nothing at all: it gets the file that is in the way.
-    path=${files[i]}
+    path=$file
     while folder=${path%/*} && [[ $folder == /* && ! -d $folder ]]; do
-      [[ ! -e $folder ]] || files[i]=$folder
+      [[ ! -e $folder ]] || file=$folder
       path=$folder
     done
+    [[ ! $file ]] || files+=("$file")
   done
   watch_file "${files[@]}" # one call: three would cost three processes
 }
@@ -423,7 +435,7 @@ _awsdirenv_check_files() {
   if [[ $1 == watched ]]; then
     _awsdirenv_look_at_files || return 1
   elif ! { _awsdirenv_recall_watches && _awsdirenv_look_at_files && _awsdirenv_watch_as_remembered; }; then
-    _awsdirenv_watch
+    _awsdirenv_watch "$snapshot" "$config" "$credentials" "$dotenv"
     _awsdirenv_look_at_files || return 1
     _awsdirenv_remember_watches
   fi

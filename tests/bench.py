@@ -109,7 +109,7 @@ def crowd(world: World, rounds: int) -> Row:
     calls = world.sts.count("AssumeRole") - before - 2 * (rounds + 1)
     assert calls == 0, f"{calls} AssumeRole too many"
     print(
-        f"# {SHELLS_AT_ONCE} cold shells: {ours * 1e3:.0f} ms more than {SHELLS_AT_ONCE} with static exports, which take "
+        f"# {SHELLS_AT_ONCE} cold shells: {ours * 1e3:.0f} ms more than as many with static exports, which take "
         f"{base_many * 1e3:.0f} ms; one cold load {single * 1e3:.0f} ms more than one"
     )
     return Row(f"{SHELLS_AT_ONCE} cold shells, the last one served", ratio, 2.0, "one cold load")

@@ -303,3 +303,20 @@ def test_ctrl_c_while_sts_hangs(world: World, kind: str) -> None:
         assert "awsdirenv: hint: direnv reload" in said
         assert shell.variable("REST_OF_ENVRC") == "loaded"
         assert shell.modes() == before
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+def test_one_code_opens_every_closed_directory(world: World, kind: str) -> None:
+    """A directory that was closed for want of a code opens at its next prompt when any profile gets one."""
+    world.role("mine")
+    world.role("other")
+    folder = world.project("mine")
+    with Shell(world, kind) as shell:
+        shell.start(f"cd {folder}")
+        shell.expect("Enter MFA code for ")
+        shell.send("\x03")
+        shell.finish()
+        assert "direnv: loading" not in shell.run("true")
+        world.login("other")
+        assert "awsdirenv: mine: account" in shell.run("true")
+        assert "direnv: loading" not in shell.run("true")
