@@ -7,7 +7,7 @@ BIN := .venv/bin
 JOBS := 4
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
-.PHONY: help tools venv demo test lint bench clean
+.PHONY: help tools venv demo test lint bench pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,10 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 
 bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
 	@$(BIN)/python tests/bench.py --plot docs/bench.svg $(ARGS)
+
+pictures: venv ## draw docs/demo.svg from a real session
+	@.ci/tools direnv
+	@$(BIN)/python tests/picture.py
 
 clean: ## remove all that the targets above have made here
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

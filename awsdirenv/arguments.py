@@ -52,7 +52,7 @@ def _setup(sub: argparse.ArgumentParser) -> None:
 
 def _init(sub: argparse.ArgumentParser) -> None:
     """Write `use aws_profile PROFILE` into the .envrc of this folder, and allow it."""
-    _add_profile(sub)
+    _add_profile(sub, "without it, the line names none, and each person's .env or AWS_PROFILE decides")
 
 
 def _login(sub: argparse.ArgumentParser) -> None:
@@ -107,14 +107,13 @@ _COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 }
 
 
-def _add_profile(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "profile",
-        nargs="?",
-        metavar="PROFILE",
-        help="default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, "
-        "else `default`",
-    )
+_DEFAULT = (
+    "default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, else `default`"
+)
+
+
+def _add_profile(sub: argparse.ArgumentParser, text: str = _DEFAULT) -> None:
+    sub.add_argument("profile", nargs="?", metavar="PROFILE", help=text)
 
 
 def _token_code(text: str) -> str:

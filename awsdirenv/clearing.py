@@ -34,8 +34,8 @@ def clear_all(paths: CachePaths, locks: Locks) -> int:
     for session in _files(paths.sessions):
         with locks.hold(session.name.removesuffix(".new")):
             removed += files.remove(session)
-    for mark in _files(paths.marks):
-        removed += files.remove(mark)
+    for folder in (paths.marks, paths.names, paths.watches, paths.claims):
+        removed += sum(files.remove(file) for file in _files(folder))
     return removed
 
 

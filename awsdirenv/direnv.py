@@ -38,6 +38,12 @@ class Evaluation:
         return cls(directory, mtime, is_entering=loaded != f"{mtime} {directory}")
 
 
+def loaded_directory(environ: Mapping[str, str]) -> Path | None:
+    """Give the directory that direnv has loaded, with us in it: its `.envrc` is one that the person has allowed."""
+    _, _, directory = environ.get("AWSDIRENV_LOADED", "").partition(" ")
+    return Path(directory) if directory.startswith("/") else None
+
+
 def working_directory(environ: Mapping[str, str]) -> Path:
     """Give the working directory by the name the shell has for it, as bash's $PWD, where that name is true."""
     logical = environ.get("PWD", "")

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from awsdirenv.credentials import utc_now
-from awsdirenv.direnv import Evaluation
+from awsdirenv.direnv import Evaluation, loaded_directory
 from awsdirenv.errors import CacheError, CancelledError, PersonNeededError
 from awsdirenv.loader import Human, Loader
 from awsdirenv.lock import Holder, Locks
@@ -42,19 +42,15 @@ def loading(request: Request, environ: Mapping[str, str], report_waiting: Callab
     encode_name(declared.name)  # refuses names that cannot be
     if request.from_envrc and marks.holds(evaluation.directory, evaluation.envrc_mtime, utc_now()):
         raise CancelledError(f"loading {declared.name} was cancelled here", "direnv reload")
-    terminal = Terminal.of_human(environ)
-    settings = Settings.load(environ, evaluation.directory)
+    settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
+    terminal = None if settings.no_prompt else Terminal.of_human(environ)
     has_codes = bool(terminal or settings.mfa_process or request.token_code)
+    on_wait = _Waiting(declared.name, report_waiting, has_codes=has_codes)
     loader = Loader(
         environ=environ,
         settings=settings,
         paths=paths,
-        locks=Locks(
-            paths.locks,
-            timeout=settings.lock_timeout.total_seconds(),
-            on_wait=_Waiting(declared.name, report_waiting, has_codes=has_codes),
-            terminal=terminal.name if terminal else "",
-        ),
+        locks=Locks(paths.locks, settings.lock_timeout.total_seconds(), on_wait, terminal.name if terminal else ""),
         declared=declared,
         human=Human(terminal.ask, terminal.say) if terminal else None,
         is_expected=evaluation.is_entering or not request.from_envrc,
@@ -64,6 +60,10 @@ def loading(request: Request, environ: Mapping[str, str], report_waiting: Callab
     try:
         with terminal.guarded() if terminal else nullcontext():
             yield loader
+    except (CancelledError, PersonNeededError) as error:
+        if not request.from_envrc and error.hint == "direnv reload":
+            error.hint = login_command(declared.name)  # no directory waits for a reload
+        raise
     except KeyboardInterrupt:
         if request.from_envrc and not (terminal and terminal.was_cancelled_by_key):
             # A real signal: direnv got it too, and gives up on `.envrc`. fish would start it again at every prompt.

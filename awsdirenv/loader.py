@@ -13,7 +13,7 @@ from pathlib import Path
 from awsdirenv import snapshot as snapshots
 from awsdirenv.aws_files import file_paths, load_files
 from awsdirenv.credentials import utc_now
-from awsdirenv.errors import AwsdirenvError, CacheError
+from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
@@ -106,6 +106,11 @@ class Loader:
     def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
         files = load_files(self.environ)
         chain = resolve_chain(files, self.declared.name, self.environ)
+        if chain.credential_source == "Environment" and "AWSDIRENV_PROFILE" in self.environ:
+            raise ConfigError(
+                f"profile {chain.source_profile} takes its keys from the environment, which holds those of a directory",
+                "leave the directory first: keys that are exported must not feed their own refresh",
+            )
         # What these import is only worth it now that the lock is held and the snapshot is known to be old.
         from awsdirenv.refresh import Refresher  # noqa: PLC0415
         from awsdirenv.session import Sts  # noqa: PLC0415

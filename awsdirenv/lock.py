@@ -51,7 +51,7 @@ class Locks:
     """The locks of one cache folder. `on_wait` is told, again and again while waiting, who holds the lock."""
 
     def __init__(
-        self, folder: Path, *, timeout: float, on_wait: Callable[[Holder | None, float], None], terminal: str = ""
+        self, folder: Path, timeout: float, on_wait: Callable[[Holder | None, float], None], terminal: str = ""
     ) -> None:
         """Take the folder, the longest wait in seconds, whom to tell, and the name of our terminal."""
         self._folder = folder

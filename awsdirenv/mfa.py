@@ -20,6 +20,8 @@ _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 _TRIES = 3
 _STEP = 30  # seconds in which a device shows one code (RFC 6238, and every AWS device)
 _PROCESS_TIMEOUT = 60  # seconds
+# Not the command itself: people put seeds into it.
+_PROCESS_HINT = "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says"
 
 T = TypeVar("T")
 
@@ -65,7 +67,7 @@ class Prompt:
 class Process:
     """Codes printed by a command of the person's own (AWSDIRENV_MFA_PROCESS, or `mfa_process` as in aws-vault)."""
 
-    tries = 2
+    tries = 1
     silent = True
 
     def __init__(self, command: str, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -76,7 +78,7 @@ class Process:
     def next_code(self, mfa_serial: str) -> str:
         """Run the command; its standard error is the person's to see."""
         what = f"the MFA process for {mfa_serial}"
-        hint = f"try it by hand: {self._command}"
+        hint = _PROCESS_HINT
         try:
             # Its own group, so that a timeout ends the whole pipeline. direnv's fd 3 is not inherited (PEP 446).
             process = subprocess.Popen(  # noqa: S602 - the person's own command line, pipes and all
@@ -107,7 +109,7 @@ class Process:
     def refused(self, reason: str, *, wait: bool) -> None:
         """Wait for the next code where that may help."""
         if not wait:
-            raise CodeProcessError(f"the MFA process gave a code that will not do: {reason}", f"try: {self._command}")
+            raise CodeProcessError(f"the MFA process gave a code that will not do: {reason}", _PROCESS_HINT)
         self._sleep(_STEP - time.time() % _STEP + 1)
 
 

@@ -131,7 +131,7 @@ def _role_hop(files: AwsFiles, name: str) -> RoleHop:
         # botocore ignores what is no number, and so do we: the file may be shared with tools that read it otherwise.
         duration_seconds=_int(duration),
         external_id=_parameter(files, name, "external_id"),
-        role_session_name=_parameter(files, name, "role_session_name"),
+        role_session_name=_text(files, name, "role_session_name"),
         mfa_serial=_parameter(files, name, "mfa_serial"),
     )
 

@@ -1,7 +1,7 @@
 """Our own settings (AWSDIRENV_*), and which profile a directory declares.
 
-A setting comes from the environment or from the `.env` beside the `.envrc`; the environment wins, because an `export`
-in `.envrc` is the later and more deliberate word.
+A setting comes from the environment or from the `.env` beside an allowed `.envrc`; the environment wins, because an
+`export` in `.envrc` is the later and more deliberate word.
 """
 
 from __future__ import annotations
@@ -27,12 +27,17 @@ class Settings:
     mfa_session_duration: timedelta = timedelta(hours=12)
     prompt_timeout: timedelta = timedelta(seconds=60)
     lock_timeout: timedelta = timedelta(seconds=90)
+    no_prompt: bool = False
 
     @classmethod
-    def load(cls, environ: Mapping[str, str], directory: Path) -> Settings:
-        """Read the settings that hold in a directory. Raises SettingError, naming the variable."""
-        beside = directory / ".env"
-        merged = {**(dotenv_file.read(beside) if beside.is_file() else {}), **environ}
+    def load(cls, environ: Mapping[str, str], allowed: Path | None) -> Settings:
+        """Read the settings. Raises SettingError, naming the variable.
+
+        `allowed` is the directory whose `.envrc` the person has allowed, if any: a setting may be a command to run, and
+        a `.env` that came with somebody's repository is nobody's word yet.
+        """
+        beside = allowed / ".env" if allowed else None
+        merged = {**(dotenv_file.read(beside) if beside and beside.is_file() else {}), **environ}
         session = _duration_setting(merged, "AWSDIRENV_MFA_SESSION_DURATION", cls.mfa_session_duration)
         least, most = _MFA_SESSION_RANGE
         if not least <= session <= most:
@@ -42,6 +47,7 @@ class Settings:
             )
         return cls(
             mfa_process=merged.get("AWSDIRENV_MFA_PROCESS") or None,
+            no_prompt=is_set(merged.get("AWSDIRENV_NO_PROMPT")),
             mfa_session_duration=session,
             prompt_timeout=_duration_setting(merged, "AWSDIRENV_PROMPT_TIMEOUT", cls.prompt_timeout),
             lock_timeout=_duration_setting(merged, "AWSDIRENV_LOCK_TIMEOUT", cls.lock_timeout),
@@ -73,6 +79,11 @@ def environment_region(environ: Mapping[str, str]) -> str | None:
     if "AWSDIRENV_PROFILE" in environ:
         return None
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+
+def is_set(value: str | None) -> bool:
+    """Tell whether a yes-or-no variable says yes."""
+    return (value or "").lower() not in ("", "0", "false", "no")
 
 
 def parse_duration(text: str) -> timedelta | None:

@@ -25,6 +25,7 @@ from types import FrameType
 from typing import Any
 
 from awsdirenv.errors import CancelledError, PersonNeededError
+from awsdirenv.settings import is_set
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
 _ERASE = b"\x7f\x08"
@@ -50,12 +51,12 @@ class Terminal:
 
     @classmethod
     def of_human(cls, environ: Mapping[str, str]) -> Terminal | None:
-        """Give the terminal, or None when nobody is there: no terminal, in the background, CI, AWSDIRENV_NO_PROMPT.
+        """Give the terminal, or None when nobody is there: no terminal, in the background, CI.
 
         stdin proves nothing (direnv can close it, editors leave it open), nor does a /dev/tty that opens (Emacs' envrc
         has one nobody sees): errors must be going to a terminal, too.
         """
-        if not os.isatty(2) or _is_set(environ.get("CI")) or _is_set(environ.get("AWSDIRENV_NO_PROMPT")):
+        if not os.isatty(2) or is_set(environ.get("CI")):
             return None
         try:
             descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -232,10 +233,6 @@ class Terminal:
 
 def _text(typed: bytes) -> str:
     return typed.decode("utf-8", "replace")
-
-
-def _is_set(value: str | None) -> bool:
-    return (value or "").lower() not in ("", "0", "false", "no")
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

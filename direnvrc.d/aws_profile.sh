@@ -28,6 +28,12 @@ _awsdirenv_command() { command awsdirenv "$@"; }
 #    use aws_profile adminrole --region eu-west-1
 #
 use_aws_profile() {
+  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+    _awsdirenv_say error "bash $BASH_VERSION is too old"
+    _awsdirenv_say hint 'have direnv run bash 4.4 or later: bash_path in direnv.toml'
+    _awsdirenv_unset_block
+    return 0
+  fi
   # Options are ours until we return: a trace must not show values, and strict_env must not end .envrc half-way.
   local -
   set +xvefuET +o pipefail
@@ -43,7 +49,7 @@ use_aws_profile() {
     return 0
   }
 
-  local profile access_key_id secret_access_key session_token account_id region role
+  local now profile access_key_id secret_access_key session_token account_id region role
   local expiration expiration_text refresh_at usable_until
   if _awsdirenv_read_fresh_snapshot || { _awsdirenv_let_another_do_it && _awsdirenv_read_fresh_snapshot; }; then
     _awsdirenv_open
@@ -61,7 +67,7 @@ _awsdirenv_renew() {
   _awsdirenv_watch "$cache/marks/mfa-renewed"
   watches_if_closed=${DIRENV_WATCHES-}
   _awsdirenv_load || status=$?
-  [[ ! $dotenv ]] || _awsdirenv_locate # the .env may have another meaning by now, or its first
+  [[ ! $dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   export DIRENV_WATCHES=$watches
   if _awsdirenv_read_snapshot watch; then
     _awsdirenv_open
@@ -139,9 +145,9 @@ _awsdirenv_is_region() {
 _awsdirenv_locate() {
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
   local REPLY context=''
-  _awsdirenv_expand "${AWS_CONFIG_FILE-~/.aws/config}"
+  _awsdirenv_expand "${AWS_CONFIG_FILE-~/.aws/config}" || return 1
   config=$REPLY
-  _awsdirenv_expand "${AWS_SHARED_CREDENTIALS_FILE-~/.aws/credentials}"
+  _awsdirenv_expand "${AWS_SHARED_CREDENTIALS_FILE-~/.aws/credentials}" || return 1
   credentials=$REPLY
   [[ ! ${AWS_CONFIG_FILE+set} ]] || context+=c=$AWS_CONFIG_FILE$'\n'
   [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || context+=s=$AWS_SHARED_CREDENTIALS_FILE$'\n'
@@ -171,16 +177,23 @@ _awsdirenv_locate() {
   snapshot=$cache/snapshots/$key
 }
 
-# Expands variables and then a leading ~/ as botocore does, in REPLY. A variable that is not set stays as it is.
+# Expands variables of the environment and then a leading ~ as botocore does, in REPLY. A variable that is not set stays
+# as it is. ~user is more than bash can expand without evaluating the value, so it is refused.
 _awsdirenv_expand() {
-  local rest=$1 name braced
+  local rest=$1 braced name
   REPLY=''
-  while [[ $rest =~ ^([^$]*)\$([A-Za-z0-9_]+|\{[^}]*\})(.*)$ ]]; do
-    braced=${BASH_REMATCH[2]}
+  while [[ $rest == *\$* ]]; do
+    REPLY+=${rest%%\$*}
+    rest=${rest#*\$}
+    braced=''
+    if [[ $rest =~ ^([A-Za-z0-9_]+|\{[^}]*\}) ]]; then
+      braced=${BASH_REMATCH[1]}
+      rest=${rest#"$braced"}
+    fi
     name=${braced#'{'}
     name=${name%'}'}
-    REPLY+=${BASH_REMATCH[1]} rest=${BASH_REMATCH[3]}
-    if [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && ${!name+set} ]]; then
+    # Our own variables, and bash's, are none of the environment's.
+    if [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && ${!name@a} == *x* ]]; then
       REPLY+=${!name}
     else
       REPLY+=\$$braced
@@ -188,7 +201,14 @@ _awsdirenv_expand() {
   done
   REPLY+=$rest
   # shellcheck disable=SC2088 # the tilde is in the value, where botocore expands it and bash does not
-  case $REPLY in '~' | '~/'*) REPLY=$HOME${REPLY#'~'} ;; esac
+  case $REPLY in
+    '~' | '~/'*) REPLY=$HOME${REPLY#'~'} ;;
+    '~'*)
+      _awsdirenv_say error "cannot tell where ${REPLY//[[:cntrl:]]/?} is"
+      _awsdirenv_say hint 'write the whole path instead of ~user'
+      return 1
+      ;;
+  esac
 }
 
 _awsdirenv_nearest_dotenv() {
@@ -327,7 +347,7 @@ _awsdirenv_remember_watches() {
 }
 
 _awsdirenv_read_fresh_snapshot() {
-  _awsdirenv_read_snapshot watch && ((EPOCHSECONDS < ${refresh_at:-EPOCHSECONDS + 1}))
+  _awsdirenv_read_snapshot watch && ((now < ${refresh_at:-now + 1}))
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
@@ -338,8 +358,10 @@ _awsdirenv_read_snapshot() {
   [[ $snapshot && -f $snapshot && -O $snapshot && ! -L $snapshot ]] || return 1
   { exec {fd}<"$snapshot"; } 2>/dev/null || return 1
   mapfile -t -n 40 -u "$fd" lines
+  # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
+  printf -v now '%(%s)T' -1
   local sound=1
-  if _awsdirenv_take_values && ((EPOCHSECONDS < ${usable_until:-EPOCHSECONDS + 1})); then
+  if _awsdirenv_take_values && ((now < ${usable_until:-now + 1})); then
     _awsdirenv_check_files "$1" || sound=''
   else
     sound=''
@@ -551,7 +573,7 @@ _awsdirenv_say_where() {
   [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
   local left='' seconds
   if [[ $expiration ]]; then
-    seconds=$((expiration - EPOCHSECONDS))
+    seconds=$((expiration - now))
     ((seconds < 60)) || ((seconds += 30)) # to the nearest minute
     if ((seconds >= 3600)); then
       printf -v left '%dh%02dm' $((seconds / 3600)) $((seconds % 3600 / 60))

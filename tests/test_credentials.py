@@ -75,6 +75,7 @@ def test_a_life_that_ended_before_it_began_is_due_at_once() -> None:
     assert refresh_at(NOW, NOW - MINUTE) == NOW
     assert not made(-MINUTE).is_fresh(NOW)
     assert not made(-MINUTE).is_usable(NOW)
+    assert not made(-MINUTE).is_fresh(NOW - MINUTE / 2)
 
 
 @pytest.mark.parametrize(("life", "margin"), [(3600, 20), (200, 20), (199, 19.9), (60, 6), (10, 1), (0, 0), (-5, 0)])

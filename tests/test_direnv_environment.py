@@ -320,3 +320,38 @@ def test_one_code_opens_every_closed_directory(world: World, kind: str) -> None:
         world.login("other")
         assert "awsdirenv: mine: account" in shell.run("true")
         assert "direnv: loading" not in shell.run("true")
+
+
+def test_dotenv_of_a_stranger_runs_nothing(world: World) -> None:
+    """A .env that came with a repository is nobody's word before its .envrc is allowed: its command does not run."""
+    world.role("adminrole")
+    folder = world.project("adminrole")
+    (folder / ".env").write_text(f"AWSDIRENV_MFA_PROCESS='touch {world.root}/ran; echo {world.code()}'\n")
+    done = world.run("awsdirenv", "login", "adminrole", cwd=folder)
+    assert done.returncode == 3
+    world.run("direnv", "deny", str(folder))
+    world.run("direnv", "export", "json", cwd=folder)
+    assert not (world.root / "ran").exists()
+    world.run("direnv", "allow", str(folder))
+    assert "awsdirenv: adminrole: account" in world.enter(folder)[1]
+    assert (world.root / "ran").exists()
+
+
+def test_ended_credentials_are_never_exported(world: World, folder: Path) -> None:
+    """Whatever became of bash's own clock variable in .envrc, credentials that have ended stay inside."""
+    world.sts.life_override = 3
+    world.run("awsdirenv", "login", "plain", "--force").check_returncode()
+    time.sleep(3.1)
+    world.sts.stop()
+    project = world.project("odd", "unset EPOCHSECONDS\nEPOCHSECONDS=0\nuse aws_profile plain\n")
+    changes, said = world.enter(project)
+    assert changes.get("AWS_ACCESS_KEY_ID") is None
+    assert "no answer" in said
+
+
+@pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_somebody_elses_home(world: World, folder: Path, name: str) -> None:
+    """A path in the form ~user is refused, because bash can only expand it by evaluating it."""
+    changes, said = world.enter(folder, **{name: "~root/x"})
+    assert changes.get("AWS_ACCESS_KEY_ID") is None
+    assert "awsdirenv: error: cannot tell where ~root/x is\n" in said

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
+import stat
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from awsdirenv.errors import ProfileNameError
+from awsdirenv.aws_files import file_paths
+from awsdirenv.errors import ProfileNameError, ProfileNotFoundError
 from awsdirenv.loader import Loader
 from awsdirenv.lock import Locks
 from awsdirenv.paths import (
@@ -27,6 +31,7 @@ from awsdirenv.paths import (
     snapshot_key,
 )
 from awsdirenv.settings import Settings, declared_profile
+from awsdirenv.snapshot import file_stamp
 
 # Names that a shell, a path or our own encoding could trip over.
 HOSTILE = [
@@ -92,17 +97,31 @@ for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   done
   IFS=$3
   if _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$snapshot"; else printf -- '-\\0'; fi
+  [[ ! $4 ]] || printf '%s\\0' "$config" "$credentials"
 done
 """
 
 
-def in_bash(script: str, fields: list[str], locale: dict[str, str], separators: str = " \t\n") -> list[str]:
+def in_bash(
+    script: str, fields: list[str], locale: dict[str, str], separators: str = " \t\n", option: str = ""
+) -> list[str]:
     """Run a script that has sourced the extension over many values at once; give its NUL-separated answers."""
     source = os.memfd_create("fields")
     try:
         os.write(source, b"".join(os.fsencode(field) + b"\0" for field in fields))
         done = subprocess.run(
-            ["bash", "--norc", "--noprofile", "-c", script, "-", extension_source(), f"/dev/fd/{source}", separators],
+            [
+                "bash",
+                "--norc",
+                "--noprofile",
+                "-c",
+                script,
+                "-",
+                extension_source(),
+                f"/dev/fd/{source}",
+                separators,
+                option,
+            ],
             env={"PATH": os.environ["PATH"], **locale},
             pass_fds=[source],
             stdin=subprocess.DEVNULL,
@@ -178,7 +197,7 @@ def test_names_that_cannot_be_are_refused(name: str, message: str) -> None:
 
 def test_the_longest_name_still_makes_a_file_and_a_lock_name(tmp_path: Path) -> None:
     """The longest accepted name, with a context's suffix, fits a real file system with every suffix of ours."""
-    key = snapshot_key("a" * 200, None, {"AWS_CONFIG_FILE": "x"})
+    key = snapshot_key("a" * 200, {"AWS_CONFIG_FILE": "x"})
     (tmp_path / f"{key}.new").touch()
     (tmp_path / f"snapshot-{key}.lock").touch()
 
@@ -224,7 +243,7 @@ def test_the_hash_is_fnv_1a(text: str, digest: str) -> None:
 def test_bash_hashes_as_python_does(values: list[str], locale: dict[str, str], separators: str) -> None:
     """A context's suffix is the same on both sides for any bytes."""
     texts = [f"c={value}\n" for value in values]
-    keys = [snapshot_key("x", None, {"AWS_CONFIG_FILE": value}) for value in values]
+    keys = [snapshot_key("x", {"AWS_CONFIG_FILE": value}) for value in values]
     assert [f"x@{digest}" for digest in in_bash(HASH, texts, locale, separators)] == keys
 
 
@@ -243,15 +262,24 @@ class Place:
 
     def by_python(self) -> str:
         """Give the snapshot's path as the module finds it, or `-` for a name that is refused."""
+        loader = self.loader()
+        try:
+            encode_name(loader.declared.name)
+        except ProfileNameError:
+            return "-"
+        return str(loader.snapshot_path)
+
+    def loader(self) -> Loader:
+        """Put a loader together as the command line does."""
         paths = CachePaths.from_environ(self.environ)
         locks = Locks(paths.locks, timeout=1, on_wait=lambda *_: None)
         declared = declared_profile(self.argument, self.folder, self.environ)
-        try:
-            encode_name(declared.name)
-        except ProfileNameError:
-            return "-"
-        loader = Loader(self.environ, Settings(), paths, locks, declared, human=None)
-        return str(loader.snapshot_path)
+        return Loader(self.environ, Settings(), paths, locks, declared, human=None)
+
+    def visit(self) -> None:
+        """Load once, in a home without any profile: what is left is the note which profile a .env declares."""
+        with pytest.raises(ProfileNotFoundError):
+            self.loader().load()
 
 
 def both(places: list[Place], locale: dict[str, str], separators: str = " \t\n") -> list[tuple[str, str]]:
@@ -294,6 +322,38 @@ def test_both_find_the_same_snapshot_for_any_name_in_any_context(
     assert_agreed(both(places, locale, separators))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, "", "/x/y", "relative", "~/x", "~", "/~/x"),
+        *(
+            "$HOME/x",
+            "${HOME}/x",
+            "$HOME$HOME",
+            "~$HOME",
+            "a$",
+            "$",
+            "${}",
+            "$UNSET/x",
+            "${UNSET}/x",
+            "${HOME }",
+            "$1/x",
+        ),
+        *("${HOME", "$HOMEx", "$(id)", "`id`", "${HOME:-x}", "$é", "a b/*"),
+        *("$$HOME", "a$/$HOME", "$HOSTNAME/x", "$UID/x", "$rest/x", "${RANDOM}"),
+    ],
+)
+@pytest.mark.parametrize("name", VARIABLES[:2])
+def test_both_mean_the_same_two_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    """What the extension lets direnv watch is what the module reads."""
+    monkeypatch.setenv("HOME", "/h")
+    environ = {"HOME": "/h"} | ({} if value is None else {name: value})
+    answers = in_bash(LOCATE, Place(tmp_path, "dev", environ).fields(), {}, option="files")
+    assert tuple(answers[1:]) == file_paths(environ)
+
+
 @pytest.mark.parametrize("cache", [None, "", "relative", "./x", "/c", "/c d/ü", "/c/"])
 def test_both_follow_xdg_cache_home_only_where_it_is_absolute(tmp_path: Path, cache: str | None) -> None:
     """A relative or empty XDG_CACHE_HOME is ignored, as its specification says."""
@@ -325,52 +385,154 @@ def test_an_empty_argument_is_refused_on_both_sides(tmp_path: Path) -> None:
     assert both([Place(tmp_path, "", {"HOME": "/h", "AWS_PROFILE": "dev"})], {}) == [("-", "-")]
 
 
-def test_both_find_one_snapshot_per_dotenv_file_and_outer_profile(tmp_path: Path) -> None:
-    """The nearest regular .env decides, with the outer AWS_PROFILE that it may fall back on."""
-    odd = tmp_path / "sp ace" / "ü'\"$(x)"
-    deep = odd / "a" / "b"
-    deep.mkdir(parents=True)
-    (tmp_path / "plain").mkdir()
-    (tmp_path / ".env").write_text("AWS_PROFILE=top\n")
-    (odd / ".env").write_text("AWS_PROFILE=odd\n")
-    environs: list[dict[str, str]] = [{}, {"AWS_PROFILE": "one"}, {"AWS_CONFIG_FILE": "/c"}]
-    places = [Place(f, None, {"HOME": "/h", **e}) for e in environs for f in (tmp_path, odd)]
-    pairs = both(places, {"LANG": "C.UTF-8"}, "/")
-    assert_agreed(pairs, distinct=True)
-    assert all(bash.rpartition("/")[2].startswith("%dotenv@") for bash, _ in pairs)
-    below = both([Place(deep, None, {"HOME": "/h"}), Place(tmp_path / "plain", None, {"HOME": "/h"})], {})
-    assert below == [pairs[1], pairs[0]]
+def dotenv_place(folder: Path, text: str | None = None, **environ: str) -> Place:
+    """Make a place that names no profile, with a .env of its own where a text is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if text is not None:
+        (folder / ".env").write_text(text)
+    return Place(folder, None, environ)
 
 
-def test_an_empty_aws_profile_and_none_share_the_snapshot_of_a_dotenv_file(tmp_path: Path) -> None:
-    """An empty AWS_PROFILE says as little as an unset one."""
-    (tmp_path / ".env").touch()
-    pairs = both([Place(tmp_path, None, {"HOME": "/h", **e}) for e in ({}, {"AWS_PROFILE": ""})], {})
+@pytest.fixture
+def cache(tmp_path: Path) -> dict[str, str]:
+    """Give an environment with a home and a cache of the test's own."""
+    (tmp_path / "home").mkdir()
+    return {"HOME": str(tmp_path / "home")}
+
+
+def test_the_extension_asks_until_it_knows_what_a_dotenv_file_means(tmp_path: Path, cache: dict[str, str]) -> None:
+    """Without a note there is no snapshot to read; after one load there is, and it is the named profile's own."""
+    place = dotenv_place(tmp_path / "p", "AWS_PROFILE=dev\n", **cache)
+    assert both([place], {})[0][0] == ""
+    place.visit()
+    ((bash, python),) = both([place], {})
+    assert bash == python == f"{cache['HOME']}/.cache/awsdirenv/snapshots/dev"
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=str)
+def test_both_find_the_profile_of_each_dotenv_file_and_outer_environment(
+    tmp_path: Path, cache: dict[str, str], locale: dict[str, str]
+) -> None:
+    """The nearest regular .env decides, with the outer AWS_PROFILE that it may fall back on, and with the context."""
+    deep = tmp_path / "sp ace" / "ü'\"$(x)" / "deep"
+    folders = {
+        tmp_path / "one": "AWS_PROFILE=dev\n",
+        deep.parent: "AWS_PROFILE='a b/$(x) é'\n",
+        tmp_path / "none": "OTHER=1\n",
+    }
+    outer = [{}, {"AWS_PROFILE": "outer"}, {"AWS_PROFILE": "$(x)\\n"}, {"AWS_CONFIG_FILE": "/c", "AWS_PROFILE": ""}]
+    places = [dotenv_place(folder, text, **cache, **more) for folder, text in folders.items() for more in outer]
+    places += [dotenv_place(folder / "x" / "y", **cache, **more) for folder in folders for more in outer]
+    for place in places:
+        place.visit()
+    pairs = both(places, locale, "/")
     assert_agreed(pairs)
-    assert pairs[0] == pairs[1]
+    names = [bash.rpartition("/")[2] for bash, _ in pairs]
+    half = len(names) // 2
+    assert names[:half] == names[half:]
+    assert names[:3] == ["dev"] * 3
+    assert names[3].startswith("dev@")
+    assert names[4:7] == ["a%20b%2F%24%28x%29%20%C3%A9"] * 3
+    assert names[8:11] == ["default", "outer", "%24%28x%29%5Cn"]
+    assert names[11].startswith("default@")
 
 
-def test_both_skip_a_dotenv_folder_and_a_fifo(tmp_path: Path) -> None:
+def test_an_edited_dotenv_file_leaves_a_new_note(tmp_path: Path, cache: dict[str, str]) -> None:
+    """The note says what the .env says now, and of which state of it."""
+    place = dotenv_place(tmp_path / "p", "AWS_PROFILE=dev\n", **cache)
+    place.visit()
+    (note,) = (tmp_path / "home" / ".cache" / "awsdirenv" / "names").iterdir()
+    assert note.read_text().splitlines()[1:3] == [
+        "AWSDIRENV_PROFILE=dev",
+        f"AWSDIRENV_DOTENV={file_stamp(str(place.folder / '.env'))}",
+    ]
+    (place.folder / ".env").write_text("AWS_PROFILE=prod\n")
+    place.visit()
+    ((bash, python),) = both([place], {})
+    assert bash == python
+    assert bash.endswith("/prod")
+
+
+def in_note(name: str, value: bytes) -> Callable[[bytes], bytes]:
+    """Give a damage that replaces a value of the note."""
+    return lambda whole: re.sub(rb"(?m)^(AWSDIRENV_%b=).*$" % name.encode(), lambda found: found[1] + value, whole)
+
+
+NOTES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut": lambda whole: whole[:-4],
+    "cut in the name": lambda whole: whole[:45],
+    "line behind": lambda whole: whole + b"x\n",
+    "line between": lambda whole: whole.replace(b"AWSDIRENV_END", b"X=1\nAWSDIRENV_END"),
+    "CRLF": lambda whole: whole.replace(b"\n", b"\r\n"),
+    "another version": in_note("VERSION", b"2"),
+    "no end": in_note("END", b"0"),
+    "lines swapped": lambda whole: b"\n".join(sorted(whole.splitlines(), reverse=True)) + b"\n",
+    "no name": in_note("PROFILE", b""),
+    "path in the name": in_note("PROFILE", b"../../x"),
+    "hidden name": in_note("PROFILE", b".x"),
+    "command in the name": in_note("PROFILE", b"$(touch pwned)"),
+    "context in the name": in_note("PROFILE", b"dev@811c9dc5"),
+    "backslash in the name": in_note("PROFILE", b"\\x41"),
+    "another .env": in_note("DOTENV", b"1:2:3:4.000000005 /elsewhere/.env"),
+}
+
+
+@pytest.mark.parametrize("kind", NOTES)
+def test_a_damaged_note_is_not_believed_and_written_anew(tmp_path: Path, cache: dict[str, str], kind: str) -> None:
+    """The extension takes a note to the letter, or asks; the next load mends it."""
+    place = dotenv_place(tmp_path / "p", "AWS_PROFILE=dev\n", **cache)
+    place.visit()
+    (note,) = (tmp_path / "home" / ".cache" / "awsdirenv" / "names").iterdir()
+    whole = note.read_bytes()
+    note.write_bytes(NOTES[kind](whole))
+    assert note.read_bytes() != whole
+    assert both([place], {})[0][0] == ""
+    assert not (place.folder / "pwned").exists()
+    place.visit()
+    assert note.read_bytes() == whole
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "mode"])
+def test_a_note_that_is_no_private_file_is_replaced(tmp_path: Path, cache: dict[str, str], kind: str) -> None:
+    """A link and a FIFO are not read, whatever they say; an open mode is tightened by the next load."""
+    place = dotenv_place(tmp_path / "p", "AWS_PROFILE=dev\n", **cache)
+    place.visit()
+    (note,) = (tmp_path / "home" / ".cache" / "awsdirenv" / "names").iterdir()
+    if kind == "mode":
+        note.chmod(0o644)
+    else:
+        note.rename(tmp_path / "away")
+        note.symlink_to(tmp_path / "away") if kind == "link" else os.mkfifo(note, 0o600)
+        assert both([place], {})[0][0] == ""
+    place.visit()
+    assert stat.S_IMODE(note.lstat().st_mode) == 0o600
+    assert note.lstat().st_size > 0
+    assert_agreed(both([place], {}))
+
+
+def test_both_skip_a_dotenv_folder_and_a_fifo(tmp_path: Path, cache: dict[str, str]) -> None:
     """A virtual environment named .env and 1Password's FIFO are no .env files; a link to a file is one."""
-    folder, fifo, link = (tmp_path / name for name in ("folder", "fifo", "link"))
-    for place in (folder, fifo, link):
-        place.mkdir()
-    (folder / ".env").mkdir()
-    os.mkfifo(fifo / ".env")
+    places = [dotenv_place(tmp_path / name, **cache) for name in ("folder", "fifo", "link")]
+    (tmp_path / "folder" / ".env").mkdir()
+    os.mkfifo(tmp_path / "fifo" / ".env")
     (tmp_path / "shared").write_text("AWS_PROFILE=x\n")
-    (link / ".env").symlink_to(tmp_path / "shared")
-    pairs = both([Place(place, None, {"HOME": "/h"}) for place in (folder, fifo, link)], {})
+    (tmp_path / "link" / ".env").symlink_to(tmp_path / "shared")
+    places[2].visit()
+    pairs = both(places, {})
     assert_agreed(pairs)
-    assert [bash.rpartition("/")[2][:7] for bash, _ in pairs] == ["default", "default", "%dotenv"]
+    assert [bash.rpartition("/")[2] for bash, _ in pairs] == ["default", "default", "x"]
 
 
-def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path) -> None:
+def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path, cache: dict[str, str]) -> None:
     """Both sides name a .env as the shell does: by the path the person went, not by the one behind it."""
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / ".env").touch()
+    real = dotenv_place(tmp_path / "real", "AWS_PROFILE=x\n", **cache)
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    pairs = both([Place(tmp_path / name, None, {"HOME": "/h"}) for name in ("real", "link")], {})
-    assert_agreed(pairs, distinct=True)
+    linked = Place(tmp_path / "link", None, real.environ)
+    real.visit()
+    assert [bash == "" for bash, _ in both([real, linked], {})] == [False, True]
+    linked.visit()
+    assert_agreed(both([real, linked], {}))
 
 
 def test_session_keys_tell_every_part_apart_and_show_none() -> None:
@@ -400,6 +562,7 @@ def test_every_folder_of_ours_is_below_the_root_and_named_once() -> None:
     folders = paths.folders()
     assert folders[0] == paths.root
     named = {getattr(paths, name) for name, value in vars(CachePaths).items() if isinstance(value, property)}
+    named.remove(paths.mfa_renewed)  # the one file among them
     assert set(folders[1:]) == named
     assert {folder.parent for folder in named} == {paths.root}
     assert len(folders) == len(set(folders))

@@ -17,8 +17,9 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from awsdirenv.aws_files import file_paths, load_files
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
-from awsdirenv.profile import Chain, RoleHop, file_paths, load_files, resolve_chain
+from awsdirenv.profile import Chain, RoleHop, resolve_chain
 from awsdirenv.session import Sts
 
 SENTINEL = "SENTINEL-SECRET"
@@ -305,15 +306,7 @@ AGREED: dict[str, tuple[str, str | None]] = {
 }
 
 
-# Rows that are decided differently as yet.
-MIXED = pytest.mark.xfail(
-    strict=True, reason="profile.py: static_keys takes secret and token of the credentials file for config's key id"
-)
-KNOWN = ("token in credentials only", "secret in both, id in config")
-ROWS = [pytest.param(row, marks=MIXED) if row in KNOWN else row for row in AGREED]
-
-
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", AGREED)
 def test_the_decision_is_botocore_s(home: Home, monkeypatch: pytest.MonkeyPatch, row: str) -> None:
     """The same keys, the same hops in the same order with the same parameters, and an error where botocore has one."""
     config, credentials = AGREED[row]
@@ -334,15 +327,13 @@ def test_the_table_is_no_table_of_errors(home: Home) -> None:
     assert {len(one.hops) for one in decisions if one} == {0, 1, 2, 3, 4}
 
 
-@pytest.mark.xfail(strict=True, reason="profile.py takes an empty value for none; botocore sends it, and STS refuses")
 @pytest.mark.parametrize("key", ["external_id", "mfa_serial"])
 def test_an_empty_value_is_an_error_as_in_botocore(home: Home, key: str) -> None:
-    """A template whose external_id or mfa_serial nobody filled in is no role without one."""
+    """A template whose external_id or mfa_serial nobody filled in is not a role without one."""
     home.write(role("p", A, f"{key} ="))
     assert_agreed("p")
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="profile.py looks a nested value up as a profile's name")
 @pytest.mark.parametrize("key", ["source_profile", "services"])
 def test_a_nested_value_where_a_name_belongs_is_an_error_of_ours(home: Home, key: str) -> None:
     """An indented line below an empty key makes a mapping of it, which must not end as a traceback."""
@@ -351,7 +342,6 @@ def test_a_nested_value_where_a_name_belongs_is_an_error_of_ours(home: Home, key
         chain_of("p")
 
 
-@pytest.mark.xfail(strict=True, reason="profile.py quotes values that may have run on into the next line")
 @pytest.mark.parametrize("key", ["source_profile", "credential_source"])
 def test_a_secret_that_an_indented_line_added_to_a_value_is_not_quoted(home: Home, key: str) -> None:
     """A line indented by mistake continues the one before it: the secret key is then part of, say, source_profile."""
@@ -363,7 +353,6 @@ def test_a_secret_that_an_indented_line_added_to_a_value_is_not_quoted(home: Hom
     assert SENTINEL not in f"{caught.value.message}{caught.value.hint}"
 
 
-@pytest.mark.xfail(strict=True, reason="profile.py quotes a credential_source whose value is nested")
 def test_a_secret_in_a_nested_value_is_not_quoted(home: Home) -> None:
     """An unknown credential_source is named only where it is a word."""
     home.write(role("p", A, f"credential_source =\n  aws_secret_access_key = {SENTINEL}", source=None))
@@ -393,23 +382,11 @@ LINK = st.fixed_dictionaries(
     {"role_arn": st.sampled_from((A, B, C)), "source_profile": st.sampled_from(NAMES)},
     optional={"external_id": st.just("ext"), "aws_access_key_id": st.just("AKID1")},
 )
-CONFIG = st.dictionaries(st.sampled_from(NAMES), SECTION | LINK)
-
-
-def without_loose_parts(sections: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Leave out what KNOWN is about: in the credentials file, a secret or a token without a key id."""
-    loose = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
-    return {
-        name: {k: v for k, v in values.items() if k not in loose or "aws_access_key_id" in values}
-        for name, values in sections.items()
-    }
-
-
-CREDENTIALS = CONFIG.map(without_loose_parts)
+FILE = st.dictionaries(st.sampled_from(NAMES), SECTION | LINK)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(config=CONFIG, credentials=CREDENTIALS)
+@given(config=FILE, credentials=FILE)
 def test_the_decision_is_botocore_s_for_any_files(
     home: Home, config: dict[str, dict[str, str]], credentials: dict[str, dict[str, str]]
 ) -> None:
@@ -494,7 +471,6 @@ def test_the_files_are_found_where_botocore_finds_them(
     assert we_decide("p") != before
 
 
-@pytest.mark.xfail(strict=True, reason="profile.py hands an expanded path to botocore's loader, which expands it again")
 def test_a_variable_is_expanded_once_as_botocore_does(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path whose variable holds another variable's name is taken as it stands after one expansion."""
     home.write(role("p", A), BASE)
@@ -557,8 +533,8 @@ def test_a_credential_source_is_the_start_of_the_chain(home: Home) -> None:
 def test_the_device_is_the_one_nearest_to_the_key(
     home: Home, base: str, first: str, second: str, serial: str | None
 ) -> None:
-    """The hop next to the key decides, then the key's own profile, then the later hops; empty says nothing."""
-    lines = [[f"mfa_serial = {one}"] for one in (base, first, second)]
+    """The hop next to the key decides, then the key's own profile, then the later hops."""
+    lines = [[f"mfa_serial = {one}"] if one else [] for one in (base, first, second)]
     home.write(
         "\n".join(["[profile base]", *lines[0], ""]) + role("a", A, *lines[1]) + role("p", B, *lines[2], source="a")
     )
@@ -678,7 +654,12 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
         "no profile p in {config} or {credentials}",
         "add [profile p] to {config}",
     ),
-    "empty role_arn": (role("p", ""), None, "profile p has an empty role_arn", "set role_arn in [profile p]"),
+    "empty role_arn": (
+        role("p", ""),
+        None,
+        "profile p has an empty role_arn",
+        "give role_arn a value, or remove the line",
+    ),
     "both": (
         role("p", A, "credential_source = Environment"),
         None,
@@ -718,8 +699,8 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
     "nested": (
         role("p", A, f"external_id =\n  a = {SENTINEL}"),
         None,
-        "profile p has a nested value for external_id",
-        "write external_id on one line",
+        "profile p has several lines for external_id",
+        "write external_id on one line; an indented line continues the one before it",
     ),
     "duplicate key": (
         role("p", A, f"role_arn = {SENTINEL}"),

@@ -168,7 +168,6 @@ def test_a_session_with_a_malformed_value_is_none(tmp_path: Path, name: str, val
     assert SessionStore(tmp_path).read("key") is None
 
 
-@pytest.mark.xfail(strict=True, reason="store.py: read does not refuse what write refuses, a session without a token")
 def test_a_session_without_a_token_is_none(tmp_path: Path) -> None:
     """A stored key without a token would be taken for a long-term one."""
     damage(tmp_path, lambda text: re.sub(r"(?m)^SESSION_TOKEN=.*", "SESSION_TOKEN=", text))
