@@ -187,7 +187,7 @@ def _play(env: dict[str, str]) -> None:
         person.leave()
     if person.codes_given != 1:
         raise AwsdirenvError(f"the demo failed: it took {person.codes_given} MFA codes and not one", _HINT)
-    sys.stderr.write(f"awsdirenv: {len(_ROLES)} roles in as many accounts, one MFA code, nothing left behind\n")
+    sys.stderr.write(f"\nawsdirenv: {len(_ROLES)} roles in as many accounts, one MFA code, nothing left behind\n")
 
 
 class _Person:

@@ -57,7 +57,7 @@ def test_the_transcript_is_the_main_job(env: dict[str, str], tmp_path: Path) -> 
     """One code, four identities, and nothing left outside: of the variables, or of the home."""
     done = demo(env)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == "awsdirenv: 4 roles in as many accounts, one MFA code, nothing left behind\n"
+    assert done.stderr == "\nawsdirenv: 4 roles in as many accounts, one MFA code, nothing left behind\n"
     assert done.stdout.count("Enter MFA code for arn:aws:iam::123456789012:mfa/foo: ") == 1
     for profile, account_id, role in ROLES:
         assert f" $ cd ~/projects/{profile}\n" in done.stdout

@@ -293,9 +293,22 @@ def test_a_file_with_another_frame_is_not_believed(tmp_path: Path, damage: Calla
     assert files.read_private(path) is None
 
 
-@pytest.mark.parametrize("bits", [0o640, 0o604, 0o644, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777])
+def test_a_name_that_stands_twice_makes_the_file_worthless(tmp_path: Path) -> None:
+    """Of two values nobody can tell which is meant; we never wrote both."""
+    path = tmp_path / "f"
+    files.write_private(path, {"A": "1", "B": "2"})
+    for line in (b"A=1\n", b"A=3\n"):
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(b"B=2\n", b"B=2\n" + line))
+        assert files.read_private(path) is None
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "bits", [0o400, 0o200, 0o700, 0o4600, 0o640, 0o604, 0o644, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777]
+)
 def test_a_file_open_to_others_is_not_believed(tmp_path: Path, bits: int) -> None:
-    """One bit for group or others is enough to refuse it."""
+    """One bit for group or others is enough to refuse it, and so is any mode that the extension would not take."""
     files.write_private(tmp_path / "f", VALUES)
     (tmp_path / "f").chmod(bits)
     assert files.read_private(tmp_path / "f") is None

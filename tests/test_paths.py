@@ -60,6 +60,8 @@ HOSTILE = [
 RAW = st.binary(max_size=80).map(lambda raw: os.fsdecode(bytes(b for b in raw if b >= 32 and b != 127)))
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60) | RAW | st.sampled_from(HOSTILE)
 NAMES = TEXT.filter(lambda name: len(name) > 0)
+# The extension refuses `~user` in a path, which bash could only expand by evaluating it.
+VALUES = TEXT.filter(lambda value: value[:1] != "~" or value[:2] in ("~", "~/"))
 SHORT = NAMES.filter(lambda name: len(os.fsencode(name)) <= 66)
 # What a person's shell may be set to when direnv evaluates.
 LOCALES = [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LC_ALL": "C.UTF-8", "LANG": "C"}, {"LC_CTYPE": "C.UTF-8"}, {}]
@@ -310,7 +312,7 @@ def test_both_find_one_snapshot_per_combination_of_set_empty_and_unset_variables
 
 @settings(max_examples=25, deadline=None)
 @given(
-    contexts=st.lists(st.tuples(NAMES, st.dictionaries(st.sampled_from(VARIABLES), TEXT)), min_size=1, max_size=20),
+    contexts=st.lists(st.tuples(NAMES, st.dictionaries(st.sampled_from(VARIABLES), VALUES)), min_size=1, max_size=20),
     locale=st.sampled_from(LOCALES),
     separators=st.sampled_from(SEPARATORS),
 )

@@ -157,6 +157,14 @@ def test_a_snapshot_that_does_not_say_what_it_is_is_none(tmp_path: Path, line: s
     assert snapshots.read(tmp_path / "f") is None
 
 
+@pytest.mark.parametrize("name", [b"", b"%0A", b"%", b"%zz", b"a%00b", b"%61", b"." + b"a", b"a" * 201])
+def test_a_name_that_could_not_have_been_written_makes_a_snapshot_none(tmp_path: Path, name: bytes) -> None:
+    """Control characters, broken and needless encodings raise nothing."""
+    snapshots.write(tmp_path / "f", SNAPSHOT)
+    in_value("AWSDIRENV_PROFILE", name)(tmp_path / "f")
+    assert snapshots.read(tmp_path / "f") is None
+
+
 @pytest.mark.parametrize("number", [b"", b"x", b"1e9", b"9" * 30, b"-9999999999999", b"0x10", b"9" * 5000, b"9" * 14])
 def test_a_time_that_is_none_makes_a_snapshot_none(tmp_path: Path, number: bytes) -> None:
     """Garbage and times beyond the calendar raise nothing."""
