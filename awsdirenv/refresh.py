@@ -68,7 +68,10 @@ class Refresher:
         if self.chain.hops:
             return self._role(len(self.chain.hops) - 1)
         source = self._source_credentials()
-        return self._key_session(refused=None) if source.is_long_term else self._identified(source)
+        if source.is_long_term:
+            return self._key_session(refused=None)
+        with self._using_key():
+            return self._identified(source)
 
     def _role(self, index: int, refused: str | None = None) -> SessionCredentials:
         """Give the credentials of one hop; `refused` is the access key id of a session that STS no longer takes."""

@@ -14,7 +14,7 @@ from awsdirenv.aws_files import AwsFiles, static_keys
 from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import NoCredentialsError
 from awsdirenv.profile import Chain, RoleHop
-from awsdirenv.sts_errors import bad_answer, guarded
+from awsdirenv.sts_errors import bad_answer, guarded, source_failed
 
 _HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _CONNECT_TIMEOUT = 5  # seconds
@@ -44,7 +44,14 @@ class Sts:
         if keys:
             return SessionCredentials(*keys, expiration=None, issued=utc_now())
         what = f"the credentials of profile {chain.source_profile}"
-        credentials = guarded(what, lambda: self._resolve_source(chain))
+
+        def resolve() -> SessionCredentials | None:
+            try:
+                return self._resolve_source(chain)
+            except (OSError, ValueError, TypeError, AttributeError) as error:  # a program that is not there, or babbles
+                raise source_failed(what, error) from None
+
+        credentials = guarded(what, resolve)
         if credentials is None:
             raise NoCredentialsError(
                 f"profile {chain.source_profile} has no credentials",

@@ -56,11 +56,16 @@ def guarded(what: str, call: Callable[[], T], *, with_code: bool = False) -> T:
     except ResponseParserError:
         raise bad_answer(what) from None
     except bx.BotoCoreError as error:
-        raise CredentialSourceError(
-            f"{what}: {type(error).__name__}", "try the same with: aws sts get-caller-identity --profile NAME"
-        ) from None
+        raise source_failed(what, error) from None
     except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
         raise bad_answer(what) from None
+
+
+def source_failed(what: str, error: Exception) -> CredentialSourceError:
+    """Say that a credential provider of botocore's failed; its own words may quote what a program has printed."""
+    return CredentialSourceError(
+        f"{what}: {type(error).__name__}", "try the same with: aws sts get-caller-identity --profile NAME"
+    )
 
 
 def _client_error(what: str, response: Mapping[str, Any], *, with_code: bool) -> AwsdirenvError:

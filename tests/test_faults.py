@@ -267,3 +267,21 @@ def test_edited_role(world: World, folder: Path) -> None:
     world.sts.add_role("plane")
     changes, _ = world.enter(folder)
     assert changes["AWS_ACCESS_KEY_ID"] != first["AWS_ACCESS_KEY_ID"]
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("/nowhere/at/all", "FileNotFoundError"),
+        ("echo SENTINEL-SECRET-x", "JSONDecodeError"),
+        ("sh -c 'echo SENTINEL-SECRET-x >&2; exit 3'", "CredentialRetrievalError"),
+        ("echo '{\"Version\": 2}'", "CredentialRetrievalError"),
+        ("echo '[]'", "AttributeError"),
+        ("printf '\\377'", "UnicodeDecodeError"),
+    ],
+)
+def test_broken_credential_process(world: World, program: str, words: str) -> None:
+    """A credential_process that fails is said to be the profile's source, and what it printed is not repeated."""
+    world.profile("made", credential_process=program, region="eu-west-1")
+    said = assert_closed(world, world.project("made", ENVRC.replace("plain", "made")))
+    assert f"awsdirenv: error: the credentials of profile made: {words}\n" in said

@@ -304,9 +304,7 @@ def test_a_name_that_stands_twice_makes_the_file_worthless(tmp_path: Path) -> No
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize(
-    "bits", [0o400, 0o200, 0o700, 0o4600, 0o640, 0o604, 0o644, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777]
-)
+@pytest.mark.parametrize("bits", [0o400, 0o700, 0o4600, 0o640, 0o604, 0o644, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777])
 def test_a_file_open_to_others_is_not_believed(tmp_path: Path, bits: int) -> None:
     """One bit for group or others is enough to refuse it, and so is any mode that the extension would not take."""
     files.write_private(tmp_path / "f", VALUES)
