@@ -17,6 +17,7 @@ from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError,
 from awsdirenv.store import UsedCodes
 
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
+_USED = re.compile(r"\b(already|previously) (been )?used\b", re.IGNORECASE)
 _TRIES = 3
 _STEP = 30  # seconds in which a device shows one code (RFC 6238, and every AWS device)
 _PROCESS_TIMEOUT = 60  # seconds
@@ -74,6 +75,7 @@ class Process:
         """Take the command line, for sh."""
         self._command = command
         self._sleep = sleep
+        self._has_waited = False
 
     def next_code(self, mfa_serial: str) -> str:
         """Run the command; its standard error is the person's to see."""
@@ -108,8 +110,9 @@ class Process:
 
     def refused(self, reason: str, *, wait: bool) -> None:
         """Wait for the next code where that may help."""
-        if not wait:
+        if not wait or self._has_waited:  # a command that never gives another code would hold everybody up
             raise CodeProcessError(f"the MFA process gave a code that will not do: {reason}", _PROCESS_HINT)
+        self._has_waited = True
         self._sleep(_STEP - time.time() % _STEP + 1)
 
 
@@ -202,4 +205,4 @@ def prove(
 
 
 def _says_used(error: CodeRefusedError) -> bool:
-    return "used" in error.message.lower()
+    return _USED.search(error.message) is not None

@@ -97,8 +97,7 @@ class UsedCodes:
 
     def _recent(self, mfa_serial: str, now: datetime) -> dict[str, str]:
         known = files.read_private(self._path(mfa_serial)) or {}
-        oldest = (now - _CODE_MEMORY).timestamp()
-        return {name: when for name, when in known.items() if when.isdigit() and int(when) >= oldest}
+        return {name: when for name, when in known.items() if _is_recent(when, now, _CODE_MEMORY)}
 
     def _path(self, mfa_serial: str) -> Path:
         return self._folder / session_key("codes", mfa_serial)
@@ -126,8 +125,7 @@ class CancelMarks:
     def holds(self, directory: Path, envrc_mtime: int, now: datetime) -> bool:
         """Whether this very state of the directory was cancelled a moment ago."""
         values = files.read_private(self._path(directory)) or {}
-        since = values.get("SINCE", "")
-        recent = since.isdigit() and int(since) >= (now - _CANCEL_MEMORY).timestamp()
+        recent = _is_recent(values.get("SINCE", ""), now, _CANCEL_MEMORY)
         return recent and values.get("ENVRC_MTIME") == str(envrc_mtime)
 
     def clear(self) -> None:
@@ -137,6 +135,11 @@ class CancelMarks:
 
     def _path(self, directory: Path) -> Path:
         return self._folder / session_key("cancelled", str(directory))
+
+
+def _is_recent(epoch: str, now: datetime, memory: timedelta) -> bool:
+    """Tell whether a note is not older than `memory`; one from the future is from before the clock was set back."""
+    return epoch.isdigit() and (now - memory).timestamp() <= int(epoch) <= now.timestamp() + 1
 
 
 def prepare(paths: CachePaths) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -355,3 +356,24 @@ def test_somebody_elses_home(world: World, folder: Path, name: str) -> None:
     changes, said = world.enter(folder, **{name: "~root/x"})
     assert changes.get("AWS_ACCESS_KEY_ID") is None
     assert "awsdirenv: error: cannot tell where ~root/x is\n" in said
+
+
+def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Path) -> None:
+    """A snapshot that is replaced after it was opened is not exported: direnv would not come back for the new one."""
+    (snapshot,) = (world.cache / "snapshots").iterdir()
+    old = world.root / "old"
+    shutil.copy2(snapshot, old)
+    world.run("awsdirenv", "login", "plain", "--force").check_returncode()
+    new = world.root / "new"
+    snapshot.rename(new)
+    shutil.copy2(old, snapshot)
+    project = world.project("race", "PATH_add bin\nuse aws_profile plain\n")
+    (project / "bin").mkdir()
+    stat = project / "bin" / "stat"
+    # The moment in question is the one between opening and watching, and our own `stat` is in it.
+    stat.write_text(f'#!/bin/sh\n{shutil.which("stat")} "$@"\n[ ! -e {new} ] || mv {new} {snapshot}\n')
+    stat.chmod(0o755)
+    changes, _ = world.enter(project)
+    assert not new.exists()
+    assert f"AWS_ACCESS_KEY_ID={changes['AWS_ACCESS_KEY_ID']}\n" in snapshot.read_text()
+    assert f"AWS_ACCESS_KEY_ID={changes['AWS_ACCESS_KEY_ID']}\n" not in old.read_text()

@@ -234,6 +234,27 @@ def test_ended_session_is_announced_in_place(shell: Shell, world: World, project
     assert shell.variable("AWS_ACCESS_KEY_ID").startswith("ASID")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "direnv exec {folder} true 2>{root}/said",
+        "env CI=true direnv exec {folder} true 2>&1 | tee {root}/said",
+        "env CI=true direnv exec {folder} true 2>/dev/tty; env CI=1 direnv exec {folder} true 2>{root}/said",
+        "env AWSDIRENV_NO_PROMPT=1 direnv exec {folder} true",
+        "direnv exec {folder} true & wait",
+    ],
+    ids=["errors go elsewhere", "piped", "ci", "said so", "in the background"],
+)
+def test_nobody_is_there(world: World, project: Path, command: str) -> None:
+    """With a terminal at hand, too, nobody is asked who does not see it, or who said not to."""
+    with Shell(world, "bash") as shell:
+        said = shell.run(command.format(folder=project, root=world.root), timeout=10)
+        assert question(world) not in said
+        shown = said + ((world.root / "said").read_text() if (world.root / "said").exists() else "")
+        assert "nobody is here to type it" in shown
+        assert "awsdirenv: hint: awsdirenv login adminrole" in shown
+
+
 def asking_process(shell: Shell) -> int:
     """Find the process that asks: the last one below the shell that is ours."""
     for pid in reversed(children(shell.pid)):
