@@ -258,3 +258,18 @@ def test_killing_at_any_moment(world: World) -> None:
         changes, said = world.enter(folder)
         assert str(changes["AWS_ACCESS_KEY_ID"]).startswith("ASID"), said
         assert time.monotonic() - before < whole * 2 + 1
+
+
+def test_fifty_without_a_human(world: World) -> None:
+    """Fifty evaluations with nobody at a terminal run the command for codes once, and all have the result."""
+    world.role("adminrole")
+    log = world.root / "asked"
+    world.env["AWSDIRENV_MFA_PROCESS"] = f"echo asked >>{log}; echo {world.code()}"
+    folders = [world.project(f"p{number}", "use aws_profile adminrole\n") for number in range(MANY)]
+    pipe, command = subprocess.PIPE, ["direnv", "export", "json"]
+    started = [subprocess.Popen(command, cwd=one, env=world.env, stdout=pipe, stderr=pipe) for one in folders]
+    exported = [json.loads(process.communicate(timeout=60)[0]) for process in started]
+    assert len({values["AWS_ACCESS_KEY_ID"] for values in exported}) == 1
+    assert log.read_text() == "asked\n"
+    assert world.sts.count("GetSessionToken") == 1
+    assert world.sts.count("AssumeRole") == 1
