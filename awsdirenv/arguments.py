@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,8 +11,7 @@ from awsdirenv import __version__
 from awsdirenv.console import emit
 from awsdirenv.errors import UsageError
 from awsdirenv.export import FORMATS
-
-_TOKEN_CODE = re.compile(r"[0-9]{6}", re.ASCII)
+from awsdirenv.mfa import is_code
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -117,6 +115,6 @@ def _add_profile(sub: argparse.ArgumentParser, text: str = _DEFAULT) -> None:
 
 
 def _token_code(text: str) -> str:
-    if not _TOKEN_CODE.fullmatch(text):
+    if not is_code(text):
         raise argparse.ArgumentTypeError("an MFA code is six digits")
     return text

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.errors import ConfigError, SetupError
+from awsdirenv.files import replace_file
 
 # Only an unquoted value is the same to python-dotenv, Docker, systemd and a shell; all that AWS gives us can be one.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+", re.ASCII)
@@ -64,7 +63,6 @@ def update(path: Path, values: Mapping[str, str], stale: frozenset[str]) -> None
     Raises SetupError, with the old file untouched.
     """
     target = Path(os.path.realpath(path))  # a linked `.env` keeps its link
-    draft = None
     try:
         before = _text(path)
         after = _updated(before, values, stale)
@@ -74,15 +72,8 @@ def update(path: Path, values: Mapping[str, str], stale: frozenset[str]) -> None
                 f"cannot write {path}: {lost} could not be read back from it",
                 "close every quote in that file, or choose another --output",
             )
-        # mkstemp makes 0600: the file is never readable by others, not even before it is complete.
-        descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
-        with open(descriptor, "wb") as file:
-            file.write(after.encode())
-        os.replace(draft, target)
+        replace_file(target, after.encode(), 0o600)
     except (OSError, ValueError) as error:
-        if draft is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(draft)
         raise SetupError(f"cannot write {path}: {_reason(error)}", "choose another --output") from None
 
 

@@ -42,8 +42,9 @@ def loading(request: Request, environ: Mapping[str, str], report_waiting: Callab
     encode_name(declared.name)  # refuses names that cannot be
     if request.from_envrc and marks.holds(evaluation.directory, evaluation.envrc_mtime, utc_now()):
         raise CancelledError(f"loading {declared.name} was cancelled here", "direnv reload")
+    again = "direnv reload" if request.from_envrc else login_command(declared.name)
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
-    terminal = None if settings.no_prompt else Terminal.of_human(environ)
+    terminal = None if settings.no_prompt else Terminal.of_human(environ, again)
     has_codes = bool(terminal or settings.mfa_process or request.token_code)
     on_wait = _Waiting(declared.name, report_waiting, has_codes=has_codes)
     loader = Loader(
@@ -60,21 +61,12 @@ def loading(request: Request, environ: Mapping[str, str], report_waiting: Callab
     try:
         with terminal.guarded() if terminal else nullcontext():
             yield loader
-    except (CancelledError, PersonNeededError) as error:
-        if not request.from_envrc and error.hint == "direnv reload":
-            error.hint = login_command(declared.name)  # no directory waits for a reload
-        raise
     except KeyboardInterrupt:
         if request.from_envrc and not (terminal and terminal.was_cancelled_by_key):
             # A real signal: direnv got it too, and gives up on `.envrc`. fish would start it again at every prompt.
             with suppress(CacheError):
                 marks.set(evaluation.directory, evaluation.envrc_mtime, utc_now())
-        raise _cancelled(declared.name, request) from None
-
-
-def _cancelled(name: str, request: Request) -> CancelledError:
-    hint = "direnv reload" if request.from_envrc else login_command(name)
-    return CancelledError(f"loading {name} was cancelled", hint)
+        raise CancelledError(f"loading {declared.name} was cancelled", again) from None
 
 
 class _Waiting:

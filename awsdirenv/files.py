@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,6 +60,21 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise _cache_error(path, error) from None
+
+
+def replace_file(target: Path, data: bytes, mode: int) -> None:
+    """Replace a file of the person's in one step. Raises OSError, with the old one untouched."""
+    # mkstemp makes 0600: what is to be private is never readable by others, not even before it is complete.
+    descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(data)
+        os.replace(draft, target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise
 
 
 def fresh_mtime(path: Path, wanted: int) -> int:

@@ -10,11 +10,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from awsdirenv.errors import SetupError
+from awsdirenv.files import replace_file
 from awsdirenv.paths import direnv_lib, extension_source, home
 
 _INSTALLATION = re.compile(r"# >>> installation\n.*?# <<< installation\n", re.DOTALL)
@@ -190,15 +190,7 @@ def _write(path: Path, text: str, mode: int) -> None:
     if path.exists() and not path.is_file():  # replacing /dev/null would be a bad day for root
         raise SetupError(f"cannot write {path}: not a regular file", "choose another one")
     target = Path(os.path.realpath(path))  # a dotfile that is a link into somebody's repository stays one
-    draft = None
     try:
-        descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(text.encode("utf-8", "surrogateescape"))
-        os.replace(draft, target)
+        replace_file(target, text.encode("utf-8", "surrogateescape"), mode)
     except OSError as error:
-        if draft is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(draft)
         raise SetupError(f"cannot write {path}: {error.strerror}", f"make {path.parent} writable") from None

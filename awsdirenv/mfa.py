@@ -56,7 +56,7 @@ class Prompt:
         """Ask until the answer has the shape of a code."""
         while True:
             answer = self._ask(f"Enter MFA code for {mfa_serial}: ", self._timeout).strip()
-            if _CODE.fullmatch(answer):
+            if is_code(answer):
                 return answer
             self._say("awsdirenv: an MFA code is six digits")
 
@@ -104,7 +104,7 @@ class Process:
         if process.returncode != 0:
             raise CodeProcessError(f"{what} failed with status {process.returncode}", hint)
         code = output.decode("ascii", "replace").strip()
-        if not _CODE.fullmatch(code):
+        if not is_code(code):
             raise CodeProcessError(f"{what} did not print six digits", hint)
         return code
 
@@ -152,6 +152,11 @@ class Nobody:
 
     def refused(self, reason: str, *, wait: bool) -> None:
         """Never happens: no code was given."""
+
+
+def is_code(text: str) -> bool:
+    """Tell whether this has the shape of an MFA code: six ASCII digits."""
+    return _CODE.fullmatch(text) is not None
 
 
 def nobody_there(profile: str) -> Nobody:

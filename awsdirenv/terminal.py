@@ -40,9 +40,10 @@ _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 class Terminal:
     """The terminal of a human who is there to answer."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Take an open /dev/tty."""
+    def __init__(self, descriptor: int, again: str) -> None:
+        """Take an open /dev/tty, and the command by which the person can have the question again."""
         self._descriptor = descriptor
+        self._again = again
         self._saved: list[Any] = termios.tcgetattr(descriptor)
         self._watching = threading.Event()
         self._waiting = 0
@@ -50,7 +51,7 @@ class Terminal:
         self.was_cancelled_by_key = False
 
     @classmethod
-    def of_human(cls, environ: Mapping[str, str]) -> Terminal | None:
+    def of_human(cls, environ: Mapping[str, str], again: str) -> Terminal | None:
         """Give the terminal, or None when nobody is there: no terminal, in the background, CI.
 
         stdin proves nothing (direnv can close it, editors leave it open), nor does a /dev/tty that opens (Emacs' envrc
@@ -64,7 +65,7 @@ class Terminal:
             return None
         try:
             if os.tcgetpgrp(descriptor) == os.getpgrp():  # in the background a read would stop the job
-                return cls(descriptor)
+                return cls(descriptor, again)
         except (OSError, termios.error):
             pass
         os.close(descriptor)
@@ -106,7 +107,7 @@ class Terminal:
             self._waiting = self._waiting_bytes()  # becoming line-wise makes one line of what was typed ahead
             self._watching.set()
         if not answer:
-            raise CancelledError("no MFA code was given", "direnv reload")
+            raise CancelledError("no MFA code was given", self._again)
         return answer
 
     def say(self, line: str) -> None:
@@ -120,7 +121,7 @@ class Terminal:
         while True:
             now = time.monotonic()
             if now >= deadline:
-                raise PersonNeededError("nobody gave the MFA code in time", "direnv reload")
+                raise PersonNeededError("nobody gave the MFA code in time", self._again)
             if redraw_at is not None and now >= redraw_at:
                 if now < redraw_at + 1:  # later the notice was there before the question
                     self._write(f"\r\x1b[K{prompt}{_text(typed)}")
@@ -131,7 +132,7 @@ class Terminal:
             if byte in (b"\r", b"\n"):
                 return _text(typed)
             if byte == b"" or byte in _CANCEL:
-                raise CancelledError("the MFA code was not given", "direnv reload")
+                raise CancelledError("the MFA code was not given", self._again)
             typed = self._edit(typed, byte, prompt)
 
     def _edit(self, typed: bytes, byte: bytes, prompt: str) -> bytes:

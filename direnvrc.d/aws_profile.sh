@@ -40,14 +40,10 @@ use_aws_profile() {
   local IFS=$' \t\n'
   local declared='' has_profile='' option_region=''
   local key='' cache='' snapshot='' dotenv='' dotenv_stamp='' config='' credentials='' envrc_mtime=0
-  _awsdirenv_parse_arguments "$@" || {
+  if ! { _awsdirenv_parse_arguments "$@" && _awsdirenv_locate; }; then
     _awsdirenv_close
     return 0
-  }
-  _awsdirenv_locate || {
-    _awsdirenv_close
-    return 0
-  }
+  fi
 
   local now profile access_key_id secret_access_key session_token account_id region role
   local expiration expiration_text refresh_at usable_until
@@ -223,14 +219,19 @@ _awsdirenv_nearest_dotenv() {
   done
 }
 
+# Opens a file of ours, and not what somebody put in its place: its first lines are then in the caller's `lines`, and the
+# file is open as `fd`.
+_awsdirenv_open_file() {
+  [[ -f $1 && -O $1 && ! -L $1 ]] || return 1
+  { exec {fd}<"$1"; } 2>/dev/null || return 1
+  mapfile -t -n "$2" -u "$fd" lines
+}
+
 # Reads which profile the .env declares: `declared`, `key`, and the state of the .env in which it did, `dotenv_stamp`.
 _awsdirenv_read_name() {
-  local LC_ALL=C note lines fd
+  local LC_ALL=C lines fd
   _awsdirenv_hash "$dotenv"$'\n'"${AWS_PROFILE-}"
-  note=$cache/names/$REPLY
-  [[ -f $note && -O $note && ! -L $note ]] || return 1
-  { exec {fd}<"$note"; } 2>/dev/null || return 1
-  mapfile -t -n 9 -u "$fd" lines
+  _awsdirenv_open_file "$cache/names/$REPLY" 9 || return 1
   exec {fd}<&-
   ((${#lines[@]} == 4)) || return 1
   [[ ${lines[0]} == AWSDIRENV_VERSION=1 && ${lines[3]} == AWSDIRENV_END=1 ]] || return 1
@@ -306,12 +307,10 @@ _awsdirenv_watch() {
 # What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
 # remembered, and spares a process. Fills `remembered` with what is known for the present value; true if there is any.
 _awsdirenv_recall_watches() {
-  local memory=$cache/watches/$key line lines=() fd
+  local line lines=() fd
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
   [[ $before && ! -L $config && ! -L $credentials && ! -L $dotenv ]] || return 1
-  [[ -f $memory && -O $memory && ! -L $memory ]] || return 1
-  { exec {fd}<"$memory"; } 2>/dev/null || return 1
-  mapfile -t -n 64 -u "$fd" lines
+  _awsdirenv_open_file "$cache/watches/$key" 64 || return 1
   exec {fd}<&-
   for line in "${lines[@]}"; do
     [[ $line != "$before "*' .' ]] || remembered+=("${line#"$before "}")
@@ -355,9 +354,7 @@ _awsdirenv_read_fresh_snapshot() {
 _awsdirenv_read_snapshot() {
   local LC_ALL=C # ranges in patterns are bytes
   local fd lines stamps=()
-  [[ $snapshot && -f $snapshot && -O $snapshot && ! -L $snapshot ]] || return 1
-  { exec {fd}<"$snapshot"; } 2>/dev/null || return 1
-  mapfile -t -n 40 -u "$fd" lines
+  _awsdirenv_open_file "$snapshot" 40 || return 1
   # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
   printf -v now '%(%s)T' -1
   local sound=1

@@ -418,14 +418,18 @@ def test_a_session_that_is_refused_again_is_an_error_and_no_loop(bench: Bench, m
     assert len(bench.asked) == 2
 
 
-def test_a_dead_hub_is_assumed_again_without_a_question(bench: Bench) -> None:
-    """Only what STS refused is replaced: the MFA session behind it still holds."""
-    serial = bench.user.mfa_serial
+def write_hub(bench: Bench) -> None:
+    """Make a role behind the device, and two behind that role."""
     bench.write(
-        bench.role("hub", mfa=True, mfa_serial=serial)
+        bench.role("hub", mfa=True, mfa_serial=bench.user.mfa_serial)
         + bench.role("x", source_profile="hub")
         + bench.role("y", source_profile="hub")
     )
+
+
+def test_a_dead_hub_is_assumed_again_without_a_question(bench: Bench) -> None:
+    """Only what STS refused is replaced: the MFA session behind it still holds."""
+    write_hub(bench)
     bench.load("x")
     bench.sts.expire(next(k for k in bench.kinds("role") if bench.sts.keys[k].role_arn.endswith("/hub")))
     bench.calls()
@@ -436,12 +440,7 @@ def test_a_dead_hub_is_assumed_again_without_a_question(bench: Bench) -> None:
 
 def test_when_everything_is_dead_each_link_is_renewed_once(bench: Bench) -> None:
     """From the last link to the first each is refused once, and from the first to the last each is made once."""
-    serial = bench.user.mfa_serial
-    bench.write(
-        bench.role("hub", mfa=True, mfa_serial=serial)
-        + bench.role("x", source_profile="hub")
-        + bench.role("y", source_profile="hub")
-    )
+    write_hub(bench)
     bench.load("x")
     bench.sts.expire_all_sessions()
     bench.calls()
