@@ -1,4 +1,5 @@
 """Short-lived AWS credentials per directory, through direnv."""
 
+from awsdirenv.version import __version__
+
 __all__ = ["__version__"]
-__version__ = "0.1.0"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from awsdirenv import __version__
 from awsdirenv.console import emit
 from awsdirenv.errors import UsageError
 from awsdirenv.export import FORMATS
 from awsdirenv.mfa import is_code
+from awsdirenv.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from awsdirenv.credentials import time_left, utc_now
 from awsdirenv.errors import AwsdirenvError, OutputError
 from awsdirenv.lock import Holder
+from awsdirenv.session_credentials import time_left, utc_now
 from awsdirenv.snapshot import Snapshot
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
-from awsdirenv.credentials import utc_now
 from awsdirenv.direnv import Evaluation, loaded_directory
 from awsdirenv.errors import CacheError, CancelledError, PersonNeededError
 from awsdirenv.loader import Human, Loader
 from awsdirenv.lock import Holder, Locks
 from awsdirenv.mfa import login_command
 from awsdirenv.paths import CachePaths, encode_name
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.settings import Settings, declared_profile
 from awsdirenv.store import CancelMarks
 from awsdirenv.terminal import Terminal

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
 from awsdirenv.aws_files import file_paths, load_files
-from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
 from awsdirenv.paths import CachePaths, name_key, snapshot_key
 from awsdirenv.profile import Chain, resolve_chain
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.settings import DeclaredProfile, Settings, environment_region
 from awsdirenv.snapshot import Snapshot, file_stamp
 from awsdirenv.store import SessionStore, UsedCodes, prepare
@@ -113,7 +113,7 @@ class Loader:
             )
         # What these import is only worth it now that the lock is held and the snapshot is known to be old.
         from awsdirenv.refresh import Refresher  # noqa: PLC0415
-        from awsdirenv.session import Sts  # noqa: PLC0415
+        from awsdirenv.sts import Sts  # noqa: PLC0415
 
         region = environment_region(self.environ) or chain.region
         refresher = Refresher(

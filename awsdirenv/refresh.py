@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import AwsdirenvError, PersonNeededError, SessionRefusedError
 from awsdirenv.lock import ASKING, Locks
 from awsdirenv.mfa import CodeSource, prove
 from awsdirenv.paths import session_key
 from awsdirenv.profile import Chain
+from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.sources import CredentialSource
 from awsdirenv.store import SessionStore, UsedCodes
 

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from awsdirenv import files
-from awsdirenv.credentials import SessionCredentials, from_epoch, refresh_at
 from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
 from awsdirenv.paths import decode_name, encode_name
+from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at
 
 # What the extension takes for them; it refuses a snapshot with anything else in it.
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

@@ -1,15 +1,15 @@
-"""What the algorithm of `refresh` needs of STS. `session.Sts` is it; the algorithm does not know that."""
+"""What the algorithm of `refresh` needs of STS. `sts.Sts` is it; the algorithm does not know that."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.profile import Chain, RoleHop
+from awsdirenv.session_credentials import SessionCredentials
 
 
 class CredentialSource(Protocol):
-    """What `session.Sts` offers."""
+    """What `sts.Sts` offers."""
 
     def source_credentials(self, chain: Chain) -> SessionCredentials:
         """Resolve where the chain starts."""

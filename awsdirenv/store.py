@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from awsdirenv import files
-from awsdirenv.credentials import SessionCredentials, from_epoch
 from awsdirenv.errors import BadAnswerError
 from awsdirenv.paths import CachePaths, session_key
+from awsdirenv.session_credentials import SessionCredentials, from_epoch
 
 # A TOTP code holds for 30 s and is taken one step early or late; after this no code can come round again.
 _CODE_MEMORY = timedelta(seconds=120)

@@ -17,9 +17,9 @@ from world import BIN, World
 PACKAGE = Path(awsdirenv.__file__).parent
 # From low to high; a module imports only what stands before it.
 LAYERS = (
-    "__init__",
+    "version",
     "errors",
-    "credentials",
+    "session_credentials",
     "paths",
     "files",
     "dotenv_file",
@@ -34,7 +34,7 @@ LAYERS = (
     "mfa",
     "sources",
     "sts_errors",
-    "session",
+    "sts",
     "refresh",
     "export",
     "clearing",
@@ -47,11 +47,12 @@ LAYERS = (
     "demo",
     "cli",
     "__main__",
+    "__init__",
 )
 # Who may import what is slow, or is an effect of one module alone. The demo is a program of its own.
 OWNERS = {
-    "botocore": {"session", "sts_errors", "aws_files", "demo"},
-    "boto3": {"session", "demo"},
+    "botocore": {"sts", "sts_errors", "aws_files", "demo"},
+    "boto3": {"sts", "demo"},
     "filelock": {"lock"},
     "dotenv": {"dotenv_file"},
     "moto": {"demo"},

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv import dotenv_file, export
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import SetupError
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.snapshot import Snapshot
 from world import REGION, World
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from awsdirenv.aws_files import file_paths, load_files
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
 from awsdirenv.profile import Chain, RoleHop, resolve_chain
-from awsdirenv.session import Sts
+from awsdirenv.sts import Sts
 
 SENTINEL = "SENTINEL-SECRET"
 A, B, C, D, E = (f"arn:aws:iam::{number * 12}:role/team/{number}" for number in "12345")
@@ -115,7 +115,7 @@ def chain_of(profile: str) -> Chain:
 
 
 def we_decide(profile: str) -> Decision | AwsdirenvError:
-    """Give our decision: the chain, with the keys that `session.Sts` finds at its start."""
+    """Give our decision: the chain, with the keys that `sts.Sts` finds at its start."""
     try:
         files = load_files(os.environ)
         chain = resolve_chain(files, profile, os.environ)

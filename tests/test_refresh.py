@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from awsdirenv.aws_files import load_files
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import (
     AwsdirenvError,
     CodeRefusedError,
@@ -27,8 +26,9 @@ from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there
 from awsdirenv.paths import CachePaths
 from awsdirenv.profile import resolve_chain
 from awsdirenv.refresh import Refresher
-from awsdirenv.session import Sts
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.store import SessionStore, UsedCodes, prepare
+from awsdirenv.sts import Sts
 from strict_sts import Call, Fault, Key, Request, StrictSts, User
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -22,9 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsdirenv import snapshot as snapshots
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.paths import _fnv1a, extension_source, name_key
+from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.snapshot import Snapshot, file_stamp
 from strict_sts import StrictSts
 from world import REGION, World

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from awsdirenv.aws_files import AwsFiles, static_keys
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import NoCredentialsError
 from awsdirenv.profile import Chain, RoleHop
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.sts_errors import bad_answer, guarded, source_failed
 
 _HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
