@@ -11,6 +11,32 @@ from typing import Any
 from awsdirenv.errors import ConfigError
 from awsdirenv.paths import home
 
+# What aws-vault inherits through include_profile, but never keys: whose credentials it has, a profile must say itself.
+_INCLUDED = frozenset(
+    {
+        "credential_process",
+        "duration_seconds",
+        "endpoint_url",
+        "external_id",
+        "mfa_process",
+        "mfa_serial",
+        "region",
+        "role_arn",
+        "role_session_name",
+        "session_tags",
+        "source_identity",
+        "source_profile",
+        "sso_account_id",
+        "sso_region",
+        "sso_role_name",
+        "sso_session",
+        "sso_start_url",
+        "sts_regional_endpoints",
+        "transitive_session_tags",
+        "web_identity_token_file",
+    }
+)
+
 
 @dataclass(frozen=True)
 class AwsFiles:
@@ -21,6 +47,7 @@ class AwsFiles:
     full_config: dict[str, Any]
     config_profiles: Mapping[str, Mapping[str, Any]]
     credentials_sections: Mapping[str, Mapping[str, Any]]
+    inclusion_problems: Mapping[str, str]  # by profile: why its include_profile cannot be followed
 
     @property
     def profiles(self) -> Mapping[str, Mapping[str, Any]]:
@@ -44,23 +71,41 @@ def load_files(environ: Mapping[str, str]) -> AwsFiles:
     profiles = {**config["profiles"]}
     for name, values in sections.items():
         profiles[name] = {**profiles.get(name, {}), **values}
+    profiles.setdefault("default", {})  # a machine with a role of its own may have neither file
+    profiles, problems = _with_inclusions(profiles)
     full_config = {**config, "profiles": profiles}
-    return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections)
+    return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections, problems)
+
+
+def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Follow include_profile, which botocore does not know: what a profile lacks, the one that it includes gives.
+
+    As in aws-vault one that does not exist gives nothing, and a loop is an error; of that profile alone.
+    """
+    problems: dict[str, str] = {}
+    made = dict(profiles)
+    for name, values in profiles.items():
+        included, visited = values.get("include_profile"), [name]
+        while isinstance(included, str) and included in profiles and name not in problems:
+            if included in visited:
+                problems[name] = f"include_profile closes a loop: {' -> '.join([*visited, included])}"
+            visited.append(included)
+            for key, value in profiles[included].items():
+                is_itself = key == "source_profile" and value == name
+                if key in _INCLUDED and not made[name].get(key) and not is_itself:
+                    made[name] = {**made[name], key: value}
+            included = profiles[included].get("include_profile")
+    return made, problems
 
 
 def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | None:
-    """Give access key id, secret access key and session token where the files hold them and nothing comes before them.
+    """Give access key id, secret access key and session token of a profile whose source is static.
 
-    None for everything else, broken pairs included: that is for botocore to resolve or to refuse. This shortcut spares
-    a quarter of a second before the question for a code; tests hold it to botocore's own order of providers.
+    None for broken pairs: those are for botocore to refuse. This shortcut spares a quarter of a second before the
+    question for a code; tests hold it to botocore's own order of providers.
     """
-    config = files.profiles[profile]
     section = files.credentials_sections.get(profile, {})
-    if any(key.startswith("sso_") or key == "web_identity_token_file" for key in config):
-        return None
     if "aws_access_key_id" not in section:
-        if "login_session" in config or "credential_process" in config:
-            return None
         section = files.config_profiles.get(profile, {})
     key_id, secret = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
     token = section.get("aws_security_token", section.get("aws_session_token"))

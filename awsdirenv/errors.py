@@ -61,9 +61,22 @@ class NoCredentialsError(AwsdirenvError):
 
 
 class CredentialSourceError(AwsdirenvError):
-    """A credential provider of botocore's (SSO, a process, …) failed."""
+    """A credential provider of botocore's (web identity, a container's, …) failed."""
 
     kind = "credential-source"
+
+
+class CredentialProcessError(AwsdirenvError):
+    """A profile's credential_process failed, took too long, or printed something else than credentials."""
+
+    kind = "credential-process"
+
+
+class SignInNeededError(AwsdirenvError):
+    """What the person signed in to (IAM Identity Center, `aws login`) is over; only a person can sign in."""
+
+    kind = "sign-in-needed"
+    exit_code = EXIT_PERSON_NEEDED
 
 
 class DeniedError(AwsdirenvError):

@@ -12,16 +12,17 @@ from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
 from awsdirenv.aws_files import file_paths, load_files
+from awsdirenv.chain import ENVIRONMENT, Chain
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
 from awsdirenv.paths import CachePaths, name_key, snapshot_key
-from awsdirenv.profile import Chain, resolve_chain
+from awsdirenv.profile import resolve_chain
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.settings import DeclaredProfile, Settings, environment_region
 from awsdirenv.snapshot import Snapshot, file_stamp
-from awsdirenv.store import SessionStore, UsedCodes, prepare
+from awsdirenv.store import SessionStore, UsedCodes, UserNames, prepare
 
 
 @dataclass(frozen=True)
@@ -106,21 +107,23 @@ class Loader:
     def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
         files = load_files(self.environ)
         chain = resolve_chain(files, self.declared.name, self.environ)
-        if chain.credential_source == "Environment" and "AWSDIRENV_PROFILE" in self.environ:
+        if chain.source_kind == ENVIRONMENT and "AWSDIRENV_PROFILE" in self.environ:
             raise ConfigError(
                 f"profile {chain.source_profile} takes its keys from the environment, which holds those of a directory",
                 "leave the directory first: keys that are exported must not feed their own refresh",
             )
         # What these import is only worth it now that the lock is held and the snapshot is known to be old.
+        from awsdirenv.boto_session import Budget  # noqa: PLC0415
         from awsdirenv.refresh import Refresher  # noqa: PLC0415
         from awsdirenv.sts import Sts  # noqa: PLC0415
 
         region = environment_region(self.environ) or chain.region
         refresher = Refresher(
             chain=chain,
-            sts=Sts(files, chain, region),
+            sts=Sts(files, chain, region, self.environ, Budget(self.settings.sts_timeout.total_seconds())),
             store=SessionStore(self.paths.sessions, self.paths.mfa_renewed),
             used=UsedCodes(self.paths.marks),
+            users=UserNames(self.paths.marks),
             locks=self.locks,
             codes=self._codes(chain, ask=ask),
             now=utc_now,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shlex
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from awsdirenv import program
 from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError, PersonNeededError
 from awsdirenv.store import UsedCodes
 
@@ -82,28 +79,14 @@ class Process:
         what = f"the MFA process for {mfa_serial}"
         hint = _PROCESS_HINT
         try:
-            # Its own group, so that a timeout ends the whole pipeline. direnv's fd 3 is not inherited (PEP 446).
-            process = subprocess.Popen(  # noqa: S602 - the person's own command line, pipes and all
-                self._command,
-                shell=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-            )
+            done = program.run(self._command, _PROCESS_TIMEOUT)
         except OSError as error:
             raise CodeProcessError(f"{what} cannot start: {error.strerror}", hint) from None
-        try:
-            output, _ = process.communicate(timeout=_PROCESS_TIMEOUT)
-        except subprocess.TimeoutExpired:
+        except program.StillRunningError:
             raise CodeProcessError(f"{what} gave nothing within {_PROCESS_TIMEOUT}s", hint) from None
-        finally:
-            if process.poll() is None:
-                with contextlib.suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if process.returncode != 0:
-            raise CodeProcessError(f"{what} failed with status {process.returncode}", hint)
-        code = output.decode("ascii", "replace").strip()
+        if done.status != 0:
+            raise CodeProcessError(f"{what} failed with status {done.status}", hint)
+        code = done.output.decode("ascii", "replace").strip()
         if not is_code(code):
             raise CodeProcessError(f"{what} did not print six digits", hint)
         return code

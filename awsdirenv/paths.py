@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,17 @@ _CONTEXT_VARIABLES = (
     ("s", "AWS_SHARED_CREDENTIALS_FILE"),
     ("e", "AWS_ENDPOINT_URL_STS"),
     ("u", "AWS_ENDPOINT_URL"),
+)
+
+
+# What decides whose credentials a profile has that leaves it to the environment or to the machine.
+_ATTACHED_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 )
 
 
@@ -144,6 +156,13 @@ def snapshot_key(profile: str, environ: Mapping[str, str]) -> str:
     context = "".join(f"{mark}={environ[name]}\n" for mark, name in _CONTEXT_VARIABLES if name in environ)
     stem = encode_name(profile)
     return f"{stem}@{_fnv1a(os.fsencode(context)):08x}" if context else stem
+
+
+def environment_mark(environ: Mapping[str, str]) -> str:
+    """Tell one environment and machine from another, for profiles that take their credentials from there."""
+    # A home on a network file system has many machines; bash knows the name of its own as we do.
+    values = [*(environ.get(name, "") for name in _ATTACHED_VARIABLES), environ.get("HOSTNAME", socket.gethostname())]
+    return f"{_fnv1a(os.fsencode(chr(10).join(values))):08x}"
 
 
 def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:

@@ -11,67 +11,28 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from awsdirenv.aws_files import AwsFiles
+from awsdirenv.chain import (
+    ATTACHED,
+    CREDENTIAL_SOURCES,
+    LOGIN,
+    PROCESS,
+    SSO,
+    STATIC,
+    WEB_IDENTITY,
+    Chain,
+    RoleHop,
+    SsoSession,
+)
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
+from awsdirenv.paths import environment_mark
 
-CREDENTIAL_SOURCES = ("Environment", "EcsContainer", "Ec2InstanceMetadata")
 _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key")
-
-
-@dataclass(frozen=True)
-class RoleHop:
-    """One AssumeRole. `duration_seconds` is None where the profile leaves it to STS (one hour)."""
-
-    profile: str
-    role_arn: str
-    duration_seconds: int | None
-    external_id: str | None
-    role_session_name: str | None
-    mfa_serial: str | None
-
-    @property
-    def role(self) -> str:
-        """The role's name, without the path."""
-        return self.role_arn.rpartition("/")[2]
-
-    @property
-    def account_id(self) -> str | None:
-        """The account of the ARN."""
-        parts = self.role_arn.split(":")
-        return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Where credentials come from (`source_profile` or `credential_source`), and the hops in the order of the calls."""
-
-    profile: str
-    source_profile: str
-    credential_source: str | None
-    hops: tuple[RoleHop, ...]
-    source_mfa_serial: str | None
-    mfa_process: str | None
-    region: str | None
-    source_fingerprint: str  # of all that the source's profile says
-    endpoint: str  # set by the profile or the environment; empty for AWS's own
-
-    @property
-    def mfa_serial(self) -> str | None:
-        """The device to prove, once, at the long-term key.
-
-        The hop next to the key decides, as in the AWS CLI; then the key's own profile; then the later hops.
-        """
-        serials = [hop.mfa_serial for hop in self.hops]
-        return next((s for s in [*serials[:1], self.source_mfa_serial, *serials[1:]] if s), None)
-
-    @property
-    def partition(self) -> str:
-        """The partition of AWS the chain is in, such as `aws-cn`."""
-        arns = [hop.role_arn for hop in self.hops] + [self.mfa_serial or ""]
-        return next((arn.split(":")[1] for arn in arns if arn.startswith("arn:")), "aws")
+_SSO_KEYS = ("sso_role_name", "sso_account_id")
+_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
 
 
 def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> Chain:
@@ -89,17 +50,57 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
             break
         visited.append(source)
         name = source
-    return Chain(
+    for visit in visited:
+        _check_inclusion(files, visit)
+    kind = CREDENTIAL_SOURCES[credential_source] if credential_source else _source_kind(files, name)
+    chain = Chain(
         profile=profile,
         source_profile=name,
-        credential_source=credential_source,
+        source_kind=kind,
         hops=tuple(reversed(hops)),
         source_mfa_serial=None if credential_source else _text(files, name, "mfa_serial"),
         mfa_process=next((v for v in (_text(files, p, "mfa_process") for p in visited) if v), None),
         region=_text(files, profile, "region"),
         source_fingerprint=_fingerprint([files.profiles[name], files.full_config.get("sso_sessions")]),
         endpoint=_endpoint(files, profile, environ),
+        sso_session=_sso_session(files, name) if kind == SSO else None,
+        environment_mfa_serial=environ.get("AWS_MFA_SERIAL") or None,
     )
+    if not chain.depends_on_environment:
+        return chain
+    return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_mark(environ)}")
+
+
+def _source_kind(files: AwsFiles, name: str) -> str:
+    """Say which of botocore's providers answers for a profile, in the order in which botocore asks them."""
+    config, section = files.profiles[name], files.credentials_sections.get(name, {})
+    in_order = (
+        (WEB_IDENTITY, bool(config.get("web_identity_token_file"))),
+        (SSO, any(key in config for key in _SSO_KEYS)),
+        (STATIC, "aws_access_key_id" in section),
+        (LOGIN, "login_session" in config),
+        (PROCESS, "credential_process" in config),
+        (STATIC, "aws_access_key_id" in files.config_profiles.get(name, {})),
+    )
+    return next((kind for kind, does_answer in in_order if does_answer), ATTACHED)
+
+
+def _sso_session(files: AwsFiles, name: str) -> SsoSession | None:
+    """Give the sign-in of an SSO profile, or None where it is not whole: botocore says what is missing."""
+    session = _text(files, name, "sso_session")
+    values = files.full_config.get("sso_sessions", {}).get(session, {}) if session else files.profiles[name]
+    start_url, region = values.get("sso_start_url"), values.get("sso_region")
+    if not isinstance(start_url, str) or not isinstance(region, str):
+        return None
+    scopes = str(values.get("sso_registration_scopes") or "")
+    return SsoSession(session, start_url, region, tuple(scope.strip() for scope in scopes.split(",") if scope.strip()))
+
+
+def _check_inclusion(files: AwsFiles, name: str) -> None:
+    """Refuse an include_profile that cannot be followed; `load_files` has followed the others."""
+    problem = files.inclusion_problems.get(name)
+    if problem:
+        raise ConfigError(f"profile {name}: {problem}", f"change include_profile in [profile {name}]")
 
 
 def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
@@ -124,16 +125,56 @@ def _has_static_keys(config: Mapping[str, Any]) -> bool:
 
 
 def _role_hop(files: AwsFiles, name: str) -> RoleHop:
-    duration = _text(files, name, "duration_seconds")
+    tags, transitive = _session_tags(files, name)
     return RoleHop(
         profile=name,
         role_arn=_parameter(files, name, "role_arn") or "",
-        # botocore ignores what is no number, and so do we: the file may be shared with tools that read it otherwise.
-        duration_seconds=_int(duration),
+        duration_seconds=_duration(files, name),
         external_id=_parameter(files, name, "external_id"),
         role_session_name=_text(files, name, "role_session_name"),
         mfa_serial=_parameter(files, name, "mfa_serial"),
+        source_identity=_parameter(files, name, "source_identity"),
+        session_tags=tags,
+        transitive_session_tags=transitive,
     )
+
+
+def _duration(files: AwsFiles, name: str) -> int | None:
+    """Give duration_seconds in AssumeRole's range.
+
+    botocore ignores what is no number, and so do we: the file may be shared with tools that read it otherwise.
+    """
+    text = _text(files, name, "duration_seconds")
+    try:
+        seconds = int(text) if text else None
+    except ValueError:
+        return None
+    least, most = _DURATIONS
+    if seconds is not None and not least <= seconds <= most:
+        raise ConfigError(
+            f"profile {name} has a duration_seconds out of range: {text}",
+            f"set duration_seconds in [profile {name}] between {least} (15m) and {most} (12h)",
+        )
+    return seconds
+
+
+def _session_tags(files: AwsFiles, name: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Give session_tags (`Key=Value,Key=Value`) and transitive_session_tags (`Key,Key`), aws-vault's keys."""
+    tags: dict[str, str] = {}
+    for part in (_text(files, name, "session_tags") or "").split(","):
+        key, equals, value = part.partition("=")
+        if not part.strip():
+            continue
+        if not equals or not key.strip():
+            raise ConfigError(
+                f"profile {name} has session_tags that are not key=value: {part.strip()}",
+                f"write session_tags = Key=Value,Key=Value in [profile {name}]",
+            )
+        tags[key.strip()] = value.strip()
+    transitive = tuple(
+        key.strip() for key in (_text(files, name, "transitive_session_tags") or "").split(",") if key.strip()
+    )
+    return tuple(tags.items()), transitive
 
 
 def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | None:
@@ -195,13 +236,6 @@ def _parameter(files: AwsFiles, profile: str, key: str) -> str | None:
     if value == "":
         raise ConfigError(f"profile {profile} has an empty {key}", f"give {key} a value, or remove the line")
     return value
-
-
-def _int(text: str | None) -> int | None:
-    try:
-        return int(text) if text else None
-    except ValueError:
-        return None
 
 
 def _not_found(files: AwsFiles, profile: str) -> ProfileNotFoundError:

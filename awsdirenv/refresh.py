@@ -1,8 +1,8 @@
-"""The algorithm: look, lock, look again, renew, write.
+"""The algorithm: from the last hop to the first, take what is stored, get what is not.
 
 Everything with an effect is handed in (STS, store, locks, codes, clock), so this is only the order of things:
 
-    snapshot lock -> role hop, from the last to the first -> MFA session at the long-term key
+    snapshot lock -> role hop, from the last to the first -> MFA session at the long-term key, or what stands for a key
 
 A hop's lock is keyed by everything before it, so two processes can never want two locks in opposite orders.
 """
@@ -10,40 +10,23 @@ A hop's lock is keyed by everything before it, so two processes can never want t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from awsdirenv.errors import AwsdirenvError, PersonNeededError, SessionRefusedError
+from awsdirenv.chain import ENVIRONMENT, STATIC, Chain
+from awsdirenv.errors import PersonNeededError, SessionRefusedError
+from awsdirenv.identity import USERNAME, identified, with_username
 from awsdirenv.lock import ASKING, Locks
 from awsdirenv.mfa import CodeSource, prove
 from awsdirenv.paths import session_key
-from awsdirenv.profile import Chain
-from awsdirenv.session_credentials import SessionCredentials
+from awsdirenv.session_credentials import SessionCredentials, duration_text
+from awsdirenv.sessions import Sessions, Wanted
 from awsdirenv.sources import CredentialSource
-from awsdirenv.store import SessionStore, UsedCodes
+from awsdirenv.store import SessionStore, UsedCodes, UserNames
 
 # AWS: a role assumed with session credentials lives at most one hour, whatever the role allows.
 CHAINING_CAP = 3600  # seconds
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """One session: its key, a label for people, how to get a new one.
-
-    `ahead` renews it before its end; then a failure keeps what still works, and nobody is asked. `force` takes no
-    stored one.
-    """
-
-    key: str
-    label: str
-    renew: Callable[[], SessionCredentials]
-    ahead: bool
-    force: bool
-
-    def is_met_by(self, session: SessionCredentials, now: datetime) -> bool:
-        """Whether a stored session makes a new one needless."""
-        return not self.force and (session.is_fresh(now) if self.ahead else session.is_usable(now))
 
 
 @dataclass
@@ -54,14 +37,19 @@ class Refresher:
     sts: CredentialSource
     store: SessionStore
     used: UsedCodes
+    users: UserNames
     locks: Locks
     codes: CodeSource
     now: Callable[[], datetime]
     mfa_session_duration: timedelta
     renew_role: bool = False  # `login --force`: take no stored credentials for the last step
     renew_mfa: bool = False  # `login --force --token-code`: nor the stored MFA session
+    notices: list[str] = field(default_factory=list)  # what a person should know about what they got
     _source: SessionCredentials | None = field(default=None, init=False)
-    _may_ask: bool = field(default=True, init=False)
+    _sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sessions = Sessions(self.store, self.locks, self.now)
 
     def credentials(self) -> SessionCredentials:
         """Give the credentials of the chain's end. Raises any AwsdirenvError."""
@@ -70,77 +58,96 @@ class Refresher:
         source = self._source_credentials()
         if source.is_long_term:
             return self._key_session(refused=None)
-        with self._using_key():
-            return self._identified(source)
+        if self.chain.duration_seconds:
+            self.notices.append("--duration has no say: what gives these credentials decides how long they live")
+        try:
+            with self._using_source():
+                return identified(source, self.sts)
+        except SessionRefusedError:
+            renewed = self._source_credentials(refused=source.access_key_id)
+            if renewed.access_key_id == source.access_key_id:
+                raise
+            with self._using_source():
+                return identified(renewed, self.sts)
 
     def _role(self, index: int, refused: str | None = None) -> SessionCredentials:
         """Give the credentials of one hop; `refused` is the access key id of a session that STS no longer takes."""
         hop = self.chain.hops[index]
         last = index == len(self.chain.hops) - 1
-        wanted = _Wanted(
+        wanted = Wanted(
             key=self._hop_key(index),
             label=hop.role_arn,
             renew=lambda: self._assume(index),
             ahead=last,
             force=last and self.renew_role,
         )
-        return self._obtain(wanted, refused)
+        return self._sessions.obtain(wanted, refused)
 
     def _assume(self, index: int) -> SessionCredentials:
         hop = self.chain.hops[index]
         if self._proves_at_role(index):
-            caller, serial = self._source_credentials(), self.chain.mfa_serial
+            caller, serial = self._source_credentials(), self._serial() or ""
+            seconds = self._seconds(index, caller)
 
             def attempt(code: str) -> SessionCredentials:
-                with self._using_key():
-                    return self.sts.assume_role(caller, hop, hop.duration_seconds, serial, code)
+                with self._using_source():
+                    return self.sts.assume_role(caller, hop, seconds, serial, code)
 
-            return self._prove(serial or "", attempt)
+            return self._prove(serial, attempt)
         caller = self._caller(index)
-        seconds = self._seconds(index, caller)
-        if caller is self._source:
-            with self._using_key():
-                return self.sts.assume_role(caller, hop, seconds)
         try:
-            return self.sts.assume_role(caller, hop, seconds)
+            return self._assume_with(index, caller)
         except SessionRefusedError:
-            return self.sts.assume_role(self._caller(index, refused=caller.access_key_id), hop, seconds)
+            renewed = self._caller(index, refused=caller.access_key_id)
+            if renewed.access_key_id == caller.access_key_id:
+                raise
+            return self._assume_with(index, renewed)
+
+    def _assume_with(self, index: int, caller: SessionCredentials) -> SessionCredentials:
+        with self._using_source() if caller is self._source else nullcontext():
+            return self.sts.assume_role(caller, self.chain.hops[index], self._seconds(index, caller))
 
     def _caller(self, index: int, refused: str | None = None) -> SessionCredentials:
         """Give what a hop is called with: the hop before it, the key's MFA session, or the source itself."""
         if index > 0:
             return self._role(index - 1, refused)
-        source = self._source_credentials()
+        source = self._source_credentials(refused)
         return self._key_session(refused) if source.is_long_term and self.chain.mfa_serial else source
 
     def _key_session(self, refused: str | None) -> SessionCredentials:
         """Give the session of the long-term key, shared by every profile behind the same key and device."""
-        source, serial = self._source_credentials(), self.chain.mfa_serial
+        source, serial = self._source_credentials(), self._serial()
         seconds = int(self.mfa_session_duration.total_seconds())
+        own_duration = None if self.chain.hops else self.chain.duration_seconds
 
         def start(code: str | None) -> SessionCredentials:
-            with self._using_key():
-                return self._identified(self.sts.get_session_token(source, seconds, serial, code))
+            with self._using_source():
+                found = self.sts.get_session_token(source, own_duration or seconds, serial, code)
+                return identified(found, self.sts)
 
         def renew() -> SessionCredentials:
             return self._prove(serial, start, holds_device=True) if serial else start(None)
 
-        wanted = _Wanted(
-            key=self._device_key(),
+        key = self._device_key(own_duration)
+        wanted = Wanted(
+            key=key,
             label=serial or source.access_key_id,
             renew=renew,
             # Without a device it costs nobody a code to be early; with one, it is renewed when it is over.
             ahead=not serial,
             force=self.renew_mfa or (self.renew_role and not self.chain.hops),
         )
-        return self._obtain(wanted, refused)
+        if own_duration:  # a session of its own life, but the device is one: who needs a code waits for it
+            with self.locks.hold(self._device_key()):
+                return self._sessions.obtain(wanted, refused)
+        return self._sessions.obtain(wanted, refused)
 
     def _prove(
         self, serial: str, attempt: Callable[[str], SessionCredentials], *, holds_device: bool = False
     ) -> SessionCredentials:
         """Get a code and use it. Codes are single-use: those who need one of the same device ask one after another."""
-        if not self._may_ask and not self.codes.silent:
-            raise PersonNeededError("the MFA session is over", "awsdirenv login")  # kept from people by _obtain
+        if not self._sessions.may_ask and not self.codes.silent:
+            raise PersonNeededError("the MFA session is over", "awsdirenv login")  # kept from people by `obtain`
         if not holds_device:
             with self.locks.hold(self._device_key()):
                 return self._prove(serial, attempt, holds_device=True)
@@ -150,52 +157,35 @@ class Refresher:
         finally:
             self.locks.note("calling STS")
 
-    def _obtain(self, wanted: _Wanted, refused: str | None) -> SessionCredentials:
-        """Give the stored session if it will do, else a new one; one process at a time gets it.
-
-        `refused` is the access key id of a session that STS no longer takes: it is dropped, but not its successor,
-        which another process may have stored meanwhile.
-        """
-        session = self._stored(wanted.key, refused)
-        if session is not None and wanted.is_met_by(session, self.now()):
-            return session
-        with self.locks.hold(wanted.key):
-            session = self._stored(wanted.key, refused)
-            if session is not None and wanted.is_met_by(session, self.now()):
-                return session
-            if session is None and refused:
-                self.store.drop(wanted.key)
-            keep = session if session is not None and not wanted.force and session.is_usable(self.now()) else None
-            self._may_ask &= keep is None  # no question to a person whose credentials still hold
-            try:
-                renewed = wanted.renew()
-            except AwsdirenvError:
-                if keep is None:
-                    raise
-                return keep
-            self.store.write(wanted.key, renewed, wanted.label)
-            return renewed
-
-    def _stored(self, key: str, refused: str | None) -> SessionCredentials | None:
-        session = self.store.read(key)
-        return None if session is None or session.access_key_id == refused else session
-
-    def _source_credentials(self) -> SessionCredentials:
-        if self._source is None:
-            self._source = self.sts.source_credentials(self.chain)
+    def _source_credentials(self, refused: str | None = None) -> SessionCredentials:
+        """Give where the chain starts; what others have to be asked for is stored, as any session."""
+        if self._source is None or (refused and self._source.access_key_id == refused):
+            if self.chain.source_kind in (STATIC, ENVIRONMENT):
+                self._source = self.sts.source_credentials()
+            else:
+                wanted = Wanted(
+                    key=session_key("source", self._source_identity(), self.chain.endpoint),
+                    label=self.chain.source_profile,
+                    renew=self._resolve_source,
+                    ahead=True,
+                    force=self.renew_role and not self.chain.hops,
+                )
+                self._source = self._sessions.obtain(wanted, refused)
         return self._source
 
-    def _identified(self, session: SessionCredentials) -> SessionCredentials:
-        """Add the account where nothing said it so far. A session without it is still good."""
-        if session.account_id:
-            return session
-        try:
-            account_id, arn = self.sts.caller_identity(session)
-        except SessionRefusedError:
-            raise
-        except AwsdirenvError:
-            return session
-        return replace(session, account_id=account_id or None, arn=arn or None)
+    def _resolve_source(self) -> SessionCredentials:
+        sign_in = self.chain.sign_in
+        with self.locks.hold(session_key("sign-in", sign_in)) if sign_in else nullcontext():
+            return self.sts.source_credentials()
+
+    def _serial(self) -> str | None:
+        """Give the device, with the name of the key's IAM user where `mfa_serial` asks for it."""
+        serial = self.chain.mfa_serial
+        if not serial or USERNAME not in serial:
+            return serial
+        source = self._source_credentials()
+        with self._using_source():
+            return with_username(serial, source, self.sts, self.users)
 
     def _proves_at_role(self, index: int) -> bool:
         """Whether the role itself is assumed with the code, instead of through the key's MFA session.
@@ -214,14 +204,19 @@ class Refresher:
         """Give the duration to ask for, within the chaining cap where a session assumes the role."""
         wanted = self.chain.hops[index].duration_seconds
         capped = index > 0 or not caller.is_long_term
-        return min(wanted, CHAINING_CAP) if wanted is not None and capped else wanted
+        if wanted is None or not capped or wanted <= CHAINING_CAP:
+            return wanted
+        if index == len(self.chain.hops) - 1 and not self.notices:
+            self.notices.append(f"{duration_text(wanted)} was asked for and AWS grants 1h: role chaining")
+        return CHAINING_CAP
 
-    def _device_key(self) -> str:
-        return session_key("mfa", self._source_identity(), self.chain.mfa_serial or "", self.chain.endpoint)
+    def _device_key(self, own_duration: int | None = None) -> str:
+        own = [own_duration] if own_duration else []
+        return session_key("mfa", self._source_identity(), self._serial() or "", self.chain.endpoint, *own)
 
     def _hop_key(self, index: int) -> str:
         """Name a hop's session by everything that leads to it: an edited role never finds yesterday's credentials."""
-        before = [[hop.role_arn, hop.external_id, hop.role_session_name] for hop in self.chain.hops[: index + 1]]
+        before = [hop.identity for hop in self.chain.hops[: index + 1]]
         # How long the hops before the last one live is nobody's wish: they only open the way.
         seconds = self.chain.hops[index].duration_seconds if index == len(self.chain.hops) - 1 else None
         identity = self._source_identity()
@@ -229,19 +224,22 @@ class Refresher:
 
     def _source_identity(self) -> str:
         """Tell sources apart: a key by its id; what changes its keys by itself (SSO, …) by what its profile says."""
-        source = self._source_credentials()
-        if source.expiration is None or self.chain.credential_source:
-            return f"key {source.access_key_id}"
+        if self.chain.source_kind in (STATIC, ENVIRONMENT):
+            return f"key {self._source_credentials().access_key_id}"
         return f"profile {self.chain.source_profile} {self.chain.source_fingerprint}"
 
     @contextmanager
-    def _using_key(self) -> Iterator[None]:
-        """Blame the source's profile where STS takes no call signed with its keys."""
+    def _using_source(self) -> Iterator[None]:
+        """Blame the source's profile where STS takes no call signed with its credentials."""
         try:
             yield
         except SessionRefusedError:
             name = self.chain.source_profile
+            if self._source is None or self._source.is_long_term:
+                raise SessionRefusedError(
+                    f"STS does not take the access key of profile {name}",
+                    f"check aws_access_key_id and aws_secret_access_key of [{name}]",
+                ) from None
             raise SessionRefusedError(
-                f"STS does not take the access key of profile {name}",
-                f"check aws_access_key_id and aws_secret_access_key of [{name}]",
+                f"STS does not take the credentials of profile {name}", f"renew what [{name}] takes them from"
             ) from None

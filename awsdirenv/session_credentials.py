@@ -91,3 +91,10 @@ def time_left(expiration: datetime, now: datetime) -> str:
     if hours:
         return f"{hours}h{minutes:02d}m"
     return f"{minutes}m" if minutes else f"{seconds}s"
+
+
+def duration_text(seconds: int) -> str:
+    """Say a duration exactly, as it can be written in a setting: `1h30m`, `15m`, `90s`."""
+    hours, minutes, rest = seconds // 3600, seconds % 3600 // 60, seconds % 60
+    parts = [f"{value}{unit}" for value, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if value]
+    return "".join(parts) or "0s"

@@ -27,6 +27,7 @@ class Settings:
     mfa_session_duration: timedelta = timedelta(hours=12)
     prompt_timeout: timedelta = timedelta(seconds=60)
     lock_timeout: timedelta = timedelta(seconds=90)
+    sts_timeout: timedelta = timedelta(seconds=20)
     no_prompt: bool = False
 
     @classmethod
@@ -50,6 +51,7 @@ class Settings:
             no_prompt=is_set(merged.get("AWSDIRENV_NO_PROMPT")),
             mfa_session_duration=session,
             prompt_timeout=_duration_setting(merged, "AWSDIRENV_PROMPT_TIMEOUT", cls.prompt_timeout),
+            sts_timeout=_duration_setting(merged, "AWSDIRENV_STS_TIMEOUT", cls.sts_timeout),
             lock_timeout=_duration_setting(merged, "AWSDIRENV_LOCK_TIMEOUT", cls.lock_timeout),
         )
 

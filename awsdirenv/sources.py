@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from awsdirenv.profile import Chain, RoleHop
+from awsdirenv.chain import RoleHop
 from awsdirenv.session_credentials import SessionCredentials
 
 
 class CredentialSource(Protocol):
     """What `sts.Sts` offers."""
 
-    def source_credentials(self, chain: Chain) -> SessionCredentials:
+    def source_credentials(self) -> SessionCredentials:
         """Resolve where the chain starts."""
 
     def get_session_token(

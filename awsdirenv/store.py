@@ -107,6 +107,25 @@ class UsedCodes:
         return hashlib.sha256(f"{mfa_serial}\n{code}".encode()).hexdigest()[:32]
 
 
+class UserNames:
+    """Whose a long-term key is: the IAM user's name by access key id, which never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder of the marks."""
+        self._folder = folder
+
+    def read(self, access_key_id: str) -> str | None:
+        """Give the name, if STS has told it before."""
+        return (files.read_private(self._path(access_key_id)) or {}).get("NAME")
+
+    def remember(self, access_key_id: str, name: str) -> None:
+        """Note what STS has told."""
+        files.write_private(self._path(access_key_id), {"NAME": name})
+
+    def _path(self, access_key_id: str) -> Path:
+        return self._folder / session_key("user", access_key_id)
+
+
 class CancelMarks:
     """Directories whose loading a person interrupted, so that the next prompt does not start it again.
 

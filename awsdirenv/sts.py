@@ -1,64 +1,79 @@
-"""STS, through botocore: the only module that talks to it.
+"""STS, through botocore, and where a chain's credentials start.
 
 One client serves a whole chain; what changes from hop to hop is what it signs with.
 """
 
 from __future__ import annotations
 
-import gc
+import re
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from awsdirenv import credential_process
 from awsdirenv.aws_files import AwsFiles, static_keys
-from awsdirenv.errors import NoCredentialsError
-from awsdirenv.profile import Chain, RoleHop
+from awsdirenv.boto_session import Budget, boto_session
+from awsdirenv.chain import ATTACHED, PROCESS, STATIC, Chain, RoleHop, account_of, partition_of
+from awsdirenv.errors import ConfigError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.sts_errors import bad_answer, guarded, source_failed
+from awsdirenv.source_errors import guarded_source
+from awsdirenv.sts_errors import bad_answer, guarded
 
-_HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-_CONNECT_TIMEOUT = 5  # seconds
-_READ_TIMEOUT = 10  # seconds
-_ATTEMPTS = 3
+_HOME_REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+_SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
 
 class Sts:
     """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
 
-    def __init__(self, files: AwsFiles, chain: Chain, region: str | None) -> None:
-        """Take the parsed files, whose configuration to use, and the region to talk to (None: any that serves)."""
+    def __init__(
+        self, files: AwsFiles, chain: Chain, region: str | None, environ: Mapping[str, str], budget: Budget
+    ) -> None:
+        """Take the parsed files, the chain, the region wished for, the environment, and the time for all calls."""
         self._files = files
-        self._profile = chain.profile
-        self._region = region
+        self._chain = chain
+        self._environ = environ
+        self._budget = budget
         # Which STS answers is nobody's wish where no region is set; it must only be of the role's partition.
-        self._any_region = _HOME_REGIONS.get(chain.partition, "us-east-1")
+        partition = chain.partition or partition_of(region or "")
+        self._region = region if region and partition_of(region) == partition else _HOME_REGIONS.get(partition)
+        self._session: Any = None
         self._client: Any = None
         self._signer: Any = None
 
-    def source_credentials(self, chain: Chain) -> SessionCredentials:
-        """Resolve where the chain starts, with botocore's own providers.
+    def source_credentials(self) -> SessionCredentials:
+        """Resolve where the chain starts.
 
-        Raises NoCredentialsError, CredentialSourceError and ConfigError.
+        Raises NoCredentialsError, CredentialSourceError, CredentialProcessError, SignInNeededError and ConfigError.
         """
-        keys = None if chain.credential_source else static_keys(self._files, chain.source_profile)
+        chain, what = self._chain, self._named("the credentials", self._chain.source_profile)
+        keys = static_keys(self._files, chain.source_profile) if chain.source_kind == STATIC else None
         if keys:
             return SessionCredentials(*keys, expiration=None, issued=utc_now())
-        what = f"the credentials of profile {chain.source_profile}"
+        if chain.source_kind == PROCESS:
+            return self._run_process()
+        from awsdirenv.providers import resolve  # noqa: PLC0415 - imports botocore
 
-        def resolve() -> SessionCredentials | None:
-            try:
-                return self._resolve_source(chain)
-            except (OSError, ValueError, TypeError, AttributeError) as error:  # a program that is not there, or babbles
-                raise source_failed(what, error) from None
-
-        credentials = guarded(what, resolve)
-        if credentials is None:
-            raise NoCredentialsError(
-                f"profile {chain.source_profile} has no credentials",
-                f"add aws_access_key_id and aws_secret_access_key to [{chain.source_profile}] "
-                f"in {self._files.credentials_path}",
-            )
-        return credentials
+        session = self._boto_session()
+        found = guarded_source(
+            what,
+            lambda: self._budget.spend(what, lambda: resolve(chain, session, self._region, self._environ)),
+            self._section(chain.source_profile),
+            self._sign_in(),
+        )
+        if found is None:
+            raise self._nothing_found()
+        return found
 
     def get_session_token(
         self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
@@ -67,9 +82,9 @@ class Sts:
         request: dict[str, Any] = {"DurationSeconds": seconds}
         if mfa_serial:
             request |= {"SerialNumber": mfa_serial, "TokenCode": token_code}
-        what = f"GetSessionToken for profile {self._profile}"
-        answer = self._call(what, source, "get_session_token", request)
-        return _session_credentials(what, answer, account_id=_account_of(mfa_serial))
+        what = self._named("GetSessionToken", self._chain.source_profile)
+        answer = self._call(what, self._owner_of_serial(), source, "get_session_token", request)
+        return _session_credentials(what, answer, account_id=account_of(mfa_serial))
 
     def assume_role(
         self,
@@ -86,48 +101,73 @@ class Sts:
             "RoleSessionName": hop.role_session_name or f"awsdirenv-session-{int(time.time())}",
             "ExternalId": hop.external_id,
             "DurationSeconds": seconds,
+            "SourceIdentity": hop.source_identity,
+            "Tags": [{"Key": key, "Value": value} for key, value in hop.session_tags] or None,
+            "TransitiveTagKeys": list(hop.transitive_session_tags) or None,
             "SerialNumber": mfa_serial,
             "TokenCode": token_code,
         }
-        what = f"AssumeRole of {hop.role_arn} for profile {hop.profile}"
-        answer = self._call(what, source, "assume_role", {k: v for k, v in request.items() if v is not None})
+        what = self._named(f"AssumeRole of {hop.role_arn}", hop.profile)
+        request = {key: value for key, value in request.items() if value is not None}
+        answer = self._call(what, hop.profile, source, "assume_role", request)
         arn = answer.get("AssumedRoleUser", {}).get("Arn")
-        return _session_credentials(what, answer, account_id=_account_of(arn) or hop.account_id, arn=arn)
+        return _session_credentials(what, answer, account_id=account_of(arn) or hop.account_id, arn=arn)
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
         """Ask STS who these credentials are: account id and ARN."""
-        what = f"GetCallerIdentity for profile {self._profile}"
-        answer = self._call(what, source, "get_caller_identity", {})
+        what = self._named("GetCallerIdentity", self._chain.source_profile)
+        answer = self._call(what, self._chain.source_profile, source, "get_caller_identity", {})
         return str(answer.get("Account", "")), str(answer.get("Arn", ""))
 
-    def _resolve_source(self, chain: Chain) -> SessionCredentials | None:
-        import botocore.credentials as bc  # noqa: PLC0415
+    def _named(self, step: str, profile: str) -> str:
+        """Say which step of which profile, and where it leads."""
+        way = "" if profile == self._chain.profile else f", on the way to {self._chain.profile}"
+        return f"{step} for profile {profile}{way}"
 
-        session = _session(self._files, self._profile)
-        resolver = bc.create_credential_resolver(session)
-        found: Any
-        if chain.credential_source:
-            providers = [bc.EnvProvider(), *resolver.providers]
-            found = bc.CanonicalNameCredentialSourcer(providers).source_credentials(chain.credential_source)
-        elif chain.hops:
-            # Exactly the providers that botocore asks for a source profile: no environment, no instance metadata.
-            builder = bc.ProfileProviderBuilder(session, region_name=self._region)
-            found = bc.CredentialResolver(builder.providers(chain.source_profile, True)).load_credentials()
-        else:
-            found = resolver.load_credentials()
-        if found is None:
-            return None
-        frozen = found.get_frozen_credentials()
-        return SessionCredentials(
-            access_key_id=frozen.access_key,
-            secret_access_key=frozen.secret_key,
-            session_token=frozen.token or None,
-            expiration=getattr(found, "_expiry_time", None),
-            issued=utc_now(),
-            account_id=getattr(frozen, "account_id", None),
+    def _run_process(self) -> SessionCredentials:
+        profile = self._chain.source_profile
+        command = self._files.profiles[profile]["credential_process"]
+        # botocore takes further lines for arguments. One that is an indented setting may be the secret key.
+        if not isinstance(command, str) or _SETTING.search(command.partition("\n")[2]):
+            raise ConfigError(
+                f"profile {profile} has a setting within credential_process",
+                "take the spaces from the front of the line below credential_process: they make it a part of it",
+            )
+        return credential_process.credentials(command, profile, self._environ)
+
+    def _sign_in(self) -> str | None:
+        """Give the command by which a person signs in anew, where that may be what is missing."""
+        if self._chain.sso_session:
+            return f"awsdirenv login {shlex.quote(self._chain.profile)}"
+        return f"aws login --profile {shlex.quote(self._chain.source_profile)}" if self._chain.sign_in else None
+
+    def _nothing_found(self) -> NoCredentialsError:
+        profile = self._chain.source_profile
+        if self._chain.is_named_source:
+            return NoCredentialsError(
+                f"profile {profile} names a credential_source that has no credentials here: {self._chain.source_kind}",
+                f"change credential_source in [profile {profile}], or go where it works",
+            )
+        alone = self._chain.source_kind == ATTACHED and not self._chain.hops
+        return NoCredentialsError(
+            f"profile {profile} has no credentials{', and no role is attached to this machine' if alone else ''}",
+            f"add aws_access_key_id and aws_secret_access_key to [{profile}] in {self._files.credentials_path}",
         )
 
-    def _call(self, what: str, source: SessionCredentials, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _owner_of_serial(self) -> str:
+        """Give the profile that names the device."""
+        owners = [hop.profile for hop in self._chain.hops if hop.mfa_serial == self._chain.mfa_serial]
+        return next(iter(owners), self._chain.source_profile)
+
+    def _section(self, profile: str) -> str:
+        in_credentials = profile not in self._files.config_profiles and profile in self._files.credentials_sections
+        if in_credentials:
+            return f"[{profile}] of {self._files.credentials_path}"
+        return f"[{profile if profile == 'default' else f'profile {profile}'}] of {self._files.config_path}"
+
+    def _call(
+        self, what: str, profile: str, source: SessionCredentials, operation: str, request: dict[str, Any]
+    ) -> dict[str, Any]:
         def call() -> dict[str, Any]:
             client = self._sts_client()
             self._signer.access_key = source.access_key_id
@@ -136,43 +176,27 @@ class Sts:
             answer: dict[str, Any] = getattr(client, operation)(**request)
             return answer
 
-        return guarded(what, call, with_code="TokenCode" in request)
+        spend = lambda: self._budget.spend(what, call)  # noqa: E731
+        return guarded(what, spend, self._section(profile), with_code="TokenCode" in request)
+
+    def _boto_session(self) -> Any:
+        if self._session is None:
+            self._session = boto_session(self._files, self._chain.profile)
+            # Tokens of the global endpoint are worth nothing in regions that an account has to opt in to.
+            if not self._set_by_person("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"):
+                self._session.set_config_variable("sts_regional_endpoints", "regional")
+        return self._session
+
+    def _set_by_person(self, key: str, variable: str) -> bool:
+        return variable in self._environ or key in self._files.profiles[self._chain.profile]
 
     def _sts_client(self) -> Any:
         if self._client is None:
-            from botocore.config import Config  # noqa: PLC0415
-
-            session = _session(self._files, self._profile)
+            session = self._boto_session()
             session.set_credentials("-", "-")
             self._signer = session.get_credentials()
-            self._client = session.create_client(
-                "sts",
-                region_name=self._region or self._any_region,
-                config=Config(
-                    connect_timeout=_CONNECT_TIMEOUT,
-                    read_timeout=_READ_TIMEOUT,
-                    retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-                ),
-            )
+            self._client = session.create_client("sts", region_name=self._region)
         return self._client
-
-
-def _session(files: AwsFiles, profile: str) -> Any:
-    """Make a botocore session for a named profile.
-
-    The profile is always explicit, so that keys which are already in the environment never feed their own refresh, and
-    the files are not parsed a second time: at 5,000 profiles that is a quarter of a second.
-    """
-    # Nothing of the 150 ms of import is garbage; the collector would look for some a hundred times.
-    gc.disable()
-    from botocore.session import Session  # noqa: PLC0415
-
-    class ParsedSession(Session):
-        @property
-        def full_config(self) -> dict[str, Any]:
-            return files.full_config
-
-    return ParsedSession(profile=profile)
 
 
 def _session_credentials(
@@ -195,8 +219,3 @@ def _session_credentials(
     if not sound:
         raise bad_answer(what)
     return session
-
-
-def _account_of(arn: str | None) -> str | None:
-    parts = (arn or "").split(":")
-    return parts[4] if len(parts) > 5 and parts[4].isdigit() else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from awsdirenv.errors import (
@@ -20,6 +21,7 @@ from awsdirenv.errors import (
     SessionRefusedError,
     StsError,
 )
+from awsdirenv.session_credentials import time_left, utc_now
 
 # The session is over, revoked or unknown: a new one may do.
 _SESSION_REFUSED = {
@@ -33,12 +35,18 @@ _SESSION_REFUSED = {
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed"}
 _ABOUT_CLOCK = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
+_REGION_CLOSED = {"RegionDisabledException", "OptInRequired"}
+_SKEW = 60  # seconds: less than that is no news
 
 T = TypeVar("T")
 
 
-def guarded(what: str, call: Callable[[], T], *, with_code: bool = False) -> T:
-    """Call, and turn every failure into one of ours. `with_code` says that an MFA code was sent."""
+def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, with_code: bool = False) -> T:
+    """Call, and turn every failure into one of ours.
+
+    `where` names the section to change; `with_code` says that an MFA code was sent.
+    """
     import botocore.exceptions as bx  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
@@ -47,12 +55,11 @@ def guarded(what: str, call: Callable[[], T], *, with_code: bool = False) -> T:
     except AwsdirenvError:
         raise
     except bx.ClientError as error:
-        raise _client_error(what, error.response, with_code=with_code) from None
+        raise _client_error(what, error.response, where, with_code=with_code) from None
     except (bx.PartialCredentialsError, bx.InvalidConfigError, bx.ParamValidationError, bx.NoRegionError) as error:
-        raise ConfigError(f"{what}: {_one_line(str(error))}", "mend the profile in ~/.aws/config") from None
+        raise ConfigError(f"{what}: {one_line(str(error))}", f"mend {where}") from None
     except (bx.ConnectionError, bx.HTTPClientError) as error:
-        reason = type(error).__name__
-        raise NetworkError(f"{what}: no answer ({reason})", "check the network, then direnv reload") from None
+        raise _no_answer(what, error) from None
     except ResponseParserError:
         raise bad_answer(what) from None
     except bx.BotoCoreError as error:
@@ -68,44 +75,84 @@ def source_failed(what: str, error: Exception) -> CredentialSourceError:
     )
 
 
-def _client_error(what: str, response: Mapping[str, Any], *, with_code: bool) -> AwsdirenvError:
+def bad_answer(what: str) -> BadAnswerError:
+    """Say that something answered, but not as AWS does."""
+    return BadAnswerError(
+        f"{what}: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
+    )
+
+
+def one_line(text: str) -> str:
+    """Make foreign words fit for a message: one line, not too long, without a full stop."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line[:300].rstrip(".")
+
+
+def _no_answer(what: str, error: Exception) -> NetworkError:
+    """Say what kept the call from reaching STS. An address of a proxy may hold a password, so none is quoted."""
+    name = type(error).__name__
+    if name == "SSLError":
+        return NetworkError(
+            f"{what}: the certificate of what answered is not trusted",
+            "set AWS_CA_BUNDLE to your company's certificates, or sign in to the Wi-Fi",
+        )
+    if name == "ProxyConnectionError":
+        return NetworkError(f"{what}: the proxy does not let us through", "check HTTPS_PROXY and NO_PROXY")
+    return NetworkError(f"{what}: no answer ({name})", "check the network, then direnv reload")
+
+
+def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_code: bool) -> AwsdirenvError:
     detail = response.get("Error", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code, message = str(detail.get("Code", "")), _one_line(str(detail.get("Message", "")))
+    code, message = str(detail.get("Code", "")), one_line(str(detail.get("Message", "")))
     if code in _CLOCK or (code == "SignatureDoesNotMatch" and _ABOUT_CLOCK.search(message)):
-        return StsError(f"{what}: the clock of this machine is wrong ({message})", "set the clock, then direnv reload")
+        return StsError(
+            f"{what}: the clock of this machine is wrong{_skew(response)} ({message})",
+            "set the clock, then direnv reload",
+        )
     if code in _SESSION_REFUSED:
         return SessionRefusedError(
             f"{what}: STS no longer takes these credentials ({code})", "awsdirenv clear --all, then direnv reload"
         )
     if code in _DENIED:
-        return _denial(what, message, with_code=with_code)
+        return _denial(what, message, where, with_code=with_code)
+    return _other_error(what, code, message, status, where)
+
+
+def _other_error(what: str, code: str, message: str, status: int, where: str) -> AwsdirenvError:
+    if _THROTTLED.search(code):
+        return NetworkError(f"{what}: AWS asks for fewer calls ({code})", "try again in a moment: direnv reload")
     if status >= 500:
-        return NetworkError(f"{what}: STS has a problem ({status})", "try again in a moment: direnv reload")
+        return NetworkError(f"{what}: AWS has a problem ({status})", "try again in a moment: direnv reload")
     if not message or code == str(status):
         return bad_answer(what)
-    return StsError(f"{what}: {code}: {message}", "change the profile in ~/.aws/config")
+    if code in _REGION_CLOSED:
+        return StsError(f"{what}: {code}: {message}", f"enable the region for the account, or set another in {where}")
+    key = "duration_seconds" if "DurationSeconds" in message else "the profile"
+    return StsError(f"{what}: {code}: {message}", f"change {key} in {where}")
 
 
-def _denial(what: str, message: str, *, with_code: bool) -> AwsdirenvError:
+def _skew(response: Mapping[str, Any]) -> str:
+    """Say by how much our clock differs from AWS's, which every answer tells."""
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        theirs = parsedate_to_datetime(date)
+        ahead = (utc_now() - theirs).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    if abs(ahead) < _SKEW:
+        return ""
+    earlier, later = sorted((utc_now(), theirs))
+    return f" by {time_left(later, earlier)}, {'ahead' if ahead > 0 else 'behind'}"
+
+
+def _denial(what: str, message: str, where: str, *, with_code: bool) -> AwsdirenvError:
     """Tell a wrong code from a wrong device from a wrong role: AWS has one error code for all three."""
     about_mfa = "multifactorauthentication" in message.replace(" ", "").lower()
     if about_mfa and "serial number is valid" in message:
-        return DeniedError(
-            f"{what}: STS does not know this MFA device of this user", "check mfa_serial in ~/.aws/config"
-        )
+        return DeniedError(f"{what}: STS does not know this MFA device of this user", f"check mfa_serial in {where}")
     if about_mfa and with_code:
-        return CodeRefusedError(f"{what}: {message}", "check mfa_serial, and the clock of the device")
-    return DeniedError(f"{what}: {message or 'access denied'}", "check role_arn and the role's trust policy")
-
-
-def bad_answer(what: str) -> BadAnswerError:
-    """Say that something answered, but not as STS does."""
-    return BadAnswerError(
-        f"{what}: the answer is not one of STS's", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
+        return CodeRefusedError(f"{what}: {message}", f"check mfa_serial in {where}, and the clock of the device")
+    return DeniedError(
+        f"{what}: {message or 'access denied'}", f"check role_arn in {where} and the role's trust policy"
     )
-
-
-def _one_line(text: str) -> str:
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line[:300].rstrip(".")

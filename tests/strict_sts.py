@@ -2,6 +2,9 @@
 
 moto answers any STS request with success: it checks no signature, MFA code, duration or expiry, and its
 GetSessionToken always returns the same keys. Broken clients pass against it, so the rules are enforced here.
+
+Where credentials come from that are not STS's (Identity Center, a container, an instance, `aws login`) is in
+aws_doubles.py, on the same port: `sts.sso`, `sts.container`, `sts.imds`, `sts.signin`.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hmac
 import http.client
 import json
 import logging
+import operator
 import random
 import re
 import secrets
@@ -31,13 +35,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+if TYPE_CHECKING:
+    from aws_doubles import Double
 
 SECRET_PREFIX, TOKEN_PREFIX = "SENTINEL-SECRET-", "SENTINEL-TOKEN-"
 GARBAGE = b"\x07not xml at all " + SECRET_PREFIX.encode() + b"GARBAGE"
@@ -66,10 +73,22 @@ AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/,]+)/\d{8}/([^/,]+)/([^/,]+)/aws4_request, *"
     r"SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})"
 )
-STATUS = {"InternalFailure": 500, "ServiceUnavailable": 503, "Throttling": 400}
-STATUS |= {"ValidationError": 400, "IncompleteSignature": 400}
+WORD = r"[\w+=,.@-]*"
+# Groups: partition, account, name without its path.
+ROLE_ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)", re.ASCII)
+STATUS = {"InternalFailure": 500, "ServiceUnavailable": 503, "Throttling": 400, "ThrottlingException": 400}
+STATUS |= {"ValidationError": 400, "IncompleteSignature": 400, "InvalidParameterValue": 400, "NotFound": 404}
+STATUS |= {"InvalidIdentityToken": 400, "ExpiredTokenException": 400}
+# Parameters that prove who somebody is: a record of calls is printed when a test fails.
+PROOFS = {"TokenCode": "(code)", "WebIdentityToken": "(token)", "clientSecret": "(secret)"}
+PROOFS |= {"refreshToken": "(token)", "deviceCode": "(code)"}
 CONTROLLABLE = {"add_user", "add_role", "accept_code", "revoke", "expire", "expire_all_sessions"}
-CONTROLLABLE |= {"count", "reset", "add_fault", "configure"}
+CONTROLLABLE |= {"count", "reset", "add_fault", "configure", "issue_credentials"}
+CONTROLLABLE |= {"web_identity.add", "web_identity.expire"}
+CONTROLLABLE |= {f"sso.{name}" for name in ("configure", "assign", "unassign", "sign_in", "approve", "deny")}
+CONTROLLABLE |= {f"sso.{name}" for name in ("auto_approve_after", "expire_access_tokens", "sign_out", "pending")}
+CONTROLLABLE |= {"container.configure", "imds.configure", "imds.attach", "imds.detach"}
+CONTROLLABLE |= {"signin.configure", "signin.sign_in", "signin.expire_refresh_tokens"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,10 @@ class User:
 
 @dataclass
 class Key:
-    """What the server knows about an access key it issued; `kind` is user, session or role."""
+    """What the server knows about an access key it issued; `kind` is user, session or role.
+
+    `tags` are the transitive ones and `source_identity` is what was set: both stay for the rest of a chain.
+    """
 
     kind: str
     arn: str
@@ -107,29 +129,39 @@ class Key:
     role_arn: str = ""
     expires: float = float("inf")
     revoked: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    source_identity: str = ""
 
 
 @dataclass
 class Role:
-    """A role and the conditions of its trust policy; `trusted=None` lets every caller in."""
+    """A role and the conditions of its trust policy; `trusted=None` lets every caller in.
+
+    `denied` names what else AssumeRole may need, and the policy does not allow: sts:TagSession, sts:SetSourceIdentity.
+    """
 
     arn: str
     require_mfa: bool = False
     external_id: str | None = None
     trusted: list[str] | None = None
     max_duration: int = 43200
+    denied: list[str] = field(default_factory=list)
     role_id: str = field(default_factory=lambda: random_id("AROA", 21))
 
     def admits(self, caller: Key, *, mfa: bool, external_id: str | None) -> bool:
         """Whether the trust policy lets this caller assume the role."""
-        names = {caller.arn, caller.role_arn, f"arn:aws:iam::{caller.account}:root"} - {""}
+        partition = caller.arn.split(":")[1]
+        names = {caller.arn, caller.role_arn, f"arn:{partition}:iam::{caller.account}:root"} - {""}
         trusted = self.trusted is None or not names.isdisjoint(self.trusted)
         return trusted and (mfa or not self.require_mfa) and self.external_id in (None, external_id)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it was answered; status 0 means the connection was left without an answer."""
+    """One request as it was answered; status 0 means the connection was left without an answer.
+
+    `region` is the one that was signed for, empty for a request without a signature.
+    """
 
     action: str
     access_key_id: str
@@ -137,11 +169,15 @@ class Call:
     time: float
     status: int
     error_code: str | None
+    region: str = ""
 
 
 @dataclass
 class Fault:
-    """The next `times` calls of `action` (None: all of them) go wrong in the way `kind` names."""
+    """The next `times` calls of `action` (None: all of them) go wrong in the way `kind` names.
+
+    `seconds` is how long a hang or a delay lasts, and how far `date` puts the Date header off.
+    """
 
     action: str
     kind: str
@@ -150,7 +186,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         # A misspelt kind would be a test that tests nothing.
-        if self.kind not in BLIND_FAULTS and self.kind not in SPOILING_FAULTS:
+        if self.kind not in (*BLIND_FAULTS, *ERROR_FAULTS, *SPOILING_FAULTS):
             raise ValueError(f"no such fault: {self.kind}")
 
 
@@ -170,10 +206,18 @@ class Request:
         for_sts = self.scope is not None and self.scope[3] == "sts"
         self.is_sts = for_sts or self.params.get("Version") == "2011-06-15"
 
+    @property
+    def region(self) -> str:
+        """The region that was signed for."""
+        return self.scope[2] if self.scope else ""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; `cut` closes the connection halfway through the body, status 0 before it."""
+    """What goes back; `cut` closes the connection halfway through the body, status 0 before it.
+
+    `hold` leaves the client waiting until the server stops; `skew` puts the Date header off by so many seconds.
+    """
 
     status: int
     body: bytes = b""
@@ -181,44 +225,76 @@ class Answer:
     error_code: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
+    hold: bool = False
+    skew: float = 0
 
 
 class RefusedError(Exception):
     """A request AWS would refuse, with the answer it would give."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(message)
-        status = STATUS.get(code, 403)
-        kind, text = "Sender" if status < 500 else "Receiver", escape(message)
-        error = f"<Error><Type>{kind}</Type><Code>{code}</Code><Message>{text}</Message></Error>"
+        self.code, self.message, self.status = code, message, status or STATUS.get(code, 403)
+
+    @property
+    def answer(self) -> Answer:
+        """The refusal as STS writes it."""
+        kind, text = "Sender" if self.status < 500 else "Receiver", escape(self.message)
+        error = f"<Error><Type>{kind}</Type><Code>{self.code}</Code><Message>{text}</Message></Error>"
         error += f"<RequestId>{uuid.uuid4()}</RequestId>"
         body = f'<ErrorResponse xmlns="{NAMESPACE}">{error}</ErrorResponse>'
-        self.answer = Answer(status, body.encode(), error_code=code)
+        return Answer(self.status, body.encode(), error_code=self.code)
 
 
-# Faults that answer (or hang up) without looking at the request, so they burn no MFA code.
+HTML = "text/html; charset=utf-8"
+# Neither group looks at the request, so no fault of theirs burns an MFA code. What a network does to any request:
 BLIND_FAULTS = {
-    "500": RefusedError("InternalFailure", "An internal error has occurred.").answer,
-    "503": RefusedError("ServiceUnavailable", "Service Unavailable").answer,
-    "throttle": RefusedError("Throttling", "Rate exceeded").answer,
-    "access-denied": RefusedError("AccessDenied", "Access denied by an injected fault").answer,
     "garbage": Answer(200, GARBAGE, error_code="garbage"),
-    "html": Answer(200, PORTAL, "text/html; charset=utf-8", error_code="html"),
+    "html": Answer(200, PORTAL, HTML, error_code="html"),
+    # A captive portal again, in the two other ways that it may stand in between.
+    "redirect": Answer(302, PORTAL, HTML, "redirect", (("Location", "/captive-portal"),)),
+    "511": Answer(511, PORTAL, HTML, error_code="511"),
     "empty": Answer(200, error_code="empty"),
-    "hang": Answer(0, error_code="hang"),
+    "hang": Answer(0, error_code="hang", hold=True),
     "drop": Answer(0, error_code="drop"),
 }
+# What the service answers, in its own way of writing errors. The three about clocks are what a client with a wrong
+# clock meets; `configure(clock_offset=…)` gives the same by the real rule.
+ERROR_FAULTS = {
+    "404": ("NotFound", "Not Found"),
+    "500": ("InternalFailure", "An internal error has occurred."),
+    "503": ("ServiceUnavailable", "Service Unavailable"),
+    "throttle": ("Throttling", "Rate exceeded"),
+    "throttling-exception": ("ThrottlingException", "Rate exceeded"),
+    "access-denied": ("AccessDenied", "Access denied by an injected fault"),
+    "signature-expired": (
+        "SignatureDoesNotMatch",
+        "Signature expired: 20200101T000000Z is now earlier than 20200101T010000Z (20200101T011500Z - 15 min.)",
+    ),
+    "signature-not-yet-current": (
+        "SignatureDoesNotMatch",
+        "Signature not yet current: 20200101T013000Z is still later than 20200101T011500Z (20200101T010000Z + 15 min.)",
+    ),
+    "request-time-too-skewed": (
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+    ),
+}
 # Faults that spoil or hold back the answer the request would have got.
-SPOILING_FAULTS = {"truncated", "delay", "missing-credentials", "past-expiration"}
+SPOILING_FAULTS = {"truncated", "delay", "date", "missing-credentials", "past-expiration"}
 
 
-def spoil(answer: Answer, kind: str) -> Answer:
-    """Damage the real answer the way `kind` says; a refusal stays the refusal it is."""
-    if kind in ("", "delay"):
+def spoil(answer: Answer, fault: Fault | None) -> Answer:
+    """Damage the real answer the way the fault says; a refusal stays the refusal it is."""
+    if not fault or fault.kind == "delay":
         return answer
-    empty = kind == "missing-credentials"
-    body = re.sub(rb"<Credentials>.*</Credentials>", b"", answer.body) if empty else answer.body
-    return replace(answer, body=body, cut=kind == "truncated", error_code=answer.error_code or kind)
+    if fault.kind == "date":
+        return replace(answer, skew=fault.seconds or 0)
+    body = answer.body
+    if fault.kind == "missing-credentials" and not answer.error_code:
+        xml = body.startswith(b"<")
+        body = re.sub(rb"<Credentials>.*</Credentials>", b"", body) if xml else b"{}"
+    return replace(answer, body=body, cut=fault.kind == "truncated", error_code=answer.error_code or fault.kind)
 
 
 def random_id(prefix: str, length: int = 20) -> str:
@@ -267,12 +343,21 @@ def duration(params: dict[str, str], default: int, longest: int) -> int:
 
 def session_name(params: dict[str, str]) -> str:
     """RoleSessionName as AWS accepts it."""
-    name, pattern = params.get("RoleSessionName", ""), r"[\w+=,.@-]*"
-    check(len(name) >= 2, name, "roleSessionName", "have length greater than or equal to 2")
-    check(len(name) <= 64, name, "roleSessionName", "have length less than or equal to 64")
-    satisfied = re.fullmatch(pattern, name, re.ASCII)
-    check(satisfied, name, "roleSessionName", f"satisfy regular expression pattern: {pattern}")
-    return name
+    return word(params.get("RoleSessionName", ""), "roleSessionName")
+
+
+def word(text: str, name: str) -> str:
+    """Give a RoleSessionName or a SourceIdentity as AWS accepts it."""
+    check(len(text) >= 2, text, name, "have length greater than or equal to 2")
+    check(len(text) <= 64, text, name, "have length less than or equal to 64")
+    satisfied = re.fullmatch(WORD, text, re.ASCII)
+    check(satisfied, text, name, f"satisfy regular expression pattern: {WORD}")
+    return text
+
+
+def partition_of(region: str) -> str:
+    """Give the partition that a region is part of."""
+    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rsplit("-", 2)[0], "aws")
 
 
 def check_date(stamp: str, now: float) -> None:
@@ -320,6 +405,13 @@ class StrictSts:
         self.faults: list[Fault] = []
         self.keys: dict[str, Key] = {}
         self.roles: dict[str, Role] = {}
+        # Here and not above: aws_doubles is written with the parts of this module.
+        import aws_doubles  # noqa: PLC0415
+
+        self.sso, self.container = aws_doubles.IdentityCenter(self), aws_doubles.Container(self)
+        self.imds, self.signin = aws_doubles.Imds(self), aws_doubles.SignIn(self)
+        self.web_identity = aws_doubles.WebIdentity(self)
+        self._session_tags = aws_doubles.inheritable_tags
         self._accepted: set[tuple[str, str]] = set()
         self._used: set[tuple[str, str]] = set()
         self._lock = threading.RLock()
@@ -375,10 +467,11 @@ class StrictSts:
         mfa: bool = True,
         access_key_id: str | None = None,
         secret: str | None = None,
+        partition: str = "aws",
     ) -> User:
         """Create an IAM user with one long-term key and, unless `mfa` is false, one MFA device."""
         key_id, secret = access_key_id or random_id("AKIDTEST"), secret or random_secret(SECRET_PREFIX, 30)
-        iam = f"arn:aws:iam::{account}"
+        iam = f"arn:{partition}:iam::{account}"
         seed = base64.b32encode(secrets.token_bytes(20)).decode()
         serial = f"{iam}:mfa/{name}" if mfa else ""
         key = Key("user", f"{iam}:user/{name}", account, random_id("AIDA", 21), key_id, secret)
@@ -386,12 +479,22 @@ class StrictSts:
             self.keys[key_id] = replace(key, mfa_serial=serial, totp_seed=seed)
         return User(name, account, key.arn, key_id, secret, serial, seed, self.now)
 
-    def add_role(self, name: str, account: str = "123456789012", **conditions: Any) -> str:
-        """Create a role, with Role's require_mfa, external_id, trusted and max_duration; returns its ARN."""
-        role = Role(f"arn:aws:iam::{account}:role/{name}", **conditions)
+    def add_role(self, name: str, account: str = "123456789012", *, partition: str = "aws", **conditions: Any) -> str:
+        """Create a role, with Role's require_mfa, external_id, trusted, max_duration and denied; returns its ARN."""
+        role = Role(f"arn:{partition}:iam::{account}:role/{name}", **conditions)
         with self._lock:
             self.roles[role.arn] = role
         return role.arn
+
+    def issue_credentials(self, role_arn: str, session_name: str = "work", life: int = 3600) -> dict[str, str]:
+        """Make a session of a role for a program to hand out, in the words of credential_process."""
+        key = self.issue(self.role_session(role_arn, session_name), life)
+        return {
+            "AccessKeyId": key.access_key_id,
+            "SecretAccessKey": key.secret,
+            "SessionToken": key.token,
+            "Expiration": iso(key.expires),
+        }
 
     def accept_code(self, serial: str, code: str) -> None:
         """Let this device's code be used, once."""
@@ -435,18 +538,34 @@ class StrictSts:
         """Answer one request; status 0 asks for the connection to be closed without an answer."""
         if request.target.startswith("/_control"):
             return self._control(request)
+        double = self._double(request)
         fault = self._take_fault(request.action)
         kind = fault.kind if fault else ""
-        answer = BLIND_FAULTS.get(kind) or spoil(self._answer(request, past=kind == "past-expiration"), kind)
+        if kind in ERROR_FAULTS:
+            error = RefusedError(*ERROR_FAULTS[kind])
+            answer = double.fault(error, request.action) if double else error.answer
+        elif kind in BLIND_FAULTS:
+            answer = BLIND_FAULTS[kind]
+        else:
+            answer = spoil((double.answer if double else self._answer)(request, past=kind == "past-expiration"), fault)
         key_id = request.scope[1] if request.scope else ""
-        params = {name: "(code)" if name == "TokenCode" else value for name, value in request.params.items()}
+        params = {name: PROOFS.get(name, value) for name, value in request.params.items()}
         # Recorded before the wait and before the client hears of it: a test may look as soon as it returns.
         with self._lock:
-            call = Call(request.action, key_id, params, self.now(), answer.status, answer.error_code)
-            self.calls.append(call)
-        if fault and kind in ("hang", "delay"):
-            self._stopping.wait(1 if fault.seconds is None and kind == "delay" else fault.seconds)
+            status, error_code = answer.status, answer.error_code
+            self.calls.append(Call(request.action, key_id, params, self.now(), status, error_code, request.region))
+        if answer.hold or kind == "delay":
+            seconds = fault.seconds if fault else None
+            self._stopping.wait(1 if seconds is None and kind == "delay" else seconds)
         return answer
+
+    def _double(self, request: Request) -> Double | None:
+        """Find the service beside STS that a request is for, and name its operation."""
+        for double in (self.sso, self.container, self.imds, self.signin, self.web_identity):
+            if name := double.operation(request):
+                request.action = name
+                return double
+        return None
 
     def _take_fault(self, action: str) -> Fault | None:
         with self._lock:
@@ -464,7 +583,7 @@ class StrictSts:
             else:
                 order = json.loads(request.body)
                 # A name that is not listed is a KeyError like one that is missing.
-                method = {name: getattr(self, name) for name in CONTROLLABLE}[order["method"]]
+                method = {name: operator.attrgetter(name) for name in CONTROLLABLE}[order["method"]](self)
                 result = method(*order.get("args", ()), **order.get("kwargs", {}))
             return Answer(200, json.dumps(result, default=plain).encode(), "application/json")
         except (ValueError, TypeError, KeyError) as error:
@@ -473,8 +592,10 @@ class StrictSts:
     def _answer(self, request: Request, *, past: bool) -> Answer:
         own = {"GetSessionToken": self._get_session_token, "AssumeRole": self._assume_role}
         action = request.action
-        # These two carry their proof in a parameter instead of a signature.
-        if request.is_sts and action not in ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"):
+        if action == "GET /captive-portal":
+            return Answer(200, PORTAL, HTML)
+        # This one carries its proof in a parameter instead of a signature; only moto knows it.
+        if request.is_sts and action != "AssumeRoleWithSAML":
             try:
                 with self._lock:
                     caller = self._authenticate(request)
@@ -495,6 +616,9 @@ class StrictSts:
             raise RefusedError("IncompleteSignature", "Authorization header is malformed.")
         key = self.keys.get(scope[1])
         if not key or key.revoked or request.headers.get("X-Amz-Security-Token", "") != key.token:
+            raise RefusedError("InvalidClientTokenId", BAD_TOKEN)
+        # A partition knows nothing of the keys of another.
+        if partition_of(scope[2]) != key.arn.split(":")[1]:
             raise RefusedError("InvalidClientTokenId", BAD_TOKEN)
         check_date(request.headers.get("X-Amz-Date", ""), self.now())
         if scope[3] != "sts" or not signed_by(request, scope, key):
@@ -525,17 +649,32 @@ class StrictSts:
         self._used |= fresh
         return True
 
-    def _issue(self, key: Key, life: int, *, past: bool) -> str:
-        """Make `key` a session with its own secrets and return its Credentials element."""
+    def issue(self, key: Key, life: int, *, past: bool = False) -> Key:
+        """Make `key` a session with secrets of its own, known to STS from now on."""
         life = -60 if past else life if self.life_override is None else self.life_override
-        key_id, secret = random_id("ASIDTEST"), random_secret(SECRET_PREFIX, 30)
-        token = random_secret(TOKEN_PREFIX, 241)
+        secret, token = random_secret(SECRET_PREFIX, 30), random_secret(TOKEN_PREFIX, 241)
         # Whole seconds, like the Expiration the client is told.
         expires = int(self.now()) + life
-        self.keys[key_id] = replace(key, access_key_id=key_id, secret=secret, token=token, expires=expires)
+        issued = replace(key, access_key_id=random_id("ASIDTEST"), secret=secret, token=token, expires=expires)
+        with self._lock:
+            self.keys[issued.access_key_id] = issued
+        return issued
+
+    def role_session(self, role_arn: str, session_name: str) -> Key:
+        """Give the identity of a role's session; it gets its secrets by `issue`."""
+        if not (match := ROLE_ARN.fullmatch(role_arn)):
+            raise ValueError(f"no ARN of a role: {role_arn}")
+        role = self.roles.get(role_arn) or Role(role_arn)
+        arn = f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}/{session_name}"
+        return Key("role", arn, match[2], f"{role.role_id}:{session_name}", role_arn=role_arn)
+
+    def _issue(self, key: Key, life: int, *, past: bool) -> str:
+        """Issue a session and return its Credentials element."""
+        key = self.issue(key, life, past=past)
         return (
-            f"<Credentials><AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
-            f"<SessionToken>{token}</SessionToken><Expiration>{iso(expires)}</Expiration></Credentials>"
+            f"<Credentials><AccessKeyId>{key.access_key_id}</AccessKeyId><SecretAccessKey>{key.secret}"
+            f"</SecretAccessKey><SessionToken>{key.token}</SessionToken>"
+            f"<Expiration>{iso(key.expires)}</Expiration></Credentials>"
         )
 
     def _get_session_token(self, caller: Key, params: dict[str, str], *, past: bool) -> str:
@@ -546,8 +685,13 @@ class StrictSts:
 
     def _assume_role(self, caller: Key, params: dict[str, str], *, past: bool) -> str:
         name, arn, life = session_name(params), params.get("RoleArn", ""), duration(params, 3600, 43200)
-        if not (match := re.fullmatch(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)", arn, re.ASCII)):
+        if not (match := ROLE_ARN.fullmatch(arn)):
             raise RefusedError("ValidationError", f"{arn} is invalid")
+        if match[1] != caller.arn.split(":")[1]:
+            raise RefusedError("ValidationError", "Request ARN is invalid")
+        tags = self._session_tags(params, caller.tags)
+        if "SourceIdentity" in params:
+            word(params["SourceIdentity"], "sourceIdentity")
         # AWS counts a GetSessionToken session as a link of the chain too.
         if caller.kind != "user" and life > 3600:
             raise RefusedError("ValidationError", CHAINING)
@@ -556,13 +700,26 @@ class StrictSts:
             self.roles.setdefault(arn, Role(arn))
         role = self.roles.get(arn)
         if not role or not role.admits(caller, mfa=mfa, external_id=params.get("ExternalId")):
-            whom = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
-            raise RefusedError("AccessDenied", whom)
+            raise self._not_authorized(caller, "sts:AssumeRole", arn)
+        source = params.get("SourceIdentity", caller.source_identity)
+        if "Tags.member.1.Key" in params and "sts:TagSession" in role.denied:
+            raise self._not_authorized(caller, "sts:TagSession", arn)
+        # Once it is set, it stays for the rest of the chain.
+        if source and ("sts:SetSourceIdentity" in role.denied or caller.source_identity not in ("", source)):
+            raise self._not_authorized(caller, "sts:SetSourceIdentity", arn)
         if life > role.max_duration:
             raise RefusedError("ValidationError", OVER_MAX)
-        session = f"arn:aws:sts::{match[1]}:assumed-role/{match[2]}/{name}"
-        key = Key("role", session, match[1], f"{role.role_id}:{name}", role_arn=arn)
-        user = f"<AssumedRoleId>{key.user_id}</AssumedRoleId><Arn>{session}</Arn>"
+        key = replace(self.role_session(arn, name), tags=tags, source_identity=source)
+        return self.assumed(key, life, past=past)
+
+    @staticmethod
+    def _not_authorized(caller: Key, action: str, arn: str) -> RefusedError:
+        whom = f"User: {caller.arn} is not authorized to perform: {action} on resource: {arn}"
+        return RefusedError("AccessDenied", whom)
+
+    def assumed(self, key: Key, life: int, *, past: bool) -> str:
+        """Issue a role's session and return its AssumedRoleUser and Credentials elements."""
+        user = f"<AssumedRoleId>{key.user_id}</AssumedRoleId><Arn>{key.arn}</Arn>"
         return f"<AssumedRoleUser>{user}</AssumedRoleUser>{self._issue(key, life, past=past)}"
 
     def _forward(self, request: Request) -> Answer:
@@ -644,6 +801,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Headers and body go out in two writes; Nagle would hold the second back for 40 ms.
     disable_nagle_algorithm = True
+    _skew: float = 0
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -651,6 +809,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or answer.cut or not answer.status
         if not answer.status:
             return
+        self._skew = answer.skew
         self.send_response(answer.status)
         for name, value in (*answer.headers, ("Content-Type", answer.content_type)):
             self.send_header(name, value)
@@ -662,7 +821,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve  # noqa: N815
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        return super().date_time_string(int(self.server.sts.now() if timestamp is None else timestamp))
+        now = self.server.sts.now() + self._skew
+        return super().date_time_string(int(now if timestamp is None else timestamp))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it)
         pass
@@ -683,4 +843,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # By its own name: aws_doubles imports it so, and a second RefusedError would not be caught as the first.
+    from strict_sts import main as _main
+
+    _main()

@@ -195,7 +195,7 @@ def test_dotenv_names_the_profile(world: World, folder: Path) -> None:
     """Without a name the nearest .env decides, then the environment, then `default`; editing .env is noticed."""
     world.role("second", mfa=False)
     project = world.project("named/deep", "use aws_profile\n")
-    assert "no profile default in" in world.enter(project)[1]
+    assert "profile default has no credentials" in world.enter(project)[1]
     assert world.enter(project, AWS_PROFILE="second")[0]["AWSDIRENV_PROFILE"] == "second"
     (world.root / "named" / ".env").write_text("# ours\nexport AWS_PROFILE='plain' # comment\n")
     assert world.enter(project, AWS_PROFILE="second")[0]["AWSDIRENV_PROFILE"] == "plain"

@@ -32,6 +32,7 @@ EXIT_CODES = {
     "usage": errors.EXIT_USAGE,
     "profile-name": errors.EXIT_USAGE,
     "person-needed": PERSON,
+    "sign-in-needed": PERSON,
     "cancelled": PERSON,
     "lock-timeout": LOCK,
 }

@@ -69,16 +69,16 @@ def assert_open(world: World, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("500", "STS has a problem (500)"),
-        ("503", "STS has a problem (503)"),
+        ("500", "AWS has a problem (500)"),
+        ("503", "AWS has a problem (503)"),
         ("throttle", "Throttling"),
-        ("garbage", "the answer is not one of STS's"),
-        ("html", "the answer is not one of STS's"),
-        ("empty", "the answer is not one of STS's"),
-        ("truncated", "the answer is not one of STS's"),
+        ("garbage", "what answered is not AWS"),
+        ("html", "what answered is not AWS"),
+        ("empty", "what answered is not AWS"),
+        ("truncated", "what answered is not AWS"),
         ("drop", "no answer (ConnectionClosedError)"),
-        ("missing-credentials", "the answer is not one of STS's"),
-        ("past-expiration", "the answer is not one of STS's"),
+        ("missing-credentials", "what answered is not AWS"),
+        ("past-expiration", "what answered is not AWS"),
         ("access-denied", "Access denied"),
     ],
 )
@@ -272,16 +272,16 @@ def test_edited_role(world: World, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        ("/nowhere/at/all", "FileNotFoundError"),
-        ("echo SENTINEL-SECRET-x", "JSONDecodeError"),
-        ("sh -c 'echo SENTINEL-SECRET-x >&2; exit 3'", "CredentialRetrievalError"),
-        ("echo '{\"Version\": 2}'", "CredentialRetrievalError"),
-        ("echo '[]'", "AttributeError"),
-        ("printf '\\377'", "UnicodeDecodeError"),
+        ("/nowhere/at/all", "cannot start: No such file or directory"),
+        ("echo SENTINEL-SECRET-x", "did not print JSON"),
+        ("sh -c 'echo SENTINEL-SECRET-x >&2; exit 3'", "failed with status 3: …"),
+        ("echo '{\"Version\": 2}'", "did not print Version 1"),
+        ("echo '[]'", "did not print a JSON object"),
+        ("printf '\\377'", "did not print JSON"),
     ],
 )
 def test_broken_credential_process(world: World, program: str, words: str) -> None:
     """A credential_process that fails is said to be the profile's source, and what it printed is not repeated."""
     world.profile("made", credential_process=program, region="eu-west-1")
     said = assert_closed(world, world.project("made", ENVRC.replace("plain", "made")))
-    assert f"awsdirenv: error: the credentials of profile made: {words}\n" in said
+    assert f"awsdirenv: error: credential_process of profile made {words}\n" in said

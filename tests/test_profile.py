@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.aws_files import file_paths, load_files
+from awsdirenv.boto_session import Budget
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
-from awsdirenv.profile import Chain, RoleHop, resolve_chain
+from awsdirenv.chain import Chain, RoleHop
+from awsdirenv.profile import resolve_chain
 from awsdirenv.sts import Sts
 
 SENTINEL = "SENTINEL-SECRET"
@@ -119,7 +121,7 @@ def we_decide(profile: str) -> Decision | AwsdirenvError:
     try:
         files = load_files(os.environ)
         chain = resolve_chain(files, profile, os.environ)
-        source = Sts(files, chain, "eu-west-1").source_credentials(chain)
+        source = Sts(files, chain, "eu-west-1", os.environ, Budget(20)).source_credentials()
     except AwsdirenvError as error:
         return error
     keys = (source.access_key_id, source.secret_access_key, source.session_token)
@@ -506,14 +508,14 @@ def test_a_chain_is_in_the_order_of_the_calls(home: Home) -> None:
     home.write(CHAIN)
     chain = chain_of("p")
     assert [(hop.profile, hop.role_arn) for hop in chain.hops] == [("a", A), ("b", B), ("c", C), ("p", D)]
-    assert (chain.profile, chain.source_profile, chain.credential_source) == ("p", "base", None)
+    assert (chain.profile, chain.source_profile, chain.source_kind) == ("p", "base", "static")
 
 
 def test_a_credential_source_is_the_start_of_the_chain(home: Home) -> None:
     """The profile that has it is both the source and the first hop."""
     home.write(role("a", A, "credential_source = Ec2InstanceMetadata", source=None) + role("p", B, source="a"))
     chain = chain_of("p")
-    assert (chain.source_profile, chain.credential_source) == ("a", "Ec2InstanceMetadata")
+    assert (chain.source_profile, chain.source_kind) == ("a", "instance-metadata")
     assert [hop.profile for hop in chain.hops] == ["a", "p"]
 
 
@@ -643,7 +645,9 @@ def test_full_config_is_what_botocore_s_session_has(home: Home) -> None:
     """What we hand to botocore in place of its own parse is the same, SSO sessions and services included."""
     sso = "[sso-session corp]\nsso_region = x\n[services local]\nsts =\n  endpoint_url = http://a\n[plugins]\nx = y\n"
     home.write(CHAIN + sso, BASE + "[p]\nexternal_id = won\n[profile q]\nregion = x\n")
-    assert load_files(os.environ).full_config == Session(profile="p").full_config
+    expected = Session(profile="p").full_config
+    expected["profiles"].setdefault("default", {})  # always there for us
+    assert load_files(os.environ).full_config == expected
 
 
 # Every error in full: message and hint
@@ -778,7 +782,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_file_that_we_may_not_read_is_an_error(unreadable: Path) -> None:
     """Botocore takes it for an empty one, which would be reported as a missing profile."""
-    assert load_files({"HOME": "/", "AWS_CONFIG_FILE": "/x"}).profiles == {}
+    assert load_files({"HOME": "/", "AWS_CONFIG_FILE": "/x"}).profiles == {"default": {}}
     with pytest.raises(ConfigError) as caught:
         chain_of("p")
     assert caught.value.message == f"cannot read {unreadable}: permission denied"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from awsdirenv.aws_files import load_files
+from awsdirenv.boto_session import Budget
 from awsdirenv.errors import (
     AwsdirenvError,
     CodeRefusedError,
@@ -27,7 +28,7 @@ from awsdirenv.paths import CachePaths
 from awsdirenv.profile import resolve_chain
 from awsdirenv.refresh import Refresher
 from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.store import SessionStore, UsedCodes, prepare
+from awsdirenv.store import SessionStore, UsedCodes, UserNames, prepare
 from awsdirenv.sts import Sts
 from strict_sts import Call, Fault, Key, Request, StrictSts, User
 
@@ -84,9 +85,10 @@ class Bench:
         chain = resolve_chain(files, profile, os.environ)
         values: dict[str, Any] = {
             "chain": chain,
-            "sts": Sts(files, chain, REGION),
+            "sts": Sts(files, chain, REGION, os.environ, Budget(20)),
             "store": SessionStore(self.paths.sessions),
             "used": UsedCodes(self.paths.marks),
+            "users": UserNames(self.paths.marks),
             "locks": Locks(self.paths.locks, timeout=5, on_wait=lambda *_: None),
             "codes": codes or Prompt(self.ask, self.said.append, 60),
             "now": lambda: utc_now() + self.later,
@@ -631,7 +633,7 @@ def test_an_unknown_device_is_said_after_one_question(bench: Bench) -> None:
     bench.write(bench.role("dev", mfa=True, mfa_serial=f"arn:aws:iam::{ACCOUNT}:mfa/nobody"))
     with pytest.raises(DeniedError, match="does not know this MFA device") as caught:
         bench.load("dev")
-    assert caught.value.hint == "check mfa_serial in ~/.aws/config"
+    assert "check mfa_serial in [profile " in caught.value.hint
     assert bench.calls() == ["session!"]
     assert len(bench.asked) == 1
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore import UNSIGNED
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -456,6 +457,158 @@ def test_external_id(sts: StrictSts, alice: User) -> None:
     assume(sts, alice, sts.add_role("open"), ExternalId="whatever")
 
 
+def tagged(*transitive: str, **tags: str) -> dict[str, Any]:
+    """Parameters of AssumeRole with these session tags, of which some are transitive."""
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return {"Tags": pairs, "TransitiveTagKeys": list(transitive)}
+
+
+def test_session_tags(sts: StrictSts, alice: User) -> None:
+    """Session tags are taken within AWS's limits, and each call is recorded with its own."""
+    role = sts.add_role("dev")
+    longest = {"Key": "k" * 128, "Value": "v" * 256}
+    fifty = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
+    for tags in ([], [longest], fifty, [{"Key": "Zürich /=+-@:._", "Value": "ä 1"}]):
+        assume(sts, alice, role, Tags=tags)
+    assume(sts, alice, role, **tagged("team", Team="x", cost="7"))
+    assert sts.calls[-1].params["Tags.member.1.Key"] == "Team"
+    assert sts.calls[-1].params["Tags.member.2.Value"] == "7"
+    assert sts.calls[-1].params["TransitiveTagKeys.member.1"] == "team"
+    invalid = (400, "ValidationError")
+    for bad in (
+        [{"Key": "", "Value": "x"}],
+        [{"Key": "k" * 129, "Value": "x"}],
+        [{"Key": "k", "Value": "v" * 257}],
+        [{"Key": "a*b", "Value": "x"}],
+        [{"Key": "k", "Value": "a;b"}],
+        [{"Key": "k"}],
+        [*fifty, longest],
+    ):
+        assert assume_refused(sts, alice, role, Tags=bad)[:2] == invalid
+    parameter = (400, "InvalidParameterValue")
+    for params in (tagged("other", team="x"), tagged(team="x", Team="y"), tagged(**{"aws:team": "x"})):
+        assert assume_refused(sts, alice, role, **params)[:2] == parameter
+
+
+def test_transitive_tags(sts: StrictSts, alice: User) -> None:
+    """A transitive tag stays for the rest of a chain and cannot be set again; others are for one session."""
+    role = sts.add_role("dev")
+    first = assume(sts, alice, role, **tagged("team", team="x", cost="7"))["Credentials"]
+    second = assume(sts, first, role, **tagged("cost", cost="8"))["Credentials"]
+    for params in (tagged(TEAM="y"), tagged(team="x"), tagged(cost="9")):
+        assert assume_refused(sts, second, role, **params)[:2] == (400, "InvalidParameterValue")
+    assume(sts, first, role, **tagged(cost="9"))
+    assert sts.keys[second["AccessKeyId"]].tags == {"team": "x", "cost": "8"}
+
+
+def test_source_identity(sts: StrictSts, alice: User) -> None:
+    """A SourceIdentity is set once in a chain, by AWS's pattern, and cannot be changed."""
+    role = sts.add_role("dev")
+    for bad in ("", "a", "x" * 65, "a b", "a:b"):
+        assert assume_refused(sts, alice, role, SourceIdentity=bad)[:2] == (400, "ValidationError")
+    first = assume(sts, alice, role, SourceIdentity="alice")["Credentials"]
+    assert sts.calls[-1].params["SourceIdentity"] == "alice"
+    second = assume(sts, first, role)["Credentials"]
+    assume(sts, second, role, SourceIdentity="alice")
+    status, code, message = assume_refused(sts, second, role, SourceIdentity="bob")
+    assert (status, code) == (403, "AccessDenied")
+    assert "sts:SetSourceIdentity" in message
+
+
+@pytest.mark.parametrize(
+    ("action", "params"),
+    [("sts:TagSession", tagged(team="x")), ("sts:SetSourceIdentity", {"SourceIdentity": "alice"})],
+)
+def test_denied_actions(sts: StrictSts, alice: User, action: str, params: dict[str, Any]) -> None:
+    """A trust policy may let a role be assumed, but without session tags or a source identity."""
+    role = sts.add_role("dev", denied=[action])
+    assume(sts, alice, role)
+    assert action in assume_refused(sts, alice, role, **params)[2]
+
+
+def test_partitions(sts: StrictSts) -> None:
+    """Keys of a partition work in its regions, for its roles, and nowhere else; the call shows the region."""
+    for partition, region in (("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")):
+        user = sts.add_user("bob", partition=partition)
+        role = sts.add_role("dev", partition=partition, trusted=[f"arn:{partition}:iam::123456789012:root"])
+        keys: Any = {"aws_access_key_id": user.access_key_id, "aws_secret_access_key": user.secret_access_key}
+        for other in ("us-east-1", "cn-north-1", "us-gov-west-1"):
+            api: Any = SESSION.create_client("sts", other, endpoint_url=sts.url, config=Config(**QUICK), **keys)
+            if other != region:
+                assert refusal(api.get_caller_identity)[1] == "InvalidClientTokenId"
+                continue
+            answer = api.assume_role(RoleArn=role, RoleSessionName="work")
+            assert sts.calls[-1].region == region
+            assert answer["AssumedRoleUser"]["Arn"] == f"arn:{partition}:sts::123456789012:assumed-role/dev/work"
+            foreign = role.replace(f"arn:{partition}:", "arn:aws-cn:" if partition == "aws" else "arn:aws:")
+            sts.lenient_roles = True
+            code = refusal(api.assume_role, RoleArn=foreign, RoleSessionName="work")[1]
+            assert code == "ValidationError"
+
+
+def by_web_identity(sts: StrictSts, role: str, token: str, **params: Any) -> Any:
+    """Answer of AssumeRoleWithWebIdentity, from a client that has no keys."""
+    config = Config(signature_version=UNSIGNED, **QUICK)
+    api: Any = SESSION.create_client("sts", "eu-west-1", endpoint_url=sts.url, config=config)
+    sent = {"RoleArn": role, "RoleSessionName": "work", "WebIdentityToken": token, **params}
+    return api.assume_role_with_web_identity(**sent)
+
+
+def test_web_identity(sts: StrictSts, alice: User) -> None:
+    """A token turns into a session of its role, for an hour or as asked, which may assume what trusts the role."""
+    role = sts.add_role("ci", trusted=[], max_duration=7200)
+    token = sts.web_identity.add(role)
+    for seconds, params in ((3600, {}), (7200, {"DurationSeconds": 7200})):
+        answer = by_web_identity(sts, role, token, **params)
+        assert answer["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/ci/work"
+        assert abs(answer["Credentials"]["Expiration"].timestamp() - time.time() - seconds) < 10
+    assume(sts, answer["Credentials"], sts.add_role("end", trusted=[role]))
+    assert assume_refused(sts, alice, role) == not_authorized(alice.arn, role)
+    assert sts.count("AssumeRoleWithWebIdentity", ok=True) == 2
+    assert token not in repr(sts.calls)
+    sts.add_fault("AssumeRoleWithWebIdentity", "throttle")
+    assert refusal(by_web_identity, sts=sts, role=role, token=token)[1] == "Throttling"
+
+
+def test_web_identity_is_refused(sts: StrictSts) -> None:
+    """Unknown and expired tokens, another's role, unknown roles and bad parameters are refused, each by its name."""
+    role, other = sts.add_role("ci"), sts.add_role("other")
+    token = sts.web_identity.add(role, life=60)
+    invalid, denied = (400, "ValidationError"), (403, "AccessDenied")
+    for expected, change in (
+        ((400, "InvalidIdentityToken"), {"token": "opaque"}),
+        ((400, "InvalidIdentityToken"), {"token": "a.b.c"}),
+        (invalid, {"token": "abc"}),
+        (denied, {"role": other}),
+        (denied, {"role": "arn:aws:iam::123456789012:role/unknown"}),
+        (invalid, {"role": "ci"}),
+        (invalid, {"DurationSeconds": 899}),
+        (invalid, {"DurationSeconds": 43201}),
+        (invalid, {"RoleSessionName": "a b"}),
+    ):
+        params: dict[str, Any] = {"role": role, "token": token, **change}
+        assert refusal(by_web_identity, sts=sts, **params)[:2] == expected
+    by_web_identity(sts, role, token)
+    sts.clock_offset = 60
+    status, code, message = refusal(by_web_identity, sts=sts, role=role, token=token)
+    assert (status, code) == (400, "ExpiredTokenException")
+    assert message.startswith("Token expired: current date/time ")
+
+
+def test_web_identity_has_no_signature(sts: StrictSts, alice: User) -> None:
+    """A client that signs the request is refused: it would need keys where none are needed."""
+    role = sts.add_role("ci")
+    form = f"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=work&RoleArn={role}"
+    body = f"{form}&WebIdentityToken={sts.web_identity.add(role)}".encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = AWSRequest(method="POST", url=sts.url + "/", data=body, headers=dict(headers))
+    SigV4Auth(Credentials(alice.access_key_id, alice.secret_access_key), "sts", "eu-west-1").add_auth(request)
+    for sent, expected in ((headers, 200), (dict(request.headers), 400)):
+        with closing(http.client.HTTPConnection("127.0.0.1", sts.port, timeout=10)) as connection:
+            connection.request("POST", "/", body, sent)
+            assert connection.getresponse().status == expected
+
+
 def test_role_requiring_mfa(sts: StrictSts, alice: User) -> None:
     """MFA context comes from a code with AssumeRole or from a session made with one, nothing else."""
     role = sts.add_role("dev", require_mfa=True)
@@ -516,7 +669,12 @@ def test_count_and_reset(sts: StrictSts, alice: User) -> None:
         ("500", (500, "InternalFailure")),
         ("503", (503, "ServiceUnavailable")),
         ("throttle", (400, "Throttling")),
+        ("throttling-exception", (400, "ThrottlingException")),
         ("access-denied", (403, "AccessDenied")),
+        ("404", (404, "NotFound")),
+        ("signature-expired", (403, "SignatureDoesNotMatch")),
+        ("signature-not-yet-current", (403, "SignatureDoesNotMatch")),
+        ("request-time-too-skewed", (403, "RequestTimeTooSkewed")),
     ],
 )
 def test_error_faults(sts: StrictSts, alice: User, kind: str, expected: tuple[int, str]) -> None:
@@ -548,6 +706,27 @@ def test_html_fault_is_a_web_page(sts: StrictSts, alice: User) -> None:
     status, body = raw(sts, alice, {})
     assert status == 200
     assert body.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("redirect", 302), ("511", 511)])
+def test_captive_portals(sts: StrictSts, alice: User, kind: str, expected: int) -> None:
+    """The captive portal may redirect to its page too, or say what it is; either is a failure to a client."""
+    sts.add_fault("*", kind, 2)
+    assert raw(sts, alice, {})[0] == expected
+    with pytest.raises((ClientError, ResponseParserError)):
+        client(sts, alice).get_caller_identity()
+    with urllib.request.urlopen(f"{sts.url}/captive-portal", timeout=10) as page:
+        assert page.read().startswith(b"<!DOCTYPE html>")
+    client(sts, alice).get_caller_identity()
+
+
+def test_date_fault(sts: StrictSts, alice: User) -> None:
+    """The Date header can be off while everything else is right."""
+    sts.add_fault("*", "date", seconds=-3600)
+    dates = [client(sts, alice).get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"] for _ in range(2)]
+    wrong, right = map(parsedate_to_datetime, dates)
+    assert abs(right - wrong - timedelta(hours=1)) < timedelta(seconds=10)
+    assert sts.count("*", ok=True) == 2
 
 
 def test_fault_without_credentials(sts: StrictSts, alice: User) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from aws_doubles import login_file, sso_file
 from strict_sts import StrictSts
 
 BIN = Path(sys.executable).parent
@@ -68,7 +69,10 @@ class World:
 
     def profile(self, name: str, **values: object) -> None:
         """Append a profile to the config file."""
-        lines = [f"[profile {name}]", *(f"{key} = {value}" for key, value in values.items())]
+        self._section(f"profile {name}", **values)
+
+    def _section(self, title: str, **values: object) -> None:
+        lines = [f"[{title}]", *(f"{key} = {value}" for key, value in values.items())]
         with self.config.open("a", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
@@ -80,6 +84,69 @@ class World:
             settings["mfa_serial"] = self.mfa_serial
         self.profile(name, **{**settings, **values})
         return arn
+
+    def sso_session(self, name: str = "corp", *, signed_in: bool = True, **values: object) -> None:
+        """Append an sso-session, and cache a token as if `aws sso login` had been run."""
+        sso = self.sts.sso
+        settings = {"sso_start_url": sso.start_url, "sso_region": sso.region}
+        self._section(f"sso-session {name}", **{**settings, "sso_registration_scopes": "sso:account:access", **values})
+        if signed_in:
+            self.sso_sign_in(name)
+
+    def sso_profile(
+        self,
+        name: str,
+        session: str | None = "corp",
+        *,
+        account: str = "123456789012",
+        role_name: str = "Developer",
+        **values: object,
+    ) -> str:
+        """Make a profile for a role of Identity Center; give the ARN of the role there, for trust policies.
+
+        `session` None makes a legacy profile, with a token cached under its start URL.
+        """
+        arn = self.sts.sso.assign(role_name, account)
+        settings: dict[str, object] = {"sso_account_id": account, "sso_role_name": role_name, "region": REGION}
+        if session is None:
+            settings |= {"sso_start_url": self.sts.sso.start_url, "sso_region": self.sts.sso.region}
+            self.sso_sign_in(None)
+        else:
+            settings["sso_session"] = session
+        self.profile(name, **{**settings, **values})
+        return arn
+
+    def sso_sign_in(self, session: str | None = "corp", life: int | None = None) -> Path:
+        """Cache a token that is good for `life` seconds, as `aws sso login` does.
+
+        `session` None is for legacy profiles, which get no refresh token.
+        """
+        if session is None:
+            token = self.sts.sso.sign_in(life, scopes=())
+            return sso_file(self.home, token["startUrl"], token)
+        return sso_file(self.home, session, self.sts.sso.sign_in(life))
+
+    def login_profile(self, name: str, *, life: int | None = None, **values: object) -> Path:
+        """Make a profile of `aws login` for the user `foo`, and cache a token; `life` of its credentials in seconds."""
+        self.profile(name, **{"login_session": self.user.arn, "region": REGION, **values})
+        return login_file(self.home, self.user.arn, self.sts.signin.sign_in(self.user.arn, life))
+
+    def web_identity_profile(self, name: str, **values: object) -> str:
+        """Make a role for a web identity, its token file and a profile; give the role's ARN."""
+        arn = self.sts.add_role(name, trusted=[])
+        token = self.root / f"{name}.token"
+        token.write_text(self.sts.web_identity.add(arn), encoding="utf-8")
+        settings = {"role_arn": arn, "web_identity_token_file": token, "region": REGION}
+        self.profile(name, **{**settings, **values})
+        return arn
+
+    def program(self, name: str, text: str) -> Path:
+        """Write a program, for `credential_process` or `mfa_process`; without a first line of its own it is sh's."""
+        path = self.root / "programs" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text if text.startswith("#!") else f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+        return path
 
     def project(self, name: str, envrc: str | None = None) -> Path:
         """Make a folder with an allowed `.envrc`; by default it uses the profile of its name."""

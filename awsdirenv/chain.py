@@ -1,0 +1,123 @@
+"""What a profile comes down to: where credentials start, and the roles that follow. Plain data, no files, no AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Where a chain can start. The last three have no profile of their own where they are named by credential_source.
+STATIC, SSO, PROCESS, WEB_IDENTITY, LOGIN = "static", "sso", "process", "web-identity", "login"
+ENVIRONMENT, CONTAINER, INSTANCE = "environment", "container", "instance-metadata"
+# A profile that says nothing about credentials has those of the role that is attached to the machine.
+ATTACHED = "attached"
+
+# As `credential_source` spells them.
+CREDENTIAL_SOURCES = {"Environment": ENVIRONMENT, "EcsContainer": CONTAINER, "Ec2InstanceMetadata": INSTANCE}
+
+
+@dataclass(frozen=True)
+class RoleHop:
+    """One AssumeRole. `duration_seconds` is None where the profile leaves it to STS (one hour)."""
+
+    profile: str
+    role_arn: str
+    duration_seconds: int | None
+    external_id: str | None
+    role_session_name: str | None
+    mfa_serial: str | None
+    source_identity: str | None = None
+    session_tags: tuple[tuple[str, str], ...] = ()
+    transitive_session_tags: tuple[str, ...] = ()
+
+    @property
+    def role(self) -> str:
+        """The role's name, without the path."""
+        return self.role_arn.rpartition("/")[2]
+
+    @property
+    def account_id(self) -> str | None:
+        """The account of the ARN."""
+        return account_of(self.role_arn)
+
+    @property
+    def identity(self) -> list[object]:
+        """All that makes the session of one caller differ from that of another, but for how long it lives."""
+        named = [self.role_arn, self.external_id, self.role_session_name]
+        return [*named, self.source_identity, self.session_tags, self.transitive_session_tags]
+
+
+@dataclass(frozen=True)
+class SsoSession:
+    """Where a person signs in. `name` is None for a legacy profile, which has no [sso-session] section."""
+
+    name: str | None
+    start_url: str
+    region: str
+    registration_scopes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name or self.start_url
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where credentials come from (`source_profile`, `source_kind`), and the hops in the order of the calls."""
+
+    profile: str
+    source_profile: str
+    source_kind: str
+    hops: tuple[RoleHop, ...]
+    source_mfa_serial: str | None
+    mfa_process: str | None
+    region: str | None
+    source_fingerprint: str  # of all that the source's profile says
+    endpoint: str  # set by the profile or the environment; empty for AWS's own
+    sso_session: SsoSession | None = None
+    environment_mfa_serial: str | None = None  # AWS_MFA_SERIAL: a person's own device, whatever a shared file says
+    duration_seconds: int | None = None  # asked for by the directory (`--duration`)
+
+    @property
+    def mfa_serial(self) -> str | None:
+        """The device to prove, once, at the long-term key.
+
+        AWS_MFA_SERIAL wins, as in aws-vault. Else the hop next to the key decides, as in the AWS CLI; then the key's
+        own profile; then the later hops.
+        """
+        serials = [hop.mfa_serial for hop in self.hops]
+        in_order = [self.environment_mfa_serial, *serials[:1], self.source_mfa_serial, *serials[1:]]
+        return next((serial for serial in in_order if serial), None)
+
+    @property
+    def sign_in(self) -> str | None:
+        """What a person signed in to, which may be renewed by one process at a time: the refresh token changes."""
+        if self.sso_session:
+            return f"{self.sso_session.name} {self.sso_session.start_url}"
+        return self.source_fingerprint if self.source_kind == LOGIN else None
+
+    @property
+    def is_named_source(self) -> bool:
+        """Whether `credential_source` says where the chain starts, so that no profile holds the keys."""
+        return bool(self.hops) and self.source_kind in CREDENTIAL_SOURCES.values()
+
+    @property
+    def depends_on_environment(self) -> bool:
+        """Whether another shell, or another machine with the same home, may have other credentials for it."""
+        return self.source_kind in (ENVIRONMENT, CONTAINER, INSTANCE, ATTACHED)
+
+    @property
+    def partition(self) -> str | None:
+        """The partition of AWS the chain is in, such as `aws-cn`, where an ARN tells."""
+        arns = [hop.role_arn for hop in self.hops] + [self.mfa_serial or ""]
+        return next((arn.split(":")[1] for arn in arns if arn.startswith("arn:")), None)
+
+
+def account_of(arn: str | None) -> str | None:
+    """Give the account that an ARN names, if it names one."""
+    parts = (arn or "").split(":")
+    return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
+
+
+def partition_of(region: str) -> str:
+    """Give the partition that a region belongs to, by its name."""
+    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
+    prefixes |= {"us-isof-": "aws-iso-f", "eu-isoe-": "aws-iso-e", "eusc-": "aws-eusc"}
+    return next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")

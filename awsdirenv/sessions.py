@@ -1,0 +1,74 @@
+"""Stored sessions and how they are renewed: look, lock, look again, renew, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from awsdirenv.errors import AwsdirenvError
+from awsdirenv.lock import Locks
+from awsdirenv.session_credentials import SessionCredentials
+from awsdirenv.store import SessionStore
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One session: its key, a label for people, how to get a new one.
+
+    `ahead` renews it before its end; then a failure keeps what still works, and nobody is asked. `force` takes no
+    stored one.
+    """
+
+    key: str
+    label: str
+    renew: Callable[[], SessionCredentials]
+    ahead: bool
+    force: bool
+
+    def is_met_by(self, session: SessionCredentials, now: datetime) -> bool:
+        """Whether a stored session makes a new one needless."""
+        return not self.force and (session.is_fresh(now) if self.ahead else session.is_usable(now))
+
+
+class Sessions:
+    """The stored sessions that one load goes through. `may_ask` turns false once nobody's credentials depend on it."""
+
+    def __init__(self, store: SessionStore, locks: Locks, now: Callable[[], datetime]) -> None:
+        """Take the store, its locks and the clock."""
+        self._store = store
+        self._locks = locks
+        self._now = now
+        self.may_ask = True
+
+    def obtain(self, wanted: Wanted, refused: str | None = None) -> SessionCredentials:
+        """Give the stored session if it will do, else a new one; one process at a time gets it.
+
+        `refused` is the access key id of a session that STS no longer takes: it is dropped, but not its successor,
+        which another process may have stored meanwhile.
+        """
+        session = self._stored(wanted.key, refused)
+        if session is not None and wanted.is_met_by(session, self._now()):
+            return session
+        with self._locks.hold(wanted.key):
+            session = self._stored(wanted.key, refused)
+            if session is not None and wanted.is_met_by(session, self._now()):
+                return session
+            if session is None and refused:
+                self._store.drop(wanted.key)
+            keep = session if session is not None and not wanted.force and session.is_usable(self._now()) else None
+            self.may_ask &= keep is None  # no question to a person whose credentials still hold
+            try:
+                renewed = wanted.renew()
+            except AwsdirenvError:
+                if keep is None:
+                    raise
+                return keep
+            # A program may give long-term keys, which are not ours to write, or say nothing of an end.
+            if not renewed.is_long_term and renewed.expiration is not None:
+                self._store.write(wanted.key, renewed, wanted.label)
+            return renewed
+
+    def _stored(self, key: str, refused: str | None) -> SessionCredentials | None:
+        session = self._store.read(key)
+        return None if session is None or session.access_key_id == refused else session
