@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from awsdirenv.console import emit
-from awsdirenv.errors import UsageError
+from awsdirenv.errors import SettingError, UsageError
 from awsdirenv.export import FORMATS
 from awsdirenv.mfa import is_code
+from awsdirenv.settings import role_duration
 from awsdirenv.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
@@ -60,11 +61,15 @@ def _login(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--force", action="store_true", help="renew credentials that still hold; with --token-code, the MFA session too"
     )
+    _add_duration(sub)
+    sub.add_argument("--no-browser", action="store_true", help="print where to sign in, and open no browser")
 
 
 def _load(sub: argparse.ArgumentParser) -> None:
     """Make sure that a profile's snapshot is fresh; this is what the extension calls."""
     _add_profile(sub)
+    _add_duration(sub)
+    _add_no_session(sub)
     sub.add_argument("--envrc", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -75,6 +80,8 @@ def _export(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--output", metavar="FILE", type=Path, help="write to FILE, 0600; a dotenv file is updated in place"
     )
+    _add_duration(sub)
+    _add_no_session(sub)
 
 
 def _clear(sub: argparse.ArgumentParser) -> None:
@@ -112,6 +119,23 @@ _DEFAULT = (
 
 def _add_profile(sub: argparse.ArgumentParser, text: str = _DEFAULT) -> None:
     sub.add_argument("profile", nargs="?", metavar="PROFILE", help=text)
+
+
+def _add_duration(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--duration", metavar="TIME", type=_duration, help="how long the credentials are to live: 15m to 12h"
+    )
+
+
+def _add_no_session(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
+
+
+def _duration(text: str) -> int:
+    try:
+        return role_duration(text)
+    except SettingError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}; {error.hint}") from None
 
 
 def _token_code(text: str) -> str:

@@ -36,6 +36,15 @@ _INCLUDED = frozenset(
         "web_identity_token_file",
     }
 )
+_OWN_SOURCES = (
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "credential_process",
+    "credential_source",
+    "login_session",
+    "source_profile",
+    "web_identity_token_file",
+)
 
 
 @dataclass(frozen=True)
@@ -90,12 +99,22 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
             if included in visited:
                 problems[name] = f"include_profile closes a loop: {' -> '.join([*visited, included])}"
             visited.append(included)
-            for key, value in profiles[included].items():
-                is_itself = key == "source_profile" and value == name
-                if key in _INCLUDED and not made[name].get(key) and not is_itself:
-                    made[name] = {**made[name], key: value}
+            given = profiles[included]
+            wanted = {key for key in given if key in _INCLUDED and not made[name].get(key)} - _outvoted(values)
+            if given.get("source_profile") == name:
+                wanted.discard("source_profile")
+            made[name] = {**made[name], **{key: given[key] for key in wanted}}
             included = profiles[included].get("include_profile")
     return made, problems
+
+
+def _outvoted(own: Mapping[str, Any]) -> set[str]:
+    """Give the keys about a source that count for nothing, because the profile itself says where it starts."""
+    if any(own.get(key) for key in _OWN_SOURCES):
+        return {*_OWN_SOURCES, *(key for key in _INCLUDED if key.startswith("sso_"))}
+    if own.get("sso_session"):
+        return {*_OWN_SOURCES, "sso_start_url", "sso_region"}
+    return {*_OWN_SOURCES, "sso_session"} if own.get("sso_start_url") else set()
 
 
 def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Where a chain can start. The last three have no profile of their own where they are named by credential_source.
 STATIC, SSO, PROCESS, WEB_IDENTITY, LOGIN = "static", "sso", "process", "web-identity", "login"
@@ -52,6 +52,7 @@ class SsoSession:
     name: str | None
     start_url: str
     region: str
+    role_name: str | None = None
     registration_scopes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -94,6 +95,13 @@ class Chain:
         return self.source_fingerprint if self.source_kind == LOGIN else None
 
     @property
+    def role(self) -> str | None:
+        """The name of the role that the credentials are of, where the profile says it."""
+        if self.hops:
+            return self.hops[-1].role
+        return self.sso_session.role_name if self.sso_session else None
+
+    @property
     def is_named_source(self) -> bool:
         """Whether `credential_source` says where the chain starts, so that no profile holds the keys."""
         return bool(self.hops) and self.source_kind in CREDENTIAL_SOURCES.values()
@@ -108,6 +116,14 @@ class Chain:
         """The partition of AWS the chain is in, such as `aws-cn`, where an ARN tells."""
         arns = [hop.role_arn for hop in self.hops] + [self.mfa_serial or ""]
         return next((arn.split(":")[1] for arn in arns if arn.startswith("arn:")), None)
+
+
+def with_duration(chain: Chain, seconds: int | None) -> Chain:
+    """Give the chain as a directory wants it that says how long its credentials should live."""
+    if seconds is None:
+        return chain
+    hops = (*chain.hops[:-1], *(replace(hop, duration_seconds=seconds) for hop in chain.hops[-1:]))
+    return replace(chain, hops=hops, duration_seconds=seconds)
 
 
 def account_of(arn: str | None) -> str | None:

@@ -11,10 +11,11 @@ from awsdirenv.console import describe, emit, report, report_waiting, say, warn
 from awsdirenv.direnv import working_directory
 from awsdirenv.entry import Request, loading
 from awsdirenv.errors import AwsdirenvError, UsageError
-from awsdirenv.loader import Loader
+from awsdirenv.loader import Loader, Wishes
 from awsdirenv.paths import CachePaths, encode_name
 from awsdirenv.settings import declared_profile, environment_region
 from awsdirenv.snapshot import Snapshot
+from awsdirenv.snapshot import text as snapshot_text
 from awsdirenv.store import CancelMarks, prepare
 
 
@@ -48,13 +49,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _load(options: argparse.Namespace) -> int:
-    with _loading(Request(options.profile, from_envrc=options.envrc)) as loader:
-        loader.load()
+    with _loading(Request(options.profile, options.envrc, Wishes(duration=options.duration))) as loader:
+        if options.no_session:
+            emit(snapshot_text(loader.long_term_keys()))
+        else:
+            loader.load()
     return 0
 
 
 def _login(options: argparse.Namespace) -> int:
-    with _loading(Request(options.profile, token_code=options.token_code, force=options.force)) as loader:
+    wishes = Wishes(
+        token_code=options.token_code,
+        force=options.force,
+        duration=options.duration,
+        sign_in=True,
+        open_browser=not options.no_browser,
+    )
+    with _loading(Request(options.profile, wishes=wishes)) as loader:
         CancelMarks(loader.paths.marks).clear()
         made = loader.load()
     say(f"awsdirenv: {describe(made, _region(made))}")
@@ -64,8 +75,8 @@ def _login(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from awsdirenv import export  # noqa: PLC0415
 
-    with _loading(Request(options.profile)) as loader:
-        made = loader.load()
+    with _loading(Request(options.profile, wishes=Wishes(duration=options.duration))) as loader:
+        made = loader.long_term_keys() if options.no_session else loader.load()
     region = _region(made)
     if options.output is None:
         emit(export.render(options.format, made, region))
@@ -150,7 +161,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _loading(request: Request) -> AbstractContextManager[Loader]:
-    return loading(request, os.environ, report_waiting)
+    return loading(request, os.environ, report_waiting, lambda notice: say(f"awsdirenv: {notice}"))
 
 
 def _region(snapshot: Snapshot) -> str | None:

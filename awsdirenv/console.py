@@ -65,6 +65,8 @@ def describe(snapshot: Snapshot, region: str | None) -> str:
     if snapshot.role:
         parts.append(f"role {snapshot.role}")
     parts.append(region or "no region")
+    if credentials.is_long_term:
+        parts.append("long-term keys")
     if credentials.expiration:
         parts.append(f"{time_left(credentials.expiration, utc_now())} left")
     return f"{printable(snapshot.profile)}: {', '.join(parts)}"

@@ -7,7 +7,7 @@ import binascii
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +34,23 @@ class Evaluation:
             mtime = int((directory / ".envrc").stat().st_mtime)
         except OSError:
             mtime = 0
-        loaded = _loaded_values(environ.get("DIRENV_DIFF", "")).get("AWSDIRENV_LOADED")
+        loaded = (_values(environ.get("DIRENV_DIFF", ""), "n") or {}).get("AWSDIRENV_LOADED")
         return cls(directory, mtime, is_entering=loaded != f"{mtime} {directory}")
+
+
+def without_ours(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Give the environment as it was outside the directory that direnv has loaded, as far as `names` go.
+
+    A command typed in a directory of ours starts from what `.envrc` started from: the variables that lead to a
+    container's role, or keys that a profile takes from the environment.
+    """
+    if "AWSDIRENV_LOADED" not in environ:
+        return dict(environ)
+    before = _values(environ.get("DIRENV_DIFF", ""), "p")
+    if before is None:
+        return dict(environ)
+    kept = {name: value for name, value in environ.items() if name not in names}
+    return {**kept, **{name: value for name, value in before.items() if name in names and isinstance(value, str)}}
 
 
 def loaded_directory(environ: Mapping[str, str]) -> Path | None:
@@ -58,11 +73,14 @@ def working_directory(environ: Mapping[str, str]) -> Path:
         raise DirectoryError("the working directory is gone", "cd to a folder that is there") from None
 
 
-def _loaded_values(diff: str) -> dict[str, str]:
-    """Give the values that direnv's last evaluation set: zlib-compressed JSON in URL-safe base64, under `n`."""
+def _values(diff: str, which: str) -> dict[str, str] | None:
+    """Give the values that direnv's last evaluation set (`n`), or replaced (`p`), or None where it does not say.
+
+    DIRENV_DIFF is zlib-compressed JSON in URL-safe base64.
+    """
     try:
         raw = zlib.decompress(base64.urlsafe_b64decode(diff + "=" * (-len(diff) % 4)))
-        values = json.loads(raw)["n"]
+        values = json.loads(raw)[which]
     except (ValueError, binascii.Error, zlib.error, KeyError, TypeError):
-        return {}
-    return values if isinstance(values, dict) else {}
+        return None
+    return values if isinstance(values, dict) else None

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from awsdirenv.direnv import Evaluation, loaded_directory
+from awsdirenv.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.errors import CacheError, CancelledError, PersonNeededError
-from awsdirenv.loader import Human, Loader
+from awsdirenv.loader import Human, Loader, Wishes
 from awsdirenv.lock import Holder, Locks
 from awsdirenv.mfa import login_command
-from awsdirenv.paths import CachePaths, encode_name
+from awsdirenv.paths import ATTACHED_VARIABLES, CachePaths, encode_name
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.settings import Settings, declared_profile
 from awsdirenv.store import CancelMarks
 from awsdirenv.terminal import Terminal
 
+# What direnv has put in the place of the values that a profile may be resolved from.
+_OURS = (*ATTACHED_VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
 _WAIT_SILENTLY = 0.3  # seconds
 
 
@@ -26,12 +28,16 @@ class Request:
 
     profile: str | None
     from_envrc: bool = False
-    token_code: str | None = None
-    force: bool = False
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 @contextmanager
-def loading(request: Request, environ: Mapping[str, str], report_waiting: Callable[[Holder], None]) -> Iterator[Loader]:
+def loading(
+    request: Request,
+    environ: Mapping[str, str],
+    report_waiting: Callable[[Holder], None],
+    tell: Callable[[str], None],
+) -> Iterator[Loader]:
     """Keep the terminal in order around a load. Raises CancelledError for Ctrl-C, now or a moment ago."""
     evaluation = Evaluation.current(environ)
     paths = CachePaths.from_environ(environ)
@@ -45,18 +51,18 @@ def loading(request: Request, environ: Mapping[str, str], report_waiting: Callab
     again = "direnv reload" if request.from_envrc else login_command(declared.name)
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
     terminal = None if settings.no_prompt else Terminal.of_human(environ, again)
-    has_codes = bool(terminal or settings.mfa_process or request.token_code)
+    has_codes = bool(terminal or settings.mfa_process or request.wishes.token_code)
     on_wait = _Waiting(declared.name, report_waiting, has_codes=has_codes)
     loader = Loader(
-        environ=environ,
+        environ=environ if request.from_envrc else without_ours(environ, _OURS),
         settings=settings,
         paths=paths,
         locks=Locks(paths.locks, settings.lock_timeout.total_seconds(), on_wait, terminal.name if terminal else ""),
         declared=declared,
         human=Human(terminal.ask, terminal.say) if terminal else None,
         is_expected=evaluation.is_entering or not request.from_envrc,
-        token_code=request.token_code,
-        force=request.force,
+        tell=tell,
+        wishes=request.wishes,
     )
     try:
         with terminal.guarded() if terminal else nullcontext():
@@ -80,9 +86,9 @@ class _Waiting:
 
     def __call__(self, holder: Holder | None, waited: float) -> None:
         if holder is not None and holder.is_asking and not self._has_codes:
+            # Of a code or of a sign-in: whoever asks has said it in its note.
             raise PersonNeededError(
-                f"profile {self._profile} needs an MFA code, which {holder.place} is being asked for",
-                login_command(self._profile),
+                f"profile {self._profile} waits for an answer: {holder}", login_command(self._profile)
             )
         if holder is None or waited < _WAIT_SILENTLY or (holder.pid, holder.is_asking) in self._told:
             return

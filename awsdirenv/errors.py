@@ -7,6 +7,7 @@ Every kind has a heading in docs/troubleshooting.md (tests/test_errors.py ties t
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 EXIT_FAILED = 1
@@ -26,6 +27,13 @@ class AwsdirenvError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def on_the_way_to(self, profile: str) -> None:
+        """Name the profile that was asked for, where the message names only a hop before it, or none."""
+        if re.search(rf"(?<![\w-]){re.escape(profile)}(?![\w-])", self.message) is None:
+            way = ", on the way to" if "profile " in self.message else ", for profile"
+            self.message = f"{self.message}{way} {profile}"
+            self.args = (self.message,)
 
 
 class UsageError(AwsdirenvError):
@@ -76,6 +84,13 @@ class SignInNeededError(AwsdirenvError):
     """What the person signed in to (IAM Identity Center, `aws login`) is over; only a person can sign in."""
 
     kind = "sign-in-needed"
+    exit_code = EXIT_PERSON_NEEDED
+
+
+class SignInFailedError(AwsdirenvError):
+    """The person did not sign in, or said no."""
+
+    kind = "sign-in-failed"
     exit_code = EXIT_PERSON_NEEDED
 
 

@@ -41,10 +41,9 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
 
     `mtime` (epoch seconds) is what direnv's watches compare. Raises CacheError, with the old file untouched.
     """
-    pairs = [_HEADER, *values.items(), _FOOTER]
-    if any("\n" in value or "\r" in value for _, value in pairs):
+    if any("\n" in value or "\r" in value for value in values.values()):
         raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
-    text = "".join(f"{name}={value}\n" for name, value in pairs)
+    text = private_text(values)
     # One fixed name per target: what a killed writer leaves behind is replaced by the next one, and never piles up.
     draft = path.with_name(path.name + ".new")
     try:
@@ -60,6 +59,11 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise _cache_error(path, error) from None
+
+
+def private_text(values: Mapping[str, str]) -> str:
+    """Give the lines of such a file."""
+    return "".join(f"{name}={value}\n" for name, value in (_HEADER, *values.items(), _FOOTER))
 
 
 def replace_file(target: Path, data: bytes, mode: int) -> None:

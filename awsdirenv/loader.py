@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
-from awsdirenv.aws_files import file_paths, load_files
-from awsdirenv.chain import ENVIRONMENT, Chain
-from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError
+from awsdirenv.aws_files import AwsFiles, file_paths, load_files
+from awsdirenv.chain import Chain, account_of, with_duration
+from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
+from awsdirenv.feedback import refuse_feedback
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
-from awsdirenv.paths import CachePaths, name_key, snapshot_key
+from awsdirenv.paths import CachePaths, environment_mark, name_key, session_key, snapshot_key
 from awsdirenv.profile import resolve_chain
-from awsdirenv.session_credentials import utc_now
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.settings import DeclaredProfile, Settings, environment_region
 from awsdirenv.snapshot import Snapshot, file_stamp
+from awsdirenv.sources import CredentialSource
 from awsdirenv.store import SessionStore, UsedCodes, UserNames, prepare
 
 
@@ -34,6 +36,17 @@ class Human:
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """How a command or a directory wants its credentials, other than by default."""
+
+    token_code: str | None = None
+    force: bool = False
+    duration: int | None = None  # seconds
+    sign_in: bool = False  # where that is due, and not only if the settings say so
+    open_browser: bool = True
+
+
+@dataclass(frozen=True)
 class Loader:
     """Everything one load needs."""
 
@@ -43,9 +56,10 @@ class Loader:
     locks: Locks
     declared: DeclaredProfile
     human: Human | None
+    tell: Callable[[str], None]  # what is worth knowing and no failure
     is_expected: bool = True  # whether the person expects a question now
-    token_code: str | None = None
-    force: bool = False
+    wishes: Wishes = Wishes()
+    _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
 
     @property
     def snapshot_path(self) -> Path:
@@ -54,19 +68,23 @@ class Loader:
 
     @property
     def _key(self) -> str:
-        return snapshot_key(self.declared.name, self.environ)
+        return snapshot_key(self.declared.name, self.environ, self.wishes.duration)
 
     def load(self) -> Snapshot:
         """Give the profile's snapshot, renewed and written if that was due. Raises any AwsdirenvError."""
+        self._note_name()
+        try:
+            return self._load()
+        finally:
+            self._release_claim()
+
+    def _note_name(self) -> None:
+        """Tell the extension what a `.env` declares."""
         prepare(self.paths)
         if self.declared.dotenv:
             key = name_key(self.declared.dotenv, self.environ)
             with self.locks.hold(f"name-{key}"):
                 snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv)
-        try:
-            return self._load()
-        finally:
-            self._release_claim()
 
     def _load(self) -> Snapshot:
         found = self._fresh()
@@ -80,10 +98,10 @@ class Loader:
             return self._renew()
 
     def _fresh(self) -> Snapshot | None:
-        if self.force:
+        if self.wishes.force:
             return None
         found = snapshots.read(self.snapshot_path)
-        if found and found.holds(self._stamps(), self.declared.name, utc_now()):
+        if found and found.holds(self._stamps(), self.declared.name, environment_mark(self.environ), utc_now()):
             return found if found.credentials.is_fresh(utc_now()) else None
         return None
 
@@ -94,50 +112,123 @@ class Loader:
     def _renew(self) -> Snapshot:
         stamps = self._stamps()  # before the files are read: an edit in between then shows as a difference
         present = snapshots.read(self.snapshot_path)
-        holds = present is not None and present.holds(stamps, self.declared.name, utc_now())
+        holds = present is not None and present.holds(
+            stamps, self.declared.name, environment_mark(self.environ), utc_now()
+        )
         try:
-            made = self._make(stamps, ask=not holds or self.force)
+            made = self._make(stamps, ask=not holds or self.wishes.force)
             snapshots.write(self.snapshot_path, made)
         except AwsdirenvError:
-            if present is None or not holds or self.force:
+            if present is None or not holds or self.wishes.force:
                 raise
             return present  # ahead of the end, a failure changes nothing
         return made
 
-    def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
-        files = load_files(self.environ)
-        chain = resolve_chain(files, self.declared.name, self.environ)
-        if chain.source_kind == ENVIRONMENT and "AWSDIRENV_PROFILE" in self.environ:
-            raise ConfigError(
-                f"profile {chain.source_profile} takes its keys from the environment, which holds those of a directory",
-                "leave the directory first: keys that are exported must not feed their own refresh",
-            )
-        # What these import is only worth it now that the lock is held and the snapshot is known to be old.
-        from awsdirenv.boto_session import Budget  # noqa: PLC0415
-        from awsdirenv.refresh import Refresher  # noqa: PLC0415
-        from awsdirenv.sts import Sts  # noqa: PLC0415
+    def chain(self) -> Chain:
+        """Resolve the profile's chain. Raises ProfileNotFoundError and ConfigError."""
+        return self._resolve(self._files(self._stamps()))
 
-        region = environment_region(self.environ) or chain.region
+    def long_term_keys(self) -> Snapshot:
+        """Give the profile's own long-term keys, which are never written. Raises any AwsdirenvError."""
+        self._note_name()
+        stamps = self._stamps()
+        files = self._files(stamps)
+        chain = self._resolve(files)
+        if chain.hops:
+            raise ConfigError(
+                f"profile {chain.profile} assumes a role, which has no long-term keys",
+                f"use --no-session with the profile that has the keys: {chain.source_profile}",
+            )
+        found = self._sts(files, chain).source_credentials()
+        if not found.is_long_term:
+            raise ConfigError(
+                f"profile {chain.profile} has no long-term keys, but temporary credentials", "leave --no-session out"
+            )
+        account_id = found.account_id or account_of(chain.mfa_serial)
+        return Snapshot(chain.profile, replace(found, account_id=account_id), chain.region, None, stamps)
+
+    def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
+        files = self._files(stamps)
+        chain = self._resolve(files)
+        try:
+            credentials = self._credentials(files, chain, ask=ask)
+        except AwsdirenvError as error:
+            error.on_the_way_to(chain.profile)
+            raise
+        mark = environment_mark(self.environ) if chain.depends_on_environment else None
+        return Snapshot(chain.profile, credentials, chain.region, chain.role, stamps, mark)
+
+    def _resolve(self, files: AwsFiles) -> Chain:
+        try:
+            chain = with_duration(resolve_chain(files, self.declared.name, self.environ), self.wishes.duration)
+            refuse_feedback(chain, files, self.environ)
+        except AwsdirenvError as error:
+            error.on_the_way_to(self.declared.name)
+            raise
+        return chain
+
+    def _files(self, stamps: tuple[str, str]) -> AwsFiles:
+        """Parse AWS's files, once in each of their states."""
+        if stamps not in self._parsed:
+            self._parsed[stamps] = load_files(self.environ)
+        return self._parsed[stamps]
+
+    def _credentials(self, files: AwsFiles, chain: Chain, *, ask: bool) -> SessionCredentials:
+        # What this imports is only worth it now that the lock is held and the snapshot is known to be old.
+        from awsdirenv.refresh import Refresher  # noqa: PLC0415
+
+        store = SessionStore(self.paths.sessions, self.paths.mfa_renewed)
         refresher = Refresher(
             chain=chain,
-            sts=Sts(files, chain, region, self.environ, Budget(self.settings.sts_timeout.total_seconds())),
-            store=SessionStore(self.paths.sessions, self.paths.mfa_renewed),
+            sts=self._sts(files, chain),
+            store=store,
             used=UsedCodes(self.paths.marks),
             users=UserNames(self.paths.marks),
             locks=self.locks,
             codes=self._codes(chain, ask=ask),
             now=utc_now,
             mfa_session_duration=self.settings.mfa_session_duration,
-            renew_role=self.force,
-            renew_mfa=self.force and self.token_code is not None,
+            renew_role=self.wishes.force,
+            renew_mfa=self.wishes.force and self.wishes.token_code is not None,
         )
-        credentials = refresher.credentials()
-        role = chain.hops[-1].role if chain.hops else None
-        return Snapshot(chain.profile, credentials, chain.region, role, stamps)
+        try:
+            credentials = refresher.credentials()
+        except SignInNeededError:
+            if not self._may_sign_in(chain, ask=ask):
+                raise
+            self._sign_in(files, chain)
+            store.announce(utc_now())
+            credentials = refresher.credentials()
+        if self.is_expected:
+            for notice in refresher.notices:
+                self.tell(f"{chain.profile}: {notice}")
+        return credentials
+
+    def _sts(self, files: AwsFiles, chain: Chain) -> CredentialSource:
+        from awsdirenv.boto_session import Budget  # noqa: PLC0415
+        from awsdirenv.sts import Sts  # noqa: PLC0415
+
+        region = environment_region(self.environ) or chain.region
+        return Sts(files, chain, region, self.environ, Budget(self.settings.sts_timeout.total_seconds()))
+
+    def _may_sign_in(self, chain: Chain, *, ask: bool) -> bool:
+        wanted = self.wishes.sign_in or (self.settings.sso_login_auto and ask and self.is_expected)
+        return wanted and self.human is not None and chain.sso_session is not None
+
+    def _sign_in(self, files: AwsFiles, chain: Chain) -> None:
+        from awsdirenv.boto_session import boto_session  # noqa: PLC0415
+        from awsdirenv.sign_in import SignIn, sign_in_once  # noqa: PLC0415
+
+        assert self.human is not None  # noqa: S101 - see _may_sign_in
+        assert chain.sso_session is not None  # noqa: S101
+        self._release_claim()
+        session, browser = boto_session(files, chain.profile), self.wishes.open_browser
+        wanted = SignIn(chain.sso_session, session, self.environ, self.human.say, browser)
+        sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
-        if self.token_code is not None:
-            return Given(self.token_code)
+        if self.wishes.token_code is not None:
+            return Given(self.wishes.token_code)
         command = self.settings.mfa_process or chain.mfa_process
         if command:
             return Process(command)

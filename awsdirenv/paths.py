@@ -30,13 +30,25 @@ _CONTEXT_VARIABLES = (
 
 
 # What decides whose credentials a profile has that leaves it to the environment or to the machine.
-_ATTACHED_VARIABLES = (
+_DECIDING_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+)
+# All that such a profile is resolved from.
+ATTACHED_VARIABLES = (
+    *_DECIDING_VARIABLES,
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 )
 
 
@@ -147,13 +159,14 @@ def decode_name(encoded: str) -> str:
     return os.fsdecode(bytes(raw))
 
 
-def snapshot_key(profile: str, environ: Mapping[str, str]) -> str:
-    """Name the snapshot of a profile.
+def snapshot_key(profile: str, environ: Mapping[str, str], duration: int | None = None) -> str:
+    """Name the snapshot of a profile, with the life in seconds that a directory wants for it, if it does.
 
     A hash suffix is added only where the environment differs from the default, so that the common case costs the
     extension nothing. It is no proof of anything: what a snapshot stands for is checked from its content.
     """
     context = "".join(f"{mark}={environ[name]}\n" for mark, name in _CONTEXT_VARIABLES if name in environ)
+    context += f"d={duration}\n" if duration else ""
     stem = encode_name(profile)
     return f"{stem}@{_fnv1a(os.fsencode(context)):08x}" if context else stem
 
@@ -161,7 +174,7 @@ def snapshot_key(profile: str, environ: Mapping[str, str]) -> str:
 def environment_mark(environ: Mapping[str, str]) -> str:
     """Tell one environment and machine from another, for profiles that take their credentials from there."""
     # A home on a network file system has many machines; bash knows the name of its own as we do.
-    values = [*(environ.get(name, "") for name in _ATTACHED_VARIABLES), environ.get("HOSTNAME", socket.gethostname())]
+    values = [*(environ.get(name, "") for name in _DECIDING_VARIABLES), environ.get("HOSTNAME", socket.gethostname())]
     return f"{_fnv1a(os.fsencode(chr(10).join(values))):08x}"
 
 

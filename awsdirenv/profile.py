@@ -29,10 +29,10 @@ from awsdirenv.chain import (
 )
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
 from awsdirenv.paths import environment_mark
+from awsdirenv.settings import ROLE_DURATIONS
 
 _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key")
 _SSO_KEYS = ("sso_role_name", "sso_account_id")
-_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
 
 
 def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> Chain:
@@ -93,7 +93,8 @@ def _sso_session(files: AwsFiles, name: str) -> SsoSession | None:
     if not isinstance(start_url, str) or not isinstance(region, str):
         return None
     scopes = str(values.get("sso_registration_scopes") or "")
-    return SsoSession(session, start_url, region, tuple(scope.strip() for scope in scopes.split(",") if scope.strip()))
+    wanted = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
+    return SsoSession(session, start_url, region, _text(files, name, "sso_role_name"), wanted)
 
 
 def _check_inclusion(files: AwsFiles, name: str) -> None:
@@ -149,7 +150,7 @@ def _duration(files: AwsFiles, name: str) -> int | None:
         seconds = int(text) if text else None
     except ValueError:
         return None
-    least, most = _DURATIONS
+    least, most = ROLE_DURATIONS
     if seconds is not None and not least <= seconds <= most:
         raise ConfigError(
             f"profile {name} has a duration_seconds out of range: {text}",

@@ -16,6 +16,7 @@ from awsdirenv import dotenv_file
 from awsdirenv.errors import SettingError
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
+ROLE_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
 _MFA_SESSION_RANGE = (timedelta(minutes=15), timedelta(hours=36))  # GetSessionToken's, for an IAM user
 
 
@@ -29,6 +30,7 @@ class Settings:
     lock_timeout: timedelta = timedelta(seconds=90)
     sts_timeout: timedelta = timedelta(seconds=20)
     no_prompt: bool = False
+    sso_login_auto: bool = False  # sign in on entering a directory, browser and all
 
     @classmethod
     def load(cls, environ: Mapping[str, str], allowed: Path | None) -> Settings:
@@ -46,7 +48,13 @@ class Settings:
                 f"AWSDIRENV_MFA_SESSION_DURATION is out of range: {merged['AWSDIRENV_MFA_SESSION_DURATION']!r}",
                 "set it between 15m and 36h",
             )
+        if merged.get("AWSDIRENV_SSO_LOGIN") not in (None, "", "auto", "ask"):
+            raise SettingError(
+                f"AWSDIRENV_SSO_LOGIN makes no sense: {merged['AWSDIRENV_SSO_LOGIN']!r}",
+                "set it to auto, or to ask, which is the default",
+            )
         return cls(
+            sso_login_auto=merged.get("AWSDIRENV_SSO_LOGIN") == "auto",
             mfa_process=merged.get("AWSDIRENV_MFA_PROCESS") or None,
             no_prompt=is_set(merged.get("AWSDIRENV_NO_PROMPT")),
             mfa_session_duration=session,
@@ -81,6 +89,15 @@ def environment_region(environ: Mapping[str, str]) -> str | None:
     if "AWSDIRENV_PROFILE" in environ:
         return None
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+
+def role_duration(text: str) -> int:
+    """Read the life that a directory wants its credentials to have, in seconds. Raises SettingError with the range."""
+    duration = parse_duration(text)
+    least, most = ROLE_DURATIONS
+    if duration is None or not least <= duration.total_seconds() <= most:
+        raise SettingError(f"--duration is no duration between 15m and 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
+    return int(duration.total_seconds())
 
 
 def is_set(value: str | None) -> bool:

@@ -35,10 +35,12 @@ class Snapshot:
     region: str | None
     role: str | None
     stamps: tuple[str, str]
+    environment: str | None = None  # `environment_mark`, where the profile takes its credentials from there
 
-    def holds(self, stamps: tuple[str, str], profile: str, now: datetime) -> bool:
-        """Whether it was made from these files, for this profile, and can still be used."""
-        return self.stamps == stamps and self.profile == profile and self.credentials.is_usable(now)
+    def holds(self, stamps: tuple[str, str], profile: str, environment: str, now: datetime) -> bool:
+        """Whether it was made from these files, for this profile, in this environment, and can still be used."""
+        same = self.stamps == stamps and self.profile == profile and self.environment in (None, environment)
+        return same and self.credentials.is_usable(now)
 
 
 def file_stamp(path: str) -> str:
@@ -57,7 +59,24 @@ def file_stamp(path: str) -> str:
 def write(path: Path, snapshot: Snapshot) -> None:
     """Write the snapshot for the extension. Raises BadAnswerError for values no environment variable should carry."""
     credentials = snapshot.credentials
-    if not credentials.is_well_formed() or credentials.is_long_term:
+    _check(snapshot)
+    if credentials.is_long_term:
+        raise BadAnswerError(
+            f"the credentials of profile {snapshot.profile} are no temporary ones", "check what answers as STS"
+        )
+    wanted = int((credentials.expiration or credentials.issued).timestamp())
+    files.write_private(path, _values(snapshot), files.fresh_mtime(path, wanted))
+
+
+def text(snapshot: Snapshot) -> str:
+    """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
+    _check(snapshot)
+    return files.private_text(_values(snapshot))
+
+
+def _check(snapshot: Snapshot) -> None:
+    """Refuse what no environment variable should carry. Raises BadAnswerError and ConfigError."""
+    if not snapshot.credentials.is_well_formed():
         raise BadAnswerError(
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
             "check the program or the server that gave them",
@@ -67,8 +86,6 @@ def write(path: Path, snapshot: Snapshot) -> None:
             f"profile {snapshot.profile} has a region that cannot be one: {snapshot.region!r}",
             f"set region in [profile {snapshot.profile}]",
         )
-    wanted = int((credentials.expiration or credentials.issued).timestamp())
-    files.write_private(path, _values(snapshot), files.fresh_mtime(path, wanted))
 
 
 def read(path: Path) -> Snapshot | None:
@@ -91,6 +108,7 @@ def read(path: Path) -> Snapshot | None:
             region=values.get("AWS_REGION"),
             role=values.get("AWSDIRENV_ROLE"),
             stamps=(values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"]),
+            environment=values.get("AWSDIRENV_ENVIRONMENT"),
         )
         # The extension is strict. What it refuses and we would take for fresh, nobody would ever write anew.
         exact = found.credentials.is_well_formed() and _values(found) == values
@@ -109,6 +127,7 @@ def _values(snapshot: Snapshot) -> dict[str, str]:
         "AWS_ACCOUNT_ID": _if_matches(_ACCOUNT, credentials.account_id),
         "AWS_REGION": snapshot.region,
         "AWSDIRENV_ROLE": _if_matches(_ROLE, snapshot.role),
+        "AWSDIRENV_ENVIRONMENT": snapshot.environment,
         "AWSDIRENV_ISSUED": _epoch(credentials.issued),
     }
     if credentials.expiration is not None:

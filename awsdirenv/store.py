@@ -69,9 +69,14 @@ class SessionStore:
             "ARN": session.arn,
         }
         files.write_private(self._folder / key, {name: value for name, value in values.items() if value})
-        if self._renewed and key.startswith("mfa-"):
-            since = int(session.issued.timestamp())
-            files.write_private(self._renewed, {"SINCE": str(since)}, files.fresh_mtime(self._renewed, since))
+        if key.startswith("mfa-"):
+            self.announce(session.issued)
+
+    def announce(self, since: datetime) -> None:
+        """Tell the directories that are closed for want of a code or a sign-in that there is one."""
+        if self._renewed:
+            epoch = int(since.timestamp())
+            files.write_private(self._renewed, {"SINCE": str(epoch)}, files.fresh_mtime(self._renewed, epoch))
 
     def drop(self, key: str) -> None:
         """Forget the session."""

@@ -14,18 +14,20 @@
 _awsdirenv_command() { command awsdirenv "$@"; }
 # <<< installation
 
-# Usage: use aws_profile [<profile>] [--region <region>]
+# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--no-session]
 #
 # Puts short-lived credentials for an AWS profile into the environment, renewing them where they are due, and takes
 # every other AWS credential out. When the profile's credentials cannot be had, no AWS credential is left, one line
 # says why, and the rest of .envrc loads.
 #
 # <profile> defaults to AWS_PROFILE of the nearest .env, then of the environment, then to `default`.
+# --duration says how long the credentials are to live: 3600, 15m, 2h, 1h30m; from 15m to 12h.
+# --no-session exports the profile's own long-term keys, for what AWS refuses to sessions. They are kept nowhere.
 #
 # Example:
 #
 #    use aws_profile adminrole
-#    use aws_profile adminrole --region eu-west-1
+#    use aws_profile adminrole --region eu-west-1 --duration 1h30m
 #
 use_aws_profile() {
   if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
@@ -38,7 +40,7 @@ use_aws_profile() {
   local -
   set +xvefuET +o pipefail
   local IFS=$' \t\n'
-  local declared='' has_profile='' option_region=''
+  local declared='' has_profile='' option_region='' option_duration='' option_no_session=''
   local key='' cache='' snapshot='' dotenv='' dotenv_stamp='' config='' credentials='' envrc_mtime=0
   if ! { _awsdirenv_parse_arguments "$@" && _awsdirenv_locate; }; then
     _awsdirenv_close
@@ -47,6 +49,10 @@ use_aws_profile() {
 
   local now profile access_key_id secret_access_key session_token account_id region role
   local expiration expiration_text refresh_at usable_until
+  if [[ $option_no_session ]]; then
+    _awsdirenv_open_without_session
+    return 0
+  fi
   if _awsdirenv_read_fresh_snapshot || { _awsdirenv_let_another_do_it && _awsdirenv_read_fresh_snapshot; }; then
     _awsdirenv_open
     return 0
@@ -84,7 +90,24 @@ _awsdirenv_renew() {
   _awsdirenv_close
 }
 
-# Fills `declared`, `has_profile` and `option_region` of the caller.
+# Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
+_awsdirenv_open_without_session() {
+  local LC_ALL=C lines=() fd
+  printf -v now '%(%s)T' -1
+  _awsdirenv_watch "$config" "$credentials" "$dotenv"
+  exec {fd}< <(_awsdirenv_load)
+  mapfile -t -n 40 -u "$fd" lines
+  exec {fd}<&-
+  [[ ! $dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || envrc_mtime=0
+  if _awsdirenv_take_values; then
+    _awsdirenv_open
+  else
+    _awsdirenv_close
+  fi
+}
+
+# Fills `declared`, `has_profile` and the options of the caller.
 _awsdirenv_parse_arguments() {
   local name value only_names=''
   while (($#)); do
@@ -94,7 +117,7 @@ _awsdirenv_parse_arguments() {
         shift
         continue
         ;;
-      --region | --region=*)
+      --region | --region=* | --duration | --duration=*)
         name=${1%%=*}
         if [[ $1 == *=* ]]; then
           value=${1#*=}
@@ -104,16 +127,12 @@ _awsdirenv_parse_arguments() {
         else
           value=''
         fi
-        if ! _awsdirenv_is_region "$value"; then
-          _awsdirenv_say error "$name needs the name of a region"
-          _awsdirenv_say hint "use aws_profile ${declared:-adminrole} --region eu-west-1"
-          return 1
-        fi
-        option_region=$value
+        _awsdirenv_take_option "$name" "$value" || return 1
         ;;
+      --no-session) option_no_session=1 ;;
       -*)
         _awsdirenv_say error "unknown option of use aws_profile: ${1//[[:cntrl:]]/?}"
-        _awsdirenv_say hint 'use aws_profile [PROFILE] [--region REGION]'
+        _awsdirenv_say hint 'use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--no-session]'
         return 1
         ;;
       *)
@@ -127,6 +146,28 @@ _awsdirenv_parse_arguments() {
     esac
     shift
   done
+}
+
+# Checks the value of an option and fills `option_region` or `option_duration`, which is in seconds.
+_awsdirenv_take_option() {
+  local LC_ALL=C
+  if [[ $1 == --region ]]; then
+    if ! _awsdirenv_is_region "$2"; then
+      _awsdirenv_say error "$1 needs the name of a region"
+      _awsdirenv_say hint "use aws_profile ${declared:-adminrole} --region eu-west-1"
+      return 1
+    fi
+    option_region=$2
+    return 0
+  fi
+  if ((${#2} < 12)) && [[ $2 =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s?)?$ ]]; then
+    ((option_duration = 10#0${BASH_REMATCH[2]} * 3600 + 10#0${BASH_REMATCH[4]} * 60 + 10#0${BASH_REMATCH[6]}))
+  fi
+  if ((${option_duration:-0} < 900 || option_duration > 43200)); then
+    _awsdirenv_say error "--duration is no duration between 15m and 12h: ${2//[[:cntrl:]]/?}"
+    _awsdirenv_say hint 'such as 3600, 15m, 2h or 1h30m'
+    return 1
+  fi
 }
 
 _awsdirenv_is_region() {
@@ -149,6 +190,7 @@ _awsdirenv_locate() {
   [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || context+=s=$AWS_SHARED_CREDENTIALS_FILE$'\n'
   [[ ! ${AWS_ENDPOINT_URL_STS+set} ]] || context+=e=$AWS_ENDPOINT_URL_STS$'\n'
   [[ ! ${AWS_ENDPOINT_URL+set} ]] || context+=u=$AWS_ENDPOINT_URL$'\n'
+  [[ ! $option_duration ]] || context+=d=$option_duration$'\n'
 
   case ${XDG_CACHE_HOME-} in
     /*) cache=$XDG_CACHE_HOME/awsdirenv ;;
@@ -289,6 +331,18 @@ _awsdirenv_hash() {
   printf -v REPLY %08x "$value"
 }
 
+# What a profile depends on that takes its credentials from the environment or the machine, as one number in REPLY; see
+# environment_mark in awsdirenv/paths.py.
+_awsdirenv_mark_environment() {
+  local name text=''
+  for name in AWS_ACCESS_KEY_ID AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI \
+    AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_EC2_METADATA_SERVICE_ENDPOINT; do
+    [[ ${!name@a} != *x* ]] || text+=${!name}
+    text+=$'\n'
+  done
+  _awsdirenv_hash "$text${HOSTNAME-}"
+}
+
 # Watches files: a changed one is a reload at the next prompt, in every shell that watches it.
 _awsdirenv_watch() {
   local file files=() path folder
@@ -407,6 +461,10 @@ _awsdirenv_take_values() {
         case $value in '' | *[!A-Za-z0-9._%-]*) return 1 ;; esac
         profile=$value
         ;;
+      AWSDIRENV_ENVIRONMENT)
+        _awsdirenv_mark_environment
+        [[ $value == "$REPLY" ]] || return 1
+        ;;
       AWSDIRENV_ROLE)
         case $value in '' | *[!A-Za-z0-9+=,.@_-]*) return 1 ;; esac
         role=$value
@@ -430,7 +488,9 @@ _awsdirenv_take_values() {
       *) return 1 ;;
     esac
   done
-  [[ $profile && $access_key_id && $secret_access_key && $session_token ]] || return 1
+  [[ $profile && $access_key_id && $secret_access_key ]] || return 1
+  # A session token, or the long-term keys that were asked for: never one in the place of the other.
+  case $option_no_session${session_token:+token} in 1 | token) ;; *) return 1 ;; esac
   # All about the end, or nothing: a lost line must not make credentials that never end.
   case "${expiration:+1}${expiration_text:+1}${refresh_at:+1}${usable_until:+1}" in '' | 1111) ;; *) return 1 ;; esac
   ((${#stamps[@]} == 2)) || return 1
@@ -513,13 +573,15 @@ _awsdirenv_let_another_do_it() {
   exec {pause}<&-
 }
 
-# Starts the Python side, which renews what is due and says what is wrong.
+# Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
-  local arguments=(load --envrc) terminal='' status=0
+  local arguments=(load --envrc) terminal='' status=0 output=2
+  [[ ! $option_no_session ]] || arguments+=(--no-session) output=1
+  [[ ! $option_duration ]] || arguments+=("--duration=$option_duration")
   [[ $dotenv ]] || arguments+=(-- "$declared")
   [[ ! -t 2 ]] || terminal=$(stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running.
-  _awsdirenv_command "${arguments[@]}" </dev/null >&2 3>&-
+  _awsdirenv_command "${arguments[@]}" </dev/null >&"$output" 3>&-
   status=$?
   if ((status > 125)); then
     [[ ! $key ]] || rm -f -- "$cache/claims/$key"
@@ -542,7 +604,8 @@ _awsdirenv_open() {
   [[ ${AWSDIRENV_PROFILE+set} ]] || region_wanted=${region_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
   _awsdirenv_unset_block
   region=${region_wanted:-$region}
-  export AWS_ACCESS_KEY_ID=$access_key_id AWS_SECRET_ACCESS_KEY=$secret_access_key AWS_SESSION_TOKEN=$session_token
+  export AWS_ACCESS_KEY_ID=$access_key_id AWS_SECRET_ACCESS_KEY=$secret_access_key
+  [[ ! $session_token ]] || export AWS_SESSION_TOKEN=$session_token
   export AWSDIRENV_PROFILE=$declared AWSDIRENV_LOADED="$envrc_mtime $PWD"
   [[ ! $account_id ]] || export AWS_ACCOUNT_ID=$account_id
   [[ ! $region ]] || export AWS_REGION=$region AWS_DEFAULT_REGION=$region
@@ -581,6 +644,7 @@ _awsdirenv_say_where() {
     fi
     left=", $left left"
   fi
+  [[ ! $option_no_session ]] || left='; long-term keys are in the environment'
   printf '%s\n' "awsdirenv: $declared: account ${account_id:-unknown}, ${role:+role $role, }${region:-no region}$left" >&2
   if [[ ! $region ]]; then
     _awsdirenv_say warning "no region for profile $declared"

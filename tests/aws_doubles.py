@@ -270,7 +270,13 @@ class IdentityCenter(Double):
         self._approve_after: int | None = None
 
     def assign(self, role_name: str, account: str = ACCOUNT, *, life: int = 3600, partition: str = "aws") -> str:
-        """Assign the user to a permission set in an account; give the ARN of the role there, for trust policies."""
+        """Assign the user to a permission set in an account; give the ARN of the role there, for trust policies.
+
+        Once more is the same role, with another `life`.
+        """
+        if known := self.assignments.get((account, role_name)):
+            self.assignments[account, role_name] = (known[0], life)
+            return known[0]
         name = f"AWSReservedSSO_{role_name}_{secrets.token_hex(8)}"
         path = f"aws-reserved/sso.amazonaws.com/{self.region}/"
         arn = self.sts.add_role(path + name, account, partition=partition, trusted=[])

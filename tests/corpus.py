@@ -85,7 +85,7 @@ class Case:
     credentials: str = ""
     profile: str = "work"
     environ: Mapping[str, str] = field(default_factory=dict)
-    expected: Resolved | Refused = field(default_factory=lambda: Refused("profile-not-found"))
+    expected: Resolved | Refused = field(kw_only=True)
     botocore: str = ""  # what botocore does, where we do something else
 
 
@@ -815,6 +815,14 @@ DEVICES = (
         BASE,
         expected=Resolved("static", (ADMIN, DEV), mfa_serial=DEVICE, key="AKIDTEST1"),
         botocore="asks for a code of the last role's device, and of no other",
+    ),
+    # Nobody can prove a device at keys that are temporary.
+    Case(
+        "device-of-a-temporary-source",
+        "granted issue 562",
+        f"{ROLE_OF_BASE}[profile base]\nmfa_serial = {DEVICE}\n"
+        "credential_process = granted credential-process --profile=base\n",
+        expected=Resolved("process", (DEV,)),
     ),
     Case(
         "device-in-the-credentials-file",

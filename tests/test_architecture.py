@@ -28,6 +28,7 @@ LAYERS = (
     "chain",
     "profile",
     "snapshot",
+    "sso_token",
     "store",
     "lock",
     "terminal",
@@ -38,11 +39,13 @@ LAYERS = (
     "identity",
     "sessions",
     "credential_process",
+    "feedback",
     "boto_session",
     "sts_errors",
     "source_errors",
     "providers",
     "sts",
+    "sign_in",
     "refresh",
     "export",
     "clearing",
@@ -59,7 +62,7 @@ LAYERS = (
 )
 # Who may import what is slow, or is an effect of one module alone. The demo is a program of its own.
 OWNERS = {
-    "botocore": {"boto_session", "providers", "source_errors", "sts_errors", "aws_files", "demo"},
+    "botocore": {"boto_session", "sign_in", "providers", "source_errors", "sts_errors", "aws_files", "demo"},
     "boto3": {"demo"},
     "filelock": {"lock"},
     "dotenv": {"dotenv_file"},

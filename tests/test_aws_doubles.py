@@ -126,6 +126,7 @@ def test_portal_gives_credentials_of_a_role(sts: StrictSts, portal: Any) -> None
     assert identity(sts, given) == f"arn:aws:sts::123456789012:assumed-role/{name}/foo@example.com"
     assert given["secretAccessKey"].startswith(SECRET_PREFIX)
     assert sts.count("GetRoleCredentials", ok=True) == 1
+    assert sts.sso.assign("Developer") == role
     # Its trust policy is for Identity Center alone.
     api = client(sts, "sts", **keys(given))
     assert refused(api.assume_role, RoleArn=role, RoleSessionName="work") == (403, "AccessDenied")

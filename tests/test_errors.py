@@ -33,6 +33,7 @@ EXIT_CODES = {
     "profile-name": errors.EXIT_USAGE,
     "person-needed": PERSON,
     "sign-in-needed": PERSON,
+    "sign-in-failed": PERSON,
     "cancelled": PERSON,
     "lock-timeout": LOCK,
 }

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.aws_files import file_paths
-from awsdirenv.errors import ProfileNameError, ProfileNotFoundError
+from awsdirenv.errors import AwsdirenvError, ProfileNameError
 from awsdirenv.loader import Loader
 from awsdirenv.lock import Locks
 from awsdirenv.paths import (
@@ -276,11 +276,11 @@ class Place:
         paths = CachePaths.from_environ(self.environ)
         locks = Locks(paths.locks, timeout=1, on_wait=lambda *_: None)
         declared = declared_profile(self.argument, self.folder, self.environ)
-        return Loader(self.environ, Settings(), paths, locks, declared, human=None)
+        return Loader(self.environ, Settings(), paths, locks, declared, human=None, tell=print)
 
     def visit(self) -> None:
         """Load once, in a home without any profile: what is left is the note which profile a .env declares."""
-        with pytest.raises(ProfileNotFoundError):
+        with pytest.raises(AwsdirenvError):
             self.loader().load()
 
 

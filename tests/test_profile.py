@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from awsdirenv.aws_files import file_paths, load_files
 from awsdirenv.boto_session import Budget
-from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
 from awsdirenv.chain import Chain, RoleHop
+from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
 from awsdirenv.profile import resolve_chain
 from awsdirenv.sts import Sts
 

@@ -175,11 +175,11 @@ def test_a_time_that_is_none_makes_a_snapshot_none(tmp_path: Path, number: bytes
 
 def test_a_snapshot_holds_for_its_files_its_profile_and_its_time() -> None:
     """Other files, another profile or the end each make it worthless."""
-    assert SNAPSHOT.holds(STAMPS, "dev", NOW)
-    assert not SNAPSHOT.holds((STAMPS[0], "absent /x"), "dev", NOW)
-    assert not SNAPSHOT.holds(STAMPS[::-1], "dev", NOW)
-    assert not SNAPSHOT.holds(STAMPS, "Dev", NOW)
-    assert not SNAPSHOT.holds(STAMPS, "dev", NOW + HOUR - timedelta(seconds=20))
+    assert SNAPSHOT.holds(STAMPS, "dev", "", NOW)
+    assert not SNAPSHOT.holds((STAMPS[0], "absent /x"), "dev", "", NOW)
+    assert not SNAPSHOT.holds(STAMPS[::-1], "dev", "", NOW)
+    assert not SNAPSHOT.holds(STAMPS, "Dev", "", NOW)
+    assert not SNAPSHOT.holds(STAMPS, "dev", "", NOW + HOUR - timedelta(seconds=20))
 
 
 # Generations
@@ -633,7 +633,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[st
     by_extension = taken(folder)
     read = {kind: snapshots.read(folder / kind) for kind in (*DAMAGES, "whole")}
     now = datetime.now(timezone.utc)
-    return by_extension, {kind for kind, one in read.items() if one and one.holds(whole.stamps, "dev", now)}
+    return by_extension, {kind for kind, one in read.items() if one and one.holds(whole.stamps, "dev", "", now)}
 
 
 def test_both_take_what_is_whole(verdicts: tuple[set[str], set[str]]) -> None:
