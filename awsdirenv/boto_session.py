@@ -12,7 +12,7 @@ from awsdirenv.errors import NetworkError
 
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
-_ATTEMPTS = 5  # with botocore's pauses in between; Budget ends them early
+_ATTEMPTS = 4  # with botocore's pauses in between; Budget ends them early
 
 T = TypeVar("T")
 

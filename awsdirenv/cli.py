@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from awsdirenv.arguments import parser as _parser
 from awsdirenv.console import describe, emit, report, report_waiting, say, warn
 from awsdirenv.direnv import working_directory
-from awsdirenv.entry import Request, loading
+from awsdirenv.entry import Reporter, Request, loading
 from awsdirenv.errors import AwsdirenvError, UsageError
 from awsdirenv.loader import Loader, Wishes
 from awsdirenv.paths import CachePaths, encode_name
@@ -161,7 +161,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _loading(request: Request) -> AbstractContextManager[Loader]:
-    return loading(request, os.environ, report_waiting, lambda notice: say(f"awsdirenv: {notice}"))
+    return loading(request, os.environ, Reporter(report_waiting, lambda notice: say(f"awsdirenv: {notice}")))
 
 
 def _region(snapshot: Snapshot) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from awsdirenv.lock import Holder, Locks
 from awsdirenv.mfa import login_command
 from awsdirenv.paths import ATTACHED_VARIABLES, CachePaths, encode_name
 from awsdirenv.session_credentials import utc_now
-from awsdirenv.settings import Settings, declared_profile
+from awsdirenv.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.store import CancelMarks
 from awsdirenv.terminal import Terminal
 
@@ -31,39 +32,28 @@ class Request:
     wishes: Wishes = field(default_factory=Wishes)
 
 
+@dataclass(frozen=True)
+class Reporter:
+    """Whom to tell of other processes that we wait for, and of what is worth knowing and no failure."""
+
+    waiting: Callable[[Holder], None]
+    notice: Callable[[str], None]
+
+
 @contextmanager
-def loading(
-    request: Request,
-    environ: Mapping[str, str],
-    report_waiting: Callable[[Holder], None],
-    tell: Callable[[str], None],
-) -> Iterator[Loader]:
+def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Iterator[Loader]:
     """Keep the terminal in order around a load. Raises CancelledError for Ctrl-C, now or a moment ago."""
     evaluation = Evaluation.current(environ)
-    paths = CachePaths.from_environ(environ)
-    marks = CancelMarks(paths.marks)
-    # Inside a directory of ours AWS_PROFILE is not there to ask.
-    present = None if request.from_envrc else environ.get("AWSDIRENV_PROFILE")
-    declared = declared_profile(present if request.profile is None else request.profile, evaluation.directory, environ)
-    encode_name(declared.name)  # refuses names that cannot be
+    declared = _declared(request, evaluation, environ)
+    marks = CancelMarks(CachePaths.from_environ(environ).marks)
     if request.from_envrc and marks.holds(evaluation.directory, evaluation.envrc_mtime, utc_now()):
         raise CancelledError(f"loading {declared.name} was cancelled here", "direnv reload")
     again = "direnv reload" if request.from_envrc else login_command(declared.name)
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
-    terminal = None if settings.no_prompt else Terminal.of_human(environ, again)
-    has_codes = bool(terminal or settings.mfa_process or request.wishes.token_code)
-    on_wait = _Waiting(declared.name, report_waiting, has_codes=has_codes)
-    loader = Loader(
-        environ=environ if request.from_envrc else without_ours(environ, _OURS),
-        settings=settings,
-        paths=paths,
-        locks=Locks(paths.locks, settings.lock_timeout.total_seconds(), on_wait, terminal.name if terminal else ""),
-        declared=declared,
-        human=Human(terminal.ask, terminal.say) if terminal else None,
-        is_expected=evaluation.is_entering or not request.from_envrc,
-        tell=tell,
-        wishes=request.wishes,
-    )
+    # Python gives signals to its main thread only: elsewhere nobody could cancel.
+    is_main = threading.current_thread() is threading.main_thread()
+    terminal = Terminal.of_human(environ, again) if is_main and not settings.no_prompt else None
+    loader = _loader(request, environ, settings, terminal, declared, evaluation, reporter)
     try:
         with terminal.guarded() if terminal else nullcontext():
             yield loader
@@ -73,6 +63,40 @@ def loading(
             with suppress(CacheError):
                 marks.set(evaluation.directory, evaluation.envrc_mtime, utc_now())
         raise CancelledError(f"loading {declared.name} was cancelled", again) from None
+
+
+def _declared(request: Request, evaluation: Evaluation, environ: Mapping[str, str]) -> DeclaredProfile:
+    # Inside a directory of ours AWS_PROFILE is not there to ask.
+    present = None if request.from_envrc else environ.get("AWSDIRENV_PROFILE")
+    argument = present if request.profile is None else request.profile
+    declared = declared_profile(argument, evaluation.directory, environ)
+    encode_name(declared.name)  # refuses names that cannot be
+    return declared
+
+
+def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
+    request: Request,
+    environ: Mapping[str, str],
+    settings: Settings,
+    terminal: Terminal | None,
+    declared: DeclaredProfile,
+    evaluation: Evaluation,
+    reporter: Reporter,
+) -> Loader:
+    paths = CachePaths.from_environ(environ)
+    has_codes = bool(terminal or settings.mfa_process or request.wishes.token_code)
+    on_wait = _Waiting(declared.name, reporter.waiting, has_codes=has_codes)
+    return Loader(
+        environ=environ if request.from_envrc else without_ours(environ, _OURS),
+        settings=settings,
+        paths=paths,
+        locks=Locks(paths.locks, settings.lock_timeout.total_seconds(), on_wait, terminal.name if terminal else ""),
+        declared=declared,
+        human=Human(terminal.ask, terminal.say) if terminal else None,
+        is_expected=evaluation.is_entering or not request.from_envrc,
+        tell=reporter.notice,
+        wishes=request.wishes,
+    )
 
 
 class _Waiting:

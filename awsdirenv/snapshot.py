@@ -59,24 +59,20 @@ def file_stamp(path: str) -> str:
 def write(path: Path, snapshot: Snapshot) -> None:
     """Write the snapshot for the extension. Raises BadAnswerError for values no environment variable should carry."""
     credentials = snapshot.credentials
-    _check(snapshot)
-    if credentials.is_long_term:
-        raise BadAnswerError(
-            f"the credentials of profile {snapshot.profile} are no temporary ones", "check what answers as STS"
-        )
+    _check(snapshot, needs_token=True)
     wanted = int((credentials.expiration or credentials.issued).timestamp())
     files.write_private(path, _values(snapshot), files.fresh_mtime(path, wanted))
 
 
 def text(snapshot: Snapshot) -> str:
     """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
-    _check(snapshot)
+    _check(snapshot, needs_token=False)
     return files.private_text(_values(snapshot))
 
 
-def _check(snapshot: Snapshot) -> None:
+def _check(snapshot: Snapshot, *, needs_token: bool) -> None:
     """Refuse what no environment variable should carry. Raises BadAnswerError and ConfigError."""
-    if not snapshot.credentials.is_well_formed():
+    if not snapshot.credentials.is_well_formed() or (needs_token and snapshot.credentials.is_long_term):
         raise BadAnswerError(
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
             "check the program or the server that gave them",
