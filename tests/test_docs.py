@@ -20,7 +20,13 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 NO_SETTINGS = {
     *("AWSDIRENV_PROFILE", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED", "AWSDIRENV_VERSION", "AWSDIRENV_END"),
     *("AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION", "AWSDIRENV_USABLE_UNTIL"),
-    *("AWSDIRENV_CONFIG", "AWSDIRENV_CREDENTIALS", "AWSDIRENV_DOTENV"),
+    *(
+        "AWSDIRENV_CONFIG",
+        "AWSDIRENV_CREDENTIALS",
+        "AWSDIRENV_DOTENV",
+        "AWSDIRENV_ENVIRONMENT",
+        "AWSDIRENV_RUNNING_FOR",
+    ),
 }
 _FENCE = re.compile(r"^```.*?^```$|(?:^ {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
