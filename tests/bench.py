@@ -7,6 +7,7 @@ machine is no fault. Milliseconds are printed for orientation only.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import subprocess
@@ -25,6 +26,14 @@ BARE = """
 import boto3, sys
 sts = boto3.Session(profile_name="base").client("sts")
 sts.assume_role(RoleArn=sys.argv[1], RoleSessionName="bare")["Credentials"]
+"""
+
+BARE_SOURCE = """
+import boto3, sys
+session = boto3.Session(profile_name=sys.argv[1])
+session.get_credentials().get_frozen_credentials()
+if len(sys.argv) > 2:
+    session.client("sts").get_caller_identity()
 """
 
 
@@ -69,6 +78,39 @@ def measure(world: World, pairs: int) -> list[Row]:
         print(f"# warm, {count} profiles: {ours * 1e3:.1f} ms, static exports {base * 1e3:.1f} ms")
         rows.append(cold(world, count, max(8, pairs // 3)))
     rows.append(crowd(world, max(5, pairs // 5)))
+    return rows + sources(world, max(8, pairs // 3))
+
+
+def sources(world: World, pairs: int) -> list[Row]:
+    """Measure a first load from each kind of source against botocore alone, without what direnv itself costs."""
+    world.sso_session("corp")
+    role = world.sso_profile("sso", "corp")
+    world.web_identity_profile("web-identity")
+    given = json.dumps({"Version": 1, **world.sts.issue_credentials(role)})
+    world.profile("process", credential_process=world.program("give", f"echo '{given}'"), region=REGION)
+    told = json.dumps({**json.loads(given), "AccountId": "123456789012"})
+    world.profile("process-told", credential_process=world.program("tell", f"echo '{told}'"), region=REGION)
+    script, floor = world.root / "bare_source.py", world.root / "floor"
+    script.write_text(BARE_SOURCE)
+    base = statistics.median(evaluate(world, floor) for _ in range(9))
+    names = {
+        "sso": "IAM Identity Center",
+        "web-identity": "web identity",
+        "process-told": "credential_process",
+        "process": "credential_process that names no account",  # STS is asked whose it is, by both sides
+    }
+    rows = []
+    for profile, name in names.items():
+        folder = world.project(profile)
+
+        def load(folder: Path = folder) -> float:
+            forget(world)
+            return evaluate(world, folder) - base
+
+        bare = [sys.executable, str(script), profile, *(["and whose"] if profile == "process" else [])]
+        ratio, ours, theirs = pair(load, lambda bare=bare: timed(bare, world, world.root), pairs)  # type: ignore[misc]
+        print(f"# cold, {name}: {ours * 1e3:.0f} ms without direnv, botocore alone {theirs * 1e3:.0f} ms")
+        rows.append(Row(f"cold, {name}", ratio, 1.15, "botocore alone"))
     return rows
 
 
