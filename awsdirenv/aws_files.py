@@ -134,6 +134,17 @@ def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | 
     return key_id, secret, token or None
 
 
+def stored_expiration(files: AwsFiles, profile: str) -> str | None:
+    """Give the end of a session token that another tool wrote into the credentials file, where it noted it.
+
+    saml2aws and aws-export-credentials write RFC 3339 with an offset. What others write is local time or UTC, and does
+    not say which.
+    """
+    section = files.credentials_sections.get(profile, {})
+    found = section.get("x_security_token_expires") or section.get("aws_credential_expiration")
+    return found if isinstance(found, str) else None
+
+
 def _paths(environ: Mapping[str, str]) -> tuple[str, str]:
     """Give both paths as they are set."""
     config = environ.get("AWS_CONFIG_FILE", "~/.aws/config")

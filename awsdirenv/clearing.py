@@ -43,7 +43,7 @@ def _remove_sessions(access_key_id: str, paths: CachePaths, locks: Locks) -> int
     removed = 0
     for session in _files(paths.sessions):
         values = files.read_private(session)
-        if session.name.startswith("role-") and values and values.get("ACCESS_KEY_ID") == access_key_id:
+        if session.name.startswith(("role-", "source-")) and values and values.get("ACCESS_KEY_ID") == access_key_id:
             with locks.hold(session.name):
                 removed += files.remove(session)
     return removed

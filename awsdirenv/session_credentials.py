@@ -82,6 +82,16 @@ def from_epoch(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
+def parse_time(text: str) -> datetime | None:
+    """Read RFC 3339 with an offset (`Z` is one), as AWS's tools write it; None for anything else."""
+    try:
+        # Before Python 3.11 fromisoformat takes no Z.
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment.astimezone(timezone.utc) if moment.tzinfo else None
+
+
 def time_left(expiration: datetime, now: datetime) -> str:
     """Say a remaining time as people do: `11h05m`, `59m`, `45s`."""
     seconds = max(0, int((expiration - now).total_seconds()))

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from awsdirenv import credential_process
-from awsdirenv.aws_files import AwsFiles, static_keys
+from awsdirenv.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.boto_session import Budget, boto_session
 from awsdirenv.chain import ATTACHED, PROCESS, STATIC, Chain, RoleHop, account_of, partition_of
-from awsdirenv.errors import ConfigError, NoCredentialsError
-from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
+from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.source_errors import guarded_source
 from awsdirenv.sts_errors import bad_answer, guarded
 
@@ -59,7 +59,7 @@ class Sts:
         chain, what = self._chain, self._named("the credentials", self._chain.source_profile)
         keys = static_keys(self._files, chain.source_profile) if chain.source_kind == STATIC else None
         if keys:
-            return SessionCredentials(*keys, expiration=None, issued=utc_now())
+            return self._stored(*keys)
         if chain.source_kind == PROCESS:
             return self._run_process()
         from awsdirenv.providers import resolve  # noqa: PLC0415 - imports botocore
@@ -123,6 +123,17 @@ class Sts:
         """Say which step of which profile, and where it leads."""
         way = "" if profile == self._chain.profile else f", on the way to {self._chain.profile}"
         return f"{step} for profile {profile}{way}"
+
+    def _stored(self, key_id: str, secret: str, token: str | None) -> SessionCredentials:
+        profile = self._chain.source_profile
+        end = parse_time(stored_expiration(self._files, profile) or "") if token else None
+        found = SessionCredentials(key_id, secret, token, expiration=end, issued=utc_now())
+        if not found.is_usable(utc_now()):
+            raise CredentialSourceError(
+                f"the session token that is stored for profile {profile} has ended",
+                f"renew it with the tool that wrote it into [{profile}]",
+            )
+        return found
 
     def _run_process(self) -> SessionCredentials:
         profile = self._chain.source_profile

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import re
+import socket
 import stat
 import subprocess
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.aws_files import file_paths
-from awsdirenv.errors import AwsdirenvError, ProfileNameError
+from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.loader import Loader
 from awsdirenv.lock import Locks
 from awsdirenv.paths import (
@@ -25,12 +26,13 @@ from awsdirenv.paths import (
     decode_name,
     direnv_lib,
     encode_name,
+    environment_mark,
     extension_source,
     home,
     session_key,
     snapshot_key,
 )
-from awsdirenv.settings import Settings, declared_profile
+from awsdirenv.settings import Settings, declared_profile, role_duration
 from awsdirenv.snapshot import file_stamp
 
 # Names that a shell, a path or our own encoding could trip over.
@@ -589,3 +591,84 @@ def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.Monkey
     """A missing or empty HOME falls back on the password file."""
     monkeypatch.delenv("HOME")
     assert home({}) == home({"HOME": ""}) == Path("~").expanduser()
+
+
+# What a directory and its environment add
+
+MARK = r"""
+source "$1"
+mapfile -d '' fields <"$2"
+names=(AWS_ACCESS_KEY_ID AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI
+  AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_EC2_METADATA_SERVICE_ENDPOINT HOSTNAME)
+for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
+  for ((j = 0; j < ${#names[@]}; j++)); do
+    unset "${names[j]}"
+    case ${fields[i + j]} in +*) export "${names[j]}=${fields[i + j]#+}" ;; esac
+  done
+  _awsdirenv_mark_environment
+  printf '%s\0' "$REPLY"
+done
+"""
+MARKED = [
+    *("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "HOSTNAME"),
+]
+DURATION = r"""
+source "$1"
+mapfile -d '' fields <"$2"
+for field in "${fields[@]}"; do
+  option_duration=''
+  _awsdirenv_take_option --duration "$field" 2>/dev/null || option_duration=-
+  printf '%s\0' "$option_duration"
+done
+"""
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(MARKED[:-1]), VALUES), min_size=1, max_size=20),
+    VALUES,
+    st.sampled_from(LOCALES),
+)
+def test_both_mark_an_environment_alike(environs: list[dict[str, str]], host: str, locale: dict[str, str]) -> None:
+    """What a profile depends on that leans on the environment or the machine is one number on both sides."""
+    environs = [{**environ, "HOSTNAME": host} for environ in environs]
+    fields = ["" if name not in environ else f"+{environ[name]}" for environ in environs for name in MARKED]
+    assert in_bash(MARK, fields, locale) == [environment_mark(environ) for environ in environs]
+
+
+def test_the_mark_tells_machines_and_variables_apart() -> None:
+    """Each variable and the machine's name count, and so does which variable has a value."""
+    marks = [environment_mark({"HOSTNAME": "h"}), environment_mark({"HOSTNAME": "i"})]
+    marks += [environment_mark({"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
+    assert len(set(marks)) == len(marks)
+    assert environment_mark({}) == environment_mark({"HOSTNAME": socket.gethostname()})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("3600", 3600), ("15m", 900), ("2h", 7200), ("1h30m", 5400), ("900s", 900), ("12h", 43200), ("0h15m", 900)),
+        *(("1h0m1s", 3601), ("009h", 32400), ("0900", 900), ("720m", 43200)),
+        *(("", None), ("0", None), ("5m", None), ("899", None), ("13h", None), ("43201", None), ("1d", None)),
+        *(("h", None), ("m15", None), ("30m1h", None), ("1.5h", None), ("-1h", None), ("1 h", None), ("é", None)),
+        *(("99999999999999999999", None), ("$(id)", None), ("a[0]", None), ("15M", None)),
+    ],
+)
+def test_both_read_a_duration_alike(text: str, seconds: int | None) -> None:
+    """The extension and the command line take the same durations for the same seconds, and refuse the same."""
+    assert in_bash(DURATION, [text], {}) == ["-" if seconds is None else str(seconds)]
+    if seconds is not None:
+        assert role_duration(text) == seconds
+    else:
+        with pytest.raises(SettingError, match="between 15m and 12h"):
+            role_duration(text)
+
+
+def test_both_find_one_snapshot_for_each_duration(tmp_path: Path) -> None:
+    """A directory that wants another life has credentials of its own."""
+    for duration in (None, 900, 5400):
+        script = LOCATE.replace("has_profile=''", f"option_duration={duration or ''} has_profile=''", 1)
+        place = Place(tmp_path, "dev", {"HOME": "/h", "AWS_CONFIG_FILE": "/c"})
+        key = snapshot_key("dev", place.environ, duration)
+        assert in_bash(script, place.fields(), {}) == [f"/h/.cache/awsdirenv/snapshots/{key}"]

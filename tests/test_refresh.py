@@ -16,6 +16,7 @@ from awsdirenv.boto_session import Budget
 from awsdirenv.errors import (
     AwsdirenvError,
     CodeRefusedError,
+    CredentialSourceError,
     DeniedError,
     NetworkError,
     NoCredentialsError,
@@ -1099,3 +1100,27 @@ def test_times_that_are_stored_are_those_that_sts_gave(bench: Bench) -> None:
     assert again.issued == first.issued.replace(microsecond=0)
     assert first.expiration is not None
     assert first.expiration == datetime.fromtimestamp(bench.known(first).expires, timezone.utc)
+
+
+# Session tokens that another tool has stored
+
+
+@pytest.mark.parametrize("key", ["x_security_token_expires", "aws_credential_expiration"])
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S+00:00"])
+def test_the_end_that_is_noted_beside_a_stored_token_counts(bench: Bench, key: str, form: str) -> None:
+    """What saml2aws and others write into the credentials file ends when they say it does."""
+    arn = bench.sts.add_role("stored")
+    given = bench.sts.issue_credentials(arn)
+    stored = (
+        f"[stored]\naws_access_key_id = {given['AccessKeyId']}\naws_secret_access_key = {given['SecretAccessKey']}\n"
+        f"aws_session_token = {given['SessionToken']}\n"
+    )
+    end = (utc_now() + HOUR).replace(microsecond=0)
+    bench.write("", stored + f"{key} = {end.strftime(form)}\n")
+    assert bench.load("stored").expiration == end
+    bench.write("", stored + f"{key} = {(end - 2 * HOUR).strftime(form)}\n")
+    with pytest.raises(CredentialSourceError, match="stored for profile stored has ended") as caught:
+        bench.load("stored")
+    assert "[stored]" in caught.value.hint
+    bench.write("", stored + f"{key} = soon\n")
+    assert bench.load("stored").expiration is None
