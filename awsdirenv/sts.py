@@ -14,7 +14,7 @@ from typing import Any
 from awsdirenv import credential_process
 from awsdirenv.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.boto_session import Budget, boto_session
-from awsdirenv.chain import ATTACHED, PROCESS, STATIC, Chain, RoleHop, account_of, partition_of
+from awsdirenv.chain import ATTACHED, CREDENTIAL_SOURCES, PROCESS, STATIC, Chain, RoleHop, account_of, partition_of
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.source_errors import guarded_source
@@ -30,6 +30,7 @@ _HOME_REGIONS = {
     "aws-iso-f": "us-isof-south-1",
     "aws-eusc": "eusc-de-east-1",
 }
+_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
 _SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
 
@@ -82,8 +83,11 @@ class Sts:
         request: dict[str, Any] = {"DurationSeconds": seconds}
         if mfa_serial:
             request |= {"SerialNumber": mfa_serial, "TokenCode": token_code}
-        what = self._named("GetSessionToken", self._chain.source_profile)
-        answer = self._call(what, self._owner_of_serial(), source, "get_session_token", request)
+        owner, step = self._owner_of_serial(), "GetSessionToken"
+        if mfa_serial and owner != self._chain.source_profile:
+            step = f"GetSessionToken, with the mfa_serial of profile {owner},"
+        what = self._named(step, self._chain.source_profile)
+        answer = self._call(what, owner, source, "get_session_token", request)
         return _session_credentials(what, answer, account_id=account_of(mfa_serial))
 
     def assume_role(
@@ -156,7 +160,7 @@ class Sts:
         profile = self._chain.source_profile
         if self._chain.is_named_source:
             return NoCredentialsError(
-                f"profile {profile} names a credential_source that has no credentials here: {self._chain.source_kind}",
+                f"profile {profile} has credential_source = {_BY_KIND[self._chain.source_kind]}, and there are none here",
                 f"change credential_source in [profile {profile}], or go where it works",
             )
         alone = self._chain.source_kind == ATTACHED and not self._chain.hops
