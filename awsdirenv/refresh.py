@@ -14,7 +14,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from awsdirenv.chain import ENVIRONMENT, STATIC, Chain
+from awsdirenv import steps
+from awsdirenv.chain import Chain
 from awsdirenv.errors import PersonNeededError, SessionRefusedError
 from awsdirenv.identity import USERNAME, identified, with_username
 from awsdirenv.lock import ASKING, Locks
@@ -23,10 +24,8 @@ from awsdirenv.paths import session_key
 from awsdirenv.session_credentials import SessionCredentials, duration_text
 from awsdirenv.sessions import Sessions, Wanted
 from awsdirenv.sources import CredentialSource
+from awsdirenv.steps import CHAINING_CAP
 from awsdirenv.store import SessionStore, UsedCodes, UserNames
-
-# AWS: a role assumed with session credentials lives at most one hour, whatever the role allows.
-CHAINING_CAP = 3600  # seconds
 
 
 @dataclass
@@ -75,7 +74,7 @@ class Refresher:
         hop = self.chain.hops[index]
         last = index == len(self.chain.hops) - 1
         wanted = Wanted(
-            key=self._hop_key(index),
+            key=steps.hop_key(self.chain, self._source_identity(), index),
             label=hop.role_arn,
             renew=lambda: self._assume(index),
             ahead=last,
@@ -117,12 +116,12 @@ class Refresher:
     def _key_session(self, refused: str | None) -> SessionCredentials:
         """Give the session of the long-term key, shared by every profile behind the same key and device."""
         source, serial = self._source_credentials(), self._serial()
-        seconds = int(self.mfa_session_duration.total_seconds())
-        own_duration = None if self.chain.hops else self.chain.duration_seconds
+        default = int(self.mfa_session_duration.total_seconds())
+        seconds, own_duration = steps.key_session_seconds(self.chain, default)
 
         def start(code: str | None) -> SessionCredentials:
             with self._using_source():
-                found = self.sts.get_session_token(source, own_duration or seconds, serial, code)
+                found = self.sts.get_session_token(source, seconds, serial, code)
                 return identified(found, self.sts)
 
         def renew() -> SessionCredentials:
@@ -160,11 +159,11 @@ class Refresher:
     def _source_credentials(self, refused: str | None = None) -> SessionCredentials:
         """Give where the chain starts; what others have to be asked for is stored, as any session."""
         if self._source is None or (refused and self._source.access_key_id == refused):
-            if self.chain.source_kind in (STATIC, ENVIRONMENT):
+            if steps.has_plain_keys(self.chain):
                 self._source = self.sts.source_credentials()
             else:
                 wanted = Wanted(
-                    key=session_key("source", self._source_identity(), self.chain.endpoint),
+                    key=steps.source_key(self.chain, self._source_identity()),
                     label=self.chain.source_profile,
                     renew=self._resolve_source,
                     ahead=True,
@@ -188,45 +187,26 @@ class Refresher:
             return with_username(serial, source, self.sts, self.users)
 
     def _proves_at_role(self, index: int) -> bool:
-        """Whether the role itself is assumed with the code, instead of through the key's MFA session.
-
-        A role that wants more than an hour cannot have it through a session. And where the source is temporary
-        already, there is no key to prove the device at: the hop's own serial is handed on, as botocore does.
-        """
+        """Whether the role itself is assumed with the code: see `steps.proves_at_role`."""
         if index != 0 or not self.chain.mfa_serial:
             return False
-        if not self._source_credentials().is_long_term:
-            return self.chain.hops[0].mfa_serial is not None
-        last = len(self.chain.hops) == 1
-        return last and (self.chain.hops[0].duration_seconds or 0) > CHAINING_CAP
+        return steps.proves_at_role(self.chain, is_long_term=self._source_credentials().is_long_term)
 
     def _seconds(self, index: int, caller: SessionCredentials) -> int | None:
         """Give the duration to ask for, within the chaining cap where a session assumes the role."""
         wanted = self.chain.hops[index].duration_seconds
-        capped = index > 0 or not caller.is_long_term
-        if wanted is None or not capped or wanted <= CHAINING_CAP:
+        if wanted is None or not steps.is_capped(self.chain, index, caller_is_long_term=caller.is_long_term):
             return wanted
         if index == len(self.chain.hops) - 1 and not self.notices:
             self.notices.append(f"{duration_text(wanted)} was asked for and AWS grants 1h: role chaining")
         return CHAINING_CAP
 
     def _device_key(self, own_duration: int | None = None) -> str:
-        own = [own_duration] if own_duration else []
-        return session_key("mfa", self._source_identity(), self._serial() or "", self.chain.endpoint, *own)
-
-    def _hop_key(self, index: int) -> str:
-        """Name a hop's session by everything that leads to it: an edited role never finds yesterday's credentials."""
-        before = [hop.identity for hop in self.chain.hops[: index + 1]]
-        # How long the hops before the last one live is nobody's wish: they only open the way.
-        seconds = self.chain.hops[index].duration_seconds if index == len(self.chain.hops) - 1 else None
-        identity = self._source_identity()
-        return session_key("role", identity, self.chain.mfa_serial or "", self.chain.endpoint, before, seconds)
+        return steps.device_key(self.chain, self._source_identity(), self._serial() or "", own_duration)
 
     def _source_identity(self) -> str:
-        """Tell sources apart: a key by its id; what changes its keys by itself (SSO, …) by what its profile says."""
-        if self.chain.source_kind in (STATIC, ENVIRONMENT):
-            return f"key {self._source_credentials().access_key_id}"
-        return f"profile {self.chain.source_profile} {self.chain.source_fingerprint}"
+        key_id = self._source_credentials().access_key_id if steps.has_plain_keys(self.chain) else ""
+        return steps.source_identity(self.chain, key_id)
 
     @contextmanager
     def _using_source(self) -> Iterator[None]:

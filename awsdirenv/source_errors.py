@@ -41,7 +41,9 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
             raise _provider_error(what, error, sign_in) or error from None
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise CredentialSourceError(f"{what}: {reason}: {error.filename}", f"check the files that are named in {where}") from None
+            raise CredentialSourceError(
+                f"{what}: {reason}: {error.filename}", f"check the files named in {where}"
+            ) from None
         except RuntimeError:  # botocore's only word for it
             raise CredentialSourceError(f"{what}: they have expired already", f"renew what {where} names") from None
 

@@ -159,8 +159,9 @@ class Sts:
     def _nothing_found(self) -> NoCredentialsError:
         profile = self._chain.source_profile
         if self._chain.is_named_source:
+            named = _BY_KIND[self._chain.source_kind]
             return NoCredentialsError(
-                f"profile {profile} has credential_source = {_BY_KIND[self._chain.source_kind]}, and there are none here",
+                f"profile {profile} has credential_source = {named}, and there are none here",
                 f"change credential_source in [profile {profile}], or go where it works",
             )
         alone = self._chain.source_kind == ATTACHED and not self._chain.hops
