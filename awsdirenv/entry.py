@@ -67,7 +67,8 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
 
 def _declared(request: Request, evaluation: Evaluation, environ: Mapping[str, str]) -> DeclaredProfile:
     # Inside a directory of ours AWS_PROFILE is not there to ask.
-    present = None if request.from_envrc else environ.get("AWSDIRENV_PROFILE")
+    ours = environ.get("AWSDIRENV_PROFILE") or environ.get("AWSDIRENV_DECLARED")
+    present = None if request.from_envrc else ours
     argument = present if request.profile is None else request.profile
     declared = declared_profile(argument, evaluation.directory, environ)
     encode_name(declared.name)  # refuses names that cannot be

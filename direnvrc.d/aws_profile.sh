@@ -618,6 +618,8 @@ _awsdirenv_close() {
   _awsdirenv_unset_block
   ((envrc_mtime)) || envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || envrc_mtime=0
   export AWSDIRENV_LOADED="$envrc_mtime $PWD"
+  # So that `awsdirenv login`, typed here, is for what the directory wants.
+  [[ ! $declared ]] || export AWSDIRENV_DECLARED=$declared
 }
 
 _awsdirenv_unset_block() {
@@ -625,7 +627,7 @@ _awsdirenv_unset_block() {
     AWS_SESSION_EXPIRATION AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID AWS_REGION AWS_DEFAULT_REGION \
     AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI \
     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \
-    AWSDIRENV_PROFILE AWSDIRENV_REFRESH_AT AWSDIRENV_LOADED
+    AWSDIRENV_PROFILE AWSDIRENV_REFRESH_AT AWSDIRENV_LOADED AWSDIRENV_DECLARED
 }
 
 # The line on entering: which profile, account, role, region, and for how long.

@@ -377,3 +377,17 @@ def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Pat
     assert not new.exists()
     assert f"AWS_ACCESS_KEY_ID={changes['AWS_ACCESS_KEY_ID']}\n" in snapshot.read_text()
     assert f"AWS_ACCESS_KEY_ID={changes['AWS_ACCESS_KEY_ID']}\n" not in old.read_text()
+
+
+def test_a_command_in_a_closed_directory_is_for_what_it_declares(world: World) -> None:
+    """`awsdirenv login`, typed where the line on entering said so, needs no name."""
+    world.role("shut")
+    folder = world.project("shut")
+    changes, said = world.enter(folder)
+    assert "awsdirenv: hint: awsdirenv login shut" in said
+    assert (changes["AWSDIRENV_DECLARED"], changes.get("AWSDIRENV_PROFILE")) == ("shut", None)
+    here = {name: value for name, value in changes.items() if value is not None}
+    done = world.run("awsdirenv", "login", "--token-code", world.code(), cwd=folder, **here)
+    assert done.stderr.startswith("awsdirenv: shut: account ")
+    changes, _ = world.enter(folder)
+    assert (changes.get("AWSDIRENV_DECLARED"), changes["AWSDIRENV_PROFILE"]) == (None, "shut")
