@@ -84,6 +84,12 @@ def _export(sub: argparse.ArgumentParser) -> None:
     _add_no_session(sub)
 
 
+def _credential_process(sub: argparse.ArgumentParser) -> None:
+    """Print a profile's credentials for AWS's SDKs: `credential_process = awsdirenv credential-process PROFILE`."""
+    _add_profile(sub)
+    _add_duration(sub)
+
+
 def _clear(sub: argparse.ArgumentParser) -> None:
     """Forget a profile's credentials, or with --all everything, MFA sessions included."""
     _add_profile(sub)
@@ -106,6 +112,7 @@ _COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "login": _login,
     "load": _load,
     "export": _export,
+    "credential-process": _credential_process,
     "clear": _clear,
     "completion": _completion,
     "demo": _demo,

@@ -57,6 +57,7 @@ class AwsFiles:
     config_profiles: Mapping[str, Mapping[str, Any]]
     credentials_sections: Mapping[str, Mapping[str, Any]]
     inclusion_problems: Mapping[str, str]  # by profile: why its include_profile cannot be followed
+    inclusions: Mapping[str, Mapping[str, str]]  # by profile and key: which profile gave it through include_profile
 
     @property
     def profiles(self) -> Mapping[str, Mapping[str, Any]]:
@@ -81,17 +82,18 @@ def load_files(environ: Mapping[str, str]) -> AwsFiles:
     for name, values in sections.items():
         profiles[name] = {**profiles.get(name, {}), **values}
     profiles.setdefault("default", {})  # a machine with a role of its own may have neither file
-    profiles, problems = _with_inclusions(profiles)
+    profiles, problems, inclusions = _with_inclusions(profiles)
     full_config = {**config, "profiles": profiles}
-    return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections, problems)
+    return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections, problems, inclusions)
 
 
-def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str], dict[str, dict[str, str]]]:
     """Follow include_profile, which botocore does not know: what a profile lacks, the one that it includes gives.
 
     As in aws-vault one that does not exist gives nothing, and a loop is an error; of that profile alone.
     """
     problems: dict[str, str] = {}
+    givers: dict[str, dict[str, str]] = {}
     made = dict(profiles)
     for name, values in profiles.items():
         included, visited = values.get("include_profile"), [name]
@@ -104,8 +106,9 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
             if given.get("source_profile") == name:
                 wanted.discard("source_profile")
             made[name] = {**made[name], **{key: given[key] for key in wanted}}
+            givers.setdefault(name, {}).update(dict.fromkeys(wanted, included))
             included = profiles[included].get("include_profile")
-    return made, problems
+    return made, problems, givers
 
 
 def _outvoted(own: Mapping[str, Any]) -> set[str]:

@@ -7,9 +7,10 @@ import os
 from contextlib import AbstractContextManager
 
 from awsdirenv.arguments import parser as _parser
-from awsdirenv.console import describe, emit, report, report_waiting, say, warn
+from awsdirenv.console import describe, emit, is_watched, report, report_waiting, say, warn
+from awsdirenv.credential_process import render
 from awsdirenv.direnv import working_directory
-from awsdirenv.entry import Reporter, Request, loading
+from awsdirenv.entry import Reporter, Request, loading, served
 from awsdirenv.errors import AwsdirenvError, UsageError
 from awsdirenv.loader import Loader, Wishes
 from awsdirenv.paths import CachePaths, encode_name
@@ -25,7 +26,8 @@ def run(arguments: list[str]) -> int:
         options = parser().parse_args(arguments)
         status: int = options.command(options)
     except AwsdirenvError as error:
-        report(error)
+        # SDKs show what we say in the middle of a message of their own.
+        report(error, on_one_line=arguments[:1] == ["credential-process"])
         return error.exit_code
     except BrokenPipeError:
         return 1
@@ -41,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
             "login": _login,
             "load": _load,
             "export": _export,
+            "credential-process": _credential_process,
             "clear": _clear,
             "completion": _completion,
             "demo": _demo,
@@ -91,6 +94,14 @@ def _export(options: argparse.Namespace) -> int:
         install.write_output(options.output, export.render(options.format, made, region))
     if options.output is not None:
         say(f"awsdirenv: wrote {options.output}: {describe(made, region)}")
+    return 0
+
+
+def _credential_process(options: argparse.Namespace) -> int:
+    request = Request(options.profile, wishes=Wishes(duration=options.duration))
+    silent = Reporter(lambda _holder: None, lambda _notice: None)
+    made = served(request, os.environ, _reporter() if is_watched() else silent)
+    emit(render(made.credentials))
     return 0
 
 
@@ -161,7 +172,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _loading(request: Request) -> AbstractContextManager[Loader]:
-    return loading(request, os.environ, Reporter(report_waiting, lambda notice: say(f"awsdirenv: {notice}")))
+    return loading(request, os.environ, _reporter())
+
+
+def _reporter() -> Reporter:
+    return Reporter(report_waiting, lambda notice: say(f"awsdirenv: {notice}"))
 
 
 def _region(snapshot: Snapshot) -> str | None:

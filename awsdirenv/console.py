@@ -22,6 +22,11 @@ def say(line: str) -> None:
         _discard(2)
 
 
+def is_watched() -> bool:
+    """Whether a person sees what we say. Programs keep it for later, and show it only where we failed."""
+    return os.isatty(2)
+
+
 def emit(text: str) -> None:
     """Write data to stdout, in UTF-8 whatever the locale, and to the end.
 
@@ -47,8 +52,11 @@ def warn(problem: str, remedy: str) -> None:
     say(f"awsdirenv: hint: {printable(remedy)}")
 
 
-def report(error: AwsdirenvError) -> None:
+def report(error: AwsdirenvError, *, on_one_line: bool = False) -> None:
     """Say what failed, and what to do about it."""
+    if on_one_line:
+        say(f"awsdirenv: error: {printable(error.message)}: {printable(error.hint)}")
+        return
     say(f"awsdirenv: error: {printable(error.message)}")
     say(f"awsdirenv: hint: {printable(error.hint)}")
 

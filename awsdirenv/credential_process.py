@@ -1,45 +1,51 @@
 """The protocol of credential_process, both ways: running such a program, and being one.
 
 The format is Version 1 of AWS's "Sourcing credentials with an external process". A program that we run is told in its
-environment for which profiles we are at it, so that one that comes back to us for the same is noticed at once.
+environment for which profiles we are at it, so that one that comes back to us for the same is noticed at once: it
+would wait for a lock that is held for it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-from collections.abc import Mapping
-from datetime import datetime, timezone
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import PurePath
 from typing import Any
 
 from awsdirenv import program
 from awsdirenv.errors import CredentialProcessError
-from awsdirenv.paths import home
+from awsdirenv.paths import home, snapshot_key
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 
 TIMEOUT = 60  # seconds
-RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"  # profiles, one a line
+RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"  # names of snapshots: the same profile of other files is another
 _COMMAND = "credential-process"
-# What is as long as a key may be one.
-_LIKE_A_KEY = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
+# What is as long as a key may be one, but for the one long word that our own messages have.
+_LIKE_A_KEY = re.compile(r"(?<![\w+/=-])(?!credential[_-]process(?![\w+/=-]))[\w+/=-]{16,}")
 _LONGEST_COMPLAINT = 200
 
 
-def credentials(command: str, profile: str, environ: Mapping[str, str]) -> SessionCredentials:
-    """Run a profile's credential_process and give its credentials. Raises CredentialProcessError."""
+def credentials(command: str, profile: str, environ: Mapping[str, str], wanted_for: str) -> SessionCredentials:
+    """Run a profile's credential_process and give its credentials. Raises CredentialProcessError.
+
+    `wanted_for` is the profile that was asked for, at the other end of the chain.
+    """
     arguments = _arguments(command, profile, environ)
-    beneath = "\n".join([*filter(None, environ.get(RUNNING_FOR, "").split("\n")), profile])
+    keys = [*_running_for(environ), *(snapshot_key(name, environ) for name in (wanted_for, profile))]
+    environ = {**environ, RUNNING_FOR: "\n".join(dict.fromkeys(keys))}
     try:
-        done = program.run(arguments, TIMEOUT, catch_errors=True, environ={**environ, RUNNING_FOR: beneath})
+        done = program.run(arguments, TIMEOUT, catch_errors=True, environ=environ)
     except OSError as error:
         raise _error(profile, f"cannot start: {error.strerror or type(error).__name__}") from None
     except ValueError:  # a NUL byte
         raise _error(profile, "cannot start") from None
     except program.StillRunningError:
         raise _error(profile, f"gave nothing within {TIMEOUT}s") from None
+    except program.TooMuchOutputError:
+        raise _error(profile, "printed far more than credentials") from None
     if done.status != 0:
         complaint = _last_words(done.complaint)
         raise _error(profile, f"failed with status {done.status}{': ' if complaint else ''}{complaint}")
@@ -59,22 +65,39 @@ def render(found: SessionCredentials) -> str:
     return json.dumps({name: value for name, value in document.items() if value is not None}) + "\n"
 
 
-def is_ours(command: str, profile: str) -> bool:
-    """Tell whether a credential_process is us, for that very profile: it would wait for itself."""
+def profile_wanted(command: str) -> str | None:
+    """Give the profile that a credential_process wants from us, or None where it is not us, or not plainly so."""
     try:
         words = shlex.split(command)
     except ValueError:
-        return False
+        return None
     if _COMMAND not in words:
-        return False
-    before, after = words[: words.index(_COMMAND)], words[words.index(_COMMAND) + 1 :]
-    is_us = any(PurePath(word).name in ("awsdirenv", "awsdirenv.exe") for word in before)
-    return is_us and profile in after
+        return None
+    before, after = words[: words.index(_COMMAND)], iter(words[words.index(_COMMAND) + 1 :])
+    # Behind `env NAME=value` the same name may be another profile.
+    if any("=" in word for word in before) or not any(PurePath(word).name == "awsdirenv" for word in before):
+        return None
+    return _positional(after)
+
+
+def _positional(words: Iterator[str]) -> str | None:
+    for word in words:
+        if word in ("--", "--duration"):
+            value = next(words, None)
+            if word == "--":
+                return value
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def is_running_for(profile: str, environ: Mapping[str, str]) -> bool:
     """Tell whether we were started, however indirectly, by a credential_process of that very profile."""
-    return profile in environ.get(RUNNING_FOR, "").split("\n")
+    return snapshot_key(profile, environ) in _running_for(environ)
+
+
+def _running_for(environ: Mapping[str, str]) -> list[str]:
+    return [key for key in environ.get(RUNNING_FOR, "").split("\n") if key]
 
 
 def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[str]:
@@ -91,7 +114,7 @@ def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[s
 def _parsed(output: bytes, profile: str) -> SessionCredentials:
     try:
         document: Any = json.loads(output)
-    except ValueError:  # UnicodeDecodeError is one
+    except (ValueError, RecursionError):  # UnicodeDecodeError is the former, a thousand brackets are the latter
         raise _error(profile, "did not print JSON") from None
     if not isinstance(document, dict):
         raise _error(profile, "did not print a JSON object")
@@ -121,12 +144,17 @@ def _moment(text: object, profile: str) -> datetime:
     from dateutil.parser import parse  # noqa: PLC0415 - botocore's own
 
     try:
-        moment = parse(text if isinstance(text, str) else "")
+        # The parser would warn of names of zones that it does not know, on stderr.
+        moment: datetime = parse(text if isinstance(text, str) else "", tzinfos=_zone)
+        if moment.tzinfo is None:
+            raise _error(profile, "printed an Expiration without an offset")
+        return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise _error(profile, "printed an Expiration that is no time") from None
-    if moment.tzinfo is None:
-        raise _error(profile, "printed an Expiration without an offset")
-    return moment.astimezone(timezone.utc)
+
+
+def _zone(_name: str | None, offset: int | None) -> tzinfo | None:
+    return None if offset is None else timezone(timedelta(seconds=offset))
 
 
 def _last_words(complaint: bytes) -> str:
@@ -139,8 +167,3 @@ def _error(profile: str, what: str) -> CredentialProcessError:
     return CredentialProcessError(
         f"credential_process of profile {profile} {what}", f"try by hand what credential_process says in [{profile}]"
     )
-
-
-def command_of(profile: str) -> str:
-    """Give the line for ~/.aws/config that makes us a profile's credential_process."""
-    return f"credential_process = awsdirenv {_COMMAND} {shlex.quote(os.fspath(profile))}"

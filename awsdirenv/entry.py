@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from awsdirenv.direnv import Evaluation, loaded_directory, without_ours
-from awsdirenv.errors import CacheError, CancelledError, PersonNeededError
+from awsdirenv.errors import CacheError, CancelledError, DirectoryError, PersonNeededError
+from awsdirenv.feedback import refuse_recursion
 from awsdirenv.loader import Human, Loader, Wishes
 from awsdirenv.lock import Holder, Locks
 from awsdirenv.mfa import login_command
 from awsdirenv.paths import ATTACHED_VARIABLES, CachePaths, encode_name
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.settings import DeclaredProfile, Settings, declared_profile
+from awsdirenv.snapshot import Snapshot
 from awsdirenv.store import CancelMarks
 from awsdirenv.terminal import Terminal
 
@@ -30,6 +33,7 @@ class Request:
     profile: str | None
     from_envrc: bool = False
     wishes: Wishes = field(default_factory=Wishes)
+    may_ask: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Reporter:
 @contextmanager
 def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Iterator[Loader]:
     """Keep the terminal in order around a load. Raises CancelledError for Ctrl-C, now or a moment ago."""
-    evaluation = Evaluation.current(environ)
+    evaluation = _evaluation(request, environ)
     declared = _declared(request, evaluation, environ)
     marks = CancelMarks(CachePaths.from_environ(environ).marks)
     if request.from_envrc and marks.holds(evaluation.directory, evaluation.envrc_mtime, utc_now()):
@@ -52,7 +56,8 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
     # Python gives signals to its main thread only: elsewhere nobody could cancel.
     is_main = threading.current_thread() is threading.main_thread()
-    terminal = Terminal.of_human(environ, again) if is_main and not settings.no_prompt else None
+    may_ask = is_main and request.may_ask and not settings.no_prompt
+    terminal = Terminal.of_human(environ, again) if may_ask else None
     loader = _loader(request, environ, settings, terminal, declared, evaluation, reporter)
     try:
         with terminal.guarded() if terminal else nullcontext():
@@ -63,6 +68,31 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
             with suppress(CacheError):
                 marks.set(evaluation.directory, evaluation.envrc_mtime, utc_now())
         raise CancelledError(f"loading {declared.name} was cancelled", again) from None
+
+
+def served(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Snapshot:
+    """Give a profile's snapshot to a program that may ask for it before each of its own calls. Raises AwsdirenvError.
+
+    As long as it is fresh nothing is parsed, and a terminal is left alone: it may be another program's at the moment.
+    """
+    with loading(replace(request, may_ask=False), environ, reporter) as loader:
+        refuse_recursion(loader.declared.name, environ)
+        found = loader.fresh()
+    if found:
+        return found
+    with loading(request, environ, reporter) as loader:
+        loader.chain()  # what would wait for itself is refused before it holds what it waits for
+        return loader.load()
+
+
+def _evaluation(request: Request, environ: Mapping[str, str]) -> Evaluation:
+    try:
+        return Evaluation.current(environ)
+    except DirectoryError:
+        # A service outlives the release whose folder it was started in; where the profile is named it needs none.
+        if request.from_envrc or (request.profile is None and "AWSDIRENV_PROFILE" not in environ):
+            raise
+        return Evaluation(Path("/"), 0, is_entering=True)
 
 
 def _declared(request: Request, evaluation: Evaluation, environ: Mapping[str, str]) -> DeclaredProfile:
@@ -85,8 +115,8 @@ def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
     reporter: Reporter,
 ) -> Loader:
     paths = CachePaths.from_environ(environ)
-    has_codes = bool(terminal or settings.mfa_process or request.wishes.token_code)
-    on_wait = _Waiting(declared.name, reporter.waiting, has_codes=has_codes)
+    has_codes = bool(settings.mfa_process or request.wishes.token_code)
+    on_wait = _Waiting(declared.name, reporter.waiting, has_human=terminal is not None, has_codes=has_codes)
     return Loader(
         environ=environ if request.from_envrc else without_ours(environ, _OURS),
         settings=settings,
@@ -103,15 +133,18 @@ def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
 class _Waiting:
     """Tells a person whom we wait for: once for each holder, and again when it turns to a person itself."""
 
-    def __init__(self, profile: str, report: Callable[[Holder], None], *, has_codes: bool) -> None:
+    def __init__(self, profile: str, report: Callable[[Holder], None], *, has_human: bool, has_codes: bool) -> None:
         self._profile = profile
         self._report = report
+        self._has_human = has_human
         self._has_codes = has_codes
         self._told: set[tuple[int, bool]] = set()
 
     def __call__(self, holder: Holder | None, waited: float) -> None:
-        if holder is not None and holder.is_asking and not self._has_codes:
-            # Of a code or of a sign-in: whoever asks has said it in its note.
+        # A command for codes will be asked in its turn; it is no use in front of a browser.
+        may_wait = self._has_human or (self._has_codes and holder is not None and not holder.is_signing_in)
+        if holder is not None and holder.is_asking and not may_wait:
+            # For a code or a sign-in: whoever asks has said it in its note.
             raise PersonNeededError(
                 f"profile {self._profile} waits for an answer: {holder}", login_command(self._profile)
             )

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from awsdirenv.aws_files import AwsFiles
 from awsdirenv.chain import ENVIRONMENT, PROCESS, Chain
-from awsdirenv.credential_process import is_ours, is_running_for
-from awsdirenv.errors import ConfigError, CredentialProcessError
+from awsdirenv.credential_process import is_running_for, profile_wanted
+from awsdirenv.errors import AwsdirenvError, ConfigError, CredentialProcessError
+from awsdirenv.profile import resolve_chain
+
+_HINT = "have it name another profile, the one that says where the credentials come from"
 
 
 def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
@@ -20,19 +23,33 @@ def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -
             f"profile {chain.source_profile} takes its keys from the environment, which holds those of a directory",
             "leave the directory first: keys that are exported must not feed their own refresh",
         )
-    command = files.profiles[chain.source_profile].get("credential_process")
-    if chain.source_kind == PROCESS and is_ours(str(command), chain.profile):
-        raise CredentialProcessError(
-            f"credential_process of profile {chain.source_profile} is awsdirenv for {chain.profile} itself",
-            "have it name another profile, the one that says where the credentials come from",
-        )
     refuse_recursion(chain.profile, environ)
+    if chain.source_kind == PROCESS:
+        refuse_recursion(chain.source_profile, environ)
+        _refuse_loop(chain, files, environ)
 
 
 def refuse_recursion(profile: str, environ: Mapping[str, str]) -> None:
     """Refuse to work for a profile whose own credential_process has led back to us. Raises CredentialProcessError."""
     if is_running_for(profile, environ):
-        raise CredentialProcessError(
-            f"credential_process of profile {profile} has come back to awsdirenv for {profile}",
-            "have it name another profile, the one that says where the credentials come from",
-        )
+        raise CredentialProcessError(f"credential_process of profile {profile} has come back to awsdirenv", _HINT)
+
+
+def _refuse_loop(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
+    """Follow the profiles whose credential_process is us, as far as the files tell, and refuse to go round."""
+    visited = [chain.profile]
+    while chain.source_kind == PROCESS:
+        wanted = profile_wanted(str(files.profiles[chain.source_profile].get("credential_process")))
+        if wanted is None:
+            return
+        if wanted in visited:
+            raise CredentialProcessError(
+                f"credential_process of profile {chain.source_profile} closes a loop: "
+                f"{' -> '.join([*visited, wanted])}",
+                _HINT,
+            )
+        visited.append(wanted)
+        try:
+            chain = resolve_chain(files, wanted, environ)
+        except AwsdirenvError:
+            return  # it will say so itself when it is run

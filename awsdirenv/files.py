@@ -75,7 +75,7 @@ def replace_file(target: Path, data: bytes, mode: int) -> None:
             os.fchmod(descriptor, mode)
             file.write(data)
         os.replace(draft, target)
-    except OSError:
+    except BaseException:  # Ctrl-C, too: a draft may hold secrets, and nobody would look for it
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise

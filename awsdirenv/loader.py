@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
+from awsdirenv import sso_token
 from awsdirenv.aws_files import AwsFiles, file_paths, load_files
 from awsdirenv.chain import Chain, account_of, with_duration
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
-from awsdirenv.feedback import refuse_feedback
+from awsdirenv.feedback import refuse_feedback, refuse_recursion
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
 from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
@@ -72,6 +73,7 @@ class Loader:
 
     def load(self) -> Snapshot:
         """Give the profile's snapshot, renewed and written if that was due. Raises any AwsdirenvError."""
+        refuse_recursion(self.declared.name, self.environ)
         self._note_name()
         try:
             return self._load()
@@ -87,17 +89,18 @@ class Loader:
                 snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv)
 
     def _load(self) -> Snapshot:
-        found = self._fresh()
+        found = self.fresh()
         if found:
             return found
-        with self.locks.hold_unless(f"snapshot-{self._key}", self._fresh) as seen:
-            seen_now = seen or self._fresh()  # somebody else may have done it while we waited
+        with self.locks.hold_unless(f"snapshot-{self._key}", self.fresh) as seen:
+            seen_now = seen or self.fresh()  # somebody else may have done it while we waited
             if seen_now:
                 return seen_now
             self.locks.note(f"getting credentials for profile {self.declared.name}")
             return self._renew()
 
-    def _fresh(self) -> Snapshot | None:
+    def fresh(self) -> Snapshot | None:
+        """Give the profile's snapshot if there is no reason yet to renew it."""
         if self.wishes.force:
             return None
         found = snapshots.read(self.snapshot_path)
@@ -191,12 +194,13 @@ class Loader:
             renew_role=self.wishes.force,
             renew_mfa=self.wishes.force and self.wishes.token_code is not None,
         )
+        seen = sso_token.read(chain.sso_session, self.environ) if chain.sso_session else None
         try:
             credentials = refresher.credentials()
-        except SignInNeededError:
-            if not self._may_sign_in(chain, ask=ask):
+        except SignInNeededError as error:
+            if not (self.wishes.sign_in or (self.settings.sso_login_auto and ask and self.is_expected)):
                 raise
-            self._sign_in(files, chain)
+            self._sign_in(files, chain, seen, error)
             store.announce(utc_now())
             credentials = refresher.credentials()
         if self.is_expected:
@@ -211,20 +215,18 @@ class Loader:
         region = environment_region(self.environ) or chain.region
         return Sts(files, chain, region, self.environ, Budget(self.settings.sts_timeout.total_seconds()))
 
-    def _may_sign_in(self, chain: Chain, *, ask: bool) -> bool:
-        wanted = self.wishes.sign_in or (self.settings.sso_login_auto and ask and self.is_expected)
-        return wanted and self.human is not None and chain.sso_session is not None
+    def _sign_in(self, files: AwsFiles, chain: Chain, seen: sso_token.SsoToken | None, why: SignInNeededError) -> None:
+        """Have the person sign in, or raise why they should."""
+        if chain.sso_session is None:
+            raise why
+        if self.human is None:
+            raise SignInNeededError(f"{why.message}, and nobody is here to sign in", f"in a terminal: {why.hint}")
+        from awsdirenv.sign_in import SignIn, oidc_service, sign_in_once  # noqa: PLC0415 - imports botocore
 
-    def _sign_in(self, files: AwsFiles, chain: Chain) -> None:
-        from awsdirenv.boto_session import boto_session  # noqa: PLC0415
-        from awsdirenv.sign_in import SignIn, sign_in_once  # noqa: PLC0415
-
-        assert self.human is not None  # noqa: S101 - see _may_sign_in
-        assert chain.sso_session is not None  # noqa: S101
         self._release_claim()
-        session, browser = boto_session(files, chain.profile), self.wishes.open_browser
-        wanted = SignIn(chain.sso_session, session, self.environ, self.human.say, browser)
-        sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks)
+        oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout.total_seconds())
+        wanted = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.wishes.open_browser)
+        sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks, seen)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         if self.wishes.token_code is not None:

@@ -20,6 +20,7 @@ _POLL = 0.03  # seconds; a killed holder is followed within this
 _NOTE_SIZE = 256  # bytes
 # How a note begins whose writer waits for a person.
 ASKING = "asking for"
+SIGNING_IN = f"{ASKING} the sign-in"
 
 T = TypeVar("T")
 
@@ -41,6 +42,11 @@ class Holder:
     def is_asking(self) -> bool:
         """Whether it waits for a person."""
         return self.doing.startswith(ASKING)
+
+    @property
+    def is_signing_in(self) -> bool:
+        """Whether it waits for a person in front of a browser."""
+        return self.doing.startswith(SIGNING_IN)
 
     def __str__(self) -> str:
         """Say who it is and what it does, as in `pid 4711 on /dev/pts/3, asking for the MFA code`."""

@@ -84,6 +84,8 @@ class Process:
             raise CodeProcessError(f"{what} cannot start: {error.strerror}", hint) from None
         except program.StillRunningError:
             raise CodeProcessError(f"{what} gave nothing within {_PROCESS_TIMEOUT}s", hint) from None
+        except program.TooMuchOutputError:
+            raise CodeProcessError(f"{what} did not print six digits", hint) from None
         if done.status != 0:
             raise CodeProcessError(f"{what} failed with status {done.status}", hint)
         code = done.output.decode("ascii", "replace").strip()

@@ -52,7 +52,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
         name = source
     for visit in visited:
         _check_inclusion(files, visit)
-    kind = CREDENTIAL_SOURCES[credential_source] if credential_source else _source_kind(files, name)
+    kind = CREDENTIAL_SOURCES[credential_source] if credential_source else source_kind(files, name)
     chain = Chain(
         profile=profile,
         source_profile=name,
@@ -61,7 +61,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
         source_mfa_serial=None if credential_source else _text(files, name, "mfa_serial"),
         mfa_process=next((v for v in (_text(files, p, "mfa_process") for p in visited) if v), None),
         region=_text(files, profile, "region"),
-        source_fingerprint=_fingerprint([files.profiles[name], files.full_config.get("sso_sessions")]),
+        source_fingerprint=_fingerprint(files, name, credential_source),
         endpoint=_endpoint(files, profile, environ),
         sso_session=_sso_session(files, name) if kind == SSO else None,
         environment_mfa_serial=environ.get("AWS_MFA_SERIAL") or None,
@@ -71,7 +71,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
     return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_mark(environ)}")
 
 
-def _source_kind(files: AwsFiles, name: str) -> str:
+def source_kind(files: AwsFiles, name: str) -> str:
     """Say which of botocore's providers answers for a profile, in the order in which botocore asks them."""
     config, section = files.profiles[name], files.credentials_sections.get(name, {})
     in_order = (
@@ -112,8 +112,13 @@ def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
     return json.dumps(found) if any(found) else ""
 
 
-def _fingerprint(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
+def _fingerprint(files: AwsFiles, name: str, credential_source: str | None) -> str:
+    """Tell sources apart by all that decides what they give, of a named one the least part of what a profile says."""
+    values = files.profiles[name]
+    decides: list[object] = [values, files.full_config.get("sso_sessions")]
+    if credential_source:
+        decides = [credential_source, {key: values[key] for key in values if key.startswith("ec2_metadata_service_")}]
+    text = json.dumps(decides, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+_LONGEST = 1 << 20  # bytes; nobody's credentials are so long, and a program that runs amok fills the memory
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program left behind. `complaint` is what it wrote to stderr, where that was caught."""
+    """What a program left behind. `complaint` is the end of what it wrote to stderr, where that was caught."""
 
     status: int
     output: bytes
@@ -21,6 +25,10 @@ class Finished:
 
 class StillRunningError(Exception):
     """The program took longer than it may, and was killed."""
+
+
+class TooMuchOutputError(Exception):
+    """The program printed more than a megabyte, and was killed."""
 
 
 def run(
@@ -32,7 +40,7 @@ def run(
 ) -> Finished:
     """Run a program (a text is a command line for sh) for at most `timeout` seconds.
 
-    Raises OSError when it cannot start, StillRunningError when it does not end.
+    Raises OSError when it cannot start, StillRunningError when it does not end, TooMuchOutputError.
     """
     # Its own session: a timeout and a Ctrl-C end whatever it has started, and it cannot ask at a terminal that is ours
     # for the moment. direnv's fd 3 is not inherited (PEP 446).
@@ -46,12 +54,39 @@ def run(
         start_new_session=True,
     )
     try:
-        output, complaint = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise StillRunningError from None
+        output, complaint = _read(process, time.monotonic() + timeout)
     finally:
         if process.poll() is None:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    return Finished(process.returncode, output, complaint or b"")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)  # no longer: what sudo has started is not ours to end
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            pipe.close()
+    return Finished(process.returncode, output, complaint)
+
+
+def _read(process: subprocess.Popen[bytes], end: float) -> tuple[bytes, bytes]:
+    """Wait until the program has closed its pipes and ended. `end` is a time of the monotonic clock."""
+    found = {1: bytearray(), 2: bytearray()}
+    with selectors.DefaultSelector() as open_pipes:
+        for number, pipe in ((1, process.stdout), (2, process.stderr)):
+            if pipe:
+                open_pipes.register(pipe, selectors.EVENT_READ, number)
+        while open_pipes.get_map():
+            ready = open_pipes.select(max(end - time.monotonic(), 0))
+            if not ready or time.monotonic() > end:
+                raise StillRunningError
+            for key, _ in ready:
+                data = os.read(key.fd, 1 << 16)
+                found[key.data] += data
+                if not data:
+                    open_pipes.unregister(key.fileobj)
+            if len(found[1]) > _LONGEST:
+                raise TooMuchOutputError
+            del found[2][:-_LONGEST]
+    try:
+        process.wait(max(end - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        raise StillRunningError from None
+    return bytes(found[1]), bytes(found[2])

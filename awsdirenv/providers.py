@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from awsdirenv import sso_token
 from awsdirenv.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 
@@ -21,6 +22,7 @@ _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/
 def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
     """Give what the chain starts from, or None where there is nothing. Raises whatever botocore raises."""
     import botocore.credentials as bc  # noqa: PLC0415
+    import botocore.exceptions as bx  # noqa: PLC0415
 
     if chain.source_kind == ENVIRONMENT:
         providers: list[Any] = [bc.EnvProvider(environ=environ)]
@@ -33,8 +35,14 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
         providers = bc.ProfileProviderBuilder(session, region_name=region).providers(chain.source_profile, True)
         if chain.source_kind == ATTACHED and not chain.hops:
             providers += _attached(chain.source_profile, session, region, environ)
-    found = bc.CredentialResolver(providers).load_credentials()
-    return _frozen(found) if found else None
+    try:
+        found = bc.CredentialResolver(providers).load_credentials()
+        return _frozen(found) if found else None
+    except (KeyError, ValueError, TypeError, AttributeError, bx.ParamValidationError):
+        # A token file that is no token, or half of one: the AWS CLI writes in place, botocore reads without a look.
+        if chain.sso_session and not sso_token.is_sound(chain.sso_session, environ):
+            raise bx.SSOTokenLoadError(error_msg="the token is none") from None
+        raise
 
 
 def _attached(profile: str, session: Any, region: str | None, environ: Mapping[str, str]) -> list[Any]:

@@ -5,28 +5,25 @@ botocore only refreshes tokens; getting the first one takes a person with a brow
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
 from awsdirenv import sso_token
-from awsdirenv.boto_session import Budget
-from awsdirenv.chain import SsoSession
-from awsdirenv.errors import SignInFailedError
-from awsdirenv.lock import ASKING, Locks
-from awsdirenv.session_credentials import from_epoch, utc_now
-from awsdirenv.sts_errors import guarded
+from awsdirenv.aws_files import AwsFiles
+from awsdirenv.boto_session import boto_session
+from awsdirenv.chain import Chain, SsoSession
+from awsdirenv.errors import NetworkError
+from awsdirenv.lock import SIGNING_IN, Locks
+from awsdirenv.oidc import DeviceCode, NotYetError, Oidc, Registration, Tokens
+from awsdirenv.session_credentials import duration_text
+from awsdirenv.sso_token import SsoToken
+from awsdirenv.sts_errors import one_line
 
-_DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-# Without a scope Identity Center gives no refresh token, and the person signs in again after an hour.
-_DEFAULT_SCOPES = ("sso:account:access",)
-_INTERVAL = 5  # seconds, where the answer does not say
-_SLOWER = 5  # seconds more, as RFC 8628 has it
-_CALL = 20  # seconds for one call
+_SLOWER = 5  # seconds more between two questions, as RFC 8628 has it
 
 
 @dataclass(frozen=True)
@@ -34,98 +31,107 @@ class SignIn:
     """One sign-in: where, and how to reach the person."""
 
     sso_session: SsoSession
-    boto_session: Any
+    oidc: Oidc
     environ: Mapping[str, str]
     say: Callable[[str], None]
     open_browser: bool
     sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> None:
-        """Have the person sign in, and write the token. Raises SignInFailedError, NetworkError and CacheError."""
-        import botocore.exceptions as bx  # noqa: PLC0415
-        from botocore import UNSIGNED  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(region_name=self.sso_session.region, signature_version=UNSIGNED)
-        client = self.boto_session.create_client("sso-oidc", config=config)
-        registration = self._call(lambda: client.register_client(**self._registration()))
-        client_id = {"clientId": registration["clientId"], "clientSecret": registration["clientSecret"]}
-        device = self._call(lambda: client.start_device_authorization(**client_id, startUrl=self.sso_session.start_url))
+        """Have the person sign in, and write the token. Raises what `Oidc` raises, and CacheError."""
+        sso_token.prepare(self.sso_session, self.environ)  # nobody should sign in for nothing
+        client = self.oidc.register()
+        device = self.oidc.start(client)
         self._show(device)
-        deadline, pause = time.monotonic() + device.get("expiresIn", 600), device.get("interval") or _INTERVAL
+        self._write(client, self._wait(client, device))
+        self.say(f"awsdirenv: signed in to {self._name}")
 
-        def poll() -> Any:
-            try:
-                return client.create_token(**client_id, grantType=_DEVICE_GRANT, deviceCode=device["deviceCode"])
-            except bx.ClientError as error:
-                code = error.response.get("Error", {}).get("Code")
-                if code in ("AuthorizationPendingException", "SlowDownException"):
-                    return code
-                if code in ("AccessDeniedException", "ExpiredTokenException"):
-                    raise self._failed("was denied" if code == "AccessDeniedException" else "took too long") from None
-                raise
+    @property
+    def _name(self) -> str:
+        return one_line(str(self.sso_session))
 
-        answer = self._call(poll)
-        while isinstance(answer, str):
-            pause += _SLOWER if answer == "SlowDownException" else 0
-            if time.monotonic() + pause > deadline:
-                raise self._failed("took too long")
-            self.sleep(pause)
-            answer = self._call(poll)
-        self._write(answer, registration)
-
-    def _registration(self) -> dict[str, Any]:
-        scopes = self.sso_session.registration_scopes or (_DEFAULT_SCOPES if self.sso_session.name else ())
-        wanted: dict[str, Any] = {"clientName": "awsdirenv", "clientType": "public"}
-        if scopes:
-            # With the scopes come refresh tokens, for which the grant is named.
-            wanted |= {"scopes": list(scopes), "grantTypes": [_DEVICE_GRANT, "refresh_token"]}
-        return wanted
-
-    def _show(self, device: Mapping[str, Any]) -> None:
+    def _show(self, device: DeviceCode) -> None:
         """Say where to go and with which code; the browser is opened where there is a desktop to open it on."""
-        url = device.get("verificationUriComplete") or device["verificationUri"]
-        self.say(f"awsdirenv: sign in to {self.sso_session} in a browser: {url}")
-        self.say(f"awsdirenv: the page has to show the code {device['userCode']}")
-        has_desktop = any(self.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
-        if self.open_browser and (has_desktop or sys.platform == "darwin"):
-            # A browser may block, and may talk: it gets a process and a session of its own.
+        if self._open(device.page):
+            where = "your browser opens this page; if not, open it yourself, on any device"
+        else:
+            where = "open this page in a browser, on any device"
+        self.say(f"awsdirenv: to sign in to {self._name}: {where}")
+        self.say(f"awsdirenv:   {device.page}")
+        code = "allow it only if the page shows this code" if device.page_has_code else "type this code there"
+        self.say(f"awsdirenv: {code}: {device.user_code}")
+        self.say(f"awsdirenv: waiting for up to {duration_text(device.seconds)}; Ctrl-C cancels")
+
+    def _open(self, page: str) -> bool:
+        """Start a browser if there is a desktop, and say whether. Whether it comes up nobody knows."""
+        names = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+        # On a Mac that one has come to over the network, it would open on a screen where nobody sits.
+        is_mac = sys.platform == "darwin" and not self.environ.get("SSH_CONNECTION")
+        if not self.open_browser or not (is_mac or any(self.environ.get(name) for name in names)):
+            return False
+        with contextlib.suppress(OSError):
+            # A browser may block, and may talk: it gets a process and a session of its own. Without TERM, `webbrowser`
+            # tries none that wants a terminal.
             subprocess.Popen(
-                [sys.executable, "-I", "-m", "webbrowser", "-t", url],
+                [sys.executable, "-I", "-m", "webbrowser", "-t", page],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=dict(self.environ),
+                env={name: value for name, value in self.environ.items() if name != "TERM"},
                 start_new_session=True,
             )
+            return True
+        return False
 
-    def _write(self, answer: Mapping[str, Any], registration: Mapping[str, Any]) -> None:
-        token = {
-            "accessToken": answer["accessToken"],
-            "expiresAt": utc_now() + timedelta(seconds=answer["expiresIn"]),
-            "clientId": registration["clientId"],
-            "clientSecret": registration["clientSecret"],
-            "registrationExpiresAt": from_epoch(registration["clientSecretExpiresAt"]),
+    def _wait(self, client: Registration, device: DeviceCode) -> Tokens:
+        """Ask until the person has signed in, or the device code is over."""
+        deadline, pause = time.monotonic() + device.seconds, device.interval
+        trouble: NetworkError | None = None
+        while True:
+            try:
+                return self.oidc.tokens(client, device)
+            except NotYetError as answer:
+                pause += _SLOWER if answer.is_too_fast else 0
+                trouble = None
+            except NetworkError as error:
+                # A network that changes, as when a VPN comes up, is no reason to have the person begin again.
+                if trouble is None:
+                    self.say(f"awsdirenv: {error.message}; trying again")
+                pause += _SLOWER
+                trouble = error
+            if time.monotonic() + pause > deadline:
+                raise trouble or self.oidc.too_late()
+            self.sleep(pause)
+
+    def _write(self, client: Registration, tokens: Tokens) -> None:
+        values = {
+            "accessToken": tokens.access_token,
+            "expiresAt": tokens.expiration,
+            "clientId": client.client_id,
+            "clientSecret": client.client_secret,
+            "registrationExpiresAt": client.expiration,
         }
-        if answer.get("refreshToken"):
-            token["refreshToken"] = answer["refreshToken"]
-        sso_token.write(self.sso_session, token, self.environ)
-
-    def _call(self, call: Callable[[], Any]) -> Any:
-        what = f"the sign-in to {self.sso_session}"
-        return guarded(what, lambda: Budget(_CALL).spend(what, call), f"[sso-session {self.sso_session}]")
-
-    def _failed(self, how: str) -> SignInFailedError:
-        return SignInFailedError(f"the sign-in to {self.sso_session} {how}", "try again: awsdirenv login")
+        if tokens.refresh_token:
+            values["refreshToken"] = tokens.refresh_token
+        sso_token.write(self.sso_session, values, self.environ)
 
 
-def sign_in_once(wanted: SignIn, key: str, locks: Locks) -> None:
+def oidc_service(chain: Chain, sso_session: SsoSession, files: AwsFiles, timeout: float) -> Oidc:
+    """Give the service of a chain's sign-in; `timeout` is for each call, in seconds."""
+    profile = chain.source_profile if chain.source_profile == "default" else f"profile {chain.source_profile}"
+    section = f"sso-session {sso_session.name}" if sso_session.name else profile
+    return Oidc(sso_session, f"[{section}]", boto_session(files, chain.profile), timeout)
+
+
+def sign_in_once(wanted: SignIn, key: str, locks: Locks, before: SsoToken | None) -> None:
     """Sign in, one process at a time; who has waited takes what the other has got.
 
-    `key` is the lock's. Raises SignInFailedError, NetworkError and CacheError.
+    `key` is the lock's, `before` the token that would not do. Raises what `SignIn.run` raises, and LockTimeoutError.
     """
-    before = sso_token.read(wanted.sso_session, wanted.environ)
     with locks.hold(key):
         if sso_token.read(wanted.sso_session, wanted.environ) == before:
-            locks.note(f"{ASKING} the sign-in to {wanted.sso_session}")
-            wanted.run()
+            locks.note(f"{SIGNING_IN} to {wanted.sso_session}")
+            try:
+                wanted.run()
+            finally:
+                locks.note("calling AWS")  # who waits from now on does not wait for a person

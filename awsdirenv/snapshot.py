@@ -77,10 +77,14 @@ def _check(snapshot: Snapshot, *, needs_token: bool) -> None:
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
             "check the program or the server that gave them",
         )
-    if snapshot.region and not _REGION.fullmatch(snapshot.region):
+    check_region(snapshot.profile, snapshot.region)
+
+
+def check_region(profile: str, region: str | None) -> None:
+    """Refuse what is no region, such as one with a comment behind it. Raises ConfigError."""
+    if region and not _REGION.fullmatch(region):
         raise ConfigError(
-            f"profile {snapshot.profile} has a region that cannot be one: {snapshot.region!r}",
-            f"set region in [profile {snapshot.profile}]",
+            f"profile {profile} has a region that cannot be one: {region!r}", f"set region in [profile {profile}]"
         )
 
 

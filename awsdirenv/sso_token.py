@@ -5,9 +5,10 @@ botocore reads and refreshes it; we write it after a sign-in, and look how long 
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,6 +19,7 @@ from awsdirenv.chain import SsoSession
 from awsdirenv.errors import CacheError
 from awsdirenv.files import replace_file
 from awsdirenv.paths import home
+from awsdirenv.session_credentials import parse_time, utc_now
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -40,16 +42,35 @@ def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None
     """Give what is known of the token, or None where there is none that botocore would take."""
     try:
         values = json.loads(path(sso_session, environ).read_text(encoding="utf-8"))
-        expiration = _moment(values["expiresAt"])
-        values["accessToken"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
-    can_refresh = False
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        is_registered = _moment(values["registrationExpiresAt"]) > datetime.now(timezone.utc)
-        # botocore refreshes nothing for a legacy profile.
-        can_refresh = bool(is_registered and values["refreshToken"] and values["clientId"] and sso_session.name)
-    return SsoToken(expiration, can_refresh)
+    if not isinstance(values, dict) or not isinstance(values.get("accessToken"), str):
+        return None
+    expiration = _moment(values.get("expiresAt"))
+    if expiration is None:
+        return None
+    registered_until = _moment(values.get("registrationExpiresAt"))
+    is_registered = registered_until is not None and registered_until > utc_now()
+    has_all = all(isinstance(values.get(name), str) for name in ("refreshToken", "clientId", "clientSecret"))
+    # botocore refreshes nothing for a legacy profile.
+    return SsoToken(expiration, can_refresh=is_registered and has_all and sso_session.name is not None)
+
+
+def is_sound(sso_session: SsoSession, environ: Mapping[str, str]) -> bool:
+    """Tell whether there is a token, as far as the file says, that holds or can be refreshed."""
+    found = read(sso_session, environ)
+    return found is not None and (found.can_refresh or found.expiration > utc_now())
+
+
+def prepare(sso_session: SsoSession, environ: Mapping[str, str]) -> None:
+    """Make sure, as far as that can be known, that `write` will not fail. Raises CacheError."""
+    target = path(sso_session, environ)
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _cannot_use(target, error) from None
 
 
 def write(sso_session: SsoSession, token: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -62,10 +83,13 @@ def write(sso_session: SsoSession, token: Mapping[str, Any], environ: Mapping[st
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(target, json.dumps(document).encode(), 0o600)
     except OSError as error:
-        raise CacheError(f"cannot use {target}: {error.strerror}", f"make {target.parent} writable") from None
+        raise _cannot_use(target, error) from None
 
 
-def _moment(text: str) -> datetime:
+def _cannot_use(target: Path, error: OSError) -> CacheError:
+    return CacheError(f"cannot use {target}: {error.strerror}", f"make {target.parent} writable")
+
+
+def _moment(text: object) -> datetime | None:
     # Older AWS CLIs wrote "UTC" for "Z".
-    moment = datetime.fromisoformat(text.replace("UTC", "Z").replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return parse_time(text.replace("UTC", "Z")) if isinstance(text, str) else None

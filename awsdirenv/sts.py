@@ -73,7 +73,7 @@ class Sts:
             self._sign_in(),
         )
         if found is None:
-            raise self._nothing_found()
+            raise self.nothing_found()
         return found
 
     def get_session_token(
@@ -148,7 +148,7 @@ class Sts:
                 f"profile {profile} has a setting within credential_process",
                 "take the spaces from the front of the line below credential_process: they make it a part of it",
             )
-        return credential_process.credentials(command, profile, self._environ)
+        return credential_process.credentials(command, profile, self._environ, self._chain.profile)
 
     def _sign_in(self) -> str | None:
         """Give the command by which a person signs in anew, where that may be what is missing."""
@@ -156,7 +156,8 @@ class Sts:
             return f"awsdirenv login {shlex.quote(self._chain.profile)}"
         return f"aws login --profile {shlex.quote(self._chain.source_profile)}" if self._chain.sign_in else None
 
-    def _nothing_found(self) -> NoCredentialsError:
+    def nothing_found(self) -> NoCredentialsError:
+        """Give the error for a source that has no credentials, and what to do about it."""
         profile = self._chain.source_profile
         if self._chain.is_named_source:
             named = _BY_KIND[self._chain.source_kind]

@@ -81,7 +81,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt, and put the terminal back whatever happens."""
+        """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt, put the terminal back whatever happens, and close it."""
         handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
         handlers[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # putting back from the background
         try:
@@ -91,6 +91,7 @@ class Terminal:
             self._set(self._saved)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+            os.close(self._descriptor)
 
     def ask(self, prompt: str, timeout: float) -> str:
         """Ask for a line. Within `guarded` only.
@@ -171,11 +172,13 @@ class Terminal:
         self._waiting = self._waiting_bytes()
         self._watching.set()
         ended = threading.Event()
-        threading.Thread(target=self._watch, args=(ended,), daemon=True).start()
+        watcher = threading.Thread(target=self._watch, args=(ended,), daemon=True)
+        watcher.start()
         try:
             yield
         finally:
             ended.set()
+            watcher.join(1)  # once the descriptor is closed, its number may be another file's
 
     def _watch(self, ended: threading.Event) -> None:
         """Notice a cancelling key: in the quiet mode only such a key makes a line complete and so readable."""

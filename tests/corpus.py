@@ -922,6 +922,7 @@ SSO_PROFILES = (
         f"[profile work]\n{SSO_SESSION}{ACME}",
         environ={"AWS_REGION": "eu-west-3"},
         expected=Resolved("sso", region="eu-west-3"),
+        botocore="does not know AWS_REGION; version 2 of the AWS CLI does",
     ),
     Case(
         "sso-session-repeated-in-the-profile",
@@ -1242,8 +1243,14 @@ PROCESSES = (
         "process-on-several-lines",
         UNIT,
         "[profile work]\ncredential_process = acme-login\n  --as dev\n",
+        expected=Resolved("process"),
+    ),
+    Case(
+        "process-with-an-indented-setting",
+        UNIT,
+        "[profile work]\ncredential_process = acme-login\n  aws_secret_access_key = SENTINEL-SECRET-1\n",
         expected=Refused("several-lines", ("work", "credential_process")),
-        botocore="runs it: a line break is one more space between words",
+        botocore="runs it, with the setting for arguments",
     ),
     Case(
         "process-with-an-account",

@@ -45,6 +45,7 @@ LAYERS = (
     "source_errors",
     "providers",
     "sts",
+    "oidc",
     "sign_in",
     "refresh",
     "export",
@@ -62,7 +63,7 @@ LAYERS = (
 )
 # Who may import what is slow, or is an effect of one module alone. The demo is a program of its own.
 OWNERS = {
-    "botocore": {"boto_session", "sign_in", "providers", "source_errors", "sts_errors", "aws_files", "demo"},
+    "botocore": {"boto_session", "oidc", "providers", "source_errors", "sts_errors", "aws_files", "demo"},
     "boto3": {"demo"},
     "filelock": {"lock"},
     "dotenv": {"dotenv_file"},

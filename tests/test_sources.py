@@ -1,0 +1,617 @@
+"""Where a chain starts: each source alone and behind a role, through real direnv; shared, renewed, and never another's."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from shells import Shell
+from strict_sts import Key
+from test_secrecy import SENTINELS, holders
+from world import BIN, BLOCK, REGION, World
+
+ON_EC2 = {"AWS_EC2_METADATA_DISABLED": "false"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What stands behind the profile `start`: whose credentials it gives, and what a role's profile says of it."""
+
+    arn: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=lambda: {"source_profile": "start"})
+    asked: Callable[[], int] = lambda: 0  # how often it was asked so far
+
+
+def keys_in_credentials(world: World) -> Source:
+    _add_keys(world, world.user.access_key_id, world.user.secret_access_key)
+    world.profile("start", region=REGION)
+    return Source(world.user.arn)
+
+
+def keys_in_config(world: World) -> Source:
+    user = world.user
+    keys = {"aws_access_key_id": user.access_key_id, "aws_secret_access_key": user.secret_access_key}
+    world.profile("start", region=REGION, **keys)
+    return Source(user.arn)
+
+
+def stored_session(world: World) -> Source:
+    arn = world.sts.add_role("stored")
+    given = world.sts.issue_credentials(arn)
+    _add_keys(world, given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    world.profile("start", region=REGION)
+    return Source(arn)
+
+
+def sso(world: World) -> Source:
+    world.sso_session()
+    return Source(world.sso_profile("start"), asked=lambda: world.sts.count("GetRoleCredentials"))
+
+
+def legacy_sso(world: World) -> Source:
+    return Source(world.sso_profile("start", None), asked=lambda: world.sts.count("GetRoleCredentials"))
+
+
+def login(world: World) -> Source:
+    world.login_profile("start")
+    return Source(world.user.arn)
+
+
+def process(world: World) -> Source:
+    arn, log = world.sts.add_role("handed-out"), world.root / "runs"
+    return Source(arn, asked=_process(world, {"Version": 1, **world.sts.issue_credentials(arn)}, log))
+
+
+def process_with_keys(world: World) -> Source:
+    user = world.user
+    given = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
+    return Source(user.arn, asked=_process(world, given, world.root / "runs"))
+
+
+def web_identity(world: World) -> Source:
+    arn = world.web_identity_profile("start")
+    return Source(arn, asked=lambda: world.sts.count("AssumeRoleWithWebIdentity"))
+
+
+def environment(world: World) -> Source:
+    return Source(world.user.arn, _exported(world), {"credential_source": "Environment"})
+
+
+def container(world: World) -> Source:
+    env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": world.sts.container.uri}
+    return Source(
+        world.sts.container.role_arn,
+        env,
+        {"credential_source": "EcsContainer"},
+        lambda: world.sts.count("ContainerCredentials"),
+    )
+
+
+def instance(world: World) -> Source:
+    env = {**ON_EC2, "AWS_EC2_METADATA_SERVICE_ENDPOINT": world.sts.imds.endpoint}
+    return Source(
+        world.sts.imds.attach(),
+        env,
+        {"credential_source": "Ec2InstanceMetadata"},
+        lambda: world.sts.count("ImdsCredentials"),
+    )
+
+
+def attached_container(world: World) -> Source:
+    world.profile("start", region=REGION)
+    return container(world)
+
+
+def attached_instance(world: World) -> Source:
+    world.profile("start", region=REGION)
+    return instance(world)
+
+
+def pod(world: World) -> Source:
+    arn = world.web_identity_profile("elsewhere")
+    world.profile("start", region=REGION)
+    env = {"AWS_ROLE_ARN": arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(world.root / "elsewhere.token")}
+    return Source(arn, env, asked=lambda: world.sts.count("AssumeRoleWithWebIdentity"))
+
+
+def function(world: World) -> Source:
+    arn = world.sts.add_role("function")
+    given = world.sts.issue_credentials(arn)
+    world.profile("start", region=REGION)
+    return Source(arn, {"AWS_LAMBDA_FUNCTION_NAME": "f", **_variables(given)})
+
+
+PROFILES = (keys_in_credentials, keys_in_config, stored_session, sso, legacy_sso, login, process, process_with_keys)
+ALONE = (*PROFILES, web_identity, attached_container, attached_instance, pod, function)
+BEHIND = (*PROFILES, web_identity, environment, container, instance)
+# Those with a role of their own behind them, which gives new credentials when it is asked again.
+RENEWABLE = (sso, legacy_sso, web_identity, container, instance)
+
+Make = Callable[[World], Source]
+
+
+def _add_keys(world: World, key_id: str, secret: str, token: str | None = None, profile: str = "start") -> None:
+    lines = [f"[{profile}]", f"aws_access_key_id = {key_id}", f"aws_secret_access_key = {secret}"]
+    with world.credentials.open("a") as file:
+        file.write("\n".join([*lines, *([f"aws_session_token = {token}"] if token else [])]) + "\n")
+
+
+def _process(world: World, given: Mapping[str, object], log: Path) -> Callable[[], int]:
+    """Make `start` a profile with a program that gives these credentials; give what counts its runs."""
+    document = world.root / "document.json"
+    document.write_text(json.dumps(given))
+    program = world.program("give", f"echo run >>{log}\nexec cat {document}")
+    world.profile("start", credential_process=program, region=REGION)
+    return lambda: len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def _variables(given: Mapping[str, str]) -> dict[str, str]:
+    names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
+    return {name: given[key] for name, key in {**names, "AWS_SESSION_TOKEN": "SessionToken"}.items()}
+
+
+def _exported(world: World) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": world.user.access_key_id, "AWS_SECRET_ACCESS_KEY": world.user.secret_access_key}
+
+
+def known(world: World, values: Mapping[str, str | None]) -> Key:
+    """Give what STS knows of exported credentials, which must be of one piece, and none of a person's own keys."""
+    key = world.sts.keys[str(values["AWS_ACCESS_KEY_ID"])]
+    assert (values["AWS_SECRET_ACCESS_KEY"], values["AWS_SESSION_TOKEN"]) == (key.secret, key.token)
+    assert values["AWS_ACCOUNT_ID"] == key.account
+    assert key.token
+    return key
+
+
+def opened(world: World, profile: str, **env: str) -> Key:
+    """Enter a directory of the profile, as a new shell; give what STS knows of what is exported."""
+    changes, said = world.enter(world.project(profile), **env)
+    assert f"awsdirenv: {profile}: account " in said, said
+    return known(world, {**env, **changes})
+
+
+def closed(world: World, profile: str, **env: str) -> tuple[str, str]:
+    """Enter a directory of the profile that must stay closed; give message and hint, which are all that is said."""
+    outer = {"AWS_ACCESS_KEY_ID": "AKIDOUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_SESSION_TOKEN": "outer"}
+    changes, said = world.enter(world.project(profile), **{**outer, **env})
+    held = {**outer, **env, **changes}
+    assert not [name for name in BLOCK if held.get(name) is not None]
+    lines = [line for line in said.splitlines() if line.startswith("awsdirenv:")]
+    assert [line.split(": ")[1] for line in lines] == ["error", "hint"], said
+    assert not any(sentinel in said for sentinel in SENTINELS)
+    return lines[0].removeprefix("awsdirenv: error: "), lines[1].removeprefix("awsdirenv: hint: ")
+
+
+def role_behind(world: World, source: Source, name: str = "end") -> str:
+    """Make a role that lets only the source in, and a profile for it; give its ARN."""
+    arn = world.sts.add_role(name, account="222222222222", trusted=[source.arn])
+    world.profile(name, role_arn=arn, region=REGION, **source.settings)
+    return arn
+
+
+def assert_secrets_stay_put(world: World, before: list[Path]) -> None:
+    """What holds a secret now and did not before is a 0600 file of ours, and none has a long-term key."""
+    for path in set(holders(world.root)) - set(before):
+        assert path.is_relative_to(world.cache)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ours = [path.read_text() for path in world.cache.rglob("*") if path.is_file()]
+    assert not any(world.user.secret_access_key in text for text in ours)
+
+
+@pytest.mark.parametrize("make", ALONE, ids=lambda make: make.__name__)
+def test_alone(world: World, make: Make) -> None:
+    """A profile gives the very identity that its source is, and a second shell does not ask the source again."""
+    source = make(world)
+    before = holders(world.root)
+    key = opened(world, "start", **source.env)
+    assert source.arn in (key.role_arn, key.arn)
+    calls, asked = len(world.sts.calls), source.asked()
+    assert opened(world, "start", **source.env) == key
+    assert len(world.sts.calls) == calls
+    assert source.asked() == asked <= 1
+    assert_secrets_stay_put(world, before)
+
+
+@pytest.mark.parametrize("make", BEHIND, ids=lambda make: make.__name__)
+def test_behind_roles(world: World, make: Make) -> None:
+    """A role is assumed with the source, which is asked once for all the roles behind it."""
+    source = make(world)
+    before = holders(world.root)
+    roles = {name: role_behind(world, source, name) for name in ("end", "other")}
+    assert {name: opened(world, name, **source.env).role_arn for name in roles} == roles
+    assert world.sts.count("AssumeRole") == 2
+    # Who gives a person's own keys is asked each time: they are not ours to keep.
+    assert source.asked() == (2 if make is process_with_keys else 0 if make in NOBODY_ASKED else 1)
+    assert_secrets_stay_put(world, before)
+
+
+NOBODY_ASKED = (keys_in_credentials, keys_in_config, stored_session, login, environment)
+
+
+def test_the_credentials_file_wins(world: World) -> None:
+    """Of two keys for one profile, that of the credentials file is used, as in botocore."""
+    other = world.sts.add_user("other")
+    _add_keys(world, world.user.access_key_id, world.user.secret_access_key)
+    keys = {"aws_access_key_id": other.access_key_id, "aws_secret_access_key": other.secret_access_key}
+    world.profile("start", region=REGION, **keys)
+    assert opened(world, "start").arn == world.user.arn
+
+
+@pytest.mark.parametrize("make", RENEWABLE, ids=lambda make: make.__name__)
+def test_a_refused_source_is_renewed_once(world: World, make: Make) -> None:
+    """Credentials of a source that STS no longer takes are dropped, got anew, and the step is tried once more."""
+    source = make(world)
+    role_behind(world, source, "first")
+    arn = role_behind(world, source)
+    opened(world, "first", **source.env)
+    world.sts.revoke(world.sts.calls[-1].access_key_id)
+    world.sts.reset()
+    assert opened(world, "end", **source.env).role_arn == arn
+    assert (source.asked(), world.sts.count("AssumeRole", ok=False), world.sts.count("AssumeRole")) == (1, 1, 2)
+
+
+def test_a_source_that_stays_refused_is_an_error(world: World) -> None:
+    """A program that gives the same dead credentials again is asked once more, and then named."""
+    source = process(world)
+    role_behind(world, source, "first")
+    role_behind(world, source)
+    opened(world, "first")
+    world.sts.revoke(world.sts.calls[-1].access_key_id)
+    message, hint = closed(world, "end")
+    assert message == "STS does not take the credentials of profile start, on the way to end"
+    assert hint == "renew what [start] takes them from"
+    assert (source.asked(), world.sts.count("AssumeRole", ok=False)) == (2, 1)
+
+
+def test_a_program_s_own_keys_are_never_stored(world: World) -> None:
+    """Long-term keys of a credential_process are used through sessions; the program is asked each time."""
+    source = process_with_keys(world)
+    assert opened(world, "start").kind == "session"
+    assert world.sts.count("GetSessionToken") == 1
+    world.run("awsdirenv", "login", "start", "--force").check_returncode()
+    assert source.asked() == 2
+    ours = [path for path in world.cache.rglob("*") if path.is_file()]
+    assert not [path for path in ours if world.user.secret_access_key in path.read_text()]
+
+
+def crowd(world: World, profiles: list[str], **env: str) -> list[Key]:
+    """Enter a directory of each profile at the same time; give what STS knows of what each exports."""
+    folders = [world.project(name) for name in profiles]
+    with ThreadPoolExecutor(len(folders)) as pool:
+        results = list(pool.map(lambda folder: world.enter(folder, **env), folders))
+    assert not [said for _, said in results if "awsdirenv: error" in said]
+    return [known(world, {**env, **changes}) for changes, _ in results]
+
+
+@pytest.mark.parametrize("make", [sso, process, web_identity, instance], ids=lambda make: make.__name__)
+def test_ten_shells_ask_the_source_once(world: World, make: Make) -> None:
+    """Ten shells at once, in directories of ten roles behind one source, ask the source once."""
+    source = make(world)
+    roles = {f"role{number}": role_behind(world, source, f"role{number}") for number in range(10)}
+    assert [key.role_arn for key in crowd(world, list(roles), **source.env)] == list(roles.values())
+    assert (source.asked(), world.sts.count("AssumeRole")) == (1, 10)
+
+
+# IAM Identity Center
+
+
+def sso_profiles(world: World, count: int) -> dict[str, str]:
+    """Make profiles for as many roles behind one sign-in; give their ARNs."""
+    return {f"team{n}": world.sso_profile(f"team{n}", role_name=f"Role{n}") for n in range(count)}
+
+
+@pytest.mark.parametrize("life", [600, -60], ids=["due", "ended"])
+def test_a_sign_in_is_refreshed_once_for_all(world: World, life: int) -> None:
+    """Ten shells of ten profiles behind one sign-in that is due for a refresh spend its refresh token once."""
+    world.sso_session(signed_in=False)
+    token = world.sso_sign_in(life=life)
+    before = json.loads(token.read_text())
+    roles = sso_profiles(world, 10)
+    assert [key.role_arn for key in crowd(world, list(roles))] == list(roles.values())
+    assert (world.sts.count("CreateToken"), world.sts.count("CreateToken", ok=True)) == (1, 1)
+    after = json.loads(token.read_text())
+    assert after["refreshToken"] != before["refreshToken"]
+    assert after["expiresAt"] > before["expiresAt"]
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+def forget(world: World) -> None:
+    world.sso_session(signed_in=False)
+
+
+def outlive(world: World) -> None:
+    world.sso_session(signed_in=False)
+    world.sso_sign_in(life=-60)
+    world.sts.sso.sign_out()
+
+
+def be_signed_out(world: World) -> None:
+    world.sso_session()
+    world.sts.sso.sign_out()
+
+
+@pytest.mark.parametrize("end", [forget, outlive, be_signed_out], ids=lambda end: end.__name__)
+@pytest.mark.parametrize("profile", ["start", "end"])
+def test_a_sign_in_that_is_over(world: World, end: Callable[[World], None], profile: str) -> None:
+    """Where only a person can sign in anew, the directory is closed and says with which command."""
+    end(world)
+    role_behind(world, Source(world.sso_profile("start")))
+    way = "" if profile == "start" else ", on the way to end"
+    assert closed(world, profile) == (
+        f"the credentials for profile start{way}: the sign-in is over",
+        f"awsdirenv login {profile}",
+    )
+    assert world.run("awsdirenv", "export", profile).returncode == 3
+    assert world.sts.count("AssumeRole") == 0
+
+
+def test_nobody_is_sent_to_a_browser_on_entering(world: World) -> None:
+    """Entering opens no browser and asks nothing, with a person there too; `awsdirenv login` does, and opens all."""
+    forget(world)
+    arn = world.sso_profile("start")
+    folder = world.project("start")
+    seen = world.root / "seen"
+    browser = world.program("browser", f'echo "$1" >>{seen}')
+    world.sts.sso.auto_approve_after(0)
+    with Shell(world, "bash", BROWSER=str(browser), DISPLAY=":0") as shell:
+        said = shell.run(f"cd {folder}")
+        assert said.count("awsdirenv: ") == 2
+        assert "awsdirenv: hint: awsdirenv login start" in said
+        assert shell.variable("AWS_ACCESS_KEY_ID") == ""
+        assert not [call for call in world.sts.calls if call.action != "GetRoleCredentials"]
+        assert "awsdirenv: start: account 123456789012" in shell.run("cd /; awsdirenv login start")
+        shell.run(f"cd {folder}")
+        assert world.sts.keys[shell.variable("AWS_ACCESS_KEY_ID")].role_arn == arn
+    wait_for(seen.exists)
+    assert len(seen.read_text().splitlines()) == 1
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_role_that_was_taken_back(world: World) -> None:
+    """Where Identity Center has no such role for the person, it says so; that is no question of signing in."""
+    source = sso(world)
+    world.sts.sso.unassign("Developer")
+    message, hint = closed(world, "start")
+    assert message.startswith("the credentials for profile start: IAM Identity Center has no such role for you: ")
+    assert hint == f"check sso_account_id and sso_role_name in [profile start] of {world.config}"
+    assert source.asked() == 1
+
+
+# aws login
+
+
+def test_a_login_is_refreshed_once(world: World) -> None:
+    """Roles behind an `aws login` that is due for a refresh spend its refresh token once, at the same time too."""
+    world.login_profile("start", life=60)
+    source = Source(world.user.arn)
+    roles = {f"role{number}": role_behind(world, source, f"role{number}") for number in range(4)}
+    assert [key.role_arn for key in crowd(world, list(roles))] == list(roles.values())
+    assert (world.sts.count("CreateOAuth2Token"), world.sts.count("CreateOAuth2Token", ok=True)) == (1, 1)
+
+
+def test_a_login_that_is_over(world: World) -> None:
+    """Where an `aws login` is over, the hint is the command of the AWS CLI's, and the status that of a person's turn."""
+    world.login_profile("start", life=-60)
+    world.sts.signin.expire_refresh_tokens()
+    role_behind(world, Source(world.user.arn))
+    assert closed(world, "start") == (
+        "the credentials for profile start: the sign-in is over",
+        "aws login --profile start",
+    )
+    assert closed(world, "end")[1] == "aws login --profile start"
+    assert world.run("awsdirenv", "export", "start").returncode == 3
+
+
+def test_a_login_without_awscrt(world: World) -> None:
+    """Where botocore's part for `aws login` is missing, the hint installs it."""
+    world.login_profile("start", life=60)
+    code = "import sys; sys.modules['awscrt'] = None; from awsdirenv.__main__ import main; sys.exit(main())"
+    done = world.run(str(BIN / "python"), "-c", code, "export", "start")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "awsdirenv: error: the credentials for profile start: `aws login` needs awscrt\n"
+        "awsdirenv: hint: pip install 'awsdirenv[login]'\n"
+    )
+
+
+# Web identities
+
+
+def test_a_web_identity_s_token_is_missing(world: World) -> None:
+    """A token file that is not there is named, with the profile that names it."""
+    role_behind(world, web_identity(world))
+    token = world.root / "start.token"
+    token.unlink()
+    message, hint = closed(world, "end")
+    assert message == (f"the credentials for profile start, on the way to end: No such file or directory: {token}")
+    assert hint == f"mend [profile start] of {world.config}"
+
+
+def test_a_web_identity_s_token_has_expired(world: World) -> None:
+    """A token that AWS does not take is the thing to renew, and nothing of it is quoted."""
+    web_identity(world)
+    world.sts.web_identity.expire((world.root / "start.token").read_text())
+    message, hint = closed(world, "start")
+    assert message.startswith("the credentials for profile start: AWS does not take the web identity token: Token exp")
+    assert hint == f"renew web_identity_token_file of [profile start] of {world.config}"
+
+
+# Keys of the environment
+
+
+def test_keys_of_two_shells(world: World) -> None:
+    """Two shells with different keys are two callers: neither ever gets what the other's keys have opened."""
+    other = world.sts.add_user("other")
+    source = environment(world)
+    role_behind(world, Source(f"arn:aws:iam::{world.user.account}:root", settings=source.settings))
+    theirs = {"AWS_ACCESS_KEY_ID": other.access_key_id, "AWS_SECRET_ACCESS_KEY": other.secret_access_key}
+    mine, yours = opened(world, "end", **source.env), opened(world, "end", **theirs)
+    signers = [call.access_key_id for call in world.sts.calls]
+    assert signers == [world.user.access_key_id, other.access_key_id]
+    assert mine.access_key_id != yours.access_key_id
+    assert opened(world, "end", **source.env) == mine
+    assert opened(world, "end", **theirs) == yours
+    assert len(world.sts.calls) == 2
+
+
+def test_a_shell_without_keys_gets_none(world: World) -> None:
+    """What another shell's keys have opened is closed to a shell that has none."""
+    source = environment(world)
+    role_behind(world, source)
+    opened(world, "end", **source.env)
+    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
+    message, hint = closed(world, "end", **nothing)
+    assert message == "profile end names a credential_source that has no credentials here: environment"
+    assert hint == "change credential_source in [profile end], or go where it works"
+
+
+@pytest.mark.parametrize("make", [environment, container], ids=lambda make: make.__name__)
+def test_within_a_loaded_directory(world: World, make: Make) -> None:
+    """From inside a loaded directory the outer variables lead on, for the next directory and for commands."""
+    source = make(world)
+    arn, other = role_behind(world, source), role_behind(world, source, "other")
+    changes, _ = world.enter(world.project("end"), **source.env)
+    inside = {name: value for name, value in {**source.env, **changes}.items() if value is not None}
+    assert not inside.keys() & (source.env.keys() - set(BLOCK))
+    assert known(world, inside).role_arn == arn
+    assert opened(world, "other", **inside).role_arn == other
+    world.run("awsdirenv", "clear", "--all").check_returncode()
+    world.sts.reset()
+    for command in (["export", "other", "--format", "json"], ["export", "--format", "json"]):
+        done = world.run("awsdirenv", *command, cwd=world.root / "end", **inside)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert world.sts.keys[found["access_key_id"]].role_arn == (other if "other" in command else arn)
+    world.run("awsdirenv", "login", "--force", cwd=world.root / "end", **inside).check_returncode()
+    signers = {call.access_key_id for call in world.sts.calls if call.action == "AssumeRole"}
+    assert {world.sts.keys[signer].role_arn or world.sts.keys[signer].arn for signer in signers} == {source.arn}
+    assert inside["AWS_ACCESS_KEY_ID"] not in signers
+
+
+def test_keys_of_the_login_shell_are_nobody_s(world: World) -> None:
+    """A profile that says nothing of credentials does not get those that a person happens to have exported."""
+    world.profile("start", region=REGION)
+    message, hint = closed(world, "start", **_exported(world))
+    assert message == "profile start has no credentials, and no role is attached to this machine"
+    assert hint == f"add aws_access_key_id and aws_secret_access_key to [start] in {world.credentials}"
+    assert not world.sts.calls
+
+
+# Roles that are attached to a machine
+
+
+@pytest.mark.parametrize("make", [container, instance], ids=lambda make: make.__name__)
+def test_no_files_at_all(world: World, make: Make) -> None:
+    """On a machine with a role of its own `default` needs neither file."""
+    source = make(world)
+    world.config.unlink()
+    world.credentials.unlink()
+    folder = world.project("bare", "use aws_profile\n")
+    changes, _ = world.enter(folder, **source.env)
+    assert known(world, {**source.env, **changes}).role_arn == source.arn
+    assert changes["AWSDIRENV_PROFILE"] == "default"
+
+
+@pytest.mark.parametrize("tokens", ["optional", "required"])
+def test_both_versions_of_the_metadata_service(world: World, tokens: str) -> None:
+    """The metadata service is asked with a token, whether it insists or not."""
+    world.sts.imds.configure(http_tokens=tokens)
+    source = attached_instance(world)
+    assert opened(world, "start", **source.env).role_arn == source.arn
+    assert world.sts.count("ImdsToken") == 1
+
+
+def test_another_container_is_another_identity(world: World) -> None:
+    """With a home that two containers share, neither gets the other's role."""
+    source = attached_container(world)
+    mine = opened(world, "start", **source.env)
+    other = world.sts.add_role("other-container")
+    world.sts.container.configure(role_arn=other)
+    theirs = {name: f"{value}?other" for name, value in source.env.items()}
+    assert opened(world, "start", **theirs).role_arn == other
+    assert opened(world, "start", HOSTNAME="another", **source.env).role_arn == other
+    world.sts.container.configure(role_arn=source.arn)
+    assert mine.role_arn == source.arn
+
+
+def test_a_container_that_gives_nothing(world: World) -> None:
+    """A container's endpoint that refuses is named, with the variables to look at."""
+    source = attached_container(world)
+    world.sts.container.configure(authorization="SENTINEL-TOKEN-right")
+    message, hint = closed(world, "start", **source.env, AWS_CONTAINER_AUTHORIZATION_TOKEN="SENTINEL-TOKEN-wrong")
+    assert message == "the credentials for profile start: the container's endpoint gave none"
+    assert hint == "check AWS_CONTAINER_CREDENTIALS_FULL_URI and its like"
+
+
+def detach(world: World) -> dict[str, str]:
+    world.sts.imds.detach()
+    return {}
+
+
+def disable(world: World) -> dict[str, str]:
+    world.sts.imds.configure(http_endpoint="disabled")
+    return {}
+
+
+def fall_silent(world: World) -> dict[str, str]:
+    world.sts.imds.configure(http_endpoint="silent")
+    return {}
+
+
+def close(world: World) -> dict[str, str]:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"}
+
+
+@contextmanager
+def unanswered() -> Iterator[str]:
+    """Give a URL that swallows what is sent to it, as the address of the metadata service does anywhere but on EC2."""
+    with ExitStack() as stack:
+        # Linux drops whoever comes when the queue is full.
+        server = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
+        port = server.getsockname()[1]
+        for _ in range(3):
+            waiting = stack.enter_context(closing(socket.socket()))
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.mark.parametrize("end", [detach, disable, fall_silent, close], ids=lambda end: end.__name__)
+def test_an_instance_that_gives_nothing(world: World, end: Callable[[World], dict[str, str]]) -> None:
+    """An instance without a role, or without its metadata service, closes the directory, and soon."""
+    source = attached_instance(world)
+    env = {**source.env, **end(world)}
+    started = time.monotonic()
+    message, _ = closed(world, "start", **env)
+    assert message == "profile start has no credentials, and no role is attached to this machine"
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("profile", ["start", "end"])
+def test_off_ec2(world: World, profile: str) -> None:
+    """Anywhere but on EC2, where nothing answers, a profile that hopes for an instance's role fails within a moment."""
+    world.profile("start", region=REGION)
+    role_behind(world, Source("nobody", settings={"credential_source": "Ec2InstanceMetadata"}))
+    with unanswered() as url:
+        started = time.monotonic()
+        closed(world, profile, **ON_EC2, AWS_EC2_METADATA_SERVICE_ENDPOINT=url)
+        assert 0.5 < time.monotonic() - started < 3
