@@ -96,6 +96,13 @@ def _clear(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--all", action="store_true", help="forget everything")
 
 
+def _explain(sub: argparse.ArgumentParser) -> None:
+    """Tell step by step how a profile comes to its credentials, without a call, a question or a write."""
+    _add_profile(sub)
+    _add_duration(sub)
+    _add_json(sub)
+
+
 def _completion(sub: argparse.ArgumentParser) -> None:
     """Print the completion script of a shell."""
     sub.add_argument("shell", choices=("bash", "zsh", "fish"))
@@ -114,6 +121,7 @@ _COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "export": _export,
     "credential-process": _credential_process,
     "clear": _clear,
+    "explain": _explain,
     "completion": _completion,
     "demo": _demo,
 }
@@ -136,6 +144,10 @@ def _add_duration(sub: argparse.ArgumentParser) -> None:
 
 def _add_no_session(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
+
+
+def _add_json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def _duration(text: str) -> int:

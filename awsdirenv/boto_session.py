@@ -17,13 +17,12 @@ _ATTEMPTS = 4  # with botocore's pauses in between; Budget ends them early
 T = TypeVar("T")
 
 
-def boto_session(files: AwsFiles, profile: str) -> Any:
+def parsed_session(files: AwsFiles, profile: str) -> Any:
     """Make a botocore session for a named profile.
 
     The profile is always explicit, so that keys which are already in the environment never feed their own refresh, and
     the files are not parsed a second time: at 5,000 profiles that is a quarter of a second.
     """
-    from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
     class ParsedSession(Session):
@@ -31,7 +30,14 @@ def boto_session(files: AwsFiles, profile: str) -> Any:
         def full_config(self) -> dict[str, Any]:
             return files.full_config
 
-    session = ParsedSession(profile=profile if profile in files.profiles else None)
+    return ParsedSession(profile=profile if profile in files.profiles else None)
+
+
+def boto_session(files: AwsFiles, profile: str) -> Any:
+    """Make a botocore session for a named profile whose calls end in time."""
+    from botocore.config import Config  # noqa: PLC0415
+
+    session = parsed_session(files, profile)
     options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "read_timeout": _READ_TIMEOUT}
     if session.get_config_variable("max_attempts") is None:
         options["retries"] = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}

@@ -10,10 +10,10 @@ from awsdirenv.arguments import parser as _parser
 from awsdirenv.console import describe, emit, is_watched, report, report_waiting, say, warn
 from awsdirenv.credential_process import render
 from awsdirenv.direnv import working_directory
-from awsdirenv.entry import Reporter, Request, loading, served
+from awsdirenv.entry import Reporter, Request, loading, looking, served
 from awsdirenv.errors import AwsdirenvError, UsageError
 from awsdirenv.loader import Loader, Wishes
-from awsdirenv.paths import CachePaths, encode_name
+from awsdirenv.paths import CachePaths, encode_name, home
 from awsdirenv.settings import declared_profile, environment_region
 from awsdirenv.snapshot import Snapshot
 from awsdirenv.snapshot import text as snapshot_text
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
             "export": _export,
             "credential-process": _credential_process,
             "clear": _clear,
+            "explain": _explain,
             "completion": _completion,
             "demo": _demo,
         }
@@ -155,6 +156,18 @@ def _init(options: argparse.Namespace) -> int:
         resolve_chain(load_files(os.environ), name, os.environ)
     except AwsdirenvError as error:
         warn(error.message, error.hint)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from awsdirenv import explain, explain_text  # noqa: PLC0415
+
+    given = looking(Request(options.profile, wishes=Wishes(duration=options.duration)), os.environ)
+    explained = explain.explain(given)
+    home_folder = str(home(os.environ))
+    emit(explain.document(explained) if options.json else explain_text.text(explained, home_folder, given.now))
+    if explained.error:
+        raise explained.error
     return 0
 
 

@@ -25,7 +25,9 @@ RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"  # names of snapshots: the same profile of
 _COMMAND = "credential-process"
 # What is as long as a key may be one, but for the one long word that our own messages have.
 _LIKE_A_KEY = re.compile(r"(?<![\w+/=-])(?!credential[_-]process(?![\w+/=-]))[\w+/=-]{16,}")
+_ACCOUNT = re.compile(r"[0-9]{1,20}")
 _LONGEST_COMPLAINT = 200
+_OUR_WORDS = "awsdirenv: error: "
 
 
 def credentials(command: str, profile: str, environ: Mapping[str, str], wanted_for: str) -> SessionCredentials:
@@ -123,7 +125,11 @@ def _parsed(output: bytes, profile: str) -> SessionCredentials:
     for name in ("AccessKeyId", "SecretAccessKey"):
         if not isinstance(document.get(name), str) or not document[name]:
             raise _error(profile, f"printed no {name}")
-    token, expiration = document.get("SessionToken"), document.get("Expiration")
+    token, expiration, account = (
+        document.get("SessionToken"),
+        document.get("Expiration"),
+        str(document.get("AccountId")),
+    )
     if token is not None and not isinstance(token, str):
         raise _error(profile, "printed a SessionToken that is no text")
     found = SessionCredentials(
@@ -132,7 +138,7 @@ def _parsed(output: bytes, profile: str) -> SessionCredentials:
         session_token=token or None,
         expiration=_moment(expiration, profile) if expiration is not None else None,
         issued=utc_now(),
-        account_id=str(document["AccountId"]) if document.get("AccountId") else None,
+        account_id=account if _ACCOUNT.fullmatch(account) else None,
     )
     if not found.is_usable(utc_now()):
         raise _error(profile, "gave credentials that have expired already")
@@ -160,7 +166,9 @@ def _zone(_name: str | None, offset: int | None) -> tzinfo | None:
 def _last_words(complaint: bytes) -> str:
     """Give the last line of what a program wrote to stderr, without anything that may be a key."""
     lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()]
-    return _LIKE_A_KEY.sub("…", lines[-1])[:_LONGEST_COMPLAINT].rstrip(".") if lines else ""
+    ours = [line.removeprefix(_OUR_WORDS) for line in lines if line.startswith(_OUR_WORDS)]  # a hint comes after it
+    last = next(reversed(ours or lines), "")
+    return _LIKE_A_KEY.sub("…", last)[:_LONGEST_COMPLAINT].rstrip(".")
 
 
 def _error(profile: str, what: str) -> CredentialProcessError:

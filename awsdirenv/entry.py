@@ -16,7 +16,7 @@ from awsdirenv.lock import Holder, Locks
 from awsdirenv.mfa import login_command
 from awsdirenv.paths import ATTACHED_VARIABLES, CachePaths, encode_name
 from awsdirenv.session_credentials import utc_now
-from awsdirenv.settings import DeclaredProfile, Settings, declared_profile
+from awsdirenv.settings import Circumstances, DeclaredProfile, Settings, declared_profile, environment_region
 from awsdirenv.snapshot import Snapshot
 from awsdirenv.store import CancelMarks
 from awsdirenv.terminal import Terminal
@@ -85,24 +85,42 @@ def served(request: Request, environ: Mapping[str, str], reporter: Reporter) -> 
         return loader.load()
 
 
+def looking(request: Request, environ: Mapping[str, str]) -> Circumstances:
+    """Give what a look at a profile starts from, when nothing is to be loaded, locked or asked."""
+    declared = _declared(request, _evaluation(request, environ), environ)
+    region = environment_region(environ)
+    return Circumstances(
+        profile=declared.name,
+        environ=without_ours(environ, _OURS),
+        settings=Settings.load(environ, loaded_directory(environ)),
+        paths=CachePaths.from_environ(environ),
+        duration=request.wishes.duration,
+        region=(region, "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION") if region else None,
+        now=utc_now(),
+    )
+
+
 def _evaluation(request: Request, environ: Mapping[str, str]) -> Evaluation:
     try:
         return Evaluation.current(environ)
     except DirectoryError:
-        # A service outlives the release whose folder it was started in; where the profile is named it needs none.
-        if request.from_envrc or (request.profile is None and "AWSDIRENV_PROFILE" not in environ):
+        # A service outlives the release whose folder it was started in; where the profile is known it needs none.
+        if request.from_envrc or (request.profile is None and _profile_here(environ) is None):
             raise
         return Evaluation(Path("/"), 0, is_entering=True)
 
 
 def _declared(request: Request, evaluation: Evaluation, environ: Mapping[str, str]) -> DeclaredProfile:
-    # Inside a directory of ours AWS_PROFILE is not there to ask.
-    ours = environ.get("AWSDIRENV_PROFILE") or environ.get("AWSDIRENV_DECLARED")
-    present = None if request.from_envrc else ours
+    present = None if request.from_envrc else _profile_here(environ)
     argument = present if request.profile is None else request.profile
     declared = declared_profile(argument, evaluation.directory, environ)
     encode_name(declared.name)  # refuses names that cannot be
     return declared
+
+
+def _profile_here(environ: Mapping[str, str]) -> str | None:
+    # Inside a directory of ours AWS_PROFILE is not there to ask.
+    return environ.get("AWSDIRENV_PROFILE") or environ.get("AWSDIRENV_DECLARED")
 
 
 def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together

@@ -6,7 +6,6 @@ load after the forecast.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,28 +14,15 @@ from awsdirenv import sso_token, steps
 from awsdirenv.aws_files import AwsFiles, file_paths, static_keys
 from awsdirenv.chain import ENVIRONMENT, PROCESS, SSO, STATIC, Chain
 from awsdirenv.identity import USERNAME
-from awsdirenv.paths import CachePaths, environment_mark, snapshot_key
+from awsdirenv.paths import environment_mark, snapshot_key
 from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.settings import Settings
+from awsdirenv.settings import Circumstances
 from awsdirenv.snapshot import Snapshot, file_stamp
 from awsdirenv.sso_token import SsoToken
 from awsdirenv.store import SessionStore, UserNames
 
 MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
 STS_DEFAULT = 3600  # seconds: what AssumeRole gives when it is not asked for a duration
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What a look at a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
-
-    profile: str
-    environ: Mapping[str, str]
-    settings: Settings
-    paths: CachePaths
-    duration: int | None  # seconds, wished for on the command line
-    region: tuple[str, str] | None  # of the environment, and the variable that says so
-    now: datetime
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime, timezone
 
 from awsdirenv import sso_token
 from awsdirenv.aws_files import AwsFiles
@@ -25,16 +25,16 @@ from awsdirenv.chain import (
     WEB_IDENTITY,
     Chain,
 )
-from awsdirenv.forecast import ASSUME_ROLE, STS_DEFAULT, Circumstances, Forecast, Step
+from awsdirenv.forecast import ASSUME_ROLE, STS_DEFAULT, Forecast, Step
 from awsdirenv.provenance import Provenance
-from awsdirenv.settings import Settings
+from awsdirenv.settings import Circumstances, Settings
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
 _KEY_ID = re.compile(r"\w{1,32}", re.ASCII)  # what is longer may be the secret, pasted on the wrong line
 _USERINFO = re.compile(r"(?<=//)[^/?#]*@")
-_ROLE_KEYS = ("role_arn", "source_profile", "credential_source", "external_id", "role_session_name", "source_identity")
-_ROLE_KEYS += ("session_tags", "transitive_session_tags")
+_ROLE_KEYS: tuple[str, ...] = ("role_arn", "source_profile", "credential_source", "external_id", "role_session_name")
+_ROLE_KEYS += ("source_identity", "session_tags", "transitive_session_tags")
 _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_security_token", "aws_session_token")
 _SIGN_IN_KEYS = ("sso_start_url", "sso_region", "sso_registration_scopes")
 _BY_KIND = {
@@ -52,7 +52,14 @@ _VARIABLES = {
 }
 _SHOWN_VARIABLES = {"AWS_EC2_METADATA_DISABLED", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"}
 # All that can decide about credentials, in the order in which people read it.
-KNOWN = (*_ROLE_KEYS, "duration_seconds", "mfa_serial", "mfa_process", "include_profile", *_STATIC_KEYS)
+KNOWN: tuple[str, ...] = (
+    *_ROLE_KEYS,
+    "duration_seconds",
+    "mfa_serial",
+    "mfa_process",
+    "include_profile",
+    *_STATIC_KEYS,
+)
 KNOWN += ("credential_process", "login_session", "web_identity_token_file", *_BY_KIND[SSO], *_SIGN_IN_KEYS)
 KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
 
@@ -152,7 +159,7 @@ class HopValues:
                 values[key] = Value(_shown(key, section[key]), self.where.in_sso_session(name, key))
         if chain.sso_session:
             token = sso_token.read(chain.sso_session, self.given.environ)
-            end = token and token.expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            end = utc_text(token.expiration) if token else None
             values["sign_in"] = Value(end, str(sso_token.path(chain.sso_session, self.given.environ)))
         return values
 
@@ -197,6 +204,11 @@ class HopValues:
             at = self.where.in_service(str(services), "sts", "endpoint_url")
             return {"endpoint_url": Value(_shown("endpoint_url", found["endpoint_url"]), at)}
         return self.of_profile(profile, ("endpoint_url",))
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _shown(key: str, value: object) -> str | None:

@@ -75,7 +75,8 @@ class Oidc:
         self._section = section
         self._boto_session = boto_session
         self._timeout = timeout
-        self._what = f"the sign-in to {one_line(str(sso_session))}"
+        self._name = one_line(str(sso_session))
+        self._what = f"the sign-in to {self._name}"
         self._client: Any = None
 
     def register(self) -> Registration:
@@ -146,8 +147,6 @@ class Oidc:
         from botocore.config import Config  # noqa: PLC0415
 
         if self._client is None:
-            # Or botocore goes and looks for the very credentials that we sign in for.
-            self._boto_session.set_credentials("-", "-")
             config = Config(region_name=self._sso_session.region, signature_version=UNSIGNED)
             self._client = self._boto_session.create_client("sso-oidc", config=config)
         return self._client
@@ -165,17 +164,22 @@ class Oidc:
         if code in (_PENDING, _TOO_FAST):
             return NotYetError(is_too_fast=code == _TOO_FAST)
         if operation == "create_token" and code == "AccessDeniedException":
-            return SignInFailedError(f"{self._what} was denied", "allow it in the browser, or ask who denied it")
+            return SignInFailedError(
+                f"the sign-in to {self._name} was denied", "allow it in the browser, or ask who denied it"
+            )
         if code == "ExpiredTokenException":
             return self.too_late()
         # OAuth's words: AWS puts none of its own beside them, where botocore looks.
         words = one_line(str(response["error_description"]))
         settings = "sso_start_url, sso_region and sso_registration_scopes"
-        return SignInFailedError(f"{self._what}: {words} ({one_line(code)})", f"check {settings} in {self._section}")
+        return SignInFailedError(
+            f"the sign-in to {self._name} was refused: {words} ({one_line(code)})",
+            f"check {settings} in {self._section}",
+        )
 
     def too_late(self) -> SignInFailedError:
         """Say that the device code is over."""
-        return SignInFailedError(f"{self._what} took too long", "sign in before the code is over; it is said how long")
+        return SignInFailedError(f"the sign-in to {self._name} took too long", "try again, and allow it while it waits")
 
 
 def _identity(client: Registration) -> dict[str, str]:

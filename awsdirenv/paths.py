@@ -26,7 +26,10 @@ _CONTEXT_VARIABLES = (
     ("s", "AWS_SHARED_CREDENTIALS_FILE"),
     ("e", "AWS_ENDPOINT_URL_STS"),
     ("u", "AWS_ENDPOINT_URL"),
+    ("i", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
 )
+# Those of them that decide which STS answers.
+ENDPOINT_VARIABLES = tuple(name for _, name in _CONTEXT_VARIABLES if "ENDPOINT" in name)
 
 
 # What decides whose credentials a profile has that leaves it to the environment or to the machine.

@@ -28,7 +28,7 @@ from awsdirenv.chain import (
     SsoSession,
 )
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
-from awsdirenv.paths import environment_mark
+from awsdirenv.paths import ENDPOINT_VARIABLES, environment_mark
 from awsdirenv.settings import ROLE_DURATIONS
 
 _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key")
@@ -106,9 +106,9 @@ def _check_inclusion(files: AwsFiles, name: str) -> None:
 
 def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
     """Give whatever decides which STS answers: sessions of LocalStack's are worth nothing at AWS, and worse."""
-    set_by_environment = [environ.get(name) for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")]
+    own = [_text(files, profile, key) for key in ("endpoint_url", "ignore_configured_endpoint_urls")]
     services = files.full_config.get("services", {}).get(_text(files, profile, "services"))
-    found = [*set_by_environment, _text(files, profile, "endpoint_url"), services]
+    found = [*(environ.get(name) for name in ENDPOINT_VARIABLES), *own, services]
     return json.dumps(found) if any(found) else ""
 
 

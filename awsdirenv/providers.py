@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from awsdirenv import sso_token
-from awsdirenv.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain
+from awsdirenv.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 
 _NEAR = 0.8  # seconds: the metadata service is on the very machine
@@ -22,7 +22,6 @@ _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/
 def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
     """Give what the chain starts from, or None where there is nothing. Raises whatever botocore raises."""
     import botocore.credentials as bc  # noqa: PLC0415
-    import botocore.exceptions as bx  # noqa: PLC0415
 
     if chain.source_kind == ENVIRONMENT:
         providers: list[Any] = [bc.EnvProvider(environ=environ)]
@@ -35,14 +34,35 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
         providers = bc.ProfileProviderBuilder(session, region_name=region).providers(chain.source_profile, True)
         if chain.source_kind == ATTACHED and not chain.hops:
             providers += _attached(chain.source_profile, session, region, environ)
+    return _signed_in(chain.sso_session, providers, environ) if chain.sso_session else _load(providers)
+
+
+def _signed_in(sso_session: SsoSession, providers: list[Any], environ: Mapping[str, str]) -> SessionCredentials | None:
+    """Load with the token of a sign-in, and once more where another program has just made a new one."""
+    import botocore.exceptions as bx  # noqa: PLC0415
+
+    before = sso_token.read(sso_session, environ)
     try:
-        found = bc.CredentialResolver(providers).load_credentials()
-        return _frozen(found) if found else None
+        return _load(providers)
+    except (bx.SSOError, bx.TokenRetrievalError):
+        # The AWS CLI knows no lock of ours: when both refresh at once, the refresh token is spent for one of them.
+        if sso_token.read(sso_session, environ) == before:
+            raise
+    except bx.InvalidRegionError:  # a ValueError, but no token's
+        raise
     except (KeyError, ValueError, TypeError, AttributeError, bx.ParamValidationError):
         # A token file that is no token, or half of one: the AWS CLI writes in place, botocore reads without a look.
-        if chain.sso_session and not sso_token.is_sound(chain.sso_session, environ):
-            raise bx.SSOTokenLoadError(error_msg="the token is none") from None
-        raise
+        if sso_token.is_sound(sso_session, environ):
+            raise
+        raise bx.SSOTokenLoadError(error_msg="the token is none") from None
+    return _load(providers)
+
+
+def _load(providers: list[Any]) -> SessionCredentials | None:
+    import botocore.credentials as bc  # noqa: PLC0415
+
+    found = bc.CredentialResolver(providers).load_credentials()
+    return _frozen(found) if found else None
 
 
 def _attached(profile: str, session: Any, region: str | None, environ: Mapping[str, str]) -> list[Any]:

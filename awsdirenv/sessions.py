@@ -32,7 +32,7 @@ class Wanted:
 
 
 class Sessions:
-    """The stored sessions that one load goes through. `may_ask` turns false once nobody's credentials depend on it."""
+    """The stored sessions that one load goes through. `may_ask` is false while nobody's credentials depend on it."""
 
     def __init__(self, store: SessionStore, locks: Locks, now: Callable[[], datetime]) -> None:
         """Take the store, its locks and the clock."""
@@ -57,6 +57,7 @@ class Sessions:
             if session is None and refused:
                 self._store.drop(wanted.key)
             keep = session if session is not None and not wanted.force and session.is_usable(self._now()) else None
+            might_ask = self.may_ask
             self.may_ask &= keep is None  # no question to a person whose credentials still hold
             try:
                 renewed = wanted.renew()
@@ -64,6 +65,8 @@ class Sessions:
                 if keep is None:
                     raise
                 return keep
+            finally:
+                self.may_ask = might_ask  # a source that is renewed ahead forbids no question of the roles behind it
             # A program may give long-term keys, which are not ours to write, or say nothing of an end.
             if not renewed.is_long_term and renewed.expiration is not None:
                 self._store.write(wanted.key, renewed, wanted.label)

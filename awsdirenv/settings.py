@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from awsdirenv import dotenv_file
 from awsdirenv.errors import SettingError
+from awsdirenv.paths import CachePaths
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
 ROLE_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
@@ -70,6 +71,19 @@ class DeclaredProfile:
 
     name: str
     dotenv: Path | None
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a look at a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
+
+    profile: str
+    environ: Mapping[str, str]
+    settings: Settings
+    paths: CachePaths
+    duration: int | None  # seconds, wished for on the command line
+    region: tuple[str, str] | None  # of the environment, and the variable that says so
+    now: datetime
 
 
 def declared_profile(argument: str | None, directory: Path, environ: Mapping[str, str]) -> DeclaredProfile:

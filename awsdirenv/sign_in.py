@@ -36,6 +36,7 @@ class SignIn:
     say: Callable[[str], None]
     open_browser: bool
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
         """Have the person sign in, and write the token. Raises what `Oidc` raises, and CacheError."""
@@ -85,7 +86,7 @@ class SignIn:
 
     def _wait(self, client: Registration, device: DeviceCode) -> Tokens:
         """Ask until the person has signed in, or the device code is over."""
-        deadline, pause = time.monotonic() + device.seconds, device.interval
+        deadline, pause = self.clock() + device.seconds, device.interval
         trouble: NetworkError | None = None
         while True:
             try:
@@ -99,7 +100,7 @@ class SignIn:
                     self.say(f"awsdirenv: {error.message}; trying again")
                 pause += _SLOWER
                 trouble = error
-            if time.monotonic() + pause > deadline:
+            if self.clock() + pause > deadline:
                 raise trouble or self.oidc.too_late()
             self.sleep(pause)
 

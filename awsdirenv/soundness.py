@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from awsdirenv.aws_files import AwsFiles, static_keys
 from awsdirenv.boto_session import Budget
-from awsdirenv.chain import ATTACHED, ENVIRONMENT, SSO, STATIC, Chain
+from awsdirenv.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
 from awsdirenv.errors import ConfigError
 from awsdirenv.feedback import refuse_feedback
 from awsdirenv.snapshot import check_region
@@ -28,8 +28,15 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
         raise sts.nothing_found()
     if chain.source_kind == ATTACHED and chain.hops:
         raise sts.nothing_found()
+    if chain.source_kind == PROCESS:
+        sts.process()
     if chain.source_kind == SSO:
         _check_sso(files, chain.source_profile)
+    if chain.source_kind == WEB_IDENTITY and not files.profiles[chain.source_profile].get("role_arn"):
+        profile = chain.source_profile
+        raise ConfigError(
+            f"profile {profile} has web_identity_token_file and no role_arn", f"add role_arn to [profile {profile}]"
+        )
 
 
 def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:
@@ -51,7 +58,14 @@ def _check_sso(files: AwsFiles, profile: str) -> None:
             f"profile {profile} names an sso_session that does not exist: {name}",
             f"add [sso-session {name}] to {files.config_path}",
         )
-    whole = {**values, **(sessions[name] if name else {})}
+    session = sessions[name] if name else {}
+    different = next((key for key in _SSO_KEYS if key in values and session.get(key, values[key]) != values[key]), None)
+    if different:
+        raise ConfigError(
+            f"profile {profile} and its sso_session {name} differ in {different}",
+            f"take {different} out of [profile {profile}]",
+        )
+    whole = {**values, **session}
     missing = next((key for key in _SSO_KEYS if not whole.get(key)), None)
     if missing:
         section = f"sso-session {name}" if name and missing in _SSO_KEYS[:2] else f"profile {profile}"

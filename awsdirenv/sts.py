@@ -62,7 +62,7 @@ class Sts:
         if keys:
             return self._stored(*keys)
         if chain.source_kind == PROCESS:
-            return self._run_process()
+            return credential_process.credentials(self.process(), chain.source_profile, self._environ, chain.profile)
         from awsdirenv.providers import resolve  # noqa: PLC0415 - imports botocore
 
         session = self._boto_session()
@@ -139,7 +139,8 @@ class Sts:
             )
         return found
 
-    def _run_process(self) -> SessionCredentials:
+    def process(self) -> str:
+        """Give the credential_process that the chain starts from. Raises ConfigError where it swallows a setting."""
         profile = self._chain.source_profile
         command = self._files.profiles[profile]["credential_process"]
         # botocore takes further lines for arguments. One that is an indented setting may be the secret key.
@@ -148,7 +149,7 @@ class Sts:
                 f"profile {profile} has a setting within credential_process",
                 "take the spaces from the front of the line below credential_process: they make it a part of it",
             )
-        return credential_process.credentials(command, profile, self._environ, self._chain.profile)
+        return command
 
     def _sign_in(self) -> str | None:
         """Give the command by which a person signs in anew, where that may be what is missing."""

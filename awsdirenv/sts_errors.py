@@ -50,13 +50,20 @@ def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, w
     import botocore.exceptions as bx  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
+    misconfigured = (
+        bx.InvalidConfigError,
+        bx.InvalidRegionError,
+        bx.NoRegionError,
+        bx.ParamValidationError,
+        bx.PartialCredentialsError,
+    )
     try:
         return call()
     except AwsdirenvError:
         raise
     except bx.ClientError as error:
         raise _client_error(what, error.response, where, with_code=with_code) from None
-    except (bx.PartialCredentialsError, bx.InvalidConfigError, bx.ParamValidationError, bx.NoRegionError) as error:
+    except misconfigured as error:
         raise ConfigError(f"{what}: {one_line(str(error))}", f"mend {where}") from None
     except (bx.ConnectionError, bx.HTTPClientError) as error:
         raise _no_answer(what, error) from None
@@ -88,9 +95,13 @@ def one_line(text: str) -> str:
     return line[:300].rstrip(".")
 
 
-def _no_answer(what: str, error: Exception) -> NetworkError:
+def _no_answer(what: str, error: Exception) -> AwsdirenvError:
     """Say what kept the call from reaching STS. An address of a proxy may hold a password, so none is quoted."""
     name = type(error).__name__
+    if name == "SSLError" and _is_about_bundle(error):
+        return ConfigError(
+            f"{what}: the certificates to trust cannot be read", "check AWS_CA_BUNDLE, and ca_bundle of the profile"
+        )
     if name == "SSLError":
         return NetworkError(
             f"{what}: the certificate of what answered is not trusted",
@@ -99,6 +110,13 @@ def _no_answer(what: str, error: Exception) -> NetworkError:
     if name == "ProxyConnectionError":
         return NetworkError(f"{what}: the proxy does not let us through", "check HTTPS_PROXY and NO_PROXY")
     return NetworkError(f"{what}: no answer ({name})", "check the network, then direnv reload")
+
+
+def _is_about_bundle(error: Exception) -> bool:
+    """Tell a file of certificates that is missing, or none, from a certificate that nobody vouches for."""
+    cause = next(iter(getattr(getattr(error, "kwargs", {}).get("error"), "args", ())), None)
+    # What TLS itself complains about has a reason.
+    return isinstance(cause, OSError) and getattr(cause, "reason", None) in (None, "NO_CERTIFICATE_OR_CRL_FOUND")
 
 
 def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_code: bool) -> AwsdirenvError:
@@ -122,6 +140,8 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
 def _other_error(what: str, code: str, message: str, status: int, where: str) -> AwsdirenvError:
     if _THROTTLED.search(code):
         return NetworkError(f"{what}: AWS asks for fewer calls ({code})", "try again in a moment: direnv reload")
+    if status == 511:  # "Network Authentication Required": always somebody on the way
+        return bad_answer(what)
     if status >= 500:
         return NetworkError(f"{what}: AWS has a problem ({status})", "try again in a moment: direnv reload")
     if not message or code == str(status):

@@ -190,6 +190,7 @@ _awsdirenv_locate() {
   [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || context+=s=$AWS_SHARED_CREDENTIALS_FILE$'\n'
   [[ ! ${AWS_ENDPOINT_URL_STS+set} ]] || context+=e=$AWS_ENDPOINT_URL_STS$'\n'
   [[ ! ${AWS_ENDPOINT_URL+set} ]] || context+=u=$AWS_ENDPOINT_URL$'\n'
+  [[ ! ${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS+set} ]] || context+=i=$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS$'\n'
   [[ ! $option_duration ]] || context+=d=$option_duration$'\n'
 
   case ${XDG_CACHE_HOME-} in

@@ -12,7 +12,7 @@ import pytest
 from strict_sts import StrictSts
 from world import World
 
-TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty")
+TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty", "node", "npm")
 
 
 def pytest_sessionstart() -> None:

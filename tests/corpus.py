@@ -2286,6 +2286,12 @@ INCLUSIONS = (
         expected=Resolved("static", key="AKIDTEST1"),
     ),
     Case(
+        "included-source-is-the-profile-itself",
+        VAULT_CONFIG,
+        f"{ROLE}include_profile = team\n[profile team]\nsource_profile = work\n",
+        expected=Refused("no-source", ("work",)),
+    ),
+    Case(
         "own-sso-session-before-an-included-start-url",
         VAULT_CONFIG,
         f"[profile work]\n{SSO_SESSION}include_profile = old\n{ACME}"

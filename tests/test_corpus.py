@@ -1,4 +1,4 @@
-"""What people have in AWS's two files comes to what corpus.py says: here, and, where that is no difference, in botocore."""
+"""What people have in AWS's files comes to what corpus.py says: here, and in botocore unless we differ."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def resolved(chain: Chain, environ: Mapping[str, str]) -> Resolved:
     )
 
 
-def cases(kind: type[Resolved | Refused]) -> Any:
+def cases(kind: type[Resolved | Refused]) -> pytest.MarkDecorator:
     """Give the cases that end so, each under its name."""
     return pytest.mark.parametrize("case", [c for c in CASES if isinstance(c.expected, kind)], ids=lambda c: c.name)
 
@@ -131,7 +131,7 @@ def test_what_is_refused(case: Case, environ: Mapping[str, str]) -> None:
 
 @dataclass
 class Outside:
-    """Stands in for all that botocore would ask: STS, Identity Center, programs, the machine. Notes what STS is asked."""
+    """Stands in for all that botocore would ask: STS, programs, the machine. Notes what STS is asked."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     signers: list[tuple[str, str | None]] = field(default_factory=list)
@@ -188,7 +188,7 @@ def botocore_resolves(case: Case, outside: Outside) -> Resolved:
     first, token = outside.signers[0] if outside.calls else (keys.access_key, keys.token)
     # Each hop is signed with what the hop before it gave.
     assert [signer for signer, _ in outside.signers[1:]] == [f"HOP{n}" for n in range(1, len(outside.calls))]
-    source = {"AKIDTEST9": "environment"}.get(first, first)
+    source: Any = {"AKIDTEST9": "environment"}.get(first, first)
     if source in ("container", "instance-metadata") and not outside.calls:
         source = "attached"
     in_files = first.startswith("AKIDTEST") and first != "AKIDTEST9"

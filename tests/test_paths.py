@@ -82,7 +82,13 @@ source "$1"; IFS=$3
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do REPLY=; _awsdirenv_hash "$text"; printf '%s\\0' "$REPLY"; done
 """
-VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")
+VARIABLES = (
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
 PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
 # A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
 LOCATE = f"""

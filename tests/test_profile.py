@@ -609,7 +609,7 @@ def test_the_endpoint_is_whatever_decides_which_sts_answers(home: Home, monkeypa
     home.write(role("p", A, "services = local") + services.format("d"))
     found.append(chain_of("p").endpoint)
     home.write(role("p", A))
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         with monkeypatch.context() as context:
             context.setenv(name, "http://a")
             found.append(chain_of("p").endpoint)

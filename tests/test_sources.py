@@ -1,4 +1,4 @@
-"""Where a chain starts: each source alone and behind a role, through real direnv; shared, renewed, and never another's."""
+"""Where a chain starts: each source, alone and behind roles, in real direnv; shared, renewed, and never another's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 
 from shells import Shell
 from strict_sts import Key
+from test_direnv_environment import count_interpreters
 from test_secrecy import SENTINELS, holders
 from world import BIN, BLOCK, REGION, World
 
@@ -28,17 +29,19 @@ class Source:
 
     arn: str
     env: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=lambda: {"source_profile": "start"})
+    settings: dict[str, str] = field(default_factory=lambda: {"source_profile": "start"})
     asked: Callable[[], int] = lambda: 0  # how often it was asked so far
 
 
 def keys_in_credentials(world: World) -> Source:
+    """Keep keys in the credentials file."""
     _add_keys(world, world.user.access_key_id, world.user.secret_access_key)
     world.profile("start", region=REGION)
     return Source(world.user.arn)
 
 
 def keys_in_config(world: World) -> Source:
+    """Keep keys in the config file."""
     user = world.user
     keys = {"aws_access_key_id": user.access_key_id, "aws_secret_access_key": user.secret_access_key}
     world.profile("start", region=REGION, **keys)
@@ -46,6 +49,7 @@ def keys_in_config(world: World) -> Source:
 
 
 def stored_session(world: World) -> Source:
+    """Keep a session in the credentials file, as other tools do."""
     arn = world.sts.add_role("stored")
     given = world.sts.issue_credentials(arn)
     _add_keys(world, given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
@@ -54,40 +58,48 @@ def stored_session(world: World) -> Source:
 
 
 def sso(world: World) -> Source:
+    """Sign in by an sso-session."""
     world.sso_session()
     return Source(world.sso_profile("start"), asked=lambda: world.sts.count("GetRoleCredentials"))
 
 
 def legacy_sso(world: World) -> Source:
+    """Sign in by a start URL in the profile itself."""
     return Source(world.sso_profile("start", None), asked=lambda: world.sts.count("GetRoleCredentials"))
 
 
 def login(world: World) -> Source:
+    """Log in as `aws login` does."""
     world.login_profile("start")
     return Source(world.user.arn)
 
 
 def process(world: World) -> Source:
+    """Have a program give a role's session, the same each time."""
     arn, log = world.sts.add_role("handed-out"), world.root / "runs"
     return Source(arn, asked=_process(world, {"Version": 1, **world.sts.issue_credentials(arn)}, log))
 
 
 def process_with_keys(world: World) -> Source:
+    """Have a program give the user's own long-term keys."""
     user = world.user
     given = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
     return Source(user.arn, asked=_process(world, given, world.root / "runs"))
 
 
 def web_identity(world: World) -> Source:
+    """Have a token in a file."""
     arn = world.web_identity_profile("start")
     return Source(arn, asked=lambda: world.sts.count("AssumeRoleWithWebIdentity"))
 
 
 def environment(world: World) -> Source:
+    """Export the user's keys."""
     return Source(world.user.arn, _exported(world), {"credential_source": "Environment"})
 
 
 def container(world: World) -> Source:
+    """Be in a container with a role."""
     env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": world.sts.container.uri}
     return Source(
         world.sts.container.role_arn,
@@ -98,6 +110,7 @@ def container(world: World) -> Source:
 
 
 def instance(world: World) -> Source:
+    """Be an EC2 instance with a role."""
     env = {**ON_EC2, "AWS_EC2_METADATA_SERVICE_ENDPOINT": world.sts.imds.endpoint}
     return Source(
         world.sts.imds.attach(),
@@ -108,16 +121,19 @@ def instance(world: World) -> Source:
 
 
 def attached_container(world: World) -> Source:
+    """Be in a container, with a profile that says nothing of credentials."""
     world.profile("start", region=REGION)
     return container(world)
 
 
 def attached_instance(world: World) -> Source:
+    """Be an instance, with a profile that says nothing of credentials."""
     world.profile("start", region=REGION)
     return instance(world)
 
 
 def pod(world: World) -> Source:
+    """Be a pod with a web identity, with a profile that says nothing of credentials."""
     arn = world.web_identity_profile("elsewhere")
     world.profile("start", region=REGION)
     env = {"AWS_ROLE_ARN": arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(world.root / "elsewhere.token")}
@@ -125,6 +141,7 @@ def pod(world: World) -> Source:
 
 
 def function(world: World) -> Source:
+    """Be a Lambda function, which has its keys in the environment."""
     arn = world.sts.add_role("function")
     given = world.sts.issue_credentials(arn)
     world.profile("start", region=REGION)
@@ -134,6 +151,8 @@ def function(world: World) -> Source:
 PROFILES = (keys_in_credentials, keys_in_config, stored_session, sso, legacy_sso, login, process, process_with_keys)
 ALONE = (*PROFILES, web_identity, attached_container, attached_instance, pod, function)
 BEHIND = (*PROFILES, web_identity, environment, container, instance)
+# Where what is needed stands somewhere.
+NOBODY_ASKED = (keys_in_credentials, keys_in_config, stored_session, login, environment)
 # Those with a role of their own behind them, which gives new credentials when it is asked again.
 RENEWABLE = (sso, legacy_sso, web_identity, container, instance)
 
@@ -200,7 +219,7 @@ def role_behind(world: World, source: Source, name: str = "end") -> str:
 
 
 def assert_secrets_stay_put(world: World, before: list[Path]) -> None:
-    """What holds a secret now and did not before is a 0600 file of ours, and none has a long-term key."""
+    """Assert that what holds a secret now and did not before is a 0600 file of ours, without a long-term key."""
     for path in set(holders(world.root)) - set(before):
         assert path.is_relative_to(world.cache)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -210,15 +229,15 @@ def assert_secrets_stay_put(world: World, before: list[Path]) -> None:
 
 @pytest.mark.parametrize("make", ALONE, ids=lambda make: make.__name__)
 def test_alone(world: World, make: Make) -> None:
-    """A profile gives the very identity that its source is, and a second shell does not ask the source again."""
+    """A profile gives the very identity that its source is; a second shell asks nobody, and starts no Python."""
     source = make(world)
     before = holders(world.root)
     key = opened(world, "start", **source.env)
     assert source.arn in (key.role_arn, key.arn)
-    calls, asked = len(world.sts.calls), source.asked()
+    assert source.asked() == (0 if make in NOBODY_ASKED or make is function else 1)
+    log = count_interpreters(world)
     assert opened(world, "start", **source.env) == key
-    assert len(world.sts.calls) == calls
-    assert source.asked() == asked <= 1
+    assert not log.exists()
     assert_secrets_stay_put(world, before)
 
 
@@ -233,9 +252,6 @@ def test_behind_roles(world: World, make: Make) -> None:
     # Who gives a person's own keys is asked each time: they are not ours to keep.
     assert source.asked() == (2 if make is process_with_keys else 0 if make in NOBODY_ASKED else 1)
     assert_secrets_stay_put(world, before)
-
-
-NOBODY_ASKED = (keys_in_credentials, keys_in_config, stored_session, login, environment)
 
 
 def test_the_credentials_file_wins(world: World) -> None:
@@ -258,6 +274,18 @@ def test_a_refused_source_is_renewed_once(world: World, make: Make) -> None:
     world.sts.reset()
     assert opened(world, "end", **source.env).role_arn == arn
     assert (source.asked(), world.sts.count("AssumeRole", ok=False), world.sts.count("AssumeRole")) == (1, 1, 2)
+
+
+def test_a_refused_source_is_renewed_where_nothing_follows_it(world: World) -> None:
+    """Stored credentials of a source that STS knows no more are got anew when it is asked whose they are."""
+    source = attached_container(world)
+    world.sts.container.configure(account_id=False)
+    first = opened(world, "start", **source.env)
+    world.sts.revoke(first.access_key_id)
+    world.config.touch()  # the snapshot is worth nothing, and the source's credentials are still stored
+    second = opened(world, "start", **source.env)
+    assert second.access_key_id != first.access_key_id
+    assert (source.asked(), world.sts.count("GetCallerIdentity", ok=False)) == (2, 1)
 
 
 def test_a_source_that_stays_refused_is_an_error(world: World) -> None:
@@ -293,13 +321,13 @@ def crowd(world: World, profiles: list[str], **env: str) -> list[Key]:
     return [known(world, {**env, **changes}) for changes, _ in results]
 
 
-@pytest.mark.parametrize("make", [sso, process, web_identity, instance], ids=lambda make: make.__name__)
-def test_ten_shells_ask_the_source_once(world: World, make: Make) -> None:
-    """Ten shells at once, in directories of ten roles behind one source, ask the source once."""
+@pytest.mark.parametrize(("make", "shells"), [(sso, 4), (process, 10), (web_identity, 4), (instance, 4)])
+def test_shells_at_once_ask_the_source_once(world: World, make: Make, shells: int) -> None:
+    """Shells that enter directories of as many roles behind one source, at the same time, ask the source once."""
     source = make(world)
-    roles = {f"role{number}": role_behind(world, source, f"role{number}") for number in range(10)}
+    roles = {f"role{number}": role_behind(world, source, f"role{number}") for number in range(shells)}
     assert [key.role_arn for key in crowd(world, list(roles), **source.env)] == list(roles.values())
-    assert (source.asked(), world.sts.count("AssumeRole")) == (1, 10)
+    assert (source.asked(), world.sts.count("AssumeRole")) == (1, shells)
 
 
 # IAM Identity Center
@@ -310,13 +338,13 @@ def sso_profiles(world: World, count: int) -> dict[str, str]:
     return {f"team{n}": world.sso_profile(f"team{n}", role_name=f"Role{n}") for n in range(count)}
 
 
-@pytest.mark.parametrize("life", [600, -60], ids=["due", "ended"])
-def test_a_sign_in_is_refreshed_once_for_all(world: World, life: int) -> None:
-    """Ten shells of ten profiles behind one sign-in that is due for a refresh spend its refresh token once."""
+@pytest.mark.parametrize(("life", "shells"), [(600, 10), (-60, 4)], ids=["due", "ended"])
+def test_a_sign_in_is_refreshed_once_for_all(world: World, life: int, shells: int) -> None:
+    """Shells of as many profiles behind one sign-in that is due for a refresh spend its refresh token once."""
     world.sso_session(signed_in=False)
     token = world.sso_sign_in(life=life)
     before = json.loads(token.read_text())
-    roles = sso_profiles(world, 10)
+    roles = sso_profiles(world, shells)
     assert [key.role_arn for key in crowd(world, list(roles))] == list(roles.values())
     assert (world.sts.count("CreateToken"), world.sts.count("CreateToken", ok=True)) == (1, 1)
     after = json.loads(token.read_text())
@@ -326,16 +354,19 @@ def test_a_sign_in_is_refreshed_once_for_all(world: World, life: int) -> None:
 
 
 def forget(world: World) -> None:
+    """Never sign in."""
     world.sso_session(signed_in=False)
 
 
 def outlive(world: World) -> None:
+    """Let the token end, and the registration be worthless."""
     world.sso_session(signed_in=False)
     world.sso_sign_in(life=-60)
     world.sts.sso.sign_out()
 
 
 def be_signed_out(world: World) -> None:
+    """Have a token that looks good, and that Identity Center takes no more."""
     world.sso_session()
     world.sts.sso.sign_out()
 
@@ -384,9 +415,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_role_that_was_taken_back(world: World) -> None:
-    """Where Identity Center has no such role for the person, it says so; that is no question of signing in."""
+@pytest.mark.parametrize("left", [[], ["Reader"]], ids=["account", "role"])
+def test_what_was_taken_back(world: World, left: list[str]) -> None:
+    """Where Identity Center has no such account or role for the person, it says so; signing in would not help."""
     source = sso(world)
+    for name in left:
+        world.sts.sso.assign(name)
     world.sts.sso.unassign("Developer")
     message, hint = closed(world, "start")
     assert message.startswith("the credentials for profile start: IAM Identity Center has no such role for you: ")
@@ -407,7 +441,7 @@ def test_a_login_is_refreshed_once(world: World) -> None:
 
 
 def test_a_login_that_is_over(world: World) -> None:
-    """Where an `aws login` is over, the hint is the command of the AWS CLI's, and the status that of a person's turn."""
+    """Where an `aws login` is over, the hint is the AWS CLI's command, and the status that of a person's turn."""
     world.login_profile("start", life=-60)
     world.sts.signin.expire_refresh_tokens()
     role_behind(world, Source(world.user.arn))
@@ -441,7 +475,7 @@ def test_a_web_identity_s_token_is_missing(world: World) -> None:
     token.unlink()
     message, hint = closed(world, "end")
     assert message == (f"the credentials for profile start, on the way to end: No such file or directory: {token}")
-    assert hint == f"mend [profile start] of {world.config}"
+    assert hint.endswith(f" [profile start] of {world.config}")
 
 
 def test_a_web_identity_s_token_has_expired(world: World) -> None:
@@ -478,7 +512,7 @@ def test_a_shell_without_keys_gets_none(world: World) -> None:
     opened(world, "end", **source.env)
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
     message, hint = closed(world, "end", **nothing)
-    assert message == "profile end names a credential_source that has no credentials here: environment"
+    assert message == "profile end has credential_source = Environment, and there are none here"
     assert hint == "change credential_source in [profile end], or go where it works"
 
 
@@ -538,6 +572,19 @@ def test_both_versions_of_the_metadata_service(world: World, tokens: str) -> Non
     assert world.sts.count("ImdsToken") == 1
 
 
+def test_the_metadata_service_of_the_profile(world: World) -> None:
+    """Where the metadata service is may stand in the profile; roles that find it in two places do not share."""
+    source, url = instance(world), world.sts.imds.endpoint
+    for name, endpoint in (("here", url), ("also", url), ("there", url.replace("127.0.0.1", "localhost"))):
+        source.settings["ec2_metadata_service_endpoint"] = endpoint
+        role_behind(world, source, name)
+    asked = []
+    for name in ("here", "also", "there"):
+        opened(world, name, **ON_EC2)
+        asked.append(source.asked())
+    assert asked == [1, 1, 2]
+
+
 def test_another_container_is_another_identity(world: World) -> None:
     """With a home that two containers share, neither gets the other's role."""
     source = attached_container(world)
@@ -555,27 +602,33 @@ def test_a_container_that_gives_nothing(world: World) -> None:
     """A container's endpoint that refuses is named, with the variables to look at."""
     source = attached_container(world)
     world.sts.container.configure(authorization="SENTINEL-TOKEN-right")
+    assert opened(world, "start", **source.env, AWS_CONTAINER_AUTHORIZATION_TOKEN="SENTINEL-TOKEN-right")
+    world.run("awsdirenv", "clear", "--all").check_returncode()
     message, hint = closed(world, "start", **source.env, AWS_CONTAINER_AUTHORIZATION_TOKEN="SENTINEL-TOKEN-wrong")
     assert message == "the credentials for profile start: the container's endpoint gave none"
     assert hint == "check AWS_CONTAINER_CREDENTIALS_FULL_URI and its like"
 
 
 def detach(world: World) -> dict[str, str]:
+    """Take the role from the instance."""
     world.sts.imds.detach()
     return {}
 
 
 def disable(world: World) -> dict[str, str]:
+    """Turn the metadata service off."""
     world.sts.imds.configure(http_endpoint="disabled")
     return {}
 
 
 def fall_silent(world: World) -> dict[str, str]:
+    """Have it accept and never answer."""
     world.sts.imds.configure(http_endpoint="silent")
     return {}
 
 
 def close(world: World) -> dict[str, str]:
+    """Have nobody listen."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"}
@@ -603,7 +656,7 @@ def test_an_instance_that_gives_nothing(world: World, end: Callable[[World], dic
     started = time.monotonic()
     message, _ = closed(world, "start", **env)
     assert message == "profile start has no credentials, and no role is attached to this machine"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 8  # of which botocore waits 2 s for one that is silent
 
 
 @pytest.mark.parametrize("profile", ["start", "end"])
@@ -612,6 +665,8 @@ def test_off_ec2(world: World, profile: str) -> None:
     world.profile("start", region=REGION)
     role_behind(world, Source("nobody", settings={"credential_source": "Ec2InstanceMetadata"}))
     with unanswered() as url:
+        # botocore's own patience is not what ends it.
+        env = {**ON_EC2, "AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "AWS_METADATA_SERVICE_TIMEOUT": "20"}
         started = time.monotonic()
-        closed(world, profile, **ON_EC2, AWS_EC2_METADATA_SERVICE_ENDPOINT=url)
-        assert 0.5 < time.monotonic() - started < 3
+        closed(world, profile, **env)
+        assert 0.5 < time.monotonic() - started < 6  # 1.2 s on a quiet machine
