@@ -173,7 +173,8 @@ class Refresher:
         return self._source
 
     def _resolve_source(self) -> SessionCredentials:
-        sign_in = self.chain.sign_in
+        # A refresh token is good for one use: one process at a time renews what a person signed in to.
+        sign_in = self.chain.sign_in if self.sts.may_renew_sign_in() else None
         with self.locks.hold(session_key("sign-in", sign_in)) if sign_in else nullcontext():
             return self.sts.source_credentials()
 

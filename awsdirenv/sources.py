@@ -14,6 +14,9 @@ class CredentialSource(Protocol):
     def source_credentials(self) -> SessionCredentials:
         """Resolve where the chain starts."""
 
+    def may_renew_sign_in(self) -> bool:
+        """Whether `source_credentials` may renew what a person has signed in to."""
+
     def get_session_token(
         self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
     ) -> SessionCredentials:

@@ -9,9 +9,10 @@ import re
 import shlex
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
-from awsdirenv import credential_process
+from awsdirenv import credential_process, sso_token
 from awsdirenv.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.boto_session import Budget, boto_session
 from awsdirenv.chain import ATTACHED, CREDENTIAL_SOURCES, PROCESS, STATIC, Chain, RoleHop, account_of, partition_of
@@ -30,6 +31,7 @@ _HOME_REGIONS = {
     "aws-iso-f": "us-isof-south-1",
     "aws-eusc": "eusc-de-east-1",
 }
+_TOKEN_DUE = timedelta(minutes=16)  # botocore renews in the last 15
 _BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
 _SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
@@ -75,6 +77,13 @@ class Sts:
         if found is None:
             raise self.nothing_found()
         return found
+
+    def may_renew_sign_in(self) -> bool:
+        """Whether a token may be due that everybody behind the same sign-in shares."""
+        if self._chain.sso_session is None:
+            return self._chain.sign_in is not None
+        token = sso_token.read(self._chain.sso_session, self._environ)
+        return token is None or token.expiration - utc_now() < _TOKEN_DUE
 
     def get_session_token(
         self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None

@@ -960,3 +960,25 @@ def test_imports_little(world: World) -> None:
     assert "botocore.configloader" in found
     slow = {"boto3", "botocore.session", "botocore.client", "botocore.credentials", "urllib3", "filelock", "socket.ssl"}
     assert found & slow == set()
+
+
+@pytest.mark.parametrize("owner", ["one", "base", "two", "variable"])
+def test_the_device_that_counts(world: World, owner: str) -> None:
+    """Of several devices the one that is proved is shown, where it comes from, and the others as not used."""
+    order = ("variable", "one", "base", "two")
+    named = order[order.index(owner) :]
+    world.role("one", mfa=False)
+    world.role("two", mfa=False, source_profile="one")
+    for profile in named[named[0] == "variable" :]:
+        _with_line(world, profile, "mfa_serial", f"arn:aws:iam::123456789012:mfa/{profile}")
+    env = {"AWS_MFA_SERIAL": "arn:aws:iam::123456789012:mfa/variable"} if owner == "variable" else {}
+    whole = json.loads(printed(world, "two", "--json", status=0, **env))
+    value = whole["hops"][1]["values"]["mfa_serial"]
+    assert value["value"] == f"arn:aws:iam::123456789012:mfa/{owner}"
+    assert value["source"] == (numbered(world, f"mfa_serial = {value['value']}") if not env else "AWS_MFA_SERIAL")
+    assert [hop["asks_for_code"] for hop in whole["hops"]] == [False, True, False, False]
+    shown = re.findall(
+        r"(     )?mfa_serial +arn:aws:iam::123456789012:mfa/(\w+)", printed(world, "two", status=0, **env)
+    )
+    assert {name for unused, name in shown if not unused} == {owner}
+    assert {name for _, name in shown} == set(named)
