@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from strict_sts import StrictSts
-from world import World
+from world import BIN, World
 
-TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty", "node", "npm")
+TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty")
+OF_VENV = ("aws", "node", "npm")  # pip brings them
 
 
 def pytest_sessionstart() -> None:
     """Fail loudly where a shell or a tool is missing: a skipped shell is an untested shell."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    missing += [tool for tool in OF_VENV if shutil.which(tool, path=str(BIN)) is None]
     if missing:
-        pytest.exit(f"missing: {', '.join(missing)}; run: make tools", returncode=3)
+        pytest.exit(f"missing: {', '.join(missing)}; run: make tools venv", returncode=3)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

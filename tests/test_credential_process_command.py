@@ -64,7 +64,8 @@ def node_modules() -> Path:
             draft = cache / f"node-{name}.draft"
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()
-            command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(draft), *NODE_PACKAGES]
+            options = ["--silent", "--no-audit", "--no-fund", "--prefix", str(draft)]
+            command = [str(BIN / "npm"), "install", *options, *NODE_PACKAGES]
             subprocess.run(command, cwd=draft, stdin=subprocess.DEVNULL, check=True, timeout=300)
             draft.rename(folder)
     return folder / "node_modules"
@@ -91,7 +92,7 @@ def sdk(request: pytest.FixtureRequest) -> Sdk:
     if request.param == "boto3":
         return Sdk(f"exec {BIN}/python -c '{BOTO3}' {{profile}} {{calls}} {{pause}}")
     modules, program = request.getfixturevalue("node_modules"), NODE.replace("{", "{{").replace("}", "}}")
-    command = f"NODE_PATH={modules} exec node -e '{program}' -- {request.param} {{profile}} {{calls}} {{pause}}"
+    command = f"NODE_PATH={modules} exec {BIN}/node -e '{program}' -- {request.param} {{profile}} {{calls}} {{pause}}"
     if request.param == "default":
         return Sdk(f"AWS_PROFILE={{profile}} {command}", hides="Could not load credentials from any providers")
     return Sdk(command)

@@ -132,7 +132,7 @@ def test_slowing_down(person: Person) -> None:
 
 
 def test_an_interval_that_is_not_given(person: Person) -> None:
-    """Without an interval it is five seconds; one that makes no sense is none."""
+    """Without an interval it is five seconds."""
     person.sts.sso.configure(interval=0)
     person.sts.sso.auto_approve_after(1)
     person.sign_in()
@@ -294,6 +294,14 @@ def test_odd_answers(person: Person, operation: str, change: dict[str, Any]) -> 
     error = person.refused(boto=Odd(operation, **change))
     assert isinstance(error, BadAnswerError)
     assert all(line.isprintable() for line in person.said)
+
+
+@pytest.mark.parametrize("interval", ["7", -7, None, 0])
+def test_odd_intervals(person: Person, interval: object) -> None:
+    """An interval that makes no sense is five seconds."""
+    odd = Odd("start_device_authorization", interval=interval)
+    service = Oidc(person.session, SECTION, odd, timeout=10)
+    assert service.start(service.register()).interval == 5
 
 
 def test_a_code_to_type(person: Person) -> None:

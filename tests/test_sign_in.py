@@ -429,8 +429,9 @@ def test_another_program_is_faster(corp: World, how: str) -> None:
 
 
 def test_a_directory_is_closed_and_opens(shell: Shell, corp: World) -> None:
-    """Entering with a sign-in that is over says the command, asks nobody, and opens after a login in another shell."""
+    """Entering with a sign-in that is over says the command and asks nobody; another profile's login opens it."""
     log = browser(corp)
+    corp.sso_profile("ops", role_name="Operator")
     corp.sso_sign_in(life=-60)
     corp.sts.sso.sign_out()
     said = shell.run(f"cd {corp.root / 'dev'}")
@@ -441,8 +442,8 @@ def test_a_directory_is_closed_and_opens(shell: Shell, corp: World) -> None:
     assert count(corp, "CreateToken", "RegisterClient") == [1, 0]
     assert not log.exists()
     with Shell(corp, "bash") as other:
-        assert LOADED in other.run("awsdirenv login dev")
-    shell.run("true")
+        assert "awsdirenv: ops: account" in other.run("awsdirenv login ops")
+    assert LOADED in shell.run("true")
     assert shell.variable("AWS_ACCESS_KEY_ID").startswith("ASI")
 
 
