@@ -103,6 +103,12 @@ def _explain(sub: argparse.ArgumentParser) -> None:
     _add_json(sub)
 
 
+def _timer(sub: argparse.ArgumentParser) -> None:
+    """Renew a profile's credentials in the background while directories use it; the extension starts this."""
+    _add_profile(sub)
+    _add_duration(sub)
+
+
 def _completion(sub: argparse.ArgumentParser) -> None:
     """Print the completion script of a shell."""
     sub.add_argument("shell", choices=("bash", "zsh", "fish"))
@@ -122,6 +128,7 @@ _COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "credential-process": _credential_process,
     "clear": _clear,
     "explain": _explain,
+    "timer": _timer,
     "completion": _completion,
     "demo": _demo,
 }

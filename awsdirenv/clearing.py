@@ -34,7 +34,7 @@ def clear_all(paths: CachePaths, locks: Locks) -> int:
     for session in _files(paths.sessions):
         with locks.hold(session.name.removesuffix(".new")):
             removed += files.remove(session)
-    for folder in (paths.marks, paths.names, paths.watches, paths.claims):
+    for folder in (paths.marks, paths.names, paths.watches, paths.claims, paths.timers):
         removed += sum(files.remove(file) for file in _files(folder))
     return removed
 

@@ -13,7 +13,8 @@ from awsdirenv.direnv import working_directory
 from awsdirenv.entry import Reporter, Request, loading, looking, served
 from awsdirenv.errors import AwsdirenvError, UsageError
 from awsdirenv.loader import Loader, Wishes
-from awsdirenv.paths import CachePaths, encode_name, home
+from awsdirenv.lock import Locks
+from awsdirenv.paths import CachePaths, encode_name, home, snapshot_key
 from awsdirenv.settings import declared_profile, environment_region
 from awsdirenv.snapshot import Snapshot
 from awsdirenv.snapshot import text as snapshot_text
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
             "credential-process": _credential_process,
             "clear": _clear,
             "explain": _explain,
+            "timer": _timer,
             "completion": _completion,
             "demo": _demo,
         }
@@ -168,6 +170,24 @@ def _explain(options: argparse.Namespace) -> int:
     emit(explain.document(explained) if options.json else explain_text.text(explained, home_folder, given.now))
     if explained.error:
         raise explained.error
+    return 0
+
+
+def _timer(options: argparse.Namespace) -> int:
+    from awsdirenv import timer  # noqa: PLC0415
+    from awsdirenv.install import own_command  # noqa: PLC0415
+
+    directory = working_directory(os.environ)
+    name = declared_profile(options.profile, directory, os.environ).name
+    key = snapshot_key(name, os.environ, options.duration)
+    paths = CachePaths.from_environ(os.environ)
+    wanted = [f"--duration={options.duration}"] if options.duration else []
+    if timer.detach():
+        prepare(paths)
+        locks = Locks(paths.locks, 0, lambda *_: None)
+        with locks.hold_unless(f"timer-{key}", lambda: True) as other:  # one is enough
+            if not other:
+                timer.Timer(paths, key, [*own_command(), "load", "--envrc", *wanted, "--", name], directory).run()
     return 0
 
 

@@ -23,7 +23,7 @@ _FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 
 # `-I` keeps the project's PYTHON* variables and folders out of our process; the path of the installation comes back
 # last, so that nothing in it can stand in for the standard library.
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
+BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
 
 # Hook line of each shell, as direnv documents them.
 _HOOKS = {
@@ -41,16 +41,15 @@ def extension_path(environ: Mapping[str, str]) -> Path:
     return direnv_lib(environ) / _EXTENSION_NAME
 
 
+def own_command() -> list[str]:
+    """Give the command that runs us again, whatever PATH says."""
+    return [sys.executable, "-I", "-c", BOOT, str(Path(__file__).resolve().parent.parent)]
+
+
 def extension_text() -> str:
     """Give the extension with this installation's absolute paths in it."""
-    python = shlex.quote(sys.executable)
-    site = shlex.quote(str(Path(__file__).resolve().parent.parent))
-    command = (
-        "_awsdirenv_command() {\n"
-        f"  [[ -x {python} ]] || return 127\n"
-        f'  {python} -I -c {shlex.quote(_BOOT)} {site} "$@"\n'
-        "}\n"
-    )
+    python, *arguments = map(shlex.quote, own_command())
+    command = f'_awsdirenv_command() {{\n  [[ -x {python} ]] || return 127\n  {python} {" ".join(arguments)} "$@"\n}}\n'
     source = extension_source().read_text(encoding="utf-8")
     return _INSTALLATION.sub(lambda _: f"# >>> installation\n{command}# <<< installation\n", source)
 

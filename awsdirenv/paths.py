@@ -107,9 +107,15 @@ class CachePaths:
         """Which shell of many, all at once, starts Python: the extension makes them, we take them away."""
         return self.root / "claims"
 
+    @property
+    def timers(self) -> Path:
+        """Which process keeps a snapshot fresh, and when the extension last exported it."""
+        return self.root / "timers"
+
     def folders(self) -> list[Path]:
         """Every folder, outermost first."""
         ours = [self.snapshots, self.sessions, self.locks, self.marks, self.watches, self.names, self.claims]
+        ours.append(self.timers)
         return [self.root, *ours]
 
 

@@ -400,8 +400,39 @@ _awsdirenv_remember_watches() {
   ) 2>/dev/null
 }
 
+# True for a snapshot to export as it is: fresh, or usable where a timer renews it.
 _awsdirenv_read_fresh_snapshot() {
-  _awsdirenv_read_snapshot watch && ((now < ${refresh_at:-now + 1}))
+  _awsdirenv_read_snapshot watch || return 1
+  ((now < ${refresh_at:-now + 1})) || _awsdirenv_may_work_behind
+}
+
+# True unless work in the background is unwanted: by the person, or in CI, where nothing is to outlive its job.
+_awsdirenv_may_work_behind() {
+  case ${AWSDIRENV_AUTO_REFRESH-} in 0 | [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) return 1 ;; esac
+  case ${CI-} in '' | 0 | [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) ;; *) return 1 ;; esac
+}
+
+# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/timer.py.
+_awsdirenv_keep_fresh() {
+  local mark=$cache/timers/$key pid='' words=() arguments=(timer)
+  [[ $expiration && -d $cache/timers && -O $cache/timers ]] || return 0
+  if ! _awsdirenv_may_work_behind; then
+    [[ ! -s $mark ]] || : >|"$mark" # ends the one that another evaluation started
+    return 0
+  fi
+  : >|"$mark.used" # by its time the timer knows that somebody is here
+  { read -r pid <"$mark"; } 2>/dev/null
+  case $pid in
+    '' | *[!0-9]*) ;;
+    *)
+      # A number alone may be another process's by now.
+      { mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null
+      [[ " ${words[*]} " != *' timer '* ]] || return 0
+      ;;
+  esac
+  [[ ! $option_duration ]] || arguments+=("--duration=$option_duration")
+  # In a subshell of its own, without any of direnv's descriptors: nobody waits for it.
+  (_awsdirenv_command "${arguments[@]}" -- "$declared" </dev/null >/dev/null 2>&1 3>&- &)
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
@@ -600,6 +631,7 @@ _awsdirenv_load() {
 
 # Exports the block: the profile's credentials in, every other AWS credential out.
 _awsdirenv_open() {
+  _awsdirenv_keep_fresh # before the environment holds what we export
   local region_wanted=$option_region
   # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
   [[ ${AWSDIRENV_PROFILE+set} ]] || region_wanted=${region_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
@@ -610,6 +642,8 @@ _awsdirenv_open() {
   export AWSDIRENV_PROFILE=$declared AWSDIRENV_LOADED="$envrc_mtime $PWD"
   [[ ! $account_id ]] || export AWS_ACCOUNT_ID=$account_id
   [[ ! $region ]] || export AWS_REGION=$region AWS_DEFAULT_REGION=$region
+  # Once that time is over, the next is the end: the shells' hooks look again at either, once.
+  ((now < ${refresh_at:-0})) || refresh_at=$usable_until
   [[ ! $expiration ]] || export AWS_CREDENTIAL_EXPIRATION=$expiration_text AWSDIRENV_REFRESH_AT=$refresh_at
   _awsdirenv_say_where
 }

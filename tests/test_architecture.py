@@ -55,6 +55,7 @@ LAYERS = (
     "oidc",
     "sign_in",
     "refresh",
+    "timer",
     "export",
     "clearing",
     "loader",

@@ -49,6 +49,7 @@ class World:
             "SHELL": "/bin/bash",
             "AWS_ENDPOINT_URL": sts.url,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWSDIRENV_AUTO_REFRESH": "0",  # tests of the timer set it to 1
         }
         self.credentials.write_text(
             f"[base]\naws_access_key_id = {self.user.access_key_id}\n"
