@@ -60,6 +60,7 @@ class Timer:
 
     def run(self) -> None:
         """Renew ahead of time until nobody uses the profile for its life, it is cleared, or we are told to end."""
+        self._mark.touch(0o600)
         self._mark.write_text(f"{os.getpid()}\n", encoding="ascii")
         try:
             self._keep_fresh()

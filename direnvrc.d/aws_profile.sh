@@ -420,7 +420,8 @@ _awsdirenv_keep_fresh() {
     [[ ! -s $mark ]] || : >|"$mark" # ends the one that another evaluation started
     return 0
   fi
-  : >|"$mark.used" # by its time the timer knows that somebody is here
+  # By the time of this file the timer knows that somebody is here.
+  if [[ -e $mark.used ]]; then : >|"$mark.used"; else (umask 077 && : >"$mark.used"); fi
   { read -r pid <"$mark"; } 2>/dev/null
   case $pid in
     '' | *[!0-9]*) ;;

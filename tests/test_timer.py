@@ -118,6 +118,7 @@ def test_a_timer_holds_nothing_of_direnv_s(world: World, folder: Path) -> None:
     assert os.getsid(pid) not in (os.getsid(0), pid)
     assert b"SENTINEL" not in Path(f"/proc/{pid}/cmdline").read_bytes()
     assert b"SENTINEL" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert {path.stat().st_mode & 0o777 for path in (world.cache / "timers").iterdir()} == {0o600}
 
 
 def test_an_evaluation_does_not_wait_for_its_timer(world: World, folder: Path) -> None:
