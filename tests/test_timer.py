@@ -145,6 +145,7 @@ def test_at_the_end_every_shell_looks_again(world: World, folder: Path) -> None:
     """Where renewal fails, the shells are told at the end, once, by direnv itself; nothing expired stays."""
     with Shell(world, "bash", folder) as shell:
         assert shell.variable("AWS_ACCESS_KEY_ID")
+        running(world)
         world.sts.add_fault("AssumeRole", "access-denied", times=None)
         assert wait_until(lambda: timers(world) == [], 2 * LIFE)
         said = shell.run("true")
@@ -159,6 +160,7 @@ def test_no_code_is_asked_for_behind_a_person_s_back(world: World, folder: Path)
     world.login("coded")
     with Shell(world, "zsh", world.project("coded")) as shell:
         assert shell.variable("AWS_ACCESS_KEY_ID")
+        running(world)
         world.sts.expire_all_sessions()
         assert wait_until(lambda: timers(world) == [], 2 * LIFE)
         said = shell.run("true")
