@@ -65,8 +65,9 @@ use_aws_profile() {
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
   local watches=${DIRENV_WATCHES-} watches_if_closed status=0
-  # A directory that stays closed also waits for the next MFA session, whichever shell starts it.
-  _awsdirenv_watch "$cache/marks/mfa-renewed"
+  # A directory that stays closed also waits for the next MFA session, whichever shell starts it, and for the AWS CLI's
+  # next sign-in.
+  _awsdirenv_watch "$cache/marks/mfa-renewed" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
   watches_if_closed=${DIRENV_WATCHES-}
   _awsdirenv_load || status=$?
   [[ ! $dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first

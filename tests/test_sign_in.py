@@ -447,6 +447,20 @@ def test_a_directory_is_closed_and_opens(shell: Shell, corp: World) -> None:
     assert shell.variable("AWS_ACCESS_KEY_ID").startswith("ASI")
 
 
+@pytest.mark.parametrize("before", ["nothing", "a token that is over"])
+def test_a_sign_in_with_the_aws_cli_opens_a_closed_directory(shell: Shell, corp: World, before: str) -> None:
+    """Whoever writes the token that everybody shares, the directory needs no word from us."""
+    if before != "nothing":
+        corp.sso_sign_in(life=-60)
+        corp.sts.sso.sign_out()
+    assert OVER in shell.run(f"cd {corp.root / 'dev'}")
+    assert LOADED not in shell.run("true")
+    time.sleep(1)  # direnv compares whole seconds
+    corp.sso_sign_in()
+    assert LOADED in shell.run("true")
+    assert shell.variable("AWS_ACCESS_KEY_ID").startswith("ASI")
+
+
 def test_an_odd_name(corp: World) -> None:
     """The command that is named can be pasted, whatever the profile is called."""
     corp.sso_profile('"my team (dev)"')  # as the file has it
