@@ -66,7 +66,9 @@ def node_modules() -> Path:
             draft.mkdir()
             options = ["--silent", "--no-audit", "--no-fund", "--prefix", str(draft)]
             command = [str(BIN / "npm"), "install", *options, *NODE_PACKAGES]
-            subprocess.run(command, cwd=draft, stdin=subprocess.DEVNULL, check=True, timeout=300)
+            # Node has a list of authorities of its own; a company's proxy is in the system's.
+            env = {**os.environ, "NODE_OPTIONS": "--use-system-ca"}
+            subprocess.run(command, cwd=draft, env=env, stdin=subprocess.DEVNULL, check=True, timeout=300)
             draft.rename(folder)
     return folder / "node_modules"
 
