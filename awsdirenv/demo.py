@@ -23,9 +23,8 @@ from typing import Any, NamedTuple
 from awsdirenv import install
 from awsdirenv.errors import AwsdirenvError, SetupError
 
-_USER, _ACCOUNT = "foo", "123456789012"  # the account is moto's own
+_USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto's own, and it takes any code
 _MFA_SERIAL = f"arn:aws:iam::{_ACCOUNT}:mfa/{_USER}"
-_CODE = "492039"  # moto takes any
 _MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 _IF_PROVED = {"Principal": {"AWS": _ACCOUNT}, "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
 _EXTRA = "pip install 'awsdirenv[demo]'"
@@ -91,6 +90,7 @@ def _environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
         "TERM": "xterm",
         "AWS_EC2_METADATA_DISABLED": "true",  # an EC2 machine's own role must not show up
         "AWS_PAGER": "",
+        "AWSDIRENV_AUTO_REFRESH": "0",  # nothing is to outlive the demo
     }
 
 

@@ -53,11 +53,25 @@ def demo(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def left_running(folder: Path) -> list[str]:
+    """Give the processes whose home is below a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            environ = (entry / "environ").read_bytes() if entry.name.isdigit() else b""
+        except OSError:
+            continue
+        if f"HOME={folder}/".encode() in environ:
+            found.append(entry.name)
+    return found
+
+
 def test_the_transcript_is_the_main_job(env: dict[str, str], tmp_path: Path) -> None:
     """One code, four identities, and nothing left outside: of the variables, or of the home."""
     done = demo(env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == "\nawsdirenv: 4 roles in as many accounts, one MFA code, nothing left behind\n"
+    assert left_running(tmp_path) == []
     assert done.stdout.count("Enter MFA code for arn:aws:iam::123456789012:mfa/foo: ") == 1
     for profile, account_id, role in ROLES:
         assert f" $ cd ~/projects/{profile}\n" in done.stdout
