@@ -109,6 +109,11 @@ def _timer(sub: argparse.ArgumentParser) -> None:
     _add_duration(sub)
 
 
+def _hook(sub: argparse.ArgumentParser) -> None:
+    """Print the script that has a shell renew credentials after you have sat still; `setup` installs it as a file."""
+    sub.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
 def _completion(sub: argparse.ArgumentParser) -> None:
     """Print the completion script of a shell."""
     sub.add_argument("shell", choices=("bash", "zsh", "fish"))
@@ -129,6 +134,7 @@ _COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "clear": _clear,
     "explain": _explain,
     "timer": _timer,
+    "hook": _hook,
     "completion": _completion,
     "demo": _demo,
 }

@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
             "clear": _clear,
             "explain": _explain,
             "timer": _timer,
+            "hook": _hook,
             "completion": _completion,
             "demo": _demo,
         }
@@ -127,15 +128,20 @@ def _clear(options: argparse.Namespace) -> int:
 
 
 def _setup(options: argparse.Namespace) -> int:
-    from awsdirenv import install  # noqa: PLC0415
+    from awsdirenv import hook, install  # noqa: PLC0415
 
     if options.uninstall:
         install.uninstall(os.environ, say)
+        hook.uninstall(os.environ, say)
         return 0
     install.install(os.environ, say)
+    hook.install(os.environ, say)
     prepare(CachePaths.from_environ(os.environ))
     for problem, remedy in install.missing_parts(os.environ):
         warn(problem, remedy)
+    line = hook.line_to_add(os.environ)
+    if line:
+        say(f"  for a shell that has sat still, below direnv's hook: {line}")
     say("  next, in a project: awsdirenv init PROFILE")
     return 0
 
@@ -188,6 +194,13 @@ def _timer(options: argparse.Namespace) -> int:
         with locks.hold_unless(f"timer-{key}", lambda: True) as other:  # one is enough
             if not other:
                 timer.Timer(paths, key, [*own_command(), "load", "--envrc", *wanted, "--", name], directory).run()
+    return 0
+
+
+def _hook(options: argparse.Namespace) -> int:
+    from awsdirenv.hook import script  # noqa: PLC0415
+
+    emit(script(options.shell, os.environ))
     return 0
 
 

@@ -95,16 +95,17 @@ def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
         )
     shell = Path(environ.get("SHELL", "")).name
     if shell in _HOOKS:
-        rc = _rc_file(shell, environ)
+        rc = rc_file(shell, environ)
         if not _HOOK.search(_read(rc) or ""):
             found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {_HOOKS[shell]}"))
     else:
-        hooks = "; ".join(f"{_rc_file(name, environ)}: {line}" for name, line in _HOOKS.items())
+        hooks = "; ".join(f"{rc_file(name, environ)}: {line}" for name, line in _HOOKS.items())
         found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
     return found
 
 
-def _rc_file(shell: str, environ: Mapping[str, str]) -> Path:
+def rc_file(shell: str, environ: Mapping[str, str]) -> Path:
+    """Give the start-up file of `bash`, `zsh` or `fish`, where the shell itself looks for it."""
     if shell == "fish":
         return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "fish" / "config.fish"
     return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc" if shell == "zsh" else home(environ) / ".bashrc"

@@ -124,6 +124,12 @@ def home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or os.path.expanduser("~"))
 
 
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """Give our folder among the user's programs' data, which `setup` writes."""
+    base = environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else home(environ) / ".local" / "share") / "awsdirenv"
+
+
 def direnv_lib(environ: Mapping[str, str]) -> Path:
     """Give the folder whose *.sh direnv sources, as direnv's own stdlib finds it."""
     config = environ.get("DIRENV_CONFIG")

@@ -62,6 +62,7 @@ LAYERS = (
     "entry",
     "api",
     "install",
+    "hook",
     "completion",
     "console",
     "explain_text",
