@@ -12,7 +12,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING
 
 from awsdirenv.entry import Reporter, Request, loading, served
-from awsdirenv.loader import Wishes
+from awsdirenv.person import Wishes
 from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.settings import environment_region, role_duration
 

@@ -12,9 +12,10 @@ from awsdirenv.credential_process import render
 from awsdirenv.direnv import working_directory
 from awsdirenv.entry import Reporter, Request, loading, looking, served
 from awsdirenv.errors import AwsdirenvError, UsageError
-from awsdirenv.loader import Loader, Wishes
+from awsdirenv.loader import Loader
 from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, encode_name, home, snapshot_key
+from awsdirenv.person import Wishes
 from awsdirenv.settings import declared_profile, environment_region
 from awsdirenv.snapshot import Snapshot
 from awsdirenv.snapshot import text as snapshot_text

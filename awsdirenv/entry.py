@@ -11,10 +11,11 @@ from pathlib import Path
 from awsdirenv.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.errors import CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.feedback import refuse_recursion
-from awsdirenv.loader import Human, Loader, Wishes
+from awsdirenv.loader import Loader
 from awsdirenv.lock import Holder, Locks
 from awsdirenv.mfa import login_command
 from awsdirenv.paths import ATTACHED_VARIABLES, CachePaths, encode_name
+from awsdirenv.person import Human, Wishes
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.settings import Circumstances, DeclaredProfile, Settings, declared_profile, environment_region
 from awsdirenv.snapshot import Snapshot

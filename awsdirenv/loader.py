@@ -18,33 +18,15 @@ from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeed
 from awsdirenv.feedback import refuse_feedback, refuse_recursion
 from awsdirenv.files import remove
 from awsdirenv.lock import Locks
-from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there, not_now
+from awsdirenv.mfa import CodeSource
 from awsdirenv.paths import CachePaths, environment_mark, name_key, session_key, snapshot_key
+from awsdirenv.person import Human, WantedCode, Wishes, code_source
 from awsdirenv.profile import resolve_chain
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.settings import DeclaredProfile, Settings, environment_region
 from awsdirenv.snapshot import Snapshot, file_stamp
 from awsdirenv.sources import CredentialSource
 from awsdirenv.store import SessionStore, UsedCodes, UserNames, prepare
-
-
-@dataclass(frozen=True)
-class Human:
-    """A person who is there: how to ask them for a line within some seconds, and how to tell them something."""
-
-    ask: Callable[[str, float], str]
-    say: Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How a command or a directory wants its credentials, other than by default."""
-
-    token_code: str | None = None
-    force: bool = False
-    duration: int | None = None  # seconds
-    sign_in: bool = False  # where that is due, and not only if the settings say so
-    open_browser: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +41,7 @@ class Loader:
     human: Human | None
     tell: Callable[[str], None]  # what is worth knowing and no failure
     is_expected: bool = True  # whether the person expects a question now
-    wishes: Wishes = Wishes()
+    wishes: Wishes = field(default_factory=Wishes)
     _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
 
     @property
@@ -229,16 +211,10 @@ class Loader:
         sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks, seen)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
-        if self.wishes.token_code is not None:
-            return Given(self.wishes.token_code)
         command = self.settings.mfa_process or chain.mfa_process
-        if command:
-            return Process(command)
-        if self.human is None:
-            return nobody_there(chain.profile)
-        if not ask or not self.is_expected:
-            return not_now(chain.profile)
-        return Prompt(self._ask, self.human.say, self.settings.prompt_timeout.total_seconds())
+        human = replace(self.human, ask=self._ask) if self.human else None
+        wanted = WantedCode(chain.profile, self.wishes.token_code, command, self.settings.prompt_timeout)
+        return code_source(wanted, human, may_ask=ask and self.is_expected)
 
     def _ask(self, prompt: str, timeout: float) -> str:
         assert self.human is not None  # noqa: S101 - see _codes

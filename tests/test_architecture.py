@@ -37,6 +37,7 @@ LAYERS = (
     "direnv",
     "program",
     "mfa",
+    "person",
     "sources",
     "identity",
     "sessions",

@@ -22,9 +22,10 @@ from awsdirenv.entry import Request, looking
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.explain import Explanation, document, explain
 from awsdirenv.explain_text import text
-from awsdirenv.loader import Human, Loader, Wishes
+from awsdirenv.loader import Loader
 from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, snapshot_key
+from awsdirenv.person import Human, Wishes
 from awsdirenv.session_credentials import from_epoch
 from awsdirenv.settings import DeclaredProfile, Settings
 from corpus import CASES, Case, Refused
