@@ -12,7 +12,7 @@ JOBS := 6
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-tools: ## install direnv, zsh, fish, shellcheck and shfmt where they are missing
+tools: ## install direnv, zsh, fish, shellcheck, shfmt and cc where they are missing
 	@.ci/tools
 
 venv: .venv/.made ## make the virtual environment, again only when pyproject.toml has changed

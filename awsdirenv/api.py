@@ -12,6 +12,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING
 
 from awsdirenv.entry import Reporter, Request, loading, served
+from awsdirenv.live_files import leave
 from awsdirenv.person import Wishes
 from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.settings import environment_region, role_duration
@@ -76,4 +77,6 @@ def _request(profile: str | None, duration: int | str | None) -> Request:
 
 
 def _environment() -> dict[str, str]:
-    return dict(os.environ)
+    environ = dict(os.environ)
+    leave(environ)
+    return environ

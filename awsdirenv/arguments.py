@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from awsdirenv.common_options import (
+    account,
+    add_duration,
+    add_json,
+    add_min_life,
+    add_no_session,
+    add_profile,
+    duration,
+    token_code,
+)
 from awsdirenv.console import emit
-from awsdirenv.errors import SettingError, UsageError
+from awsdirenv.errors import UsageError
 from awsdirenv.export import FORMATS
-from awsdirenv.mfa import is_code
-from awsdirenv.settings import role_duration
+from awsdirenv.paths import decode_name
 from awsdirenv.version import __version__
 
 Command = Callable[[argparse.Namespace], int]
@@ -35,6 +44,25 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     return top
 
 
+def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Take a command line apart. Raises UsageError.
+
+    What follows `--` of `exec` is another command's line, which argparse would take for ours.
+    """
+    if arguments[:1] != ["exec"] or {"-h", "--help"} & set(arguments[: _cut(arguments)]):
+        return top.parse_args(arguments)
+    words = arguments[_cut(arguments) + 1 :]
+    options = top.parse_args(arguments[: _cut(arguments)])
+    if not words:
+        raise UsageError("exec needs a command behind --", "awsdirenv exec PROFILE -- COMMAND")
+    options.words = words
+    return options
+
+
+def _cut(arguments: Sequence[str]) -> int:
+    return list(arguments).index("--") if "--" in arguments else len(arguments)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"{self.prog} --help")
@@ -51,67 +79,119 @@ def _setup(sub: argparse.ArgumentParser) -> None:
 
 def _init(sub: argparse.ArgumentParser) -> None:
     """Write `use aws_profile PROFILE` into the .envrc of this folder, and allow it."""
-    _add_profile(sub, "without it, the line names none, and each person's .env or AWS_PROFILE decides")
+    add_profile(sub, "without it, the line names none, and each person's .env or AWS_PROFILE decides")
 
 
 def _login(sub: argparse.ArgumentParser) -> None:
     """Get a profile's credentials now, asking for an MFA code where one is due."""
-    _add_profile(sub)
-    sub.add_argument("--token-code", metavar="N", type=_token_code, help="the MFA code, instead of being asked")
+    add_profile(sub)
+    sub.add_argument("--token-code", metavar="N", type=token_code, help="the MFA code, instead of being asked")
     sub.add_argument(
         "--force", action="store_true", help="renew credentials that still hold; with --token-code, the MFA session too"
     )
-    _add_duration(sub)
+    add_duration(sub)
     sub.add_argument("--no-browser", action="store_true", help="print where to sign in, and open no browser")
 
 
 def _load(sub: argparse.ArgumentParser) -> None:
     """Make sure that a profile's snapshot is fresh; this is what the extension calls."""
-    _add_profile(sub)
-    _add_duration(sub)
-    _add_no_session(sub)
+    add_profile(sub)
+    add_duration(sub)
+    add_min_life(sub)
+    add_no_session(sub)
+    sub.add_argument("--account", metavar="ID", type=account, help="refuse credentials of another account")
+    sub.add_argument("--role", metavar="NAME", help="refuse credentials of another role")
+    sub.add_argument("--stage", metavar="STAGE", help="what kind of place it is, such as production")
+    sub.add_argument("--confirm", action="store_true", help="have the person type the stage, or the profile's name")
     sub.add_argument("--envrc", action="store_true", help=argparse.SUPPRESS)
+    sub.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
 
 
 def _export(sub: argparse.ArgumentParser) -> None:
     """Print a profile's credentials for a shell, a file or a program."""
-    _add_profile(sub)
+    add_profile(sub)
     sub.add_argument("--format", choices=FORMATS, default="env", help="default: %(default)s")
     sub.add_argument(
         "--output", metavar="FILE", type=Path, help="write to FILE, 0600; a dotenv file is updated in place"
     )
-    _add_duration(sub)
-    _add_no_session(sub)
+    add_duration(sub)
+    add_no_session(sub)
+
+
+def _exec(sub: argparse.ArgumentParser) -> None:
+    """Run a command with a profile's credentials: `awsdirenv exec PROFILE -- COMMAND ...`."""
+    add_profile(sub)
+    sub.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
+    add_duration(sub)
+    add_min_life(sub)
+    add_no_session(sub)
 
 
 def _credential_process(sub: argparse.ArgumentParser) -> None:
     """Print a profile's credentials for AWS's SDKs: `credential_process = awsdirenv credential-process PROFILE`."""
-    _add_profile(sub)
-    _add_duration(sub)
+    add_profile(sub)
+    add_duration(sub)
+    # For what stands in a live directory's config file: an encoded name, and keys as they are.
+    sub.add_argument("--live", metavar="NAME", type=decode_name, help=argparse.SUPPRESS)
+    sub.add_argument("--keys", action="store_true", help=argparse.SUPPRESS)
 
 
 def _clear(sub: argparse.ArgumentParser) -> None:
     """Forget a profile's credentials, or with --all everything, MFA sessions included."""
-    _add_profile(sub)
+    add_profile(sub)
     sub.add_argument("--all", action="store_true", help="forget everything")
+
+
+def _status(sub: argparse.ArgumentParser) -> None:
+    """Show what is held and what runs: profiles, MFA sessions, locks, timers, and which directories use them."""
+    add_json(sub)
+
+
+def _list(sub: argparse.ArgumentParser) -> None:
+    """List the profiles of AWS's files, with account, role, source and stage; behind a pipe with tabs, for fzf."""
+    add_json(sub)
 
 
 def _explain(sub: argparse.ArgumentParser) -> None:
     """Tell step by step how a profile comes to its credentials, without a call, a question or a write."""
-    _add_profile(sub)
-    _add_duration(sub)
-    _add_json(sub)
+    add_profile(sub)
+    add_duration(sub)
+    add_json(sub)
+
+
+def _doctor(sub: argparse.ArgumentParser) -> None:
+    """Look for what is wrong, and tell how to mend it; nothing is changed."""
+    sub.add_argument("--offline", action="store_true", help="do not ask AWS about your keys")
+    add_json(sub)
+
+
+def _whoami(sub: argparse.ArgumentParser) -> None:
+    """Tell who you are here: what .envrc declares, what the environment holds, and what AWS says, side by side."""
+    add_json(sub)
+
+
+def _console(sub: argparse.ArgumentParser) -> None:
+    """Open AWS's console in the browser, signed in as a profile."""
+    add_profile(sub)
+    sub.add_argument("--service", metavar="NAME", help="which part, as s3 or ec2; without it, the home page")
+    sub.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
+    sub.add_argument("--print", action="store_true", help="print the link, which is a secret, and open no browser")
+    sub.add_argument("--duration", metavar="TIME", type=duration, help="how long you stay signed in: 15m to 12h")
 
 
 def _timer(sub: argparse.ArgumentParser) -> None:
     """Renew a profile's credentials in the background while directories use it; the extension starts this."""
-    _add_profile(sub)
-    _add_duration(sub)
+    add_profile(sub)
+    add_duration(sub)
 
 
 def _hook(sub: argparse.ArgumentParser) -> None:
     """Print the script that has a shell renew credentials after you have sat still; `setup` installs it as a file."""
     sub.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _prompt(_sub: argparse.ArgumentParser) -> None:
+    """Print this directory's profile for a shell's prompt; with the hook in your shell, without starting Python."""
 
 
 def _completion(sub: argparse.ArgumentParser) -> None:
@@ -130,47 +210,18 @@ _COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "login": _login,
     "load": _load,
     "export": _export,
+    "exec": _exec,
     "credential-process": _credential_process,
     "clear": _clear,
+    "status": _status,
+    "list": _list,
     "explain": _explain,
+    "doctor": _doctor,
+    "whoami": _whoami,
+    "console": _console,
     "timer": _timer,
     "hook": _hook,
+    "prompt": _prompt,
     "completion": _completion,
     "demo": _demo,
 }
-
-
-_DEFAULT = (
-    "default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, else `default`"
-)
-
-
-def _add_profile(sub: argparse.ArgumentParser, text: str = _DEFAULT) -> None:
-    sub.add_argument("profile", nargs="?", metavar="PROFILE", help=text)
-
-
-def _add_duration(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "--duration", metavar="TIME", type=_duration, help="how long the credentials are to live: 15m to 12h"
-    )
-
-
-def _add_no_session(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
-
-
-def _add_json(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--json", action="store_true", help="print JSON, for programs")
-
-
-def _duration(text: str) -> int:
-    try:
-        return role_duration(text)
-    except SettingError as error:
-        raise argparse.ArgumentTypeError(f"{error.message}; {error.hint}") from None
-
-
-def _token_code(text: str) -> str:
-    if not is_code(text):
-        raise argparse.ArgumentTypeError("an MFA code is six digits")
-    return text

@@ -12,7 +12,7 @@ from awsdirenv.errors import ConfigError
 from awsdirenv.paths import home
 
 # What aws-vault inherits through include_profile, but never keys: whose credentials it has, a profile must say itself.
-_INCLUDED = frozenset(
+INCLUDED = frozenset(
     {
         "credential_process",
         "duration_seconds",
@@ -47,6 +47,11 @@ _OWN_SOURCES = (
 )
 
 
+# Ours, in AWS's file: what kind of place the profile leads to, such as `production`.
+STAGE_KEY = "awsdirenv_stage"
+LONGEST_STAGE = 40  # characters
+
+
 @dataclass(frozen=True)
 class AwsFiles:
     """AWS's two files as botocore sees them: `full_config` has the shape of botocore's Session.full_config."""
@@ -64,6 +69,19 @@ class AwsFiles:
         """Every profile; what the credentials file says wins over the config file."""
         profiles: Mapping[str, Mapping[str, Any]] = self.full_config["profiles"]
         return profiles
+
+
+def stage_of(files: AwsFiles, profile: str) -> str | None:
+    """Give what the profile's `awsdirenv_stage` says, in one line. Raises ConfigError for what is no stage."""
+    said = files.profiles.get(profile, {}).get(STAGE_KEY)
+    if not said:
+        return None
+    if not isinstance(said, str) or len(said) > LONGEST_STAGE or not said.isprintable():
+        raise ConfigError(
+            f"profile {profile} has an {STAGE_KEY} that cannot be one",
+            f"set {STAGE_KEY} in [profile {profile}] to a word such as production",
+        )
+    return said
 
 
 def file_paths(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -102,7 +120,7 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
                 problems[name] = f"include_profile closes a loop: {' -> '.join([*visited, included])}"
             visited.append(included)
             given = profiles[included]
-            wanted = {key for key in given if key in _INCLUDED and not made[name].get(key)} - _outvoted(values)
+            wanted = {key for key in given if key in INCLUDED and not made[name].get(key)} - _outvoted(values)
             if given.get("source_profile") == name:
                 wanted.discard("source_profile")
             made[name] = {**made[name], **{key: given[key] for key in wanted}}
@@ -114,7 +132,7 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
 def _outvoted(own: Mapping[str, Any]) -> set[str]:
     """Give the keys about a source that count for nothing, because the profile itself says where it starts."""
     if any(own.get(key) for key in _OWN_SOURCES):
-        return {*_OWN_SOURCES, *(key for key in _INCLUDED if key.startswith("sso_"))}
+        return {*_OWN_SOURCES, *(key for key in INCLUDED if key.startswith("sso_"))}
     if own.get("sso_session"):
         return {*_OWN_SOURCES, "sso_start_url", "sso_region"}
     return {*_OWN_SOURCES, "sso_session"} if own.get("sso_start_url") else set()

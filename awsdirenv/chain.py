@@ -13,6 +13,18 @@ ATTACHED = "attached"
 # As `credential_source` spells them.
 CREDENTIAL_SOURCES = {"Environment": ENVIRONMENT, "EcsContainer": CONTAINER, "Ec2InstanceMetadata": INSTANCE}
 
+# Where each partition of AWS has an STS that every account may use.
+HOME_REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+
 
 @dataclass(frozen=True)
 class RoleHop:
@@ -100,6 +112,16 @@ class Chain:
         if self.hops:
             return self.hops[-1].role
         return self.sso_session.role_name if self.sso_session else None
+
+    def role_of(self, arn: str | None) -> str | None:
+        """Give the role that credentials are of: the one that AWS says, where that is not how it names the profile's.
+
+        Identity Center calls the role NAME of a profile AWSReservedSSO_NAME_ and something.
+        """
+        kind, _, rest = (arn or "").rpartition(":")[2].partition("/")
+        actual = rest.partition("/")[0] if kind == "assumed-role" else None
+        is_ours = actual is None or actual.rpartition("_")[0] == f"AWSReservedSSO_{self.role}"
+        return self.role if is_ours else actual
 
     @property
     def is_named_source(self) -> bool:

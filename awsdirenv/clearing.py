@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from awsdirenv import files
+from awsdirenv import directories, files
 from awsdirenv.lock import Locks
-from awsdirenv.paths import CachePaths, decode_name
+from awsdirenv.paths import CachePaths, decode_name, encode_name
 from awsdirenv.store import prepare
 
 
 def clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:
-    """Forget every snapshot of the profile and the role sessions behind them; give the number of files removed."""
+    """Forget every snapshot of the profile, the role sessions behind them, and its directories.
+
+    Gives the number of files with credentials that were removed.
+    """
     prepare(paths)
     removed = 0
     for snapshot in _files(paths.snapshots):
@@ -21,6 +24,10 @@ def clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:
         with locks.hold(f"snapshot-{snapshot.name}"):
             removed += files.remove(snapshot)
         removed += _remove_sessions(values.get("AWS_ACCESS_KEY_ID", ""), paths, locks)
+    for mark in _files(paths.confirmed):
+        if mark.name.partition("@")[0] == encode_name(profile):
+            files.remove(mark)
+    directories.forget(paths, profile)
     return removed
 
 
@@ -34,7 +41,15 @@ def clear_all(paths: CachePaths, locks: Locks) -> int:
     for session in _files(paths.sessions):
         with locks.hold(session.name.removesuffix(".new")):
             removed += files.remove(session)
-    for folder in (paths.marks, paths.names, paths.watches, paths.claims, paths.timers):
+    for folder in (
+        paths.marks,
+        paths.names,
+        paths.watches,
+        paths.claims,
+        paths.timers,
+        paths.directories,
+        paths.confirmed,
+    ):
         removed += sum(files.remove(file) for file in _files(folder))
     return removed
 

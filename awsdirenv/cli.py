@@ -6,12 +6,15 @@ import argparse
 import os
 from contextlib import AbstractContextManager
 
+from awsdirenv import cli_live, cli_look
+from awsdirenv.admission import Conditions, admitted
+from awsdirenv.arguments import parse
 from awsdirenv.arguments import parser as _parser
-from awsdirenv.console import describe, emit, is_watched, report, report_waiting, say, warn
-from awsdirenv.credential_process import render
+from awsdirenv.console import describe, emit, report, report_waiting, say, warn
 from awsdirenv.direnv import working_directory
-from awsdirenv.entry import Reporter, Request, loading, looking, served
+from awsdirenv.entry import Reporter, Request, loading, looking
 from awsdirenv.errors import AwsdirenvError, UsageError
+from awsdirenv.live_files import leave
 from awsdirenv.loader import Loader
 from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, encode_name, home, snapshot_key
@@ -25,7 +28,9 @@ from awsdirenv.store import CancelMarks, prepare
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit status."""
     try:
-        options = parser().parse_args(arguments)
+        options = parse(parser(), arguments)
+        if arguments[:1] != ["whoami"]:  # which tells what programs see in a live directory
+            leave(os.environ)
         status: int = options.command(options)
     except AwsdirenvError as error:
         # SDKs show what we say in the middle of a message of their own.
@@ -45,11 +50,18 @@ def parser() -> argparse.ArgumentParser:
             "login": _login,
             "load": _load,
             "export": _export,
-            "credential-process": _credential_process,
+            "exec": _exec,
+            "credential-process": cli_live.credential_process,
             "clear": _clear,
+            "status": cli_look.status,
+            "list": cli_look.listing,
             "explain": _explain,
+            "doctor": cli_look.doctor,
+            "whoami": cli_look.whoami,
+            "console": cli_look.console,
             "timer": _timer,
             "hook": _hook,
+            "prompt": cli_look.prompt,
             "completion": _completion,
             "demo": _demo,
         }
@@ -57,11 +69,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _load(options: argparse.Namespace) -> int:
-    with _loading(Request(options.profile, options.envrc, Wishes(duration=options.duration))) as loader:
+    wishes = Wishes(duration=options.duration, min_life=options.min_life)
+    request = Request(options.profile, options.envrc, wishes)
+    conditions = Conditions(options.account, options.role, options.stage, options.confirm)
+    if options.live:
+        return cli_live.load(request, conditions)
+    with _loading(request) as loader:
         if options.no_session:
-            emit(snapshot_text(loader.long_term_keys()))
+            emit(snapshot_text(admitted(loader, conditions, loader.long_term_keys)))
         else:
-            loader.load()
+            admitted(loader, conditions, loader.load)
     return 0
 
 
@@ -102,12 +119,14 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _credential_process(options: argparse.Namespace) -> int:
-    request = Request(options.profile, wishes=Wishes(duration=options.duration))
-    silent = Reporter(lambda _holder: None, lambda _notice: None)
-    made = served(request, os.environ, _reporter() if is_watched() else silent)
-    emit(render(made.credentials))
-    return 0
+def _exec(options: argparse.Namespace) -> int:
+    from awsdirenv import execution  # noqa: PLC0415
+
+    wishes = Wishes(duration=options.duration, min_life=options.min_life, insist=True)
+    with _loading(Request(options.profile, wishes=wishes)) as loader:
+        made = loader.long_term_keys() if options.no_session else loader.load()
+    environ = execution.environment(os.environ, made, options.region or _region(made))
+    execution.become(options.words, environ)
 
 
 def _clear(options: argparse.Namespace) -> int:

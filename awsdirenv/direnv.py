@@ -38,6 +38,11 @@ class Evaluation:
         return cls(directory, mtime, is_entering=loaded != f"{mtime} {directory}")
 
 
+def opened_profile(environ: Mapping[str, str]) -> str | None:
+    """Give the profile that this directory was open for before it is evaluated now; None if it was closed, or new."""
+    return (_values(environ.get("DIRENV_DIFF", ""), "n") or {}).get("AWSDIRENV_PROFILE")
+
+
 def without_ours(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Give the environment as it was outside the directory that direnv has loaded, as far as `names` go.
 
@@ -51,6 +56,12 @@ def without_ours(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, 
         return dict(environ)
     kept = {name: value for name, value in environ.items() if name not in names}
     return {**kept, **{name: value for name, value in before.items() if name in names and isinstance(value, str)}}
+
+
+def exported(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Give the variables that direnv's last evaluation has changed, as it left them: None for one it has unset."""
+    after, before = (_values(environ.get("DIRENV_DIFF", ""), which) or {} for which in "np")
+    return {**dict.fromkeys(before), **after}
 
 
 def loaded_directory(environ: Mapping[str, str]) -> Path | None:
@@ -73,14 +84,16 @@ def working_directory(environ: Mapping[str, str]) -> Path:
         raise DirectoryError("the working directory is gone", "cd to a folder that is there") from None
 
 
-def _values(diff: str, which: str) -> dict[str, str] | None:
-    """Give the values that direnv's last evaluation set (`n`), or replaced (`p`), or None where it does not say.
-
-    DIRENV_DIFF is zlib-compressed JSON in URL-safe base64.
-    """
+def decode(text: str) -> object:
+    """Give what direnv has put into a variable (zlib-compressed JSON in URL-safe base64), or None for anything else."""
     try:
-        raw = zlib.decompress(base64.urlsafe_b64decode(diff + "=" * (-len(diff) % 4)))
-        values = json.loads(raw)[which]
-    except (ValueError, binascii.Error, zlib.error, KeyError, TypeError):
+        return json.loads(zlib.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
+    except (ValueError, binascii.Error, zlib.error, RecursionError):
         return None
+
+
+def _values(diff: str, which: str) -> dict[str, str] | None:
+    """Give the values that direnv's last evaluation set (`n`), or replaced (`p`), or None where it does not say."""
+    decoded = decode(diff)
+    values = decoded.get(which) if isinstance(decoded, dict) else None
     return values if isinstance(values, dict) else None

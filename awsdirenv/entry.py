@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from awsdirenv import directories
 from awsdirenv.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.errors import CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.feedback import refuse_recursion
@@ -29,12 +30,16 @@ _WAIT_SILENTLY = 0.3  # seconds
 
 @dataclass(frozen=True)
 class Request:
-    """What a command wants loaded. `from_envrc` says that the extension asks, inside an `.envrc`."""
+    """What a command wants loaded. `from_envrc` says that the extension asks, inside an `.envrc`.
+
+    `is_beside_program` says that a program of the person's waits for us, and has our stderr.
+    """
 
     profile: str | None
     from_envrc: bool = False
     wishes: Wishes = field(default_factory=Wishes)
     may_ask: bool = True
+    is_beside_program: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,13 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
     # Python gives signals to its main thread only: elsewhere nobody could cancel.
     is_main = threading.current_thread() is threading.main_thread()
     may_ask = is_main and request.may_ask and not settings.no_prompt
-    terminal = Terminal.of_human(environ, again) if may_ask else None
+    terminal = Terminal.of_human(environ, again, beside_program=request.is_beside_program) if may_ask else None
     loader = _loader(request, environ, settings, terminal, declared, evaluation, reporter)
     try:
         with terminal.guarded() if terminal else nullcontext():
             yield loader
+        if request.from_envrc:
+            directories.note(loader.paths, declared.name, environ.get("DIRENV_WATCHES", ""))
     except KeyboardInterrupt:
         if request.from_envrc and not (terminal and terminal.was_cancelled_by_key):
             # A real signal: direnv got it too, and gives up on `.envrc`. fish would start it again at every prompt.

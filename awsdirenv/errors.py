@@ -14,6 +14,9 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PERSON_NEEDED = 3
 EXIT_LOCK_TIMEOUT = 4
+# Of `exec` only: what shells give for a command that cannot be run, and that is not there.
+EXIT_NOT_RUNNABLE = 126
+EXIT_NO_COMMAND = 127
 
 
 class AwsdirenvError(Exception):
@@ -185,3 +188,30 @@ class DirectoryError(AwsdirenvError):
     """The working directory is gone."""
 
     kind = "directory"
+
+
+class WrongIdentityError(AwsdirenvError):
+    """The profile leads to another account or role than `.envrc` insists on."""
+
+    kind = "wrong-identity"
+
+
+class ConfirmationNeededError(AwsdirenvError):
+    """A person has to say that they mean to enter, and nobody is there, or has just entered."""
+
+    kind = "confirmation-needed"
+    exit_code = EXIT_PERSON_NEEDED
+
+
+class CommandNotFoundError(AwsdirenvError):
+    """There is no such command to run."""
+
+    kind = "command-not-found"
+    exit_code = EXIT_NO_COMMAND
+
+
+class CommandNotRunnableError(AwsdirenvError):
+    """The command is there, and cannot be run."""
+
+    kind = "command-not-runnable"
+    exit_code = EXIT_NOT_RUNNABLE

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timezone
 
 from awsdirenv import dotenv_file
+from awsdirenv.paths import ATTACHED_VARIABLES
 from awsdirenv.snapshot import Snapshot
 
 FORMATS = ("env", "fish", "powershell", "json", "dotenv")
@@ -17,6 +18,7 @@ STALE = (
     "AWS_SESSION_EXPIRATION",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
+    *("AWS_VAULT", "AWSUME_PROFILE"),  # what a prompt shows
     "AWSDIRENV_REFRESH_AT",  # of a directory's credentials, which these replace
 )
 _BLOCK = (
@@ -29,6 +31,8 @@ _BLOCK = (
     "AWS_DEFAULT_REGION",
     "AWSDIRENV_PROFILE",
 )
+# All that names an identity or a place, or is ours: what the extension, too, takes out before it puts a profile's in.
+BLOCK = frozenset((*STALE, *_BLOCK, *ATTACHED_VARIABLES, "AWSDIRENV_LOADED", "AWSDIRENV_DECLARED", "AWSDIRENV_STAGE"))
 
 
 # A universal variable is the person's in every session and not ours to erase, but it must not go unnoticed.

@@ -43,7 +43,11 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
     """
     if any("\n" in value or "\r" in value for value in values.values()):
         raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
-    text = private_text(values)
+    write_private_data(path, private_text(values).encode("utf-8", "surrogateescape"), mtime)
+
+
+def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> None:
+    """Replace `path` as `write_private` does, with whatever is to be in it."""
     # One fixed name per target: what a killed writer leaves behind is replaced by the next one, and never piles up.
     draft = path.with_name(path.name + ".new")
     try:
@@ -51,7 +55,7 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o600)  # a default ACL or an odd umask may have had its say
-            file.write(text.encode("utf-8", "surrogateescape"))
+            file.write(data)
         if mtime is not None:
             os.utime(draft, (mtime, mtime))
         os.replace(draft, path)  # also replaces a symlink, a FIFO or a stranger's file by name, without following it
@@ -84,13 +88,22 @@ def replace_file(target: Path, data: bytes, mode: int) -> None:
 def fresh_mtime(path: Path, wanted: int) -> int:
     """Choose a modification time that no earlier generation of a file had, in epoch seconds, near `wanted`.
 
-    direnv compares whole seconds, so two rewrites within one second would look alike to every shell that waits.
+    direnv compares whole seconds, so two rewrites within one second would look alike to every shell that waits. It is
+    even: the second behind it is for `outdate`.
     """
+    wanted += wanted % 2
     try:
         present = int(os.lstat(path).st_mtime)
     except OSError:
         return wanted
-    return present + 1 if present >= wanted else wanted
+    return present + 2 - present % 2 if present >= wanted else wanted
+
+
+def outdate(path: Path) -> None:
+    """Have every shell that watches a file look again: once in each generation, whoever calls this how often."""
+    with contextlib.suppress(OSError):
+        mtime = int(os.lstat(path).st_mtime) | 1
+        os.utime(path, (mtime, mtime), follow_symlinks=False)
 
 
 def read_private(path: Path) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""The line in a shell's start-up file that tells direnv the time: scripts for bash, zsh and fish.
+"""The line in a shell's start-up file that tells direnv the time and a prompt the place: for bash, zsh and fish.
 
 direnv looks only at files. Once credentials are due the hook makes direnv's list of watched files stale, so that it
 looks again, in zsh and fish also before a command that was typed after the person had sat still. A script is a file to
@@ -43,13 +43,11 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     for shell in SHELLS:
         target, text = installed(shell, environ), script(shell, environ)
         present = _read(target)
-        if present == text:
-            say(f"  {target} is up to date")
-            continue
-        say(f"{'+' if present is None else '~'} {target}")
+        say(f"  {target} is up to date" if present == text else f"{'+' if present is None else '~'} {target}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(target, text.encode(), 0o644)
+            if present != text:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(target, text.encode(), 0o644)
             os.utime(target, (0, 0))  # as old as the clock: see above
         except OSError as error:
             raise SetupError(f"cannot write {target}: {error.strerror}", f"make {target.parent} writable") from None

@@ -13,27 +13,26 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from awsdirenv.declaration import USE, used_profile
 from awsdirenv.errors import SetupError
 from awsdirenv.files import replace_file
 from awsdirenv.paths import direnv_lib, extension_source, home
 
 _INSTALLATION = re.compile(r"# >>> installation\n.*?# <<< installation\n", re.DOTALL)
 _EXTENSION_NAME = "awsdirenv.sh"
-_FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
+FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 
 # `-I` keeps the project's PYTHON* variables and folders out of our process; the path of the installation comes back
 # last, so that nothing in it can stand in for the standard library.
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
 
 # Hook line of each shell, as direnv documents them.
-_HOOKS = {
+HOOKS = {
     "bash": 'eval "$(direnv hook bash)"',
     "zsh": 'eval "$(direnv hook zsh)"',
     "fish": "direnv hook fish | source",
 }
 _HOOK = re.compile(r"^[^#\n]*\bdirenv[\"']?[ \t]+hook\b", re.MULTILINE)
-_FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
-_USE = re.compile(r"^[ \t]*use[ \t]+aws_profile(?![\w-])(.*)$", re.MULTILINE)
 
 
 def extension_path(environ: Mapping[str, str]) -> Path:
@@ -62,7 +61,7 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     if present == text:
         say(f"  {target} is up to date")
         return
-    if present is not None and _FIRST_WORDS not in present:
+    if present is not None and FIRST_WORDS not in present:
         raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
     say(f"{'~' if present else '+'} {target}")
     with contextlib.suppress(OSError):  # `_write` says what is wrong
@@ -77,7 +76,7 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     if present is None:
         say(f"  {target} is not there")
         return
-    if _FIRST_WORDS not in present:
+    if FIRST_WORDS not in present:
         raise SetupError(f"{target} is not ours", "remove it by hand if you do not need it")
     say(f"- {target}")
     try:
@@ -94,12 +93,12 @@ def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
             ("direnv is not installed", "apt-get install direnv, brew install direnv, or see its documentation")
         )
     shell = Path(environ.get("SHELL", "")).name
-    if shell in _HOOKS:
+    if shell in HOOKS:
         rc = rc_file(shell, environ)
         if not _HOOK.search(_read(rc) or ""):
-            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {_HOOKS[shell]}"))
+            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {HOOKS[shell]}"))
     else:
-        hooks = "; ".join(f"{rc_file(name, environ)}: {line}" for name, line in _HOOKS.items())
+        hooks = "; ".join(f"{rc_file(name, environ)}: {line}" for name, line in HOOKS.items())
         found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
     return found
 
@@ -123,7 +122,7 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     envrc = directory / ".envrc"
     line = use_line(profile)
     present = _read(envrc)
-    uses = [(found.group(0).strip(), _used_profile(found.group(1))) for found in _USE.finditer(present or "")]
+    uses = [(found.group(0).strip(), used_profile(found.group(1))) for found in USE.finditer(present or "")]
     for use, used in uses:
         if used == (profile or ""):
             say(f"  {envrc} has it already: {use}")
@@ -140,22 +139,6 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     mode = envrc.stat().st_mode & 0o777 if present is not None else 0o644
     _write(envrc, after, mode)
     return envrc
-
-
-def _used_profile(arguments: str) -> str | None:
-    """Give the profile among the arguments of `use aws_profile`, '' for none, None for what cannot be told."""
-    try:
-        words = iter(shlex.split(arguments, comments=True))
-    except ValueError:
-        return None
-    for word in words:
-        if word == "--":
-            return next(words, "")
-        if not word.startswith("-"):
-            return word
-        if "=" not in word and word not in _FLAGS:
-            next(words, None)
-    return ""
 
 
 def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:

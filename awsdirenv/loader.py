@@ -12,7 +12,7 @@ from pathlib import Path
 
 from awsdirenv import snapshot as snapshots
 from awsdirenv import sso_token
-from awsdirenv.aws_files import AwsFiles, file_paths, load_files
+from awsdirenv.aws_files import AwsFiles, file_paths, load_files, stage_of
 from awsdirenv.chain import Chain, account_of, with_duration
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
 from awsdirenv.feedback import refuse_feedback, refuse_recursion
@@ -47,10 +47,11 @@ class Loader:
     @property
     def snapshot_path(self) -> Path:
         """Where this profile's snapshot is."""
-        return self.paths.snapshots / self._key
+        return self.paths.snapshots / self.key
 
     @property
-    def _key(self) -> str:
+    def key(self) -> str:
+        """What the snapshot is called."""
         return snapshot_key(self.declared.name, self.environ, self.wishes.duration)
 
     def load(self) -> Snapshot:
@@ -71,10 +72,10 @@ class Loader:
                 snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv)
 
     def _load(self) -> Snapshot:
-        found = self.fresh()
-        if found:
+        if found := self.fresh():
             return found
-        with self.locks.hold_unless(f"snapshot-{self._key}", self.fresh) as seen:
+        with self.locks.hold_unless(f"snapshot-{self.key}", self.fresh) as seen:
+            snapshots.settle(self.snapshot_path)
             seen_now = seen or self.fresh()  # somebody else may have done it while we waited
             if seen_now:
                 return seen_now
@@ -87,8 +88,11 @@ class Loader:
             return None
         found = snapshots.read(self.snapshot_path)
         if found and found.holds(self._stamps(), self.declared.name, environment_mark(self.environ), utc_now()):
-            return found if found.credentials.is_fresh(utc_now()) else None
+            return found if found.credentials.is_fresh(utc_now()) and self._lasts(found) else None
         return None
+
+    def _lasts(self, snapshot: Snapshot) -> bool:
+        return snapshot.credentials.lasts(self.wishes.min_life, utc_now())
 
     def _stamps(self) -> tuple[str, str]:
         config, credentials = file_paths(self.environ)
@@ -100,18 +104,33 @@ class Loader:
         holds = present is not None and present.holds(
             stamps, self.declared.name, environment_mark(self.environ), utc_now()
         )
+        lasts = present is not None and self._lasts(present)
         try:
-            made = self._make(stamps, ask=not holds or self.wishes.force)
+            made = self._make(stamps, ask=not (holds and lasts) or self.wishes.force)
             snapshots.write(self.snapshot_path, made)
-        except AwsdirenvError:
-            if present is None or not holds or self.wishes.force:
+        except AwsdirenvError as error:
+            may_keep = holds and not self.wishes.force and (lasts or not self.wishes.insist)
+            if present is None or not may_keep:
+                snapshots.tell_of_the_end(self.snapshot_path, present)
                 raise
+            if not lasts and self.is_expected:
+                self._tell_of_short_life(present, error.message)
             return present  # ahead of the end, a failure changes nothing
+        self._tell_of_short_life(made, "that is as long as they live")
         return made
+
+    def _tell_of_short_life(self, snapshot: Snapshot, why: str) -> None:
+        short = snapshot.credentials.shortfall(self.wishes.min_life, utc_now())
+        if short:
+            self.tell(f"{snapshot.profile}: {short}: {why}")
+
+    def parsed(self) -> tuple[tuple[str, str], AwsFiles]:
+        """Give the state that AWS's files are in, and what they say. Raises ConfigError."""
+        return (stamps := self._stamps()), self._files(stamps)
 
     def chain(self) -> Chain:
         """Resolve the profile's chain. Raises ProfileNotFoundError and ConfigError."""
-        return self._resolve(self._files(self._stamps()))
+        return self._resolve(self.parsed()[1])
 
     def long_term_keys(self) -> Snapshot:
         """Give the profile's own long-term keys, which are never written. Raises any AwsdirenvError."""
@@ -130,7 +149,8 @@ class Loader:
                 f"profile {chain.profile} has no long-term keys, but temporary credentials", "leave --no-session out"
             )
         account_id = found.account_id or account_of(chain.mfa_serial)
-        return Snapshot(chain.profile, replace(found, account_id=account_id), chain.region, None, stamps)
+        found, stage = replace(found, account_id=account_id), stage_of(files, chain.profile)
+        return Snapshot(chain.profile, found, chain.region, None, stamps, stage=stage)
 
     def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
         files = self._files(stamps)
@@ -141,7 +161,8 @@ class Loader:
             error.on_the_way_to(chain.profile)
             raise
         mark = environment_mark(self.environ) if chain.depends_on_environment else None
-        return Snapshot(chain.profile, credentials, chain.region, chain.role, stamps, mark)
+        role, stage = chain.role_of(credentials.arn), stage_of(files, chain.profile)
+        return Snapshot(chain.profile, credentials, chain.region, role, stamps, mark, stage)
 
     def _resolve(self, files: AwsFiles) -> Chain:
         try:
@@ -174,6 +195,7 @@ class Loader:
             now=utc_now,
             mfa_session_duration=self.settings.mfa_session_duration,
             renew_role=self.wishes.force,
+            min_life=self.wishes.min_life,
             renew_mfa=self.wishes.force and self.wishes.token_code is not None,
         )
         seen = sso_token.read(chain.sso_session, self.environ) if chain.sso_session else None
@@ -195,7 +217,8 @@ class Loader:
         from awsdirenv.sts import Sts  # noqa: PLC0415
 
         region = environment_region(self.environ) or chain.region
-        return Sts(files, chain, region, self.environ, Budget(self.settings.sts_timeout.total_seconds()))
+        budget = Budget(self.settings.sts_timeout.total_seconds())
+        return Sts(files, chain, region, self.environ, budget, self.tell if self.is_expected else lambda _: None)
 
     def _sign_in(self, files: AwsFiles, chain: Chain, seen: sso_token.SsoToken | None, why: SignInNeededError) -> None:
         """Have the person sign in, or raise why they should."""
@@ -223,4 +246,4 @@ class Loader:
 
     def _release_claim(self) -> None:
         with contextlib.suppress(CacheError):
-            remove(self.paths.claims / self._key)
+            remove(self.paths.claims / self.key)

@@ -118,7 +118,7 @@ class Locks:
             lock.release()
 
     def _wait(self, path: Path, waited: float) -> None:
-        holder = _read_note(path)
+        holder = read_note(path)
         if waited > self._timeout:
             who = f" ({holder})" if holder else ""
             raise LockTimeoutError(
@@ -129,7 +129,8 @@ class Locks:
         time.sleep(_POLL)
 
 
-def _read_note(path: Path) -> Holder | None:
+def read_note(path: Path) -> Holder | None:
+    """Give who says in a lock file that it holds it, if that process lives."""
     try:
         pid, terminal, doing = path.read_text(errors="replace").strip().split("\t")
         holder = Holder(int(pid), _printable(terminal), _printable(doing))

@@ -112,11 +112,25 @@ class CachePaths:
         """Which process keeps a snapshot fresh, and when the extension last exported it."""
         return self.root / "timers"
 
+    @property
+    def confirmed(self) -> Path:
+        """That a person has said they mean to enter: one note for each snapshot."""
+        return self.root / "confirmed"
+
+    @property
+    def directories(self) -> Path:
+        """Which directories we have served: one note for each."""
+        return self.root / "directories"
+
+    @property
+    def live(self) -> Path:
+        """AWS's files as programs in live directories see them: nothing secret is in there."""
+        return self.root / "live"
+
     def folders(self) -> list[Path]:
         """Every folder, outermost first."""
         ours = [self.snapshots, self.sessions, self.locks, self.marks, self.watches, self.names, self.claims]
-        ours.append(self.timers)
-        return [self.root, *ours]
+        return [self.root, *ours, self.timers, self.directories, self.live, self.confirmed]
 
 
 def home(environ: Mapping[str, str]) -> Path:

@@ -24,6 +24,8 @@ class Wishes:
     token_code: str | None = None
     force: bool = False
     duration: int | None = None  # seconds
+    min_life: timedelta | None = None  # renewed if less is left
+    insist: bool = False  # on `min_life`: less is a failure, although it would do for now
     sign_in: bool = False  # where that is due, and not only if the settings say so
     open_browser: bool = True
 

@@ -75,7 +75,7 @@ class _Key(str):
     line: int
 
 
-class _Reader(configparser.RawConfigParser):
+class Reader(configparser.RawConfigParser):
     """Notes on which line each key stands: a key is handed to `optionxform` while its line is the last one read."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class _Reader(configparser.RawConfigParser):
 
 def _lines(path: str) -> _Sections:
     """Give every key of every section with its line, as botocore's raw_config_parse gives them with their values."""
-    reader = _Reader()
+    reader = Reader()
     try:
         if not Path(path).is_file():
             return {}

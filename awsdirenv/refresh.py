@@ -42,13 +42,14 @@ class Refresher:
     now: Callable[[], datetime]
     mfa_session_duration: timedelta
     renew_role: bool = False  # `login --force`: take no stored credentials for the last step
+    min_life: timedelta | None = None  # of the last step's credentials
     renew_mfa: bool = False  # `login --force --token-code`: nor the stored MFA session
     notices: list[str] = field(default_factory=list)  # what a person should know about what they got
     _source: SessionCredentials | None = field(default=None, init=False)
     _sessions: Sessions = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sessions = Sessions(self.store, self.locks, self.now)
+        self._sessions = Sessions(self.store, self.locks, self.now, self.sts.confirmed)
 
     def credentials(self) -> SessionCredentials:
         """Give the credentials of the chain's end. Raises any AwsdirenvError."""
@@ -79,6 +80,7 @@ class Refresher:
             renew=lambda: self._assume(index),
             ahead=last,
             force=last and self.renew_role,
+            min_life=self.min_life if last else None,
         )
         return self._sessions.obtain(wanted, refused)
 
@@ -135,6 +137,7 @@ class Refresher:
             # Without a device it costs nobody a code to be early; with one, it is renewed when it is over.
             ahead=not serial,
             force=self.renew_mfa or (self.renew_role and not self.chain.hops),
+            min_life=None if self.chain.hops else self.min_life,
         )
         if own_duration:  # a session of its own life, but the device is one: who needs a code waits for it
             with self.locks.hold(self._device_key()):
@@ -168,6 +171,7 @@ class Refresher:
                     renew=self._resolve_source,
                     ahead=True,
                     force=self.renew_role and not self.chain.hops,
+                    min_life=None if self.chain.hops else self.min_life,
                 )
                 self._source = self._sessions.obtain(wanted, refused)
         return self._source

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+
+from awsdirenv.clock import TOLERANCE
 
 # What one line of our files and one environment variable can carry unquoted. AWS documents narrower sets; LocalStack
 # and friends are wider, but nobody puts a space or a control character here.
@@ -14,6 +16,7 @@ _ACCESS_KEY_ID = re.compile(r"\w{1,128}", re.ASCII)
 # Credentials with less than this left are as good as expired: the command that gets them still has to use them.
 EXPIRATION_MARGIN = timedelta(seconds=20)
 
+_JUST_NOW = timedelta(minutes=1)
 _LEAST_LEAD = timedelta(minutes=2)
 _MOST_LEAD = timedelta(minutes=15)
 
@@ -23,7 +26,8 @@ class SessionCredentials:
     """One indivisible set of credentials. Its repr shows no secret.
 
     `expiration` is None when the source does not say (a session token pasted into the credentials file).
-    `issued` is when we received them, by our own clock.
+    `issued` is when we received them, and all times are by our own clock: AWS's was ahead of it by `offset`. The clock
+    was set forward by `set_forward` since they were stored, which says that they have ended earlier than they may have.
     """
 
     access_key_id: str
@@ -33,6 +37,8 @@ class SessionCredentials:
     issued: datetime
     account_id: str | None = None
     arn: str | None = None
+    offset: timedelta = timedelta(0)
+    set_forward: timedelta = timedelta(0)
 
     @property
     def is_long_term(self) -> bool:
@@ -46,11 +52,45 @@ class SessionCredentials:
 
     def is_usable(self, now: datetime) -> bool:
         """Whether a command started now can still use them."""
-        return self.expiration is None or now < self.expiration - self.margin
+        if self.expiration is None:
+            return True
+        # Got in the future: the clock was set back since, and says nothing of their end.
+        return self.issued <= now + TOLERANCE and now < self.expiration - self.margin
+
+    def is_in_doubt(self, now: datetime) -> bool:
+        """Whether they cannot be used as far as our clock tells, but it was set since, and AWS may still take them."""
+        if self.is_usable(now):
+            return False
+        return self.issued > now + TOLERANCE or self.is_usable(now - self.set_forward)
+
+    def moved(self, by: timedelta) -> SessionCredentials:
+        """Give the same with times of a clock that is ahead by that much."""
+        end = self.expiration and self.expiration + by
+        return replace(self, issued=self.issued + by, expiration=end, offset=self.offset - by)
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether there is no reason yet to renew them."""
         return self.is_usable(now) and (self.expiration is None or now < refresh_at(self.issued, self.expiration))
+
+    def lasts(self, least: timedelta | None, now: datetime) -> bool:
+        """Whether at least that much of their life is left, or new ones would not have it either."""
+        if least is None or self.expiration is None or self.expiration - now >= least:
+            return True
+        # What was got a moment ago and is too short is as long as these get.
+        return timedelta(0) <= now - self.issued < _JUST_NOW
+
+    def after_setting(self, by: timedelta) -> SessionCredentials:
+        """Give the same as they are once our clock was set forward by that much, or back.
+
+        Set back, it would give them more time than they have. Set forward it may be right now: see `clock`.
+        """
+        return self.moved(by) if by < timedelta(0) else replace(self, set_forward=by)
+
+    def shortfall(self, least: timedelta | None, now: datetime) -> str | None:
+        """Say how much is left instead of what was wished for; None if it is enough."""
+        if least is None or self.expiration is None or self.expiration - now >= least:
+            return None
+        return f"{time_left(self.expiration, now)} left instead of {duration_text(int(least.total_seconds()))}"
 
     @property
     def margin(self) -> timedelta:

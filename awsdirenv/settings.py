@@ -114,6 +114,14 @@ def role_duration(text: str) -> int:
     return int(duration.total_seconds())
 
 
+def least_life(text: str) -> timedelta:
+    """Read how much of their life credentials are to have left. Raises SettingError with the range."""
+    duration = parse_duration(text)
+    if not duration or duration > timedelta(seconds=ROLE_DURATIONS[1]):
+        raise SettingError(f"--min-life is no duration up to 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
+    return duration
+
+
 def is_set(value: str | None) -> bool:
     """Tell whether a yes-or-no variable says yes."""
     return (value or "").lower() not in ("", "0", "false", "no")

@@ -5,14 +5,11 @@ botocore only refreshes tokens; getting the first one takes a person with a brow
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from awsdirenv import sso_token
+from awsdirenv import browser, sso_token
 from awsdirenv.aws_files import AwsFiles
 from awsdirenv.boto_session import boto_session
 from awsdirenv.chain import Chain, SsoSession
@@ -64,25 +61,8 @@ class SignIn:
         self.say(f"awsdirenv: waiting for up to {duration_text(device.seconds)}; Ctrl-C cancels")
 
     def _open(self, page: str) -> bool:
-        """Start a browser if there is a desktop, and say whether. Whether it comes up nobody knows."""
-        names = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
-        # On a Mac that one has come to over the network, it would open on a screen where nobody sits.
-        is_mac = sys.platform == "darwin" and not self.environ.get("SSH_CONNECTION")
-        if not self.open_browser or not (is_mac or any(self.environ.get(name) for name in names)):
-            return False
-        with contextlib.suppress(OSError):
-            # A browser may block, and may talk: it gets a process and a session of its own. Without TERM, `webbrowser`
-            # tries none that wants a terminal.
-            subprocess.Popen(
-                [sys.executable, "-I", "-m", "webbrowser", "-t", page],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={name: value for name, value in self.environ.items() if name != "TERM"},
-                start_new_session=True,
-            )
-            return True
-        return False
+        """Start a browser if there is a desktop, and say whether."""
+        return self.open_browser and browser.is_there(self.environ) and browser.start(page, self.environ)
 
     def _wait(self, client: Registration, device: DeviceCode) -> Tokens:
         """Ask until the person has signed in, or the device code is over."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from awsdirenv import files
+from awsdirenv import clock, files
 from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
 from awsdirenv.paths import decode_name, encode_name
-from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at
+from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at, utc_now
 
 # What the extension takes for them; it refuses a snapshot with anything else in it.
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -36,11 +36,13 @@ class Snapshot:
     role: str | None
     stamps: tuple[str, str]
     environment: str | None = None  # `environment_mark`, where the profile takes its credentials from there
+    stage: str | None = None  # the profile's `awsdirenv_stage`
+    is_settled: bool = True  # False for one from a file whose times are those of a clock that was set back since
 
     def holds(self, stamps: tuple[str, str], profile: str, environment: str, now: datetime) -> bool:
         """Whether it was made from these files, for this profile, in this environment, and can still be used."""
         same = self.stamps == stamps and self.profile == profile and self.environment in (None, environment)
-        return same and self.credentials.is_usable(now)
+        return same and self.is_settled and self.credentials.is_usable(now)
 
 
 def file_stamp(path: str) -> str:
@@ -61,13 +63,23 @@ def write(path: Path, snapshot: Snapshot) -> None:
     credentials = snapshot.credentials
     _check(snapshot, needs_token=True)
     wanted = int((credentials.expiration or credentials.issued).timestamp())
-    files.write_private(path, _values(snapshot), files.fresh_mtime(path, wanted))
+    files.write_private(path, _values(snapshot, clock.anchor()), files.fresh_mtime(path, wanted))
+
+
+def settle(path: Path) -> None:
+    """Write a snapshot anew if our clock was set back since, so that all who read it compare the right times.
+
+    The caller holds the snapshot's lock. Raises CacheError.
+    """
+    found = read(path)
+    if found and not found.is_settled:
+        write(path, found)
 
 
 def text(snapshot: Snapshot) -> str:
     """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
     _check(snapshot, needs_token=False)
-    return files.private_text(_values(snapshot))
+    return files.private_text(_values(snapshot, None))
 
 
 def _check(snapshot: Snapshot, *, needs_token: bool) -> None:
@@ -88,13 +100,20 @@ def check_region(profile: str, region: str | None) -> None:
         )
 
 
+def tell_of_the_end(path: Path, present: Snapshot | None) -> None:
+    """Have the other shells look, too, where a snapshot is over; a timer that is late then tells nobody again."""
+    if present and not present.credentials.is_usable(utc_now()):
+        files.outdate(path)
+
+
 def read(path: Path) -> Snapshot | None:
     """Read a snapshot back, or None for one that is not there, or not exactly as we would write it."""
     values = files.read_private(path)
     if values is None:
         return None
     try:
-        expiration = values.get("AWSDIRENV_EXPIRATION")
+        expiration, anchor = values.get("AWSDIRENV_EXPIRATION"), values.get("AWSDIRENV_CLOCK")
+        set_since = clock.set_since(anchor) if anchor else timedelta(0)
         found = Snapshot(
             profile=decode_name(values["AWSDIRENV_PROFILE"]),
             credentials=SessionCredentials(
@@ -109,15 +128,19 @@ def read(path: Path) -> Snapshot | None:
             role=values.get("AWSDIRENV_ROLE"),
             stamps=(values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"]),
             environment=values.get("AWSDIRENV_ENVIRONMENT"),
+            stage=decode_name(values["AWSDIRENV_STAGE"]) if "AWSDIRENV_STAGE" in values else None,
         )
         # The extension is strict. What it refuses and we would take for fresh, nobody would ever write anew.
-        exact = found.credentials.is_well_formed() and _values(found) == values
+        exact = found.credentials.is_well_formed() and _values(found, anchor) == values
     except (KeyError, ValueError, OverflowError, ProfileNameError):
         return None
-    return found if exact and (not found.region or _REGION.fullmatch(found.region)) else None
+    if not exact or (found.region and not _REGION.fullmatch(found.region)):
+        return None
+    credentials = found.credentials.after_setting(set_since)
+    return replace(found, credentials=credentials, is_settled=set_since >= timedelta(0))
 
 
-def _values(snapshot: Snapshot) -> dict[str, str]:
+def _values(snapshot: Snapshot, anchor: str | None) -> dict[str, str]:
     credentials = _whole_seconds(snapshot.credentials)
     values = {
         "AWSDIRENV_PROFILE": encode_name(snapshot.profile),
@@ -127,6 +150,7 @@ def _values(snapshot: Snapshot) -> dict[str, str]:
         "AWS_ACCOUNT_ID": _if_matches(_ACCOUNT, credentials.account_id),
         "AWS_REGION": snapshot.region,
         "AWSDIRENV_ROLE": _if_matches(_ROLE, snapshot.role),
+        "AWSDIRENV_STAGE": encode_name(snapshot.stage) if snapshot.stage else None,
         "AWSDIRENV_ENVIRONMENT": snapshot.environment,
         "AWSDIRENV_ISSUED": _epoch(credentials.issued),
     }
@@ -135,6 +159,7 @@ def _values(snapshot: Snapshot) -> dict[str, str]:
         values["AWSDIRENV_EXPIRATION"] = _epoch(credentials.expiration)
         values["AWSDIRENV_USABLE_UNTIL"] = _epoch(credentials.expiration - credentials.margin)
         values["AWSDIRENV_REFRESH_AT"] = _epoch(refresh_at(credentials.issued, credentials.expiration))
+        values["AWSDIRENV_CLOCK"] = anchor
     values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"] = snapshot.stamps
     return {name: value for name, value in values.items() if value}
 

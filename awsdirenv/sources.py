@@ -34,3 +34,6 @@ class CredentialSource(Protocol):
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
         """Give account id and ARN."""
+
+    def confirmed(self, session: SessionCredentials) -> SessionCredentials:
+        """Ask about credentials whose end our clock cannot tell, and put their times right."""

@@ -7,10 +7,11 @@ never written anywhere by us.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from awsdirenv import files
+from awsdirenv import clock, files
 from awsdirenv.errors import BadAnswerError
 from awsdirenv.paths import CachePaths, session_key
 from awsdirenv.session_credentials import SessionCredentials, from_epoch
@@ -34,22 +35,17 @@ class SessionStore:
 
     def read(self, key: str) -> SessionCredentials | None:
         """Give the session, or None for one that is not there or not sound. It may have expired."""
-        values = files.read_private(self._folder / key)
-        if values is None:
-            return None
+        return _session(files.read_private(self._folder / key) or {})
+
+    def labelled(self) -> list[tuple[str, str, SessionCredentials]]:
+        """Give all sound sessions, each with its key and its label."""
         try:
-            session = SessionCredentials(
-                access_key_id=values["ACCESS_KEY_ID"],
-                secret_access_key=values["SECRET_ACCESS_KEY"],
-                session_token=values["SESSION_TOKEN"],
-                expiration=from_epoch(int(values["EXPIRATION"])),
-                issued=from_epoch(int(values["ISSUED"])),
-                account_id=values.get("ACCOUNT_ID"),
-                arn=values.get("ARN"),
-            )
-        except (KeyError, ValueError, OverflowError):
-            return None
-        return session if session.is_well_formed() and not session.is_long_term else None
+            keys = sorted(path.name for path in self._folder.iterdir() if path.suffix != ".new")
+        except OSError:
+            return []
+        read = [(key, files.read_private(self._folder / key) or {}) for key in keys]
+        found = [(key, values.get("LABEL", ""), _session(values)) for key, values in read]
+        return [(key, label, session) for key, label, session in found if session]
 
     def write(self, key: str, session: SessionCredentials, label: str) -> None:
         """Keep the session. `label` says for people what it is (an MFA serial, a role ARN).
@@ -67,6 +63,8 @@ class SessionStore:
             "ISSUED": str(int(session.issued.timestamp())),
             "ACCOUNT_ID": session.account_id,
             "ARN": session.arn,
+            "OFFSET": str(round(session.offset.total_seconds())) if session.offset else None,
+            "CLOCK": clock.anchor(),
         }
         files.write_private(self._folder / key, {name: value for name, value in values.items() if value})
         if key.startswith("mfa-"):
@@ -159,6 +157,25 @@ class CancelMarks:
 
     def _path(self, directory: Path) -> Path:
         return self._folder / session_key("cancelled", str(directory))
+
+
+def _session(values: Mapping[str, str]) -> SessionCredentials | None:
+    try:
+        session = SessionCredentials(
+            access_key_id=values["ACCESS_KEY_ID"],
+            secret_access_key=values["SECRET_ACCESS_KEY"],
+            session_token=values["SESSION_TOKEN"],
+            expiration=from_epoch(int(values["EXPIRATION"])),
+            issued=from_epoch(int(values["ISSUED"])),
+            account_id=values.get("ACCOUNT_ID"),
+            arn=values.get("ARN"),
+            offset=timedelta(seconds=int(values.get("OFFSET", 0))),
+        )
+        if "CLOCK" in values:
+            session = session.after_setting(clock.set_since(values["CLOCK"]))
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return session if session.is_well_formed() and not session.is_long_term else None
 
 
 def _is_recent(epoch: str, now: datetime, memory: timedelta) -> bool:

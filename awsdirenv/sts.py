@@ -8,29 +8,31 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from awsdirenv import credential_process, sso_token
 from awsdirenv.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.boto_session import Budget, boto_session
-from awsdirenv.chain import ATTACHED, CREDENTIAL_SOURCES, PROCESS, STATIC, Chain, RoleHop, account_of, partition_of
+from awsdirenv.chain import (
+    ATTACHED,
+    CREDENTIAL_SOURCES,
+    HOME_REGIONS,
+    LOGIN,
+    PROCESS,
+    STATIC,
+    Chain,
+    RoleHop,
+    account_of,
+    partition_of,
+)
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.source_errors import guarded_source
-from awsdirenv.sts_errors import bad_answer, guarded
+from awsdirenv.sts_clock import AwsClock, session_credentials
+from awsdirenv.sts_errors import guarded
 
-_HOME_REGIONS = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-}
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews in the last 15
 _BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
 _SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
@@ -39,20 +41,27 @@ _SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 class Sts:
     """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
 
-    def __init__(
-        self, files: AwsFiles, chain: Chain, region: str | None, environ: Mapping[str, str], budget: Budget
+    def __init__(  # noqa: PLR0913, PLR0917 - it is where the parts come together
+        self,
+        files: AwsFiles,
+        chain: Chain,
+        region: str | None,
+        environ: Mapping[str, str],
+        budget: Budget,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the parsed files, the chain, the region wished for, the environment, and the time for all calls."""
+        """Take files, chain, region wished for, environment, the time for all calls, and whom to tell of the clock."""
         self._files = files
         self._chain = chain
         self._environ = environ
         self._budget = budget
         # Which STS answers is nobody's wish where no region is set; it must only be of the role's partition.
         partition = chain.partition or partition_of(region or "")
-        self._region = region if region and partition_of(region) == partition else _HOME_REGIONS.get(partition)
+        self._region = region if region and partition_of(region) == partition else HOME_REGIONS.get(partition)
         self._session: Any = None
         self._client: Any = None
         self._signer: Any = None
+        self._clock = AwsClock(tell)
 
     def source_credentials(self) -> SessionCredentials:
         """Resolve where the chain starts.
@@ -76,7 +85,8 @@ class Sts:
         )
         if found is None:
             raise self.nothing_found()
-        return found
+        self._clock.report()
+        return found if chain.source_kind == LOGIN else self._clock.translated(found)  # of `aws login` it is our time
 
     def may_renew_sign_in(self) -> bool:
         """Whether a token may be due that everybody behind the same sign-in shares."""
@@ -97,7 +107,7 @@ class Sts:
             step = f"GetSessionToken, with the mfa_serial of profile {owner},"
         what = self._named(step, self._chain.source_profile)
         answer = self._call(what, owner, source, "get_session_token", request)
-        return _session_credentials(what, answer, account_id=account_of(mfa_serial))
+        return session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
 
     def assume_role(
         self,
@@ -124,13 +134,21 @@ class Sts:
         request = {key: value for key, value in request.items() if value is not None}
         answer = self._call(what, hop.profile, source, "assume_role", request)
         arn = answer.get("AssumedRoleUser", {}).get("Arn")
-        return _session_credentials(what, answer, account_id=account_of(arn) or hop.account_id, arn=arn)
+        return session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
         """Ask STS who these credentials are: account id and ARN."""
         what = self._named("GetCallerIdentity", self._chain.source_profile)
         answer = self._call(what, self._chain.source_profile, source, "get_caller_identity", {})
         return str(answer.get("Account", "")), str(answer.get("Arn", ""))
+
+    def confirmed(self, session: SessionCredentials) -> SessionCredentials:
+        """Ask STS for credentials whose end our clock cannot tell, and put their times right.
+
+        Raises SessionRefusedError where they are over, and NetworkError.
+        """
+        self.caller_identity(session)
+        return self._clock.settled(session)
 
     def _named(self, step: str, profile: str) -> str:
         """Say which step of which profile, and where it leads."""
@@ -200,15 +218,19 @@ class Sts:
             self._signer.access_key = source.access_key_id
             self._signer.secret_key = source.secret_access_key
             self._signer.token = source.session_token
-            answer: dict[str, Any] = getattr(client, operation)(**request)
+            answer: dict[str, Any] = self._clock.in_time(lambda: getattr(client, operation)(**request))
             return answer
 
         spend = lambda: self._budget.spend(what, call)  # noqa: E731
-        return guarded(what, spend, self._section(profile), with_code="TokenCode" in request)
+        try:
+            return guarded(what, spend, self._section(profile), with_code="TokenCode" in request)
+        finally:
+            self._clock.report()
 
     def _boto_session(self) -> Any:
         if self._session is None:
             self._session = boto_session(self._files, self._chain.profile)
+            self._clock.listen(self._session)
             # Tokens of the global endpoint are worth nothing in regions that an account has to opt in to.
             if not self._set_by_person("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"):
                 self._session.set_config_variable("sts_regional_endpoints", "regional")
@@ -224,25 +246,3 @@ class Sts:
             self._signer = session.get_credentials()
             self._client = session.create_client("sts", region_name=self._region)
         return self._client
-
-
-def _session_credentials(
-    what: str, answer: Mapping[str, Any], account_id: str | None, arn: str | None = None
-) -> SessionCredentials:
-    found = answer.get("Credentials") or {}
-    try:
-        session = SessionCredentials(
-            access_key_id=found["AccessKeyId"],
-            secret_access_key=found["SecretAccessKey"],
-            session_token=found["SessionToken"],
-            expiration=found["Expiration"],
-            issued=utc_now(),
-            account_id=account_id,
-            arn=arn,
-        )
-        sound = session.is_well_formed() and not session.is_long_term and session.is_usable(utc_now())
-    except (KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise bad_answer(what)
-    return session

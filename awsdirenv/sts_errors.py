@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -33,11 +34,12 @@ _SESSION_REFUSED = {
     "UnrecognizedClientException",
 }
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed"}
-_ABOUT_CLOCK = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
+_SIGNATURE = {"InvalidSignatureException", "SignatureDoesNotMatch"}
+_ABOUT_CLOCK = re.compile(r"signature (expired|(is )?not yet current)", re.IGNORECASE)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
 _REGION_CLOSED = {"RegionDisabledException", "OptInRequired"}
-_SKEW = 60  # seconds: less than that is no news
+NEWS = timedelta(minutes=1)  # by which our clock may differ without a word
 
 T = TypeVar("T")
 
@@ -123,7 +125,7 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
     detail = response.get("Error", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code, message = str(detail.get("Code", "")), one_line(str(detail.get("Message", "")))
-    if code in _CLOCK or (code == "SignatureDoesNotMatch" and _ABOUT_CLOCK.search(message)):
+    if is_about_clock(response):
         return StsError(
             f"{what}: the clock of this machine is wrong{_skew(response)} ({message})",
             "set the clock, then direnv reload",
@@ -152,18 +154,24 @@ def _other_error(what: str, code: str, message: str, status: int, where: str) ->
     return StsError(f"{what}: {code}: {message}", f"change {key} in {where}")
 
 
+def is_about_clock(response: Mapping[str, Any]) -> bool:
+    """Tell whether AWS has refused a call for the time that it was signed with."""
+    detail = response.get("Error", {})
+    code, message = detail.get("Code"), str(detail.get("Message", ""))
+    return code in _CLOCK or (code in _SIGNATURE and _ABOUT_CLOCK.search(message) is not None)
+
+
 def _skew(response: Mapping[str, Any]) -> str:
     """Say by how much our clock differs from AWS's, which every answer tells."""
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         theirs = parsedate_to_datetime(date)
-        ahead = (utc_now() - theirs).total_seconds()
+        ahead = utc_now() - theirs
     except (TypeError, ValueError):
         return ""
-    if abs(ahead) < _SKEW:
+    if abs(ahead) < NEWS:
         return ""
-    earlier, later = sorted((utc_now(), theirs))
-    return f" by {time_left(later, earlier)}, {'ahead' if ahead > 0 else 'behind'}"
+    return f" by {time_left(theirs + abs(ahead), theirs)}, {'ahead' if ahead > timedelta(0) else 'behind'}"
 
 
 def _denial(what: str, message: str, where: str, *, with_code: bool) -> AwsdirenvError:

@@ -51,23 +51,20 @@ class Terminal:
         self.was_cancelled_by_key = False
 
     @classmethod
-    def of_human(cls, environ: Mapping[str, str], again: str) -> Terminal | None:
+    def of_human(cls, environ: Mapping[str, str], again: str, *, beside_program: bool = False) -> Terminal | None:
         """Give the terminal, or None when nobody is there: no terminal, in the background, CI.
 
         stdin proves nothing (direnv can close it, editors leave it open), nor does a /dev/tty that opens (Emacs' envrc
-        has one nobody sees): errors must be going to a terminal, too.
+        has one nobody sees): errors must go to a terminal, too, or, where a program beside us has our stderr, the
+        terminal take lines: no editor draws on it.
         """
-        if not os.isatty(2) or is_set(environ.get("CI")):
+        descriptor = open_in_foreground(environ) if beside_program or os.isatty(2) else None
+        if descriptor is None:
             return None
-        try:
-            descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            if os.tcgetpgrp(descriptor) == os.getpgrp():  # in the background a read would stop the job
-                return cls(descriptor, again)
-        except (OSError, termios.error):
-            pass
+        with contextlib.suppress(termios.error):
+            terminal = cls(descriptor, again)
+            if not beside_program or terminal._saved[_LFLAG] & termios.ICANON:
+                return terminal
         os.close(descriptor)
         return None
 
@@ -233,6 +230,16 @@ class Terminal:
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):
             os.write(self._descriptor, text.encode("utf-8", "replace"))
+
+
+def open_in_foreground(environ: Mapping[str, str]) -> int | None:
+    """Open /dev/tty; None without one, in the background (a read would stop the job), and in CI."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if os.tcgetpgrp(descriptor) == os.getpgrp() and not is_set(environ.get("CI")):
+            return descriptor
+        os.close(descriptor)
+    return None
 
 
 def _text(typed: bytes) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from awsdirenv import files
+from awsdirenv import clock, files
 from awsdirenv.paths import CachePaths
 
 _NAP = 20.0  # seconds: naps end by the wall clock, so a suspended laptop is noticed after one of them at most
@@ -57,6 +57,9 @@ class Timer:
         self._used = paths.timers / f"{key}.used"
         self._renewal = renewal
         self._directory = directory
+        # The snapshot's own, since the clock may have been set while we were started.
+        anchor = (files.read_private(self._snapshot) or {}).get("AWSDIRENV_CLOCK", "")
+        self._anchor = anchor if clock.is_anchor(anchor) else clock.anchor()
 
     def run(self) -> None:
         """Renew ahead of time until nobody uses the profile for its life, it is cleared, or we are told to end."""
@@ -71,12 +74,14 @@ class Timer:
     def _keep_fresh(self) -> None:
         pause, try_at = _FIRST_PAUSE, 0.0
         while self._is_wanted():
+            if self._follow_clock():
+                try_at = 0.0
             present = _Generation.read(self._snapshot)
             now = time.time()
             if present is None:
                 return
             if now >= present.usable_until:
-                self._wake_shells()
+                files.outdate(self._snapshot)  # what the shells have exported is over
                 return
             due = max(present.refresh_at, try_at)
             if self._is_used(present, now) and now >= due:
@@ -89,6 +94,18 @@ class Timer:
                 continue
             until = present.usable_until if not self._is_used(present, now) else min(due, present.usable_until)
             time.sleep(max(0.2, min(_NAP, until - now)))
+
+    def _follow_clock(self) -> bool:
+        """Have what goes by the wall clock put right if that was set; say whether it was."""
+        by = clock.set_since(self._anchor).total_seconds() if self._anchor else 0
+        if not by:
+            return False
+        self._anchor = clock.anchor()
+        with contextlib.suppress(OSError):
+            used = self._used.stat().st_mtime + by
+            os.utime(self._used, (used, used))
+        self._renew()
+        return True
 
     def _renew(self) -> None:
         """Run one renewal. It asks nobody, and what it says nobody hears: the present credentials still hold."""
@@ -110,12 +127,6 @@ class Timer:
         except OSError:
             return False
         return now - used < present.expiration - present.issued
-
-    def _wake_shells(self) -> None:
-        """Have every shell that watches the snapshot look again: what it exported is over, and only we know."""
-        with contextlib.suppress(OSError):
-            mtime = int(self._snapshot.stat().st_mtime) + 1
-            os.utime(self._snapshot, (mtime, mtime))
 
 
 def detach() -> bool:

@@ -14,7 +14,8 @@
 _awsdirenv_command() { command awsdirenv "$@"; }
 # <<< installation
 
-# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--no-session]
+# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
+#                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 #
 # Puts short-lived credentials for an AWS profile into the environment, renewing them where they are due, and takes
 # every other AWS credential out. When the profile's credentials cannot be had, no AWS credential is left, one line
@@ -22,6 +23,11 @@ _awsdirenv_command() { command awsdirenv "$@"; }
 #
 # <profile> defaults to AWS_PROFILE of the nearest .env, then of the environment, then to `default`.
 # --duration says how long the credentials are to live: 3600, 15m, 2h, 1h30m; from 15m to 12h.
+# --min-life renews the credentials where less than that is left of them.
+# --live exports no keys, but files by which AWS's SDKs ask awsdirenv for them: for programs that run for hours, or use
+# several profiles.
+# --account and --role refuse any other identity. --stage says what kind of place it is, and --confirm has the person
+# type it before anything is exported, once for each MFA session.
 # --no-session exports the profile's own long-term keys, for what AWS refuses to sessions. They are kept nowhere.
 #
 # Example:
@@ -40,15 +46,20 @@ use_aws_profile() {
   local -
   set +xvefuET +o pipefail
   local IFS=$' \t\n'
-  local declared='' has_profile='' option_region='' option_duration='' option_no_session=''
+  local declared='' has_profile='' option_region='' option_duration='' option_min_life='' option_no_session='' option_live=''
+  local option_account='' option_role='' option_stage='' option_confirm=''
   local key='' cache='' snapshot='' dotenv='' dotenv_stamp='' config='' credentials='' envrc_mtime=0
-  if ! { _awsdirenv_parse_arguments "$@" && _awsdirenv_locate; }; then
+  if ! { _awsdirenv_leave_live && _awsdirenv_parse_arguments "$@" && _awsdirenv_locate; }; then
     _awsdirenv_close
     return 0
   fi
 
-  local now profile access_key_id secret_access_key session_token account_id region role
-  local expiration expiration_text refresh_at usable_until
+  local now profile access_key_id secret_access_key session_token account_id region role stage
+  local issued expiration expiration_text refresh_at usable_until clock
+  if [[ $option_live ]]; then
+    _awsdirenv_open_live
+    return 0
+  fi
   if [[ $option_no_session ]]; then
     _awsdirenv_open_without_session
     return 0
@@ -67,7 +78,7 @@ _awsdirenv_renew() {
   local watches=${DIRENV_WATCHES-} watches_if_closed status=0
   # A directory that stays closed also waits for the next MFA session, whichever shell starts it, and for the AWS CLI's
   # next sign-in.
-  _awsdirenv_watch "$cache/marks/mfa-renewed" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
+  _awsdirenv_watch "$cache/marks/mfa-renewed" "${key:+$cache/confirmed/$key}" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
   watches_if_closed=${DIRENV_WATCHES-}
   _awsdirenv_load || status=$?
   [[ ! $dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
@@ -108,6 +119,150 @@ _awsdirenv_open_without_session() {
   fi
 }
 
+# Exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot only says
+# whether there is something to ask of a person who enters.
+_awsdirenv_open_live() {
+  local live='' empty=$cache/live/.empty live_region='' live_account_id='' live_role='' live_stage=''
+  if ! { _awsdirenv_read_snapshot_and_live || {
+    _awsdirenv_let_another_do_it && _awsdirenv_read_snapshot_and_live
+  } || _awsdirenv_make_live; }; then
+    _awsdirenv_close
+    return 0
+  fi
+  local region_wanted=$option_region
+  [[ ${AWSDIRENV_PROFILE+set} ]] || region_wanted=${region_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
+  _awsdirenv_unset_block
+  export AWS_PROFILE=$declared AWS_CONFIG_FILE=$live AWS_SHARED_CREDENTIALS_FILE=$empty
+  export AWSDIRENV_PROFILE=$declared AWSDIRENV_LOADED="$envrc_mtime $PWD"
+  # Not the profile's own, which would be wrong for every other profile.
+  [[ ! $region_wanted ]] || export AWS_REGION=$region_wanted AWS_DEFAULT_REGION=$region_wanted
+  [[ ! $stage ]] || export AWSDIRENV_STAGE=$stage
+  region=${region_wanted:-$region} expiration=''
+  _awsdirenv_show_in_prompt
+  _awsdirenv_say_where
+}
+
+# The cold path: Python makes the files, and gets credentials. True where the directory may be opened: also without
+# credentials, unless the line insists on what only they can tell.
+_awsdirenv_make_live() {
+  local watches=${DIRENV_WATCHES-} watches_if_closed status=0
+  _awsdirenv_load || status=$?
+  [[ ! $dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  export DIRENV_WATCHES=$watches
+  # First watch, then look: see _awsdirenv_renew.
+  _awsdirenv_watch "$cache/marks/mfa-renewed" "${key:+$cache/confirmed/$key}" "$HOME/.aws/sso/cache" \
+    "$HOME"/.aws/sso/cache/*.json "$snapshot" "${key:+$cache/live/$key}" "$config" "$credentials" "$dotenv"
+  watches_if_closed=$DIRENV_WATCHES
+  export DIRENV_WATCHES=$watches
+  if _awsdirenv_read_snapshot_and_live; then
+    return 0
+  fi
+  if ((status == 0)); then
+    if _awsdirenv_read_live; then
+      region=$live_region account_id=$live_account_id role=$live_role stage=${option_stage:-$live_stage}
+      # Why there are no credentials has been said.
+      [[ $option_account || $option_role || $option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
+    else
+      _awsdirenv_say error "the live files for ${declared:-this directory} cannot be used"
+      _awsdirenv_say hint 'direnv reload'
+    fi
+  fi
+  export DIRENV_WATCHES=$watches_if_closed
+  return 1
+}
+
+_awsdirenv_read_snapshot_and_live() { _awsdirenv_read_snapshot watched && _awsdirenv_read_live; }
+
+# True for a live config file that was made from all that it would be made from now. Also sees to it that direnv watches
+# it and AWS's own files: first the watch, then the look, as for a snapshot.
+_awsdirenv_read_live() {
+  local LC_ALL=C lines=() fd stamp stamps paths=() present='' expected='' times='' modified
+  local before=${DIRENV_WATCHES-} remembered=()
+  [[ $key ]] || return 1
+  live=$cache/live/$key
+  _awsdirenv_open_file "$live" 14 || return 1
+  exec {fd}<&-
+  _awsdirenv_take_live_header || return 1
+  [[ ! $dotenv ]] || stamps+=("$dotenv_stamp")
+  for stamp in "${stamps[@]}"; do
+    if [[ $stamp == 'absent '* ]]; then
+      [[ ! -e ${stamp#* } ]] || return 1
+      present+=n
+    else
+      paths+=("${stamp#* }") expected+=$stamp$'\n' present+=y
+    fi
+  done
+  if ! { _awsdirenv_recall_watches && _awsdirenv_look_at_live && _awsdirenv_watch_as_remembered; }; then
+    _awsdirenv_watch "$live" "$empty" "$config" "$credentials" "$dotenv"
+    _awsdirenv_look_at_live || return 1
+    _awsdirenv_remember_watches
+  fi
+}
+
+# Takes the first lines apart, as awsdirenv/live_files.py writes them: `stamps`, `modified`, and what to say on entering.
+_awsdirenv_take_live_header() {
+  local name i=0 values=() original_config='' original_credentials=''
+  for name in version profile config credentials AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_MFA_SERIAL \
+    duration python region account_id role stage mtime; do
+    [[ ${lines[i]-} == "# $name="* ]] || return 1
+    values+=("${lines[i]#*=}")
+    ((++i))
+  done
+  [[ ! ${AWS_CONFIG_FILE+set} ]] || original_config="=$AWS_CONFIG_FILE"
+  [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || original_credentials="=$AWS_SHARED_CREDENTIALS_FILE"
+  [[ ${values[0]} == 1 && ${values[1]} == "${key%%@*}" && ${values[4]} == "$original_config" &&
+    ${values[5]} == "$original_credentials" && ${values[6]} == "${AWS_MFA_SERIAL-}" &&
+    ${values[7]} == "$option_duration" && -x ${values[8]} ]] || return 1
+  stamps=("${values[2]}" "${values[3]}")
+  [[ ${stamps[0]#* } == "$config" && ${stamps[1]#* } == "$credentials" ]] || return 1
+  live_region=${values[9]} live_account_id=${values[10]} live_role=${values[11]} modified=${values[13]}
+  printf -v live_stage %b "${values[12]//%/\\x}"
+}
+
+# As _awsdirenv_look_at_files, for what a live directory hands out. The empty file must be empty: keys that somebody has
+# written into it would win.
+_awsdirenv_look_at_live() {
+  local stat_fd line stamp actual='' live_state='' empty_state='' folder_state=''
+  times=live,$present,
+  exec {stat_fd}< <(exec stat -L -c '%n %u %a %Y %d:%i:%s:%.9Z' -- \
+    "$live" "$empty" "${live%/*}" ./.envrc "${paths[@]}" 3>&- 2>/dev/null)
+  while IFS= read -r line; do
+    stamp=${line##* } line=${line% *}
+    case $line in
+      "$live "*) live_state=${line#"$live "} times+=${line##* }, ;;
+      "$empty "*) empty_state="${line#"$empty "} $stamp" times+=${line##* }, ;;
+      "${live%/*} "*) folder_state=${line#"${live%/*} "} ;;
+      './.envrc '*) envrc_mtime=${line##* } ;;
+      *) actual+="$stamp ${line% * * *}"$'\n' times+=${line##* }, ;;
+    esac
+  done <&"$stat_fd"
+  exec {stat_fd}<&-
+  [[ $live_state == "$EUID 600 $modified" && $empty_state == "$EUID 600 "*:*:0:* && $actual == "$expected" &&
+    $folder_state == "$EUID 700 "* && ! -L $empty ]]
+}
+
+# Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
+# this one, or a shell that direnv has lost sight of.
+_awsdirenv_leave_live() {
+  local LC_ALL=C lines=() fd name i
+  case ${AWS_CONFIG_FILE-} in */awsdirenv/live/*) ;; *) return 0 ;; esac
+  if ! _awsdirenv_open_file "$AWS_CONFIG_FILE" 13; then
+    _awsdirenv_say error "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}"
+    _awsdirenv_say hint 'unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE, then: direnv reload'
+    return 1
+  fi
+  exec {fd}<&-
+  i=4
+  for name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; do
+    if [[ ${!name-} == */awsdirenv/live/* && ${lines[i]-} == "# $name="* ]]; then
+      unset "$name"
+      [[ ${lines[i]} != "# $name=="* ]] || export "$name=${lines[i]#*==}"
+    fi
+    ((++i))
+  done
+  [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
+}
+
 # Fills `declared`, `has_profile` and the options of the caller.
 _awsdirenv_parse_arguments() {
   local name value only_names=''
@@ -118,7 +273,8 @@ _awsdirenv_parse_arguments() {
         shift
         continue
         ;;
-      --region | --region=* | --duration | --duration=*)
+      --region | --region=* | --duration | --duration=* | --min-life | --min-life=* | \
+        --account | --account=* | --role | --role=* | --stage | --stage=*)
         name=${1%%=*}
         if [[ $1 == *=* ]]; then
           value=${1#*=}
@@ -131,9 +287,11 @@ _awsdirenv_parse_arguments() {
         _awsdirenv_take_option "$name" "$value" || return 1
         ;;
       --no-session) option_no_session=1 ;;
+      --live) option_live=1 ;;
+      --confirm) option_confirm=1 ;;
       -*)
         _awsdirenv_say error "unknown option of use aws_profile: ${1//[[:cntrl:]]/?}"
-        _awsdirenv_say hint 'use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--no-session]'
+        _awsdirenv_say hint 'use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm]'
         return 1
         ;;
       *)
@@ -147,28 +305,63 @@ _awsdirenv_parse_arguments() {
     esac
     shift
   done
+  if [[ $option_live && $option_no_session ]]; then
+    _awsdirenv_say error 'use aws_profile takes --live or --no-session, not both'
+    _awsdirenv_say hint 'in a live directory, name the profile that has the keys: aws --profile NAME'
+    return 1
+  fi
 }
 
-# Checks the value of an option and fills `option_region` or `option_duration`, which is in seconds.
+# Checks the value of an option and fills the variable of its name; durations become seconds.
 _awsdirenv_take_option() {
-  local LC_ALL=C
-  if [[ $1 == --region ]]; then
-    if ! _awsdirenv_is_region "$2"; then
-      _awsdirenv_say error "$1 needs the name of a region"
-      _awsdirenv_say hint "use aws_profile ${declared:-adminrole} --region eu-west-1"
-      return 1
-    fi
-    option_region=$2
-    return 0
-  fi
+  local LC_ALL=C line="use aws_profile ${declared:-adminrole} $1"
+  case $1 in
+    --region)
+      _awsdirenv_is_region "$2" || _awsdirenv_refuse "$1 needs the name of a region" "$line eu-west-1" || return 1
+      option_region=$2
+      ;;
+    --account)
+      [[ $2 == [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9] ]] ||
+        _awsdirenv_refuse "$1 needs the twelve digits of an account" "$line 123456789012" || return 1
+      option_account=$2
+      ;;
+    --role)
+      case $2 in
+        '' | *[!A-Za-z0-9+=,.@_-]*)
+          _awsdirenv_refuse "$1 needs the name of a role, without its path" "$line adminrole" || return 1
+          ;;
+      esac
+      option_role=$2
+      ;;
+    --stage)
+      case $2 in
+        '' | *[[:cntrl:]]*) _awsdirenv_refuse "$1 needs a word such as production" "$line production" || return 1 ;;
+      esac
+      ((${#2} <= 40)) || _awsdirenv_refuse "$1 is too long" "$line production" || return 1
+      option_stage=$2
+      ;;
+    *) _awsdirenv_take_duration "$1" "$2" ;;
+  esac
+}
+
+_awsdirenv_take_duration() {
+  local seconds=0 least=900 range='between 15m and 12h'
+  [[ $1 == --duration ]] || least=1 range='up to 12h'
   if ((${#2} < 12)) && [[ $2 =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s?)?$ ]]; then
-    ((option_duration = 10#0${BASH_REMATCH[2]} * 3600 + 10#0${BASH_REMATCH[4]} * 60 + 10#0${BASH_REMATCH[6]}))
+    ((seconds = 10#0${BASH_REMATCH[2]} * 3600 + 10#0${BASH_REMATCH[4]} * 60 + 10#0${BASH_REMATCH[6]}))
   fi
-  if ((${option_duration:-0} < 900 || option_duration > 43200)); then
-    _awsdirenv_say error "--duration is no duration between 15m and 12h: ${2//[[:cntrl:]]/?}"
+  if ((seconds < least || seconds > 43200)); then
+    _awsdirenv_say error "$1 is no duration $range: ${2//[[:cntrl:]]/?}"
     _awsdirenv_say hint 'such as 3600, 15m, 2h or 1h30m'
     return 1
   fi
+  if [[ $1 == --duration ]]; then option_duration=$seconds; else option_min_life=$seconds; fi
+}
+
+# Says what is wrong with the line, and fails.
+_awsdirenv_refuse() {
+  printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2
+  return 1
 }
 
 _awsdirenv_is_region() {
@@ -401,9 +594,13 @@ _awsdirenv_remember_watches() {
   ) 2>/dev/null
 }
 
-# True for a snapshot to export as it is: fresh, or usable where a timer renews it.
+# True for a snapshot to export as it is: fresh, or usable where a timer renews it, and with the life that is wanted.
+# One that was got a moment ago and lives shorter is as long as they get.
 _awsdirenv_read_fresh_snapshot() {
   _awsdirenv_read_snapshot watch || return 1
+  if [[ $option_min_life && $expiration ]] && ((expiration - now < option_min_life && now - issued >= 60)); then
+    return 1
+  fi
   ((now < ${refresh_at:-now + 1})) || _awsdirenv_may_work_behind
 }
 
@@ -446,7 +643,7 @@ _awsdirenv_read_snapshot() {
   # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
   printf -v now '%(%s)T' -1
   local sound=1
-  if _awsdirenv_take_values && ((now < ${usable_until:-now + 1})); then
+  if _awsdirenv_take_values && ((now < ${usable_until:-now + 1})) && ! _awsdirenv_was_set_back; then
     _awsdirenv_check_files "$1" || sound=''
   else
     sound=''
@@ -458,8 +655,8 @@ _awsdirenv_read_snapshot() {
 # Takes the lines apart: only names we know, each once, only values that match, nothing missing, nothing cut off.
 _awsdirenv_take_values() {
   local line name value seen=' '
-  profile='' access_key_id='' secret_access_key='' session_token='' account_id='' region='' role=''
-  expiration='' expiration_text='' refresh_at='' usable_until=''
+  profile='' access_key_id='' secret_access_key='' session_token='' account_id='' region='' role='' stage=''
+  issued=0 expiration='' expiration_text='' refresh_at='' usable_until='' clock=''
   ((${#lines[@]} > 2)) || return 1
   [[ ${lines[0]} == AWSDIRENV_VERSION=1 && ${lines[-1]} == AWSDIRENV_END=1 ]] || return 1
   for line in "${lines[@]:1:${#lines[@]}-2}"; do
@@ -503,13 +700,24 @@ _awsdirenv_take_values() {
         case $value in '' | *[!A-Za-z0-9+=,.@_-]*) return 1 ;; esac
         role=$value
         ;;
+      AWSDIRENV_STAGE)
+        case $value in '' | *[!A-Za-z0-9._%-]*) return 1 ;; esac
+        printf -v stage %b "${value//%/\\x}"
+        ;;
       AWSDIRENV_ISSUED | AWSDIRENV_EXPIRATION | AWSDIRENV_REFRESH_AT | AWSDIRENV_USABLE_UNTIL)
         case $value in '' | *[!0-9]* | ???????????*) return 1 ;; esac
         case $name in
+          AWSDIRENV_ISSUED) issued=$value ;;
           AWSDIRENV_EXPIRATION) expiration=$value ;;
           AWSDIRENV_REFRESH_AT) refresh_at=$value ;;
           AWSDIRENV_USABLE_UNTIL) usable_until=$value ;;
         esac
+        ;;
+      AWSDIRENV_CLOCK)
+        case $value in ????????.*:*) ;; *) return 1 ;; esac
+        case ${value#????????.*:} in '' | *[!0-9]* | ???????????*) return 1 ;; esac
+        case ${value%:*} in *[!0-9a-f.]*) return 1 ;; esac
+        clock=$value
         ;;
       AWSDIRENV_CONFIG)
         [[ ${value#* } == "$config" ]] || return 1
@@ -529,7 +737,56 @@ _awsdirenv_take_values() {
   case "${expiration:+1}${expiration_text:+1}${refresh_at:+1}${usable_until:+1}" in '' | 1111) ;; *) return 1 ;; esac
   ((${#stamps[@]} == 2)) || return 1
   [[ ! $dotenv ]] || stamps+=("$dotenv_stamp")
-  [[ $key == "$profile" || $key == "$profile"@* ]]
+  [[ $key == "$profile" || $key == "$profile"@* ]] && _awsdirenv_admits
+}
+
+# True for the account and the role that the line insists on, and for a person who has said that they mean to enter.
+# awsdirenv/admission.py says what is wrong, and asks.
+_awsdirenv_admits() {
+  stage=${option_stage:-$stage}
+  [[ ! $option_account || $account_id == "$option_account" ]] || return 1
+  [[ ! $option_role || $role == "$option_role" ]] || return 1
+  local word=''
+  if [[ $option_confirm ]]; then
+    word=${stage:-$declared}
+  elif [[ $stage && ${stage,,} == "${AWSDIRENV_CONFIRM,,}" ]]; then
+    word=$stage
+  fi
+  [[ ! $word ]] || _awsdirenv_is_confirmed "$word"
+}
+
+_awsdirenv_is_confirmed() {
+  local lines=() fd REPLY line since='' until=''
+  _awsdirenv_open_file "$cache/marks/mfa-renewed" 3 && exec {fd}<&-
+  for line in "${lines[@]}"; do [[ $line != SINCE=* ]] || since=${line#*=}; done
+  lines=()
+  _awsdirenv_open_file "$cache/confirmed/$key" 9 || return 1
+  exec {fd}<&-
+  _awsdirenv_encode "$1" || return 1
+  until=${lines[4]-}
+  until=${until#AWSDIRENV_UNTIL=}
+  case $until in '' | *[!0-9]* | ???????????*) return 1 ;; esac
+  [[ ${lines[0]} == AWSDIRENV_VERSION=1 && ${lines[1]} == "AWSDIRENV_WORD=$REPLY" && ${lines[5]} == AWSDIRENV_END=1 &&
+    ${lines[2]} == "AWSDIRENV_ACCOUNT_ID=$account_id" && ${lines[3]} == "AWSDIRENV_SINCE=$since" ]] || return 1
+  printf -v line '%(%s)T' -1
+  ((line < until))
+}
+
+# True when the clock was set back since the snapshot was written, by more than awsdirenv/clock.py tolerates: its end is
+# then later than it should be, and the Python side writes it anew. What says so is when the machine was started.
+_awsdirenv_was_set_back() {
+  [[ $expiration ]] || return 1
+  ((issued <= now + 15)) || return 0
+  [[ $clock ]] || return 1
+  local boot uptime first='' LC_ALL=C
+  { read -r uptime _ </proc/uptime; } 2>/dev/null || return 1
+  ((now - ${uptime%.*} + 15 < ${clock##*:})) || return 1
+  # Unless that was another start, or another container's.
+  { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || return 1
+  { read -r first </proc/1/stat; } 2>/dev/null || :
+  # shellcheck disable=SC2086 # numbers, and the 20th behind the name says when the first process was started
+  set -- ${first##*) }
+  [[ $clock == "${boot%%-*}.${20:-0}:"* ]]
 }
 
 # Compares the files with what the snapshot says they were, and the snapshot itself with what a file of ours looks like.
@@ -611,7 +868,13 @@ _awsdirenv_let_another_do_it() {
 _awsdirenv_load() {
   local arguments=(load --envrc) terminal='' status=0 output=2
   [[ ! $option_no_session ]] || arguments+=(--no-session) output=1
+  [[ ! $option_live ]] || arguments+=(--live)
+  [[ ! $option_account ]] || arguments+=("--account=$option_account")
+  [[ ! $option_role ]] || arguments+=("--role=$option_role")
+  [[ ! $option_stage ]] || arguments+=("--stage=$option_stage")
+  [[ ! $option_confirm ]] || arguments+=(--confirm)
   [[ ! $option_duration ]] || arguments+=("--duration=$option_duration")
+  [[ ! $option_min_life ]] || arguments+=("--min-life=$option_min_life")
   [[ $dotenv ]] || arguments+=(-- "$declared")
   [[ ! -t 2 ]] || terminal=$(stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running.
@@ -642,12 +905,31 @@ _awsdirenv_open() {
   export AWS_ACCESS_KEY_ID=$access_key_id AWS_SECRET_ACCESS_KEY=$secret_access_key
   [[ ! $session_token ]] || export AWS_SESSION_TOKEN=$session_token
   export AWSDIRENV_PROFILE=$declared AWSDIRENV_LOADED="$envrc_mtime $PWD"
+  [[ ! $stage ]] || export AWSDIRENV_STAGE=$stage
   [[ ! $account_id ]] || export AWS_ACCOUNT_ID=$account_id
   [[ ! $region ]] || export AWS_REGION=$region AWS_DEFAULT_REGION=$region
+  # A shell's hook is to look again as soon as less is left than is wanted.
+  if [[ $option_min_life && $expiration ]] && ((now < expiration - option_min_life)); then
+    ((refresh_at < expiration - option_min_life)) || refresh_at=$((expiration - option_min_life))
+  fi
   # Once that time is over, the next is the end: the shells' hooks look again at either, once.
   ((now < ${refresh_at:-0})) || refresh_at=$usable_until
   [[ ! $expiration ]] || export AWS_CREDENTIAL_EXPIRATION=$expiration_text AWSDIRENV_REFRESH_AT=$refresh_at
+  _awsdirenv_show_in_prompt
   _awsdirenv_say_where
+}
+
+# For prompts that know other tools' variables only. What they would take for their own is shown as ?, as by
+# `awsdirenv prompt`: themes evaluate such values.
+_awsdirenv_show_in_prompt() {
+  case ${AWSDIRENV_PROMPT_VARIABLE-} in
+    '') ;;
+    AWS_VAULT | AWSUME_PROFILE) export "$AWSDIRENV_PROMPT_VARIABLE=${declared//[\$\`\\%!#]/?}" ;;
+    *)
+      _awsdirenv_say warning 'AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set'
+      _awsdirenv_say hint 'AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE'
+      ;;
+  esac
 }
 
 # Takes every AWS credential out, an outer directory's and the login shell's included.
@@ -664,13 +946,13 @@ _awsdirenv_unset_block() {
     AWS_SESSION_EXPIRATION AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID AWS_REGION AWS_DEFAULT_REGION \
     AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI \
     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \
-    AWSDIRENV_PROFILE AWSDIRENV_REFRESH_AT AWSDIRENV_LOADED AWSDIRENV_DECLARED
+    AWS_VAULT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT AWSDIRENV_LOADED AWSDIRENV_DECLARED
 }
 
 # The line on entering: which profile, account, role, region, and for how long.
 _awsdirenv_say_where() {
   [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
-  local left='' seconds
+  local left='' mark='' seconds
   if [[ $expiration ]]; then
     seconds=$((expiration - now))
     ((seconds < 60)) || ((seconds += 30)) # to the nearest minute
@@ -684,7 +966,13 @@ _awsdirenv_say_where() {
     left=", $left left"
   fi
   [[ ! $option_no_session ]] || left='; long-term keys are in the environment'
-  printf '%s\n' "awsdirenv: $declared: account ${account_id:-unknown}, ${role:+role $role, }${region:-no region}$left" >&2
+  [[ ! $option_live ]] || left=', live'
+  if [[ $stage ]]; then
+    mark="*** ${stage^^} ***"
+    [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || mark=$'\e[1;37;41m'$mark$'\e[0m'
+    mark+=' '
+  fi
+  printf '%s\n' "awsdirenv: $mark$declared: account ${account_id:-unknown}, ${role:+role $role, }${region:-no region}$left" >&2
   if [[ ! $region ]]; then
     _awsdirenv_say warning "no region for profile $declared"
     _awsdirenv_say hint "set region in [profile $declared] of $config"

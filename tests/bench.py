@@ -28,6 +28,42 @@ sts = boto3.Session(profile_name="base").client("sts")
 sts.assume_role(RoleArn=sys.argv[1], RoleSessionName="bare")["Credentials"]
 """
 
+# Each prints how long a thing takes a shell, in nanoseconds: our hook, direnv's, and a prompt's segment.
+PROMPTS = {
+    "bash": """
+eval "$(direnv hook bash)"; source @HOOK@; _direnv_hook 2>/dev/null
+each() {
+  local n=$1 i from=$EPOCHREALTIME; shift
+  for ((i = 0; i < n; i++)); do "$@"; done >/dev/null 2>&1
+  echo $(((${EPOCHREALTIME/./} - ${from/./}) * 1000 / n)) >&3
+}
+draw() { PS1="$(awsdirenv prompt)"; }
+each 2000 _awsdirenv_hook; each 20 _direnv_hook; each 100 draw
+""",
+    "zsh": """
+eval "$(direnv hook zsh)"; source @HOOK@; _direnv_hook 2>/dev/null
+each() {
+  local n=$1 from=$EPOCHREALTIME; shift
+  repeat $n; do "$@"; done >/dev/null 2>&1
+  print -u3 $(( int((EPOCHREALTIME - from) * 1e9 / n) ))
+}
+zmodload zsh/mathfunc
+draw() { PROMPT="$(awsdirenv prompt)"; }
+each 2000 _awsdirenv_hook; each 20 _direnv_hook; each 100 draw
+""",
+    "fish": """
+direnv hook fish | source; source @HOOK@; direnv export fish 2>/dev/null | source
+function each
+    set -l from (date +%s%N)
+    for i in (seq $argv[1]); $argv[2..]; end >/dev/null 2>&1
+    math -s0 "($(date +%s%N) - $from) / $argv[1]" >&3
+end
+function theirs; direnv export fish | source; end
+function draw; set -g prompt (awsdirenv prompt); end
+each 1000 _awsdirenv_hook; each 20 theirs; each 100 draw
+""",
+}
+
 BARE_SOURCE = """
 import boto3, sys
 session = boto3.Session(profile_name=sys.argv[1])
@@ -81,7 +117,29 @@ def measure(world: World, pairs: int) -> list[Row]:
         print(f"# warm, {count} profiles: {ours * 1e3:.1f} ms, static exports {base * 1e3:.1f} ms")
         rows.append(cold(world, count, max(8, pairs // 3)))
     rows.append(crowd(world, max(5, pairs // 5)))
+    rows += [row for shell in PROMPTS for row in at_prompts(world, shell, max(5, pairs // 5))]
     return rows + sources(world, max(8, pairs // 3))
+
+
+def at_prompts(world: World, shell: str, rounds: int) -> list[Row]:
+    """Measure in one shell what our hook and a prompt's segment cost beside direnv's own hook, with nothing to do."""
+    hook = world.home / ".local" / "share" / "awsdirenv" / f"hook.{shell}"
+    script = world.root / f"prompts.{shell}"
+    script.write_text(PROMPTS[shell].replace("@HOOK@", str(hook)))
+    command = {"bash": "bash", "zsh": "zsh -f", "fish": "fish --no-config"}[shell]
+    figures = []
+    for _ in range(rounds):
+        done = world.run("sh", "-c", f"exec {command} {script} 3>&1 >/dev/null 2>&1", cwd=world.root / "plain")
+        figures.append([int(figure) for figure in done.stdout.split()])
+    ours, theirs, segment = (statistics.median(column) for column in zip(*figures, strict=True))
+    print(
+        f"# {shell}, a prompt: our hook {ours / 1e6:.3f} ms, direnv's {theirs / 1e6:.1f} ms, "
+        f"awsdirenv prompt {segment / 1e6:.2f} ms"
+    )
+    return [
+        Row(f"our hook at a prompt, {shell}", ours / theirs * 100, 1.50, "a hundredth of direnv's own hook"),
+        Row(f"awsdirenv prompt, {shell}", segment / theirs * 10, 2.50, "a tenth of direnv's own hook"),
+    ]
 
 
 def sources(world: World, pairs: int) -> list[Row]:

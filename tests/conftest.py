@@ -12,7 +12,7 @@ import pytest
 from strict_sts import StrictSts
 from world import BIN, World
 
-TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty")
+TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty", "cc")
 OF_VENV = ("aws", "node", "npm")  # pip brings them
 
 

@@ -4,7 +4,7 @@ moto answers any STS request with success: it checks no signature, MFA code, dur
 GetSessionToken always returns the same keys. Broken clients pass against it, so the rules are enforced here.
 
 Where credentials come from that are not STS's (Identity Center, a container, an instance, `aws login`) is in
-aws_doubles.py, on the same port: `sts.sso`, `sts.container`, `sts.imds`, `sts.signin`.
+aws_doubles.py, on the same port: `sts.sso`, `sts.container`, `sts.imds`, `sts.signin`, `sts.federation`, `sts.iam`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ STATUS |= {"ValidationError": 400, "IncompleteSignature": 400, "InvalidParameter
 STATUS |= {"InvalidIdentityToken": 400, "ExpiredTokenException": 400}
 # Parameters that prove who somebody is: a record of calls is printed when a test fails.
 PROOFS = {"TokenCode": "(code)", "WebIdentityToken": "(token)", "clientSecret": "(secret)"}
-PROOFS |= {"refreshToken": "(token)", "deviceCode": "(code)"}
+PROOFS |= {"refreshToken": "(token)", "deviceCode": "(code)", "Session": "(credentials)", "SigninToken": "(token)"}
 CONTROLLABLE = {"add_user", "add_role", "accept_code", "revoke", "expire", "expire_all_sessions"}
 CONTROLLABLE |= {"count", "reset", "add_fault", "configure", "issue_credentials"}
 CONTROLLABLE |= {"web_identity.add", "web_identity.expire"}
@@ -113,7 +113,8 @@ class User:
 class Key:
     """What the server knows about an access key it issued; `kind` is user, session or role.
 
-    `tags` are the transitive ones and `source_identity` is what was set: both stay for the rest of a chain.
+    `tags` are the transitive ones and `source_identity` is what was set: both stay for the rest of a chain. `chained`
+    is a role's that a session has assumed.
     """
 
     kind: str
@@ -131,6 +132,7 @@ class Key:
     revoked: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     source_identity: str = ""
+    chained: bool = False
 
 
 @dataclass
@@ -401,6 +403,7 @@ class StrictSts:
         self.clock_offset: float = 0
         self.lenient_roles = False
         self.life_override: int | None = None
+        self.session_life: int | None = None  # of GetSessionToken's sessions, where it is not the override's
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.keys: dict[str, Key] = {}
@@ -410,7 +413,8 @@ class StrictSts:
 
         self.sso, self.container = aws_doubles.IdentityCenter(self), aws_doubles.Container(self)
         self.imds, self.signin = aws_doubles.Imds(self), aws_doubles.SignIn(self)
-        self.web_identity = aws_doubles.WebIdentity(self)
+        self.web_identity, self.federation = aws_doubles.WebIdentity(self), aws_doubles.Federation(self)
+        self.iam = aws_doubles.Iam(self)
         self._session_tags = aws_doubles.inheritable_tags
         self._accepted: set[tuple[str, str]] = set()
         self._used: set[tuple[str, str]] = set()
@@ -561,7 +565,8 @@ class StrictSts:
 
     def _double(self, request: Request) -> Double | None:
         """Find the service beside STS that a request is for, and name its operation."""
-        for double in (self.sso, self.container, self.imds, self.signin, self.web_identity):
+        beside = (self.sso, self.container, self.imds, self.signin, self.web_identity, self.federation, self.iam)
+        for double in beside:
             if name := double.operation(request):
                 request.action = name
                 return double
@@ -651,7 +656,8 @@ class StrictSts:
 
     def issue(self, key: Key, life: int, *, past: bool = False) -> Key:
         """Make `key` a session with secrets of its own, known to STS from now on."""
-        life = -60 if past else life if self.life_override is None else self.life_override
+        override = self.session_life if key.kind == "session" and self.session_life else self.life_override
+        life = -60 if past else life if override is None else override
         secret, token = random_secret(SECRET_PREFIX, 30), random_secret(TOKEN_PREFIX, 241)
         # Whole seconds, like the Expiration the client is told.
         expires = int(self.now()) + life
@@ -709,7 +715,8 @@ class StrictSts:
             raise self._not_authorized(caller, "sts:SetSourceIdentity", arn)
         if life > role.max_duration:
             raise RefusedError("ValidationError", OVER_MAX)
-        key = replace(self.role_session(arn, name), tags=tags, source_identity=source)
+        chained = caller.kind != "user"
+        key = replace(self.role_session(arn, name), tags=tags, source_identity=source, chained=chained)
         return self.assumed(key, life, past=past)
 
     @staticmethod

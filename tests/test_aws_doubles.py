@@ -812,3 +812,29 @@ def test_region_and_date(sts: StrictSts, bob: dict[str, Any]) -> None:
     assert abs(dates[1] - dates[0] - timedelta(seconds=600)) < timedelta(seconds=5)
     last: Call = sts.calls[-1]
     assert (last.region, last.error_code) == ("eu-west-1", None)
+
+
+def test_iam_lists_what_is_ones_own(sts: StrictSts) -> None:
+    """IAM gives a user the dates of their keys and their MFA devices, and nobody else's; a policy may forbid it."""
+    alice, other = sts.add_user("alice"), sts.add_user("other", mfa=False)
+    sts.iam.created[alice.access_key_id] = 86400.0
+    pairs = [(user.access_key_id, user.secret_access_key) for user in (alice, other)]
+    own, others = (client(sts, "iam", aws_access_key_id=key, aws_secret_access_key=secret) for key, secret in pairs)
+    (listed,) = own.list_access_keys()["AccessKeyMetadata"]
+    assert (listed["AccessKeyId"], listed["Status"]) == (alice.access_key_id, "Active")
+    assert listed["CreateDate"] == datetime(1970, 1, 2, tzinfo=timezone.utc)
+    assert [device["SerialNumber"] for device in own.list_mfa_devices()["MFADevices"]] == [alice.mfa_serial]
+    assert others.list_mfa_devices()["MFADevices"] == []
+    sts.iam.denied = {"ListMFADevices"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        own.list_mfa_devices()
+
+
+def test_iam_takes_no_strangers(sts: StrictSts) -> None:
+    """A wrong secret, and a key that is gone, are refused as by STS."""
+    user = sts.add_user("alice")
+    for secret, code in (("wrong", "SignatureDoesNotMatch"), (user.secret_access_key, "InvalidClientTokenId")):
+        iam = client(sts, "iam", aws_access_key_id=user.access_key_id, aws_secret_access_key=secret)
+        with pytest.raises(ClientError, match=code):
+            iam.list_access_keys()
+        sts.revoke(user.access_key_id)

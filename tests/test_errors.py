@@ -35,7 +35,10 @@ EXIT_CODES = {
     "sign-in-needed": PERSON,
     "sign-in-failed": PERSON,
     "cancelled": PERSON,
+    "confirmation-needed": PERSON,
     "lock-timeout": LOCK,
+    "command-not-runnable": errors.EXIT_NOT_RUNNABLE,
+    "command-not-found": errors.EXIT_NO_COMMAND,
 }
 PLACEHOLDER = "…"
 
@@ -101,7 +104,10 @@ def shell_lines(text: str, word: str) -> set[str]:
     """Collect what a shell script says with a word such as `error`, each variable part as a placeholder."""
     said = re.findall(rf"_awsdirenv_say {word} (?:'([^'\n]*)'|\"((?:\\.|[^\"\\\n])*)\")", text)
     assert len(said) == len(re.findall(rf"_awsdirenv_say {word}\b", text)), f"not every {word} is understood"
-    return {single or placeholders(double) for single, double in said}
+    refused = re.findall(r'_awsdirenv_refuse "([^"\n]*)" "([^"\n]*)"', text)
+    assert len(refused) == len(re.findall(r"_awsdirenv_refuse (?=\S)", text)), "not every refusal is understood"
+    both = {placeholders(pair[word == "hint"]) for pair in refused} if word in ("error", "hint") else set()
+    return {single or placeholders(double) for single, double in said} | both
 
 
 def placeholders(double_quoted: str) -> str:
@@ -163,7 +169,7 @@ def test_every_class_is_raised() -> None:
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_exit_codes(name: str) -> None:
-    """2 is the command line, 3 a person must act, 4 the wait for a lock; all else is 1."""
+    """2 is the command line, 3 a person must act, 4 the wait for a lock, shells' own for exec; all else is 1."""
     assert CLASSES[name].exit_code == EXIT_CODES.get(CLASSES[name].kind, 1)
 
 

@@ -176,6 +176,31 @@ def test_the_modification_time_is_the_one_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "f").stat().st_mtime_ns == 4102444800 * 10**9
 
 
+@pytest.mark.parametrize("first", [1000, 1001])
+def test_outdating_is_once_in_each_generation(tmp_path: Path, first: int) -> None:
+    """Each is a second of its own to who watches, and so is its end, however many say so."""
+    path, seen = tmp_path / "f", []
+    for wanted in (first, first, first - 500, first + 1):
+        files.write_private(path, VALUES, mtime=files.fresh_mtime(path, wanted))
+        seen.append(path.stat().st_mtime)
+        files.outdate(path)
+        seen.append(path.stat().st_mtime)
+        files.outdate(path)
+        assert path.stat().st_mtime == seen[-1]
+    assert seen == sorted(set(seen))
+    assert abs(seen[0] - first) <= 1
+
+
+def test_outdating_follows_no_link_and_needs_no_file(tmp_path: Path) -> None:
+    """What is not there is nobody's to look at, and a planted link touches nothing."""
+    files.outdate(tmp_path / "absent")
+    (tmp_path / "victim").write_text("mine")
+    os.utime(tmp_path / "victim", (1000, 1000))
+    (tmp_path / "f").symlink_to(tmp_path / "victim")
+    files.outdate(tmp_path / "f")
+    assert (tmp_path / "victim").stat().st_mtime == 1000
+
+
 def test_without_one_the_modification_time_is_now(tmp_path: Path) -> None:
     """Files that nobody watches keep the time they were written at."""
     files.write_private(tmp_path / "f", VALUES)

@@ -85,7 +85,7 @@ def test_the_status_of_a_command_is_kept(world: World, folder: Path, kind: str) 
             shell.expect("is7is", timeout=LIFE + 20)
 
 
-@pytest.mark.parametrize("value", ["", "x", "a[$(touch pwned)]", "1e9", "-1", " 5", "0x10"])
+@pytest.mark.parametrize("value", ["", "x", "a[$(touch pwned)]", "1e9", "-1", " 5", "0x10", "010", "0", "9" * 20])
 @pytest.mark.parametrize("kind", SHELLS)
 def test_a_value_that_is_no_time_does_nothing(world: World, tmp_path: Path, kind: str, value: str) -> None:
     """Whatever put it into the environment, it is not calculated with."""
@@ -123,6 +123,19 @@ def test_setup_installs_and_removes_the_hooks(world: World) -> None:
     hook(world, "fish").write_text("mine\n")
     world.run("awsdirenv", "setup", "--uninstall").check_returncode()
     assert [kind for kind in SHELLS if hook(world, kind).exists()] == ["fish"]
+
+
+def test_a_copy_of_the_hook_tells_the_time_by_a_process(world: World, folder: Path) -> None:
+    """A file whose time was not kept, or that is not installed, is no clock, and fish notices; `setup` mends it."""
+    due = int(time.time()) - 5
+    for copy in (world.root / "copy.fish", hook(world, "fish")):
+        copy.write_text(world.run("awsdirenv", "hook", "fish").stdout)
+        with Shell(world, "fish", folder) as shell:
+            shell.run(f"source {copy}")
+            assert "awsdirenv: plain: account" in shell.run(f"set -gx AWSDIRENV_REFRESH_AT {due}")
+    assert hook(world, "fish").stat().st_mtime > 0
+    world.run("awsdirenv", "setup").check_returncode()
+    assert hook(world, "fish").stat().st_mtime == 0
 
 
 @pytest.mark.parametrize("kind", ["bash", "zsh"])

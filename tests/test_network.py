@@ -297,12 +297,25 @@ def test_ctrl_c_ends_the_wait(world: World, action: str) -> None:
 
 @pytest.mark.parametrize(("offset", "how"), [(7200, "by 2h00m, behind"), (-1800, "by 30m, ahead")])
 def test_a_wrong_clock(world: World, offset: float, how: str) -> None:
-    """A clock that AWS does not accept is named, with how far it is off by AWS's own, and in which direction."""
+    """Where AWS refuses its own time, too, it is named, with how far ours is off by AWS's, and in which direction."""
     plain(world)
     world.sts.configure(clock_offset=offset)
+    world.sts.add_fault("AssumeRole", "signature-expired", times=None)
     message, hint = closed(world, "plain")
     assert f"for profile plain: the clock of this machine is wrong {how} (Signature " in message
     assert hint == "set the clock, then direnv reload"
+    assert world.sts.count("AssumeRole") == 2
+
+
+@pytest.mark.parametrize("kind", ["signature-expired", "signature-not-yet-current", "request-time-too-skewed"])
+def test_a_time_that_aws_refuses_without_a_better_one(world: World, kind: str) -> None:
+    """Where AWS's clock is as ours, there is no use in another try."""
+    plain(world)
+    world.sts.add_fault("AssumeRole", kind, times=None)
+    message, hint = closed(world, "plain")
+    assert "for profile plain: the clock of this machine is wrong (" in message
+    assert hint == "set the clock, then direnv reload"
+    assert world.sts.count("AssumeRole") == 1
 
 
 @pytest.mark.parametrize("kind", ["html", "redirect", "511"])

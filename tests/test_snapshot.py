@@ -64,6 +64,11 @@ SNAPSHOTS = st.builds(
 )
 
 
+def read(path: Path) -> str:
+    """Give a file as it is."""
+    return path.read_text(encoding="utf-8")
+
+
 @settings(max_examples=100, deadline=None)
 @given(SNAPSHOTS)
 def test_every_snapshot_comes_back(snapshot: Snapshot) -> None:
@@ -77,7 +82,8 @@ def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
     """Every line is what the reader's closed list takes, with the arithmetic already done."""
     snapshots.write(tmp_path / "f", SNAPSHOT)
     epoch = int(NOW.timestamp())
-    assert (tmp_path / "f").read_text().splitlines() == [
+    text = re.sub("(?m)^AWSDIRENV_CLOCK=[0-9a-f]{8}[.][0-9]+:[0-9]+$", "AWSDIRENV_CLOCK=…", read(tmp_path / "f"))
+    assert text.splitlines() == [
         "AWSDIRENV_VERSION=1",
         "AWSDIRENV_PROFILE=dev",
         "AWS_ACCESS_KEY_ID=ASIDTEST",
@@ -91,6 +97,7 @@ def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
         f"AWSDIRENV_EXPIRATION={epoch + 3600}",
         f"AWSDIRENV_USABLE_UNTIL={epoch + 3600 - 20}",
         f"AWSDIRENV_REFRESH_AT={epoch + 2700}",
+        "AWSDIRENV_CLOCK=…",
         f"AWSDIRENV_CONFIG={STAMPS[0]}",
         f"AWSDIRENV_CREDENTIALS={STAMPS[1]}",
         "AWSDIRENV_END=1",
@@ -399,6 +406,18 @@ SEEN_BY_BOTH: dict[str, Callable[[Path], None]] = {
     "command in the issue time": in_value("AWSDIRENV_ISSUED", b"a[$(touch pwned)]"),
     "command in the expiration": in_value("AWSDIRENV_EXPIRATION", b"a[$(touch pwned)]"),
 }
+
+
+def later_start(text: str) -> str:
+    """Write a snapshot as if our clock had been set back since."""
+    return re.sub(r"(?m)^(AWSDIRENV_CLOCK=.*:)(.*)$", lambda found: f"{found[1]}{int(found[2]) + 60}", text)
+
+
+def start_later(path: Path) -> None:
+    """Let a snapshot be from before the clock was set back."""
+    path.write_text(later_start(path.read_text()))
+
+
 # Damage that the extension sees and the module overlooks.
 SEEN_BY_THE_EXTENSION: dict[str, Callable[[Path], None]] = {
     "mode 0400": lambda path: path.chmod(0o400),
@@ -421,6 +440,9 @@ SEEN_BY_THE_EXTENSION: dict[str, Callable[[Path], None]] = {
     "command in the region": in_value("AWS_REGION", b"$(touch pwned)"),
     "slash in the role": in_value("AWSDIRENV_ROLE", b"EVIL/evil"),
     "empty region": in_value("AWS_REGION", b""),
+    "command in the clock": in_value("AWSDIRENV_CLOCK", b"01234567.1:a[$(touch pwned)]"),
+    "command in the start": in_value("AWSDIRENV_CLOCK", b"01234567.a[$(touch pwned)]:1"),
+    "clock of this start that was set back": start_later,
 }
 # Damage that a reader overlooks who does not look for it.
 EASILY_OVERLOOKED: dict[str, Callable[[Path], None]] = {
@@ -678,11 +700,11 @@ def test_the_reader_takes_no_file_with_a_foreign_byte(bench: Path, byte: bytes) 
 
 
 def test_the_reader_does_without_decoration_only(bench: Path) -> None:
-    """Account, region, role and the time of issue may be missing; any other line that is missing spoils the file."""
+    """Account, region, role, time of issue and clock may be missing; any other line that is missing spoils the file."""
     lines = (bench / "whole").read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines):
         put(bench, line.partition(b"=")[0].decode(), b"".join(lines[:number] + lines[number + 1 :]))
-    optional = {"AWS_ACCOUNT_ID", "AWS_REGION", "AWSDIRENV_ROLE", "AWSDIRENV_ISSUED"}
+    optional = {"AWS_ACCOUNT_ID", "AWS_REGION", "AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_CLOCK"}
     assert taken(bench) == {"whole", *optional}
 
 

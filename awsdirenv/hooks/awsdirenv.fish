@@ -1,18 +1,50 @@
 # awsdirenv's hook for fish: once a directory's credentials are due, direnv looks again, also before a command that you
-# type after having sat still. Source it after direnv's hook.
+# type after having sat still; and `awsdirenv prompt`, without starting Python. Source it next to direnv's hook, before
+# or after it.
 #
 # No process at a prompt. fish has no variable with the time, but `path` tells how old a file is: one from the first
 # second of 1970 is as old as the clock. What the hook changes is only what direnv believes to have seen: a list that
 # decodes and is stale. (Without a list direnv would forget to revert when you leave.)
 
+if test (path mtime -- @EPOCH@ 2>/dev/null; or echo none) = 0 2>/dev/null
+    function _awsdirenv_now
+        path mtime -R -- @EPOCH@; or date +%s
+    end
+else # not installed by `setup`, copied, or a fish before 3.5
+    function _awsdirenv_now
+        date +%s
+    end
+end
+
 function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
-    set -l due $AWSDIRENV_REFRESH_AT
-    string match -qr '^[0-9]+$' -- "$due"; or return
-    test "$_awsdirenv_seen" != "$due"; or return
-    set -l now (path mtime -R -- @EPOCH@ 2>/dev/null; or date +%s)
-    test $now -ge $due; or return
+    set -q AWSDIRENV_REFRESH_AT; or return
+    test "$_awsdirenv_seen" != "$AWSDIRENV_REFRESH_AT"; or return
+    string match -qr '^[1-9][0-9]{0,10}$' -- "$AWSDIRENV_REFRESH_AT"; or return
+    test (_awsdirenv_now) -ge $AWSDIRENV_REFRESH_AT; or return
     # Once for each time: a shell may have inherited one that nobody in it will ever renew.
-    set -g _awsdirenv_seen $due
+    set -g _awsdirenv_seen $AWSDIRENV_REFRESH_AT
     set -gx DIRENV_WATCHES @STALE@
     direnv export fish | source
+end
+
+# What a prompt would take for its own is shown as ?, wherever in it the segment stands.
+function awsdirenv_prompt
+    set -l status_before $status
+    set -l segment
+    if test -n "$AWSDIRENV_PROFILE"
+        set segment (string join -n ' ' -- "$AWSDIRENV_PROFILE" (string upper -- "$AWSDIRENV_STAGE"))
+    else if test -n "$AWSDIRENV_DECLARED"
+        set segment "($AWSDIRENV_DECLARED: closed)"
+    end
+    test -n "$segment"; and string replace -ra '[\p{Cc}$`\\\\%!#]' '?' -- "$segment"
+    return $status_before
+end
+
+function awsdirenv
+    switch "$argv"
+        case prompt
+            awsdirenv_prompt
+        case '*'
+            command awsdirenv $argv
+    end
 end

@@ -1,34 +1,52 @@
 # awsdirenv's hook for zsh: once a directory's credentials are due, direnv looks again, also before a command that you
-# type after having sat still. Source it after direnv's hook.
+# type after having sat still; and `awsdirenv prompt`, without starting Python. Source it next to direnv's hook, before
+# or after it.
 #
 # One comparison of numbers at each prompt and command, and no process. What it changes is only what direnv believes to
 # have seen: a list that decodes and is stale. (Without a list direnv would forget to revert when you leave.)
 
 zmodload zsh/datetime
 
-_awsdirenv_is_due() {
-  local due=${AWSDIRENV_REFRESH_AT-}
-  [[ -n $due && $due != *[^0-9]* && $EPOCHSECONDS -ge $due && ${_awsdirenv_seen-} != $due ]] || return 1
-  # Once for each time: a shell may have inherited one that nobody in it will ever renew.
-  typeset -g _awsdirenv_seen=$due
-  export DIRENV_WATCHES=@STALE@
-}
-
-_awsdirenv_precmd() {
-  _awsdirenv_is_due
-  return 0
-}
-
-_awsdirenv_preexec() {
-  if _awsdirenv_is_due && (( $+functions[_direnv_hook] )); then
-    _direnv_hook
+_awsdirenv_hook() {
+  # Parameters, and no variables: nothing that you have made readonly is in the way.
+  set -- "${AWSDIRENV_REFRESH_AT-}"
+  if [[ $1 == [1-9]* && $1 != *[^0-9]* && ${#1} -lt 12 && $1 != ${_awsdirenv_seen-} ]] &&
+    (( ${EPOCHSECONDS:-0} >= $1 )); then
+    # Once for each time: a shell may have inherited one that nobody in it will ever renew.
+    typeset -g _awsdirenv_seen=$1
+    export DIRENV_WATCHES=@STALE@
+    if (( ${+functions[_direnv_hook]} )); then _direnv_hook; fi # its turn may be over by now
   fi
   return 0
 }
 
-typeset -ga precmd_functions preexec_functions
-if (( ! ${precmd_functions[(I)_awsdirenv_precmd]} )); then
-  # In front of direnv's own hook, which then already sees it at this prompt.
-  precmd_functions=(_awsdirenv_precmd $precmd_functions)
-  preexec_functions+=(_awsdirenv_preexec)
-fi
+_awsdirenv_install() {
+  emulate -L zsh
+  typeset -ga precmd_functions preexec_functions
+  if (( ! ${precmd_functions[(I)_awsdirenv_hook]} )); then
+    precmd_functions=(_awsdirenv_hook $precmd_functions) # in front of those who draw the prompt
+    preexec_functions+=(_awsdirenv_hook)
+  fi
+}
+
+# What a prompt would take for its own is shown as ?, wherever in it the segment stands.
+awsdirenv_prompt() {
+  set -- $? "${AWSDIRENV_PROFILE-}" "${AWSDIRENV_STAGE-}"
+  if [[ -n $2 ]]; then
+    set -- $1 "$2${3:+ ${(U)3}}"
+  elif [[ -n ${AWSDIRENV_DECLARED-} ]]; then
+    set -- $1 "($AWSDIRENV_DECLARED: closed)"
+  fi
+  [[ -z $2 ]] || print -r -- "${2//[[:cntrl:]\$\`\\%!#]/?}"
+  return $1
+}
+
+function awsdirenv { # an alias of that name is no trouble behind this word
+  case $#:${1-} in
+    1:prompt) awsdirenv_prompt ;;
+    *) command awsdirenv "$@" ;;
+  esac
+}
+
+_awsdirenv_install
+unfunction _awsdirenv_install

@@ -1,0 +1,114 @@
+"""What shells read when they start: as text, in the order in which a real shell reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from awsdirenv import start_files
+
+ENVIRON = {"ZDOTDIR": "/z"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Make a home with two files to be sourced, one with a space in its name."""
+    (tmp_path / "more").write_text("MORE\n", encoding="utf-8")
+    (tmp_path / "my more").write_text("MY MORE\n", encoding="utf-8")
+    return tmp_path
+
+
+def read(home: Path, text: str) -> list[str]:
+    """Give the lines of a `.bashrc`."""
+    (home / ".bashrc").write_text(text, encoding="utf-8")
+    return [line.text for line in start_files.interactive("bash", {"HOME": str(home)})]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "source ~/more",
+        ". ~/more",
+        r"\. $HOME/more",
+        'source "${HOME}/more"',
+        "[ -f ~/more ] && . ~/more",
+        "if true; then . ~/more; fi",
+        "{ source ~/more; }",
+        "test -s ~/more; and source ~/more",
+        "builtin source ~/more",
+    ],
+)
+def test_a_sourced_file_comes_behind_its_line(home: Path, line: str) -> None:
+    """A file that is named in plain words is read where it is named."""
+    assert read(home, f"first\n{line}\nlast\n") == ["first", line, "MORE", "last"]
+
+
+@pytest.mark.parametrize("word", ["'{}/my more'", '"$HOME/my more"', "~/my\\ more"])
+def test_names_with_spaces(home: Path, word: str) -> None:
+    """Quotes and backslashes are taken as a shell takes them."""
+    assert read(home, f"source {word.format(home)}\n")[1:] == ["MY MORE"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "source <(direnv hook bash)",
+        "source $(echo ~/more)",
+        "source $DOTFILES/more",
+        "source '$HOME/more'",
+        'source "~/more"',
+        "source more",
+        "echo source ~/more",
+        "resource ~/more",
+        "source ~/*ore",
+        "source ~/missing",
+    ],
+)
+def test_what_only_a_shell_can_tell_is_not_followed(home: Path, line: str) -> None:
+    """Nothing is evaluated, and nothing is guessed."""
+    assert read(home, f"{line}\n") == [line]
+
+
+def test_comments_count_as_lines_only(home: Path) -> None:
+    """A comment is left out, and the numbers of the lines are those of the file."""
+    (home / ".bashrc").write_text("# source ~/more\n  # x\nthird\n", encoding="utf-8")
+    (line,) = start_files.interactive("bash", {"HOME": str(home)})
+    assert (line.text, line.place) == ("third", f"{home}/.bashrc:3")
+
+
+def test_circles_end(home: Path) -> None:
+    """Files that source each other are read once, whatever their names."""
+    (home / "again").symlink_to(".bashrc")
+    assert read(home, "one\nsource ~/.bashrc\nsource ~/again\ntwo\n") == [
+        "one",
+        "source ~/.bashrc",
+        "source ~/again",
+        "two",
+    ]
+
+
+def test_the_order_of_zsh_and_fish(home: Path) -> None:
+    """zsh: environment, profile, rc, login; fish: conf.d by name before config.fish. Bytes of any kind are read."""
+    for name in (".zlogin", ".zshrc", ".zprofile", ".zshenv"):
+        (home / name).write_bytes(name.encode() + b" \xff\n")
+    conf = home / ".config" / "fish" / "conf.d"
+    conf.mkdir(parents=True)
+    for name in ("conf.d/b.fish", "conf.d/a.fish", "config.fish"):
+        (conf.parent / name).write_text(name, encoding="utf-8")
+    environ = {"HOME": str(home)}
+    zsh = [line.path.name for line in start_files.interactive("zsh", environ)]
+    assert zsh == [".zshenv", ".zprofile", ".zshrc", ".zlogin"]
+    fish = [line.text for line in start_files.interactive("fish", environ)]
+    assert fish == ["conf.d/a.fish", "conf.d/b.fish", "config.fish"]
+
+
+def test_everything_has_each_file_once(home: Path) -> None:
+    """All shells' files together, whichever is in use, and the session's environment.d."""
+    (home / ".profile").write_text("P\n. ~/.bashrc\n", encoding="utf-8")
+    (home / ".bashrc").write_text("B\n", encoding="utf-8")
+    (home / ".zshrc").write_text("Z\n", encoding="utf-8")
+    (home / ".config" / "environment.d").mkdir(parents=True)
+    (home / ".config" / "environment.d" / "aws.conf").write_text("E\n", encoding="utf-8")
+    found = [line.text for line in start_files.everything({"HOME": str(home)})]
+    assert found == ["P", ". ~/.bashrc", "B", "Z", "E"]
