@@ -148,14 +148,14 @@ def _clear(options: argparse.Namespace) -> int:
 
 
 def _setup(options: argparse.Namespace) -> int:
-    from awsdirenv import hook, install  # noqa: PLC0415
+    from awsdirenv import completion, hook, install, own_files  # noqa: PLC0415
 
+    others = [*hook.files(os.environ), *completion.files(parser(), os.environ)]
+    (install.uninstall if options.uninstall else install.install)(os.environ, say)
+    for file in others:
+        (own_files.remove if options.uninstall else own_files.write)(file, say)
     if options.uninstall:
-        install.uninstall(os.environ, say)
-        hook.uninstall(os.environ, say)
         return 0
-    install.install(os.environ, say)
-    hook.install(os.environ, say)
     prepare(CachePaths.from_environ(os.environ))
     for problem, remedy in install.missing_parts(os.environ):
         warn(problem, remedy)

@@ -11,16 +11,31 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.export import fish_quote
+from awsdirenv.own_files import OwnFile
+from awsdirenv.paths import data_folder, data_home
+
+_WORDS = "# awsdirenv's completion for "
 
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
     """Give the completion script of `bash`, `zsh` or `fish`."""
     commands = _commands(parser)
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](commands)
+
+
+def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[OwnFile]:
+    """Give the scripts where each shell looks for them; zsh, which looks nowhere, is told by our hook."""
+    places = {
+        "bash": data_home(environ) / "bash-completion" / "completions" / "awsdirenv",
+        "zsh": data_folder(environ) / "zsh" / "_awsdirenv",
+        "fish": data_home(environ) / "fish" / "vendor_completions.d" / "awsdirenv.fish",
+    }
+    return [OwnFile(path, script(shell, parser), _WORDS) for shell, path in places.items()]
 
 
 @dataclass(frozen=True)

@@ -138,10 +138,15 @@ def home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or os.path.expanduser("~"))
 
 
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Give our folder among the user's programs' data, which `setup` writes."""
+def data_home(environ: Mapping[str, str]) -> Path:
+    """Give the folder of the user's programs' data, by the XDG base directory specification."""
     base = environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else home(environ) / ".local" / "share") / "awsdirenv"
+    return Path(base) if base.startswith("/") else home(environ) / ".local" / "share"
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """Give our folder there, which `setup` writes."""
+    return data_home(environ) / "awsdirenv"
 
 
 def direnv_lib(environ: Mapping[str, str]) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from shells import SHELLS, Shell
 from test_direnv_environment import count_interpreters
 from test_faults import OUTER
+from test_hook import hook
 from world import BLOCK, REGION, World
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -194,6 +195,17 @@ def test_leaving_takes_the_stage_out(plain: World) -> None:
     assert changes["AWSDIRENV_STAGE"] is None
     changes, _ = plain.enter(plain.project("absent"), **inside)
     assert changes["AWSDIRENV_STAGE"] is None
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+def test_leaving_says_so(plain: World, kind: str) -> None:
+    """A shell with the hook says what stage it has left, once, at the prompt behind it."""
+    folder = plain.project("there", "use aws_profile plain --stage 'it is 100% live'\n")
+    with Shell(plain, kind, plain.project("plain")) as shell:
+        shell.run(f"source {hook(plain, kind)}")
+        assert "left" not in shell.run(f"cd {folder}") + shell.run("true")
+        assert shell.run(f"cd {plain.root}").count("awsdirenv: left *** IT IS 100% LIVE ***") == 1
+        assert "left" not in shell.run("true") + shell.run(f"cd {plain.root}/plain") + shell.run(f"cd {plain.root}")
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])

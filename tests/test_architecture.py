@@ -23,6 +23,7 @@ LAYERS = (
     "session_credentials",
     "paths",
     "files",
+    "own_files",
     "dotenv_file",
     "settings",
     "aws_files",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -287,6 +288,13 @@ def test_a_slow_network_is_no_wrong_clock(monkeypatch: pytest.MonkeyPatch) -> No
         assert heard(asked, answered, asked + timedelta(seconds=after), monkeypatch) == ZERO
     assert heard(asked, answered, answered + timedelta(seconds=40), monkeypatch) == timedelta(seconds=40)
     assert heard(asked, answered, asked - timedelta(seconds=41), monkeypatch) == timedelta(seconds=-40)
+
+
+def test_ends_are_in_utc_whatever_the_zone_they_came_in() -> None:
+    """Subtraction within one zone knows nothing of the hour that comes twice."""
+    end = datetime(2026, 11, 1, 1, 30, tzinfo=ZoneInfo("America/New_York"), fold=1)
+    assert AwsClock(lambda _: None).ours(end) == datetime(2026, 11, 1, 6, 30, tzinfo=timezone.utc)
+    assert AwsClock(lambda _: None).ours(end).tzinfo is timezone.utc
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 01 Mar 2026 12:00:00 -0000"])

@@ -18,6 +18,7 @@ from awsdirenv import completion
 from awsdirenv.aws_files import load_files
 from awsdirenv.cli import parser
 from awsdirenv.completion import script
+from world import World
 
 SHELLS = ("bash", "zsh", "fish")
 TEMPLATES = Path(completion.__file__).parent / "completions"
@@ -415,3 +416,22 @@ def test_five_thousand_profiles_are_quick(shell: str, scripts: dict[str, Path], 
 def test_path_has_no_python(env: dict[str, str]) -> None:
     """The PATH of all these tests has awk and sh and nothing else, so that no script can have started Python."""
     assert sorted(os.listdir(env["PATH"])) == ["awk", "awsdirenv", "sh"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_setup_installs_it_where_the_shell_looks(shell: str, world: World) -> None:
+    """After `setup`, and with the hook in zsh, a new shell completes without another line in its start-up file."""
+    if shell == "bash":
+        # bash-completion, where it is installed, reads a file of the command's name there; here its rule is played.
+        place = world.home / ".local" / "share" / "bash-completion" / "completions" / "awsdirenv"
+        script = f"source {place}; COMP_WORDS=(awsdirenv log); COMP_CWORD=1; _awsdirenv; echo ${{COMPREPLY[@]}}"
+        done = world.run("bash", "--norc", "-c", script)
+    elif shell == "zsh":
+        hook = world.home / ".local" / "share" / "awsdirenv" / "hook.zsh"
+        for order in (f"source {hook}; autoload -Uz compinit; compinit -u -D", f"compinit -u -D; source {hook}"):
+            done = world.run("zsh", "-f", "-c", f"autoload -Uz compinit; {order}; echo ${{_comps[awsdirenv]}}")
+            assert (done.stdout.strip(), done.stderr) == ("_awsdirenv", "")
+        return
+    else:
+        done = world.run("fish", "-c", "complete -C 'awsdirenv log'")
+    assert done.stdout.split("\t")[0].strip() == "login", done.stderr

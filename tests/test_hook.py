@@ -116,7 +116,7 @@ def test_setup_installs_and_removes_the_hooks(world: World) -> None:
         assert hook(world, kind).stat().st_mtime == 0, "fish reads the clock from it"
         assert hook(world, kind).read_text() == world.run("awsdirenv", "hook", kind).stdout
     said = world.run("awsdirenv", "setup").stderr
-    assert said.count("is up to date") == 4
+    assert said.count("is up to date") == 7
     assert f"source {hook(world, 'bash')}" in said
     hook(world, "zsh").write_text("# awsdirenv's hook for zsh, of an older release\n")
     assert f"~ {hook(world, 'zsh')}" in world.run("awsdirenv", "setup").stderr
@@ -155,14 +155,14 @@ def test_the_hook_starts_no_process(world: World, folder: Path) -> None:
         assert not log.exists()
 
 
-@pytest.mark.parametrize("kind", ["zsh", "fish"])
+@pytest.mark.parametrize("kind", SHELLS)
 def test_an_inherited_time_runs_direnv_once(world: World, kind: str) -> None:
     """A shell in which nobody will ever renew anything does not start a process at each of its commands."""
     with Shell(world, kind, world.root) as shell:
         if kind == "fish":
             shell.run('function direnv; echo r""an >&2; end')
         else:
-            shell.run('_direnv_hook() { echo r""an >&2; }; precmd_functions=()')
+            shell.run('_direnv_hook() { echo r""an >&2; }; precmd_functions=(); unset PROMPT_COMMAND')
         shell.run(f"source {hook(world, kind)}")
         due = int(time.time()) + 2
         said = shell.run(f"export AWSDIRENV_REFRESH_AT={due}")

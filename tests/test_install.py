@@ -23,6 +23,13 @@ HOOKS = {
     "zsh": (".zshrc", 'eval "$(direnv hook zsh)"'),
     "fish": (".config/fish/config.fish", "direnv hook fish | source"),
 }
+# What it writes for shells to find: our hooks and our completions.
+OTHERS = (
+    *(f".local/share/awsdirenv/hook.{shell}" for shell in HOOKS),
+    ".local/share/bash-completion/completions/awsdirenv",
+    ".local/share/awsdirenv/zsh/_awsdirenv",
+    ".local/share/fish/vendor_completions.d/awsdirenv.fish",
+)
 
 
 class Home:
@@ -62,10 +69,9 @@ class Home:
         self.rc("bash", HOOKS["bash"][1] + "\n. ~/.local/share/awsdirenv/hook.bash\n")
         return self
 
-    def hooks(self, said: str) -> str:
-        """Give what `setup` says of our own hooks; `said` has a {} for the file."""
-        folder = self.path / ".local" / "share" / "awsdirenv"
-        return "".join(said.format(folder / f"hook.{shell}") + "\n" for shell in HOOKS)
+    def others(self, said: str) -> str:
+        """Give what `setup` says of its files for shells; `said` has a {} for the file."""
+        return "".join(said.format(self.path / name) + "\n" for name in OTHERS)
 
 
 @pytest.fixture
@@ -90,9 +96,8 @@ def test_setup_says_what_it_writes_and_writes_nothing_else(home: Home) -> None:
     """Setup writes the extension, with the absolute path of this Python in it, and the hooks, and names each."""
     home.with_hook()
     before = tree(home.path)
-    assert home.run("setup") == f"+ {home.extension}\n{home.hooks('+ {}')}{NEXT}"
-    hooks = {f".local/share/awsdirenv/hook.{shell}" for shell in HOOKS}
-    assert tree(home.path).keys() - before.keys() == {".config/direnv/lib/awsdirenv.sh"} | hooks
+    assert home.run("setup") == f"+ {home.extension}\n{home.others('+ {}')}{NEXT}"
+    assert tree(home.path).keys() - before.keys() == {".config/direnv/lib/awsdirenv.sh", *OTHERS}
     assert before.items() <= tree(home.path).items()
     text = home.extension.read_text(encoding="utf-8")
     assert f"\n  {python_of(home.extension)} -I -c " in text
@@ -105,7 +110,7 @@ def test_setup_can_be_repeated(home: Home) -> None:
     """A second setup says that all is up to date and leaves the very same file."""
     home.with_hook().run("setup")
     before, info = home.extension.read_bytes(), home.extension.stat()
-    assert home.run("setup") == f"  {home.extension} is up to date\n{home.hooks('  {} is up to date')}{NEXT}"
+    assert home.run("setup") == f"  {home.extension} is up to date\n{home.others('  {} is up to date')}{NEXT}"
     assert home.extension.read_bytes() == before
     assert home.extension.stat().st_ino == info.st_ino
 
@@ -116,7 +121,7 @@ def test_setup_updates_an_older_copy(home: Home) -> None:
     current = home.extension.read_text(encoding="utf-8")
     older = current.replace(python_of(home.extension), "/gone/bin/python") + "# old\n"
     home.extension.write_text(older, encoding="utf-8")
-    assert home.run("setup") == f"~ {home.extension}\n{home.hooks('  {} is up to date')}{NEXT}"
+    assert home.run("setup") == f"~ {home.extension}\n{home.others('  {} is up to date')}{NEXT}"
     assert home.extension.read_text(encoding="utf-8") == current
 
 
@@ -135,7 +140,7 @@ def test_uninstall_removes_the_extension_alone(home: Home) -> None:
     home.with_hook().run("setup")
     other = home.extension.with_name("other.sh")
     other.write_text("# mine\n", encoding="utf-8")
-    assert home.run("setup", "--uninstall") == f"- {home.extension}\n{home.hooks('- {}')}"
+    assert home.run("setup", "--uninstall") == f"- {home.extension}\n{home.others('- {}')}"
     assert home.run("setup", "--uninstall") == f"  {home.extension} is not there\n"
     assert os.listdir(home.extension.parent) == ["other.sh"]
 
@@ -181,7 +186,7 @@ def test_setup_warns_without_direnv(home: Home) -> None:
     """Where there is no direnv on the PATH, setup installs all the same and says how to get it."""
     home.with_hook()
     said = home.run("setup", PATH=str(BIN))
-    assert said.splitlines()[4:6] == [
+    assert said.splitlines()[7:9] == [
         "awsdirenv: warning: direnv is not installed",
         "awsdirenv: hint: apt-get install direnv, brew install direnv, or see its documentation",
     ]
@@ -197,7 +202,7 @@ def test_setup_prints_a_missing_hook_line(home: Home, shell: str, text: str | No
         home.rc(shell, text.format(line=line))
     before = tree(home.path)
     said = home.run("setup", SHELL=f"/usr/bin/{shell}")
-    assert said.splitlines()[4:6] == [
+    assert said.splitlines()[7:9] == [
         f"awsdirenv: warning: direnv's hook is not in {home.path / name}",
         f"awsdirenv: hint: add to {home.path / name}: {line}",
     ]
@@ -213,7 +218,7 @@ def test_setup_finds_the_hook_line(home: Home, shell: str, text: str) -> None:
     home.rc(shell, text.format(line=HOOKS[shell][1], shell=shell).encode("utf-8", "surrogateescape"))
     assert home.run("setup", SHELL=f"/usr/bin/{shell}").splitlines(keepends=True) == [
         f"+ {home.extension}\n",
-        *home.hooks("+ {}").splitlines(keepends=True),
+        *home.others("+ {}").splitlines(keepends=True),
         f"  for a shell that has sat still, below direnv's hook: source '{home.path}'\n".replace(
             f"'{home.path}'", shlex.quote(f"{home.path}/.local/share/awsdirenv/hook.{shell}")
         ),

@@ -465,26 +465,48 @@ def test_two_shells_do_not_disturb_each_other(world: World, folder: Path) -> Non
 
 
 def test_what_aws_configure_writes(world: World, folder: Path) -> None:
-    """What a program writes into our files is gone at the next prompt; keys are put aside, and never win."""
+    """What a program writes into our config file is gone at the next prompt."""
     env = live(world, folder)
+    world.run("aws", "configure", "set", "region", "us-west-2", cwd=folder, **env).check_returncode()
+    assert world.run("aws", "configure", "get", "region", cwd=folder, **env).stdout == "us-west-2\n"
+    assert live(world, folder) == env
+    assert world.run("aws", "configure", "get", "region", cwd=folder, **env).stdout == f"{REGION}\n"
+
+
+def test_keys_that_aws_configure_writes(world: World, folder: Path) -> None:
+    """Keys that a program writes into our empty file are put aside at the next prompt, and never win after it."""
+    env = live(world, folder)
+    empty = Path(env["AWS_SHARED_CREDENTIALS_FILE"])
+    aside = empty.with_name(".written")
     stranger = world.sts.add_user("stranger")
-    for name, value in (
-        ("region", "us-west-2"),
-        ("aws_access_key_id", stranger.access_key_id),
-        ("aws_secret_access_key", stranger.secret_access_key),
-    ):
+    keys = (("aws_access_key_id", stranger.access_key_id), ("aws_secret_access_key", stranger.secret_access_key))
+    for name, value in keys:
         world.run("aws", "configure", "set", name, value, cwd=folder, **env).check_returncode()
-    assert Path(env["AWS_SHARED_CREDENTIALS_FILE"]).read_bytes() != b""
+    assert empty.read_bytes() != b""
     changes, said = world.enter(folder)
-    aside = Path(env["AWS_SHARED_CREDENTIALS_FILE"]).with_name(".written")
-    assert (
-        f"awsdirenv: what was written into {env['AWS_SHARED_CREDENTIALS_FILE']} is in {aside} now, and not used" in said
-    )
+    assert f"awsdirenv: what was written into {empty} is in {aside} now, and not used\n" in said
     assert {name: changes[name] for name in LIVE} == {name: env[name] for name in LIVE}
-    assert Path(env["AWS_SHARED_CREDENTIALS_FILE"]).read_bytes() == b""
+    assert empty.read_bytes() == b""
     assert stranger.access_key_id in aside.read_text(encoding="utf-8")
     assert role(identity(world, env)) == "plain"
-    assert world.run("aws", "configure", "get", "region", cwd=folder, **env).stdout == f"{REGION}\n"
+
+
+def test_changed_while_elsewhere(world: World, folder: Path) -> None:
+    """A change that another directory has loaded already is still a change here."""
+    env = live(world, folder)
+    world.role("late", mfa=False)
+    world.enter(world.project("keys", "use aws_profile plain\n"))
+    assert live(world, folder) == env
+    assert role(identity(world, env, "--profile", "late")) == "late"
+
+
+def test_kept_while_it_is_right(world: World, folder: Path) -> None:
+    """New credentials are no reason for a new file, which would have every shell look again."""
+    path = Path(live(world, folder)["AWS_CONFIG_FILE"])
+    before = path.stat()
+    world.run("awsdirenv", "clear", "plain").check_returncode()
+    live(world, folder)
+    assert (path.stat().st_ino, path.stat().st_mtime) == (before.st_ino, before.st_mtime)
 
 
 @pytest.mark.parametrize("what", ["link", "mode", "folder", "python", "header"])
@@ -629,6 +651,8 @@ def test_own_commands(world: World, admin: Path) -> None:
     done = world.run(str(BIN / "python"), "-c", text, cwd=admin, **inside)
     assert role(done.stdout.strip()) == "adminrole", done.stderr
     assert (world.sts.count("GetSessionToken"), world.sts.count("AssumeRole")) == (1, 1)
+    # One that took our files for the person's would have another snapshot, by way of ourselves.
+    assert len(list((world.cache / "snapshots").iterdir())) == 1
 
 
 def test_a_program_of_the_persons_own(world: World) -> None:
@@ -781,11 +805,14 @@ def test_stage(world: World) -> None:
     assert world.enter(project)[0]["AWSDIRENV_STAGE"] == "staging area"
     confirmed = world.project("confirmed", "use aws_profile adminrole --live --stage production --confirm\n")
     assert "needs a confirmation" in assert_closed(world, confirmed)
-    with Shell(world, "bash") as shell:
+    with Shell(world, "bash") as shell, Shell(world, "zsh", AWSDIRENV_NO_PROMPT="1") as other:
+        other.run(f"cd {confirmed}")
+        assert other.variable("AWS_PROFILE") == ""
         shell.start(f"cd {confirmed}")
         shell.expect("Type production to enter adminrole (123456789012): ")
         shell.send("production\r")
         shell.finish()
         assert shell.variable("AWSDIRENV_STAGE") == "production"
-        assert shell.variable("AWS_PROFILE") == "adminrole"
+        other.run("true")
+        assert other.variable("AWS_PROFILE") == shell.variable("AWS_PROFILE") == "adminrole"
     assert live(world, confirmed)["AWSDIRENV_STAGE"] == "production"

@@ -55,6 +55,16 @@ _awsdirenv_install() {
   fi
 }
 
+# Behind direnv's hook: what is not there any more has just been left.
+_awsdirenv_left() {
+  set -- "$?"
+  if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
+    [[ ! ${_awsdirenv_inside-} ]] || printf '%s\n' "awsdirenv: left *** ${_awsdirenv_inside^^} ***" >&2
+    _awsdirenv_inside=${AWSDIRENV_STAGE-}
+  fi
+  return "$1"
+}
+
 # What a prompt would take for its own is shown as ?, wherever in it the segment stands.
 awsdirenv_prompt() {
   set -- "$?" "${AWSDIRENV_PROFILE-}" "${AWSDIRENV_STAGE-}"
@@ -77,5 +87,13 @@ function awsdirenv { # an alias of that name is no trouble behind this word
 
 if [[ ${BASH_VERSINFO[0]} -gt 3 && ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]; then
   _awsdirenv_install
+  if [[ ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]; then
+    :
+  elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
+    PROMPT_COMMAND+=(_awsdirenv_left)
+  else
+    # shellcheck disable=SC2178,SC2179 # there it is no array, or only its first one counts
+    PROMPT_COMMAND+=$'\n'_awsdirenv_left
+  fi
 fi
 unset -f _awsdirenv_install _awsdirenv_in_front

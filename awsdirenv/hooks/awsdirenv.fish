@@ -27,6 +27,14 @@ function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
     direnv export fish | source
 end
 
+function _awsdirenv_left --on-variable AWSDIRENV_STAGE
+    if test -n "$_awsdirenv_inside" -a "$_awsdirenv_inside" != "$AWSDIRENV_STAGE"
+        echo "awsdirenv: left *** "(string upper -- "$_awsdirenv_inside")" ***" >&2
+    end
+    set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
+end
+set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
+
 # What a prompt would take for its own is shown as ?, wherever in it the segment stands.
 function awsdirenv_prompt
     set -l status_before $status

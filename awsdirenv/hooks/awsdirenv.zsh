@@ -20,12 +20,27 @@ _awsdirenv_hook() {
   return 0
 }
 
+# Behind direnv's hook: what is not there any more has just been left.
+_awsdirenv_left() {
+  if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
+    [[ -z ${_awsdirenv_inside-} ]] || print -ru2 -- "awsdirenv: left *** ${(U)_awsdirenv_inside} ***"
+    typeset -g _awsdirenv_inside=${AWSDIRENV_STAGE-}
+  fi
+  return 0
+}
+
 _awsdirenv_install() {
   emulate -L zsh
   typeset -ga precmd_functions preexec_functions
   if (( ! ${precmd_functions[(I)_awsdirenv_hook]} )); then
     precmd_functions=(_awsdirenv_hook $precmd_functions) # in front of those who draw the prompt
+    precmd_functions+=(_awsdirenv_left)
     preexec_functions+=(_awsdirenv_hook)
+    fpath+=(@COMPLETIONS@) # for a compinit that comes later; one that was before is told
+    if (( ${+functions[compdef]} )); then
+      autoload -Uz _awsdirenv
+      compdef _awsdirenv awsdirenv
+    fi
   fi
 }
 
