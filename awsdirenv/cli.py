@@ -161,7 +161,7 @@ def _setup(options: argparse.Namespace) -> int:
         warn(problem, remedy)
     line = hook.line_to_add(os.environ)
     if line:
-        say(f"  for a shell that has sat still, below direnv's hook: {line}")
+        say(f"  for a shell that has sat still, in its start-up file: {line}")
     say("  next, in a project: awsdirenv init PROFILE")
     return 0
 

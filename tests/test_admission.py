@@ -203,9 +203,9 @@ def test_leaving_says_so(plain: World, kind: str) -> None:
     folder = plain.project("there", "use aws_profile plain --stage 'it is 100% live'\n")
     with Shell(plain, kind, plain.project("plain")) as shell:
         shell.run(f"source {hook(plain, kind)}")
-        assert "left" not in shell.run(f"cd {folder}") + shell.run("true")
+        assert "awsdirenv: left" not in shell.run(f"cd {folder}") + shell.run("true")
         assert shell.run(f"cd {plain.root}").count("awsdirenv: left *** IT IS 100% LIVE ***") == 1
-        assert "left" not in shell.run("true") + shell.run(f"cd {plain.root}/plain") + shell.run(f"cd {plain.root}")
+        assert "awsdirenv: left" not in shell.run("true") + shell.run(f"cd {plain.root}/plain") + shell.run(f"cd {plain.root}")
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])

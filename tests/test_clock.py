@@ -349,7 +349,10 @@ def test_a_clock_set_forward_costs_no_code_and_no_session(world: World, wall: Wa
     assert f"clock is {ahead // HOUR}h00m ahead of AWS's" in said
     assert calls(world) == ["GetCallerIdentity!", "GetCallerIdentity"]
     assert entered(world, folder)[:2] == (before, new_end)
-    assert calls(world) == []
+    (snapshot,) = (world.cache / "snapshots").iterdir()
+    snapshot.unlink()
+    assert entered(world, folder)[0] == before
+    assert calls(world) == [], "the answer is stored"
     wall.set(0)
     key, end_again, said = entered(world, folder)
     assert key == before
@@ -394,6 +397,20 @@ def test_a_clock_set_back_keeps_nothing_that_is_over(world: World, wall: Wall) -
     key, _, _ = entered(world, folder)
     assert key != before
     assert key.expires > world.sts.now()
+
+
+def test_a_clock_set_back_takes_nothing_away_that_holds(world: World, wall: Wall) -> None:
+    """What is due, and cannot be renewed without a network, is used to its end, as ever."""
+    world.role("plain", mfa=False)
+    world.sts.life_override = 12
+    folder = world.project("plain")
+    before, end, _ = entered(world, folder)
+    time.sleep(6.5)
+    wall.set(-DAY)
+    world.sts.stop()
+    key, new_end, _ = entered(world, folder)
+    assert key == before
+    assert abs(new_end - end + DAY) <= 3
 
 
 def test_a_paused_machine_has_lost_time_that_is_over(world: World, wall: Wall, folder: Path) -> None:

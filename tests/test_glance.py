@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_inclusions(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_nothing(tmp_path: Path, content: bytes) -> None:
     """Broken text, no header, no file, and what is no file: nothing is said, and nothing raised."""
     (tmp_path / "broken").write_bytes(content)
-    for path in (tmp_path / "broken", tmp_path / "absent", tmp_path, Path("/dev/zero")):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "broken", tmp_path / "absent", tmp_path, tmp_path / "fifo"):
         seen = Glance(str(path), str(path)).said("a", "region")
         assert seen is None or not seen.value.isascii()
 

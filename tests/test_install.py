@@ -219,7 +219,7 @@ def test_setup_finds_the_hook_line(home: Home, shell: str, text: str) -> None:
     assert home.run("setup", SHELL=f"/usr/bin/{shell}").splitlines(keepends=True) == [
         f"+ {home.extension}\n",
         *home.others("+ {}").splitlines(keepends=True),
-        f"  for a shell that has sat still, below direnv's hook: source '{home.path}'\n".replace(
+        f"  for a shell that has sat still, in its start-up file: source '{home.path}'\n".replace(
             f"'{home.path}'", shlex.quote(f"{home.path}/.local/share/awsdirenv/hook.{shell}")
         ),
         NEXT,

@@ -191,12 +191,13 @@ def test_names_are_exact(world: World) -> None:
 
 def test_nothing_steers_a_program_or_a_terminal(world: World) -> None:
     """Control characters end no row, reach no terminal, and make a name unusable, which is said."""
+    world.role("fine", mfa=False)  # of the same source, which is checked once
     world.profile(f'"a\tb{HOSTILE}"', role_arn=f"arn:aws:iam::{ACCOUNT}:role/{HOSTILE}", source_profile="base")
     world.profile("c", awsdirenv_stage=HOSTILE, source_profile=HOSTILE, role_arn="x")
     found = rows(world)
-    assert [len(row) for row in found] == [6, 6, 6]
-    assert found[1][0] == "a?b?]0;pwned??2J\u202eé"
-    assert found[1][5] == "the profile name has control characters"
+    assert [len(row) for row in found] == [6, 6, 6, 6]
+    assert found[2][0] == "a?b?]0;pwned??2J\u202eé"
+    assert found[2][5] == "the profile name has control characters"
     screen = shown(world, 200, "list", NO_COLOR="1")
     assert all(char.isprintable() or char == "\n" for char in screen), screen
 
