@@ -48,9 +48,10 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
 	@$(BIN)/python tests/bench.py --plot docs/bench.svg $(ARGS)
 
-pictures: venv ## draw docs/demo.svg from a real session
+pictures: venv ## draw docs/demo.svg and docs/scene-*.svg from real sessions
 	@.ci/tools direnv
 	@$(BIN)/python tests/picture.py
+	@$(BIN)/python tests/scenes.py
 
 clean: ## remove all that the targets above have made here
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

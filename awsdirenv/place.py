@@ -64,7 +64,12 @@ class Place:
         """The profile that the environment says is in use here, be it open or closed."""
         if self.loaded is not None and not self.is_here:
             return None
-        return self.environ.get("AWSDIRENV_PROFILE") or self.environ.get("AWSDIRENV_DECLARED") or None
+        # What direnv has set here: `awsdirenv export other`, typed here since, declares nothing.
+        was_set = exported(self.environ) if self.is_here else {}
+        marks = (
+            given.get(f"AWSDIRENV_{name}") for given in (was_set, self.environ) for name in ("PROFILE", "DECLARED")
+        )
+        return next((mark for mark in marks if mark), None)
 
     def option(self, name: str) -> str | None:
         """Give an option of the line."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from datetime import timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -117,13 +116,11 @@ def _is_near(url: str) -> bool:
 
 def _frozen(found: Any) -> SessionCredentials:
     frozen = found.get_frozen_credentials()
-    end = getattr(found, "_expiry_time", None)
     return SessionCredentials(
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
         session_token=frozen.token or None,
-        # botocore may have it in the zone of the machine, where subtraction knows nothing of DST.
-        expiration=end and end.astimezone(timezone.utc),
+        expiration=getattr(found, "_expiry_time", None),
         issued=utc_now(),
         account_id=getattr(frozen, "account_id", None),
     )

@@ -58,7 +58,10 @@ class AwsClock:
         return self.in_time(call, may_repeat=False)
 
     def ours(self, moment: datetime) -> datetime:
-        """Say in our time, and in UTC, when something of AWS's is."""
+        """Say in our time when something of AWS's is.
+
+        In UTC: botocore may have it in the zone of the machine, where subtraction knows nothing of DST.
+        """
         return moment.astimezone(timezone.utc) - self.offset
 
     def translated(self, credentials: SessionCredentials) -> SessionCredentials:

@@ -83,7 +83,7 @@ def shorten(shown: str) -> str:
     return re.sub(r"^~ \$ *\n", "", without, flags=re.MULTILINE).strip()
 
 
-def draw(shown: str) -> str:
+def draw(shown: str, title: str = "awsdirenv demo", unique_id: str = "demo") -> str:
     """Make an SVG that needs nothing but a monospaced font."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor", highlight=False
@@ -95,7 +95,7 @@ def draw(shown: str) -> str:
     for line in text.split("\n"):
         for start in range(0, max(len(line), 1), COLUMNS):
             console.print(line[start : start + COLUMNS], no_wrap=True, overflow="ignore")
-    svg = console.export_svg(title="awsdirenv demo", theme=MONOKAI, code_format=TEMPLATE, unique_id="demo")
+    svg = console.export_svg(title=title, theme=MONOKAI, code_format=TEMPLATE, unique_id=unique_id)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 

@@ -192,8 +192,9 @@ def test_data_elsewhere(plain: World) -> None:
 @pytest.mark.parametrize("name", ["two words", "it's", "日本", "-dash", "line\nbreak", "tab\there", "%41=b"])
 def test_hostile_names(plain: World, name: str) -> None:
     """Whatever a folder is called, it is opened, and known by exactly that name."""
-    changes, _ = plain.enter(plain.project(name, "use aws_profile plain\n"))
+    changes, said = plain.enter(plain.project(name, "use aws_profile plain\n"))
     assert changes["AWSDIRENV_PROFILE"] == "plain"
+    assert "error" not in said
     assert served(plain) == {name: "plain"}
 
 

@@ -111,6 +111,23 @@ def test_a_role(world: World) -> None:
     )
 
 
+def test_whose_role(world: World) -> None:
+    """The role is the one that was assumed, whatever the files say by now; without its session, theirs if it fits."""
+    arn = world.role("plain", mfa=False)
+    world.run("awsdirenv", "load", "plain").check_returncode()
+    before = world.config.read_text()
+    for other in (arn.replace(ACCOUNT, "210987654321"), f"arn:aws:iam::{ACCOUNT}:role/other"):
+        world.config.write_text(before.replace(arn, other))
+        assert profile(world, "plain")["role_arn"] == arn
+    (session,) = [path for path in (world.cache / "sessions").iterdir() if path.name.startswith("role-")]
+    session.unlink()
+    for other in (arn.replace(ACCOUNT, "210987654321"), f"arn:aws:iam::{ACCOUNT}:role/other"):
+        world.config.write_text(before.replace(arn, other))
+        assert profile(world, "plain")["role_arn"] is None
+    world.config.write_text(before)
+    assert profile(world, "plain")["role_arn"] == arn
+
+
 def test_other_kinds_of_profiles(world: World) -> None:
     """Without a role in the files its ARN is unknown, and without an end, the end; a key's own session is no MFA's."""
     world.sso_session()

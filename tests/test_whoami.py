@@ -250,6 +250,17 @@ def test_keys_of_another_place(home: World, name: str, kind: str) -> None:
         assert message == "AWS says role other, and adminrole is adminrole"
 
 
+def test_an_export_that_was_typed_here(home: World) -> None:
+    """`eval "$(awsdirenv export far)"` changes what is held, and not what the place is for."""
+    folder = home.root / "adminrole"
+    env, theirs = inside(home, folder), inside(home, home.root / "far")
+    typed = {name: value for name, value in theirs.items() if name.startswith("AWS") and name != "AWSDIRENV_LOADED"}
+    seen = whoami(home, folder, **{**env, **typed})
+    assert seen.declared["profile"] == "adminrole"
+    assert seen.verdict == "mismatch"
+    assert {"override", "other-keys", "other-account"} <= set(seen.kinds)
+
+
 def test_keys_of_nobody_we_know(home: World) -> None:
     """The user's own keys in the place of the role's are not ours, and STS says whose they are."""
     folder = home.root / "adminrole"
