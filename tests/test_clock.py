@@ -361,6 +361,21 @@ def test_a_clock_set_forward_costs_no_code_and_no_session(world: World, wall: Wa
     assert calls(world) == []
 
 
+@pytest.mark.parametrize("ahead", [DAY, 2 * HOUR, -DAY])
+def test_a_wrong_clock_that_is_set(world: World, wall: Wall, ahead: int) -> None:
+    """To another time, which may be the right one: ends are again told by it, and no later than they are."""
+    world.sts.configure(clock_offset=2 * HOUR)
+    world.role("dev")
+    world.login("dev")
+    folder = world.project("dev")
+    before, _, _ = entered(world, folder)
+    wall.set(ahead)
+    key, end, said = entered(world, folder)
+    assert key == before
+    assert abs(before.expires - 2 * HOUR + ahead - end) <= 3
+    assert ("warning" in said) == (ahead == DAY)
+
+
 @pytest.mark.parametrize("ahead", [-DAY, -40 * DAY, -10 * MINUTE])
 def test_a_clock_set_back_costs_nothing(world: World, wall: Wall, folder: Path, ahead: int) -> None:
     """Ends move with it, without a call, and the second entering is the warm one."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from aws_doubles import login_file, sso_file
@@ -27,6 +29,20 @@ BLOCK = (
 )
 
 _CODES = itertools.count(100001)
+
+
+@functools.cache
+def _written_by_setup() -> list[tuple[Path, int, bytes | None, float]]:
+    """Run the real `setup`; give each folder and file with its mode, content and time. It costs what a test costs."""
+    with tempfile.TemporaryDirectory(prefix="awsdirenv-home-") as home:
+        env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
+        subprocess.run(["awsdirenv", "setup"], env=env, capture_output=True, check=True)
+        found = []
+        for path in sorted(Path(home).rglob("*")):
+            data = path.read_bytes().replace(home.encode(), b"/home-of-nobody") if path.is_file() else None
+            info = path.stat()
+            found.append((path.relative_to(home), info.st_mode & 0o777, data, info.st_mtime))
+        return found
 
 
 class World:
@@ -56,7 +72,18 @@ class World:
             f"aws_secret_access_key = {self.user.secret_access_key}\n"
         )
         self.config.write_text(f"[profile base]\nregion = {REGION}\n")
-        self.run("awsdirenv", "setup").check_returncode()
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Have what `awsdirenv setup` has written, in a home of its own, once for all worlds of a process."""
+        for path, mode, data, mtime in _written_by_setup():
+            there = self.home / path
+            if data is None:
+                there.mkdir(mode, parents=True, exist_ok=True)
+                continue
+            there.write_bytes(data.replace(b"/home-of-nobody", str(self.home).encode()))
+            there.chmod(mode)
+            os.utime(there, (mtime, mtime))
 
     @property
     def mfa_serial(self) -> str:
