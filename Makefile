@@ -4,7 +4,7 @@ PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
 SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/completions/awsdirenv.bash awsdirenv/hooks/awsdirenv.bash
 BIN := .venv/bin
 # Tests at once: most of their time they wait for a terminal.
-JOBS := 6
+JOBS := 10
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
 .PHONY: help tools venv demo test lint bench pictures clean
@@ -35,7 +35,7 @@ demo: venv ## see it work, against an AWS on this machine (ARGS=--interactive: t
 	@$(BIN)/awsdirenv demo $(ARGS)
 
 test: tools venv ## run the tests (ARGS="-k demo": some of them)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@$(BIN)/ruff check --quiet

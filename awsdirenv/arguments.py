@@ -52,9 +52,9 @@ def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Na
     if arguments[:1] != ["exec"] or {"-h", "--help"} & set(arguments[: _cut(arguments)]):
         return top.parse_args(arguments)
     words = arguments[_cut(arguments) + 1 :]
-    options = top.parse_args(arguments[: _cut(arguments)])
     if not words:
         raise UsageError("exec needs a command behind --", "awsdirenv exec PROFILE -- COMMAND")
+    options = top.parse_args(arguments[: _cut(arguments)])
     options.words = words
     return options
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from awsdirenv.aws_files import AwsFiles
 from awsdirenv.errors import NetworkError
+from awsdirenv.patience import patience
 
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
@@ -48,8 +49,9 @@ def boto_session(files: AwsFiles, profile: str) -> Any:
 class Budget:
     """How long all of one load's calls may take together. People who type and programs that run are not counted."""
 
-    def __init__(self, seconds: float) -> None:
-        """Take the seconds."""
+    def __init__(self, seconds: float, waiting: Callable[[str], None] = lambda _: None) -> None:
+        """Take the seconds, and whom to tell of what takes longer than one."""
+        self.waiting = waiting
         self._seconds = seconds
         self._left = seconds
 
@@ -71,7 +73,8 @@ class Budget:
         thread = threading.Thread(target=work, daemon=True)
         if self._left > 0:
             thread.start()
-            thread.join(self._left)
+            with patience(self.waiting, f"AWS: {what}"):
+                thread.join(self._left)
             self._left -= time.monotonic() - started
         if not outcome:
             raise NetworkError(

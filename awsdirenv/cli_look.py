@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from threading import Timer
 
 from awsdirenv.console import emit, printable, report_waiting, say
 from awsdirenv.entry import Reporter, Request, loading
 from awsdirenv.errors import OutputError
 from awsdirenv.paths import home
+from awsdirenv.patience import patience
 from awsdirenv.person import Wishes
 from awsdirenv.session_credentials import utc_now
 
@@ -55,13 +55,8 @@ def whoami(options: argparse.Namespace) -> int:
 
     environ = dict(os.environ)
     os.environ["AWSDIRENV_NO_PROMPT"] = "1"  # for a credential_process that is us: a look asks nobody
-    patience = Timer(1, say, ("awsdirenv: waiting for AWS to say who this is",))
-    patience.daemon = True
-    patience.start()
-    try:
+    with patience(report_waiting, "AWS to say who this is"):
         asked = caller.ask(environ, _ANSWER_COMES_WITHIN)
-    finally:
-        patience.cancel()
     seen = with_problems(looks.look(environ, asked, utc_now()))
     emit(looks.document(seen) if options.json else whoami_text.text(seen, Canvas.of(environ)))
     return 0 if seen.verdict == looks.OK else 1

@@ -61,9 +61,9 @@ def report(error: AwsdirenvError, *, on_one_line: bool = False) -> None:
     say(f"awsdirenv: hint: {printable(error.hint)}")
 
 
-def report_waiting(holder: Holder) -> None:
-    """Say whom we wait for."""
-    say(f"awsdirenv: waiting for {holder}")
+def report_waiting(whom: Holder | str) -> None:
+    """Say whom or what we wait for."""
+    say(f"awsdirenv: waiting for {printable(str(whom))}")
 
 
 def describe(snapshot: Snapshot, region: str | None) -> str:

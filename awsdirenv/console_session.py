@@ -115,7 +115,7 @@ def _sign_in_token(  # noqa: PLR0913, PLR0917 - it is where the parts come toget
     from awsdirenv.federation import Federation  # noqa: PLC0415
     from awsdirenv.sts import Sts  # noqa: PLC0415
 
-    budget = Budget(loader.settings.sts_timeout.total_seconds())
+    budget = Budget(loader.settings.sts_timeout.total_seconds(), loader.waiting)
     if not chain.hops and chain.source_kind not in _OF_ROLES:
         region = environment_region(loader.environ) or chain.region
         _, arn = Sts(files, chain, region, loader.environ, budget).caller_identity(made.credentials)

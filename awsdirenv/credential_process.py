@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from awsdirenv import program
 from awsdirenv.errors import CredentialProcessError
 from awsdirenv.paths import home, snapshot_key
+from awsdirenv.patience import patience
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 
 TIMEOUT = 60  # seconds
@@ -30,16 +31,24 @@ _LONGEST_COMPLAINT = 200
 _OUR_WORDS = "awsdirenv: error: "
 
 
-def credentials(command: str, profile: str, environ: Mapping[str, str], wanted_for: str) -> SessionCredentials:
+def credentials(
+    command: str,
+    profile: str,
+    environ: Mapping[str, str],
+    wanted_for: str,
+    waiting: Callable[[str], None] = lambda _: None,
+) -> SessionCredentials:
     """Run a profile's credential_process and give its credentials. Raises CredentialProcessError.
 
-    `wanted_for` is the profile that was asked for, at the other end of the chain.
+    `wanted_for` is the profile that was asked for, at the other end of the chain; `waiting` is told when it takes
+    longer than a second.
     """
     arguments = _arguments(command, profile, environ)
     keys = [*_running_for(environ), *(snapshot_key(name, environ) for name in (wanted_for, profile))]
     environ = {**environ, RUNNING_FOR: "\n".join(dict.fromkeys(keys))}
     try:
-        done = program.run(arguments, TIMEOUT, catch_errors=True, environ=environ)
+        with patience(waiting, f"credential_process of profile {profile}"):
+            done = program.run(arguments, TIMEOUT, catch_errors=True, environ=environ)
     except OSError as error:
         raise _error(profile, f"cannot start: {error.strerror or type(error).__name__}") from None
     except ValueError:  # a NUL byte

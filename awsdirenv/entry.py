@@ -44,9 +44,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Reporter:
-    """Whom to tell of other processes that we wait for, and of what is worth knowing and no failure."""
+    """Whom to tell of what we wait for (other processes, slow calls), and of what is worth knowing and no failure."""
 
-    waiting: Callable[[Holder], None]
+    waiting: Callable[[Holder | str], None]
     notice: Callable[[str], None]
 
 
@@ -152,6 +152,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
         human=Human(terminal.ask, terminal.say) if terminal else None,
         is_expected=evaluation.is_entering or not request.from_envrc,
         tell=reporter.notice,
+        waiting=reporter.waiting,
         wishes=request.wishes,
     )
 

@@ -84,7 +84,7 @@ def write(path: Path, made: Made, text: bytes) -> None:
     """Replace the config file. The caller holds its lock. Raises CacheError."""
     if any("\n" in value or "\r" in value for value in made.values()):
         raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
-    mtime = fresh_mtime(path, int(time.time()))
+    mtime = _time_of_its_own(path)
     pairs = zip(_NAMES, (*made.values(), str(mtime)), strict=True)
     header = "".join(f"# {name}={value}\n" for name, value in pairs)
     write_private_data(path, os.fsencode(f"{header}{_WORDS}\n\n") + text, mtime)
@@ -109,8 +109,13 @@ def write_empty(folder: Path) -> Path | None:
         pass
     except OSError as error:
         raise CacheError(f"cannot use {path}: {error.strerror}", f"rm {path}") from None
-    write_private_data(path, b"", fresh_mtime(path, int(time.time())))
+    write_private_data(path, b"", _time_of_its_own(path))
     return aside
+
+
+def _time_of_its_own(path: Path) -> int:
+    """Choose a modification time in the past: what a program writes into a file right after us has another one."""
+    return fresh_mtime(path, int(time.time()) - 60)
 
 
 def leave(environ: MutableMapping[str, str]) -> None:

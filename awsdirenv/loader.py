@@ -40,6 +40,7 @@ class Loader:
     declared: DeclaredProfile
     human: Human | None
     tell: Callable[[str], None]  # what is worth knowing and no failure
+    waiting: Callable[[str], None] = lambda _: None  # what takes longer than a second
     is_expected: bool = True  # whether the person expects a question now
     wishes: Wishes = field(default_factory=Wishes)
     _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
@@ -217,7 +218,7 @@ class Loader:
         from awsdirenv.sts import Sts  # noqa: PLC0415
 
         region = environment_region(self.environ) or chain.region
-        budget = Budget(self.settings.sts_timeout.total_seconds())
+        budget = Budget(self.settings.sts_timeout.total_seconds(), self.waiting)
         return Sts(files, chain, region, self.environ, budget, self.tell if self.is_expected else lambda _: None)
 
     def _sign_in(self, files: AwsFiles, chain: Chain, seen: sso_token.SsoToken | None, why: SignInNeededError) -> None:
@@ -229,7 +230,7 @@ class Loader:
         from awsdirenv.sign_in import SignIn, oidc_service, sign_in_once  # noqa: PLC0415 - imports botocore
 
         self._release_claim()
-        oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout.total_seconds())
+        oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout, self.waiting)
         wanted = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.wishes.open_browser)
         sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks, seen)
 
@@ -237,7 +238,7 @@ class Loader:
         command = self.settings.mfa_process or chain.mfa_process
         human = replace(self.human, ask=self._ask) if self.human else None
         wanted = WantedCode(chain.profile, self.wishes.token_code, command, self.settings.prompt_timeout)
-        return code_source(wanted, human, may_ask=ask and self.is_expected)
+        return code_source(wanted, human, self.waiting, may_ask=ask and self.is_expected)
 
     def _ask(self, prompt: str, timeout: float) -> str:
         assert self.human is not None  # noqa: S101 - see _codes

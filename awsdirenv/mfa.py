@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from awsdirenv import program
 from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError, PersonNeededError
+from awsdirenv.patience import patience
 from awsdirenv.store import UsedCodes
 
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
@@ -68,9 +69,15 @@ class Process:
     tries = 1
     silent = True
 
-    def __init__(self, command: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Take the command line, for sh."""
+    def __init__(
+        self,
+        command: str,
+        sleep: Callable[[float], None] = time.sleep,
+        waiting: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take the command line, for sh, how to sleep, and whom to tell of what takes longer than a second."""
         self._command = command
+        self._waiting = waiting
         self._sleep = sleep
         self._has_waited = False
 
@@ -79,7 +86,8 @@ class Process:
         what = f"the MFA process for {mfa_serial}"
         hint = _PROCESS_HINT
         try:
-            done = program.run(self._command, _PROCESS_TIMEOUT)
+            with patience(self._waiting, what):
+                done = program.run(self._command, _PROCESS_TIMEOUT)
         except OSError as error:
             raise CodeProcessError(f"{what} cannot start: {error.strerror}", hint) from None
         except program.StillRunningError:
@@ -98,7 +106,8 @@ class Process:
         if not wait or self._has_waited:  # a command that never gives another code would hold everybody up
             raise CodeProcessError(f"the MFA process gave a code that will not do: {reason}", _PROCESS_HINT)
         self._has_waited = True
-        self._sleep(_STEP - time.time() % _STEP + 1)
+        with patience(self._waiting, "the next code of the MFA process"):
+            self._sleep(_STEP - time.time() % _STEP + 1)
 
 
 class Given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,12 +69,20 @@ class Oidc:
     All calls raise SignInFailedError, NetworkError, BadAnswerError and ConfigError.
     """
 
-    def __init__(self, sso_session: SsoSession, section: str, boto_session: Any, timeout: float) -> None:
-        """Take where to sign in, the section that says so, botocore's session, and the timeout."""
+    def __init__(
+        self,
+        sso_session: SsoSession,
+        section: str,
+        boto_session: Any,
+        timeout: float,
+        waiting: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take where to sign in, the section that says so, botocore's session, the timeout, and who hears of waits."""
         self._sso_session = sso_session
         self._section = section
         self._boto_session = boto_session
         self._timeout = timeout
+        self._waiting = waiting
         self._name = one_line(str(sso_session))
         self._what = f"the sign-in to {self._name}"
         self._client: Any = None
@@ -135,7 +143,9 @@ class Oidc:
                 return dict(error.response)
             return answer
 
-        answer = guarded(self._what, lambda: Budget(self._timeout).spend(self._what, call), self._section)
+        answer = guarded(
+            self._what, lambda: Budget(self._timeout, self._waiting).spend(self._what, call), self._section
+        )
         if "Error" in answer:
             raise self._refused(operation, answer)
         if not all(isinstance(answer.get(name), kind) and answer[name] for name, kind in needed.items()):

@@ -40,12 +40,17 @@ class WantedCode:
     timeout: timedelta
 
 
-def code_source(wanted: WantedCode, human: Human | None, *, may_ask: bool) -> CodeSource:
-    """Decide who gives the code; `may_ask` says whether the person expects a question now."""
+def code_source(
+    wanted: WantedCode, human: Human | None, waiting: Callable[[str], None], *, may_ask: bool
+) -> CodeSource:
+    """Decide who gives the code; `may_ask` says whether the person expects a question now.
+
+    `waiting` is told of a command that takes longer than a second.
+    """
     if wanted.given is not None:
         return Given(wanted.given)
     if wanted.command:
-        return Process(wanted.command)
+        return Process(wanted.command, waiting=waiting)
     if human is None:
         return nobody_there(wanted.profile)
     if not may_ask:

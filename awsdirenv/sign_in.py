@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from awsdirenv import browser, sso_token
 from awsdirenv.aws_files import AwsFiles
@@ -97,11 +98,13 @@ class SignIn:
         sso_token.write(self.sso_session, values, self.environ)
 
 
-def oidc_service(chain: Chain, sso_session: SsoSession, files: AwsFiles, timeout: float) -> Oidc:
-    """Give the service of a chain's sign-in; `timeout` is for each call, in seconds."""
+def oidc_service(
+    chain: Chain, sso_session: SsoSession, files: AwsFiles, timeout: timedelta, waiting: Callable[[str], None]
+) -> Oidc:
+    """Give the service of a chain's sign-in; `timeout` is for each call, and `waiting` hears of slow ones."""
     profile = chain.source_profile if chain.source_profile == "default" else f"profile {chain.source_profile}"
     section = f"sso-session {sso_session.name}" if sso_session.name else profile
-    return Oidc(sso_session, f"[{section}]", boto_session(files, chain.profile), timeout)
+    return Oidc(sso_session, f"[{section}]", boto_session(files, chain.profile), timeout.total_seconds(), waiting)
 
 
 def sign_in_once(wanted: SignIn, key: str, locks: Locks, before: SsoToken | None) -> None:

@@ -73,7 +73,9 @@ class Sts:
         if keys:
             return self._stored(*keys)
         if chain.source_kind == PROCESS:
-            return credential_process.credentials(self.process(), chain.source_profile, self._environ, chain.profile)
+            return credential_process.credentials(
+                self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
+            )
         from awsdirenv.providers import resolve  # noqa: PLC0415 - imports botocore
 
         session = self._boto_session()

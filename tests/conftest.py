@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ OF_VENV = ("aws", "node", "npm")  # pip brings them
 
 def pytest_sessionstart() -> None:
     """Fail loudly where a shell or a tool is missing: a skipped shell is an untested shell."""
+    # A run in the background (`make test &`) ignores Ctrl-C, and whatever it starts would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     missing += [tool for tool in OF_VENV if shutil.which(tool, path=str(BIN)) is None]
     if missing:

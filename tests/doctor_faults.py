@@ -23,6 +23,8 @@ EXAMPLE = "AK" + "IA" + "IOSFODNN7EXAMPLE"
 
 Row = dict[str, Any]
 
+ASKING = ("network", "access-key", "root-key", "key-age", "mfa", "clock")
+
 
 @dataclass
 class Home:
@@ -86,7 +88,8 @@ class Home:
         return rows
 
     def found(self, check: str, *words: str) -> list[Row]:
-        """Give what one check finds."""
+        """Give what one check finds. AWS is asked where the check needs it: that takes longer than all the rest."""
+        words = words or (() if check in ASKING else ("--offline",))
         return [row for row in self.examine(*words) if row["check"] == check]
 
 

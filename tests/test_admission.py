@@ -13,7 +13,7 @@ from shells import SHELLS, Shell
 from test_direnv_environment import count_interpreters
 from test_faults import OUTER
 from test_hook import hook
-from world import BLOCK, REGION, World
+from world import BLOCK, REGION, World, told
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
 QUESTION = f"Type production to enter plain ({ACCOUNT}): "
@@ -39,7 +39,7 @@ def closed(world: World, line: str, name: str = "there", **env: str) -> tuple[st
     changes, said = world.enter(world.project(name, f"{line}\necho still here >&2\n"), **{**OUTER, **env})
     assert {name: changes[name] for name in BLOCK} == dict.fromkeys(BLOCK)
     assert "still here" in said
-    lines = [line for line in said.splitlines() if line.startswith("awsdirenv: ")]
+    lines = told(said)
     assert [line.split(": ")[1] for line in lines] == ["error", "hint"], said
     return lines[0].removeprefix("awsdirenv: error: "), lines[1].removeprefix("awsdirenv: hint: ")
 

@@ -44,6 +44,7 @@ LAYERS = (
     "directories",
     "processes",
     "declaration",
+    "patience",
     "program",
     "browser",
     "handover",

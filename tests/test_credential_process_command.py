@@ -73,6 +73,9 @@ def node_modules() -> Path:
     return folder / "node_modules"
 
 
+SDKS = ("aws", "boto3", "default", "fromIni", "fromProcess")
+
+
 @dataclass(frozen=True)
 class Sdk:
     """One way to call AWS. `template` is for sh; `hides` is what it says instead of what we said."""
@@ -85,17 +88,22 @@ class Sdk:
         return ["sh", "-c", self.template.format(profile=profile, calls=calls, pause=pause)]
 
 
-@pytest.fixture(params=["aws", "boto3", "default", "fromIni", "fromProcess"])
-def sdk(request: pytest.FixtureRequest) -> Sdk:
-    """Give the AWS CLI, boto3, and three ways of the JavaScript SDK."""
-    if request.param == "aws":
+@pytest.fixture(params=SDKS)
+def sdk(request: pytest.FixtureRequest, node_modules: Path) -> Sdk:
+    """Give each way in its turn."""
+    return sdk_of(request.param, node_modules)
+
+
+def sdk_of(name: str, modules: Path) -> Sdk:
+    """Give the AWS CLI, boto3, or one of three ways of the JavaScript SDK."""
+    if name == "aws":
         one = "aws --profile {profile} --region eu-west-1 sts get-caller-identity --query Arn --output text"
         return Sdk("for n in $(seq {calls}); do [ $n = 1 ] || sleep {pause}; " + one + " || exit; done")
-    if request.param == "boto3":
+    if name == "boto3":
         return Sdk(f"exec {BIN}/python -c '{BOTO3}' {{profile}} {{calls}} {{pause}}")
-    modules, program = request.getfixturevalue("node_modules"), NODE.replace("{", "{{").replace("}", "}}")
-    command = f"NODE_PATH={modules} exec {BIN}/node -e '{program}' -- {request.param} {{profile}} {{calls}} {{pause}}"
-    if request.param == "default":
+    program = NODE.replace("{", "{{").replace("}", "}}")
+    command = f"NODE_PATH={modules} exec {BIN}/node -e '{program}' -- {name} {{profile}} {{calls}} {{pause}}"
+    if name == "default":
         return Sdk(f"AWS_PROFILE={{profile}} {command}", hides="Could not load credentials from any providers")
     return Sdk(command)
 
@@ -122,12 +130,12 @@ def printed(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return found
 
 
-def at_once(world: World, command: list[str], count: int) -> list[tuple[int, str, str]]:
-    """Run a command in many processes at the same time; give status, stdout and stderr of each."""
+def at_once(world: World, commands: list[list[str]]) -> list[tuple[int, str, str]]:
+    """Run commands at the same time; give status, stdout and stderr of each."""
     pipe = subprocess.PIPE
     running = [
         subprocess.Popen(command, env=world.env, cwd=world.root, stdin=-3, stdout=pipe, stderr=pipe, text=True)
-        for _ in range(count)
+        for command in commands
     ]
     return [(process.wait(), said, complained) for process in running for said, complained in [process.communicate()]]
 
@@ -167,9 +175,10 @@ def test_sdk_over_generations(ours: World, sdk: Sdk) -> None:
     assert 3 <= ours.sts.count("AssumeRole") <= 5
 
 
-def test_sdks_at_once(ours: World, sdk: Sdk) -> None:
-    """Ten processes of an SDK at the same time cost one call of AssumeRole."""
-    for status, said, complained in at_once(ours, sdk("sdk-plain"), 10):
+def test_sdks_at_once(ours: World, node_modules: Path) -> None:
+    """Fifteen processes at the same time, three of each way to call AWS, cost one call of AssumeRole."""
+    commands = [sdk_of(name, node_modules)("sdk-plain") for name in SDKS]
+    for status, said, complained in at_once(ours, commands * 3):
         assert status == 0, complained
         assert "assumed-role/plain/" in said
     assert ours.sts.count("AssumeRole") == 1
@@ -231,7 +240,7 @@ def test_duration(ours: World) -> None:
 
 def test_at_once(ours: World) -> None:
     """Twenty at the same time cost one call, and all print the same, without a word."""
-    results = at_once(ours, ["awsdirenv", "credential-process", "plain"], 20)
+    results = at_once(ours, [["awsdirenv", "credential-process", "plain"]] * 20)
     assert len(set(results)) == 1
     assert results[0][0] == 0
     assert results[0][2] == ""

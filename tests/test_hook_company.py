@@ -30,6 +30,7 @@ every_shell = pytest.mark.parametrize("kind", SHELLS)
 def folder(world: World) -> Path:
     """Make a project that needs no code; no timer, so what happens the hook has done."""
     world.role("plain", mfa=False)
+    world.hold("plain")
     return world.project("plain")
 
 

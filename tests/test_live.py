@@ -231,7 +231,7 @@ def test_profiles_of_the_credentials_file(world: World, folder: Path, sdk: Sdk) 
     assert world.sts.count("GetSessionToken") == 0
 
 
-@pytest.mark.parametrize("name", ["two words", "it's", 'quo"te', "größe", "a # b", "a;b", "$(id)", "back\\slash", "-x"])
+@pytest.mark.parametrize("name", ["it's a;b", 'quo"te # größe', "$(id)", "back\\slash", "-x"])
 def test_names(world: World, name: str) -> None:
     """A declared profile with any name works, in both of AWS's files."""
     arn = world.sts.add_role("odd", require_mfa=False)
@@ -446,9 +446,9 @@ def test_rebuilt(world: World, folder: Path) -> None:
     with Shell(world, "bash") as shell:
         shell.run(f"cd {folder}")
         assert not log.exists()
-        world.role("late", mfa=False, region="us-east-1")
-        assert "late" in shell.run("true; aws configure list-profiles") + shell.run("aws configure list-profiles")
-        assert "assumed-role/late/" in shell.run(f"aws --profile late {' '.join(ARN)}")
+        world.role("newcomer", mfa=False, region="us-east-1")
+        shell.run("true")
+        assert "assumed-role/newcomer/" in shell.run(f"aws --profile newcomer {' '.join(ARN)}")
     assert int(config.stat().st_mtime) != int(before.st_mtime)
 
 

@@ -115,6 +115,7 @@ def test_a_segment_takes_less_than_a_millisecond(world: World, kind: str) -> Non
 def folder(world: World) -> Path:
     """Make a project whose path does not say the profile."""
     world.role("adminrole", mfa=False)
+    world.hold("adminrole")
     return world.project("work", "use aws_profile adminrole\n")
 
 

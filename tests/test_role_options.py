@@ -16,7 +16,7 @@ from test_direnv_environment import count_interpreters
 from test_faults import OUTER
 from test_secrecy import SENTINELS
 from test_sources import closed, known, opened
-from world import BLOCK, REGION, World
+from world import BLOCK, REGION, World, told
 
 ACCOUNT = "123456789012"
 
@@ -30,7 +30,7 @@ def refused(world: World, envrc: str, **env: str) -> tuple[str, str]:
     """Enter a directory with this line, which must stay closed; give message and hint."""
     changes, said = world.enter(world.project("refused", f"{envrc}\n"), **{**OUTER, **env})
     assert {name: changes[name] for name in BLOCK} == dict.fromkeys(BLOCK)
-    lines = [line for line in said.splitlines() if line.startswith("awsdirenv: ")]
+    lines = told(said)
     assert [line.split(": ")[1] for line in lines] == ["error", "hint"], said
     return lines[0].removeprefix("awsdirenv: error: "), lines[1].removeprefix("awsdirenv: hint: ")
 

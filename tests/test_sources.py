@@ -18,7 +18,7 @@ from shells import Shell
 from strict_sts import Key
 from test_direnv_environment import count_interpreters
 from test_secrecy import SENTINELS, holders
-from world import BIN, BLOCK, REGION, World
+from world import BIN, BLOCK, REGION, World, told
 
 ON_EC2 = {"AWS_EC2_METADATA_DISABLED": "false"}
 
@@ -205,7 +205,7 @@ def closed(world: World, profile: str, **env: str) -> tuple[str, str]:
     changes, said = world.enter(world.project(profile), **{**outer, **env})
     held = {**outer, **env, **changes}
     assert not [name for name in BLOCK if held.get(name) is not None]
-    lines = [line for line in said.splitlines() if line.startswith("awsdirenv:")]
+    lines = told(said)
     assert [line.split(": ")[1] for line in lines] == ["error", "hint"], said
     assert not any(sentinel in said for sentinel in SENTINELS)
     return lines[0].removeprefix("awsdirenv: error: "), lines[1].removeprefix("awsdirenv: hint: ")

@@ -16,6 +16,9 @@ from awsdirenv.cli import parser
 from awsdirenv.completion import script
 from world import World
 
+# One process builds and installs it for all of them.
+pytestmark = pytest.mark.xdist_group("wheel")
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXTENSION = "awsdirenv/direnvrc.d/aws_profile.sh"
 # All that is made in a checkout and not written. (A `venv` in sight of the build would be packed for minutes.)
