@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from awsdirenv.caller import EXPIRED, FAILED, NONE, OFFLINE
@@ -95,6 +95,7 @@ def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
 def _overrides(seen: Look) -> Iterator[Problem]:
     """Find what is not as direnv left it, and whether it is fish's universal variable that shows."""
     universals = _universals(seen)
+    gone, changed = [], []
     for name in sorted(BLOCK):
         value = seen.place.environ.get(name)
         if not name.startswith("AWS_") or not seen.exported or seen.exported.get(name) == value:
@@ -107,14 +108,23 @@ def _overrides(seen: Look) -> Iterator[Problem]:
                 f"{name} is a universal variable of fish's, which direnv cannot unset",
                 f"set -Ue {name}",
             )
-        elif value is None:
-            yield Problem("override", f"{name} was unset after direnv had set it", "direnv reload")
         else:
-            yield Problem(
-                "override",
-                f"{name} is not what direnv has made of it: a start-up file, or a command, has set it since",
-                "direnv reload; awsdirenv doctor looks for it in your start-up files",
-            )
+            (gone if value is None else changed).append(name)
+    if gone:
+        were, them = ("was", "it") if len(gone) == 1 else ("were", "them")
+        yield Problem("override", f"{_listed(gone)} {were} unset after direnv had set {them}", "direnv reload")
+    if changed:
+        are, them = ("is", "it") if len(changed) == 1 else ("are", "them")
+        yield Problem(
+            "override",
+            f"{_listed(changed)} {are} not what direnv has made of {them}: "
+            f"a start-up file, or a command, has set {them} since",
+            f"direnv reload; awsdirenv doctor looks for {them} in your start-up files",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _universals(seen: Look) -> Mapping[str, str]:
@@ -149,13 +159,14 @@ def _identity(seen: Look) -> Iterator[Problem]:
     if caller.account_id and declared.account_id and caller.account_id != declared.account_id:
         yield Problem(
             "other-account",
-            f"AWS says account {caller.account_id}, and {declared.profile} is in {declared.account_id}",
+            f"AWS says account {caller.account_id}, and profile {declared.profile} is for {declared.account_id}",
             "direnv reload",
         )
     role = actual_role(caller.arn)
     if caller.arn and declared.role and role != declared.role:
         what = f"role {role}" if role else caller.arn
-        yield Problem("other-role", f"AWS says {what}, and {declared.profile} is {declared.role}", "direnv reload")
+        said = f"AWS says {what}, and profile {declared.profile} is for role {declared.role}"
+        yield Problem("other-role", said, "direnv reload")
 
 
 def actual_role(arn: str | None) -> str | None:

@@ -17,7 +17,7 @@ import pytest
 
 from shells import SHELLS, Shell, clean
 from test_direnv_prompt import asking_process
-from world import World
+from world import AT_ONCE, World
 
 MANY = 50
 
@@ -104,7 +104,7 @@ def test_fifty_directories_of_one_profile(world: World, question: str) -> None:
     exported = crowd.wait()
     assert {values["AWS_ACCESS_KEY_ID"] for values in exported} == {exported[0]["AWS_ACCESS_KEY_ID"]}
     assert len(exported) == MANY
-    assert sum(screen.count(question) for screen in crowd.screens) == 1
+    assert crowd.asked(question) == [asked]
     assert world.sts.count("GetSessionToken") == 1
     assert world.sts.count("AssumeRole") == 1
 
@@ -197,20 +197,20 @@ def test_nobody_waits_without_a_human(world: World, asking: Shell) -> None:
     """An editor does not hang for as long as a person in a terminal takes to answer."""
     started = time.monotonic()
     changes, said = world.enter(world.root / "adminrole")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < AT_ONCE
     assert changes.get("AWS_ACCESS_KEY_ID") is None
     assert "awsdirenv: hint: awsdirenv login adminrole" in said
 
 
 def test_killed_holder_is_followed(world: World, asking: Shell, question: str) -> None:
-    """When the asking process is killed, the next in line asks within a second."""
+    """When the asking process is killed, the next in line asks at once."""
     with Shell(world, "zsh") as shell:
         shell.start(f"cd {world.root}/adminrole")
         shell.expect("awsdirenv: waiting for pid")
         os.kill(asking_process(asking), signal.SIGKILL)
         started = time.monotonic()
         shell.expect(question)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < AT_ONCE
         shell.send(world.code() + "\r")
         shell.finish()
         asking.finish()
@@ -257,7 +257,7 @@ def test_killing_at_any_moment(world: World) -> None:
         before = time.monotonic()
         changes, said = world.enter(folder)
         assert str(changes["AWS_ACCESS_KEY_ID"]).startswith("ASID"), said
-        assert time.monotonic() - before < whole * 2 + 1
+        assert time.monotonic() - before < whole * 2 + AT_ONCE
 
 
 def test_fifty_without_a_human(world: World) -> None:

@@ -20,7 +20,7 @@ from awsdirenv.credential_process import credentials, is_running_for, profile_wa
 from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials
 from strict_sts import SECRET_PREFIX
-from world import REGION, World
+from world import AT_ONCE, REGION, World
 
 SECRET = f"{SECRET_PREFIX}abcdefghijklmnopqrstuvwxyz0123456789"
 ANSWER: dict[str, Any] = {"Version": 1, "AccessKeyId": "ASIATEST", "SecretAccessKey": SECRET, "SessionToken": "token"}
@@ -231,7 +231,7 @@ def test_far_too_much(tmp_path: Path, environ: dict[str, str]) -> None:
     script(tmp_path, 'echo $$ >~/pid; yes "$0"')
     started = time.monotonic()
     assert failure("~/give", environ) == "printed far more than credentials"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < AT_ONCE
     assert is_gone(int((tmp_path / "pid").read_text(encoding="utf-8")))
 
 
@@ -258,7 +258,7 @@ def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.Mo
     script(tmp_path, text)
     started = time.monotonic()
     assert failure("~/give", environ) == "gave nothing within 1s"
-    assert 1 <= time.monotonic() - started < 4
+    assert 1 <= time.monotonic() - started < 1 + AT_ONCE
     assert all(is_gone(int((tmp_path / name).read_text(encoding="utf-8"))) for name in ("pid", "child"))
 
 
@@ -276,7 +276,7 @@ def test_ctrl_c(world: World) -> None:
     child.expect(pexpect.EOF, timeout=10)
     said = str(child.before).replace("\r\n", "\n")
     child.close()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < AT_ONCE
     assert child.exitstatus == 3
     assert said.endswith("awsdirenv: error: loading tool was cancelled\nawsdirenv: hint: awsdirenv login tool\n")
     assert "Traceback" not in said
@@ -414,6 +414,6 @@ def test_a_program_that_is_not_ours_to_end(environ: dict[str, str], monkeypatch:
     monkeypatch.setattr(os, "killpg", lambda *_: (_ for _ in ()).throw(PermissionError()))
     monkeypatch.setattr(credential_process, "TIMEOUT", 0.2)
     started = time.monotonic()
-    assert failure("sleep 4", environ) == "gave nothing within 0.2s"
-    assert time.monotonic() - started < 3
+    assert failure("sleep 30", environ) == "gave nothing within 0.2s"
+    assert time.monotonic() - started < AT_ONCE
     gc.collect()  # here, and not in some other test, Python says that the process is still running

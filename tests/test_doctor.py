@@ -59,7 +59,9 @@ def test_a_sound_home_has_nothing_to_mend(home: Home) -> None:
     """Where all is well doctor says so, exits with 0, and has changed no file."""
     before = {path: path.stat().st_mtime_ns for path in home.world.root.rglob("*")}
     done = home.run()
-    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing to mend\n", "")
+    assert (done.returncode, done.stdout) == (0, "nothing to mend\n"), done.stderr
+    # What takes longer than a second says so, on a machine that has a lot else to do.
+    assert [line for line in done.stderr.splitlines() if not line.startswith("awsdirenv: checking ")] == []
     assert {path: path.stat().st_mtime_ns for path in home.world.root.rglob("*")} == before
 
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from awsdirenv import files
 from awsdirenv.errors import CacheError
+from world import AT_ONCE
 
 VALUES = {"NAME": "value", "EMPTY": "", "EQUALS": "a=b=", "SPACES": "  x  y ", "ÜMLAUT": "日本", "RAW": "\udcff"}
 STRANGER = 12345
@@ -398,7 +399,7 @@ def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
     os.truncate(path, 1 << 40)
     started = time.monotonic()
     assert files.read_private(path) is None
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < AT_ONCE
 
 
 @pytest.mark.parametrize(("size", "readable"), [(256 * 1024, True), (256 * 1024 + 1, False)])

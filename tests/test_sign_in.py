@@ -17,7 +17,7 @@ import pytest
 
 from shells import SHELLS, Shell, children
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from world import World
+from world import AT_ONCE, World
 
 PAGE = "allow it only if the page shows this code: "
 LOADED = "awsdirenv: dev: account 123456789012, role Developer, eu-west-1, 1h00m left"
@@ -221,7 +221,7 @@ def test_ctrl_c(corp: World, kind: str, hanging: str, how: str) -> None:
             (pid,) = (pid for pid in children(shell.pid) if b"login" in arguments(pid))
             os.kill(pid, signal.SIGINT)
         said = shell.expect("status=3")
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < AT_ONCE
         shell.finish()
         assert "awsdirenv: error: loading dev was cancelled" in said
         assert "awsdirenv: hint: awsdirenv login dev" in said
@@ -376,7 +376,7 @@ def test_nobody_waits_without_a_person(corp: World, signing: Shell, mfa_process:
     environment = {"AWSDIRENV_MFA_PROCESS": mfa_process} if mfa_process else {}
     started = time.monotonic()
     changes, said = corp.enter(corp.root / "dev", **environment)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < AT_ONCE
     assert changes.get("AWS_ACCESS_KEY_ID") is None
     told = f"profile dev waits for an answer: pid {signer(signing)} on /dev/pts/[0-9]+, asking for the sign-in to corp"
     assert re.search(told, said)

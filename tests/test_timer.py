@@ -128,7 +128,7 @@ def test_an_evaluation_does_not_wait_for_its_timer(world: World, folder: Path) -
     assert wait_until(lambda: timers(world) == [], 2)
     started = time.monotonic()
     world.enter(folder)
-    assert time.monotonic() - started < LIFE / 2
+    assert time.monotonic() - started < LIFE
     assert wait_until(lambda: len(timers(world)) == 1, 5), "a killed one is started again"
 
 

@@ -31,6 +31,9 @@ BLOCK = (
     "AWS_ACCOUNT_ID",
 )
 
+# Seconds: "at once", on a machine that has a lot else to do. What would be wrong instead takes far longer.
+AT_ONCE = 10
+
 _CODES = itertools.count(100001)
 
 
