@@ -95,7 +95,8 @@ def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
 def _overrides(seen: Look) -> Iterator[Problem]:
     """Find what is not as direnv left it, and whether it is fish's universal variable that shows."""
     universals = _universals(seen)
-    gone, changed = [], []
+    gone: list[str] = []
+    changed: list[str] = []
     for name in sorted(BLOCK):
         value = seen.place.environ.get(name)
         if not name.startswith("AWS_") or not seen.exported or seen.exported.get(name) == value:
