@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from awsdirenv.patience import patience
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
 _ATTEMPTS = 4  # with botocore's pauses in between; Budget ends them early
+
+# What we are a client of, or botocore for us.
+_SERVICES = ("iam", "signin", "sso", "sso-oidc", "sts")
 
 T = TypeVar("T")
 
@@ -34,8 +38,10 @@ def parsed_session(files: AwsFiles, profile: str) -> Any:
     return ParsedSession(profile=profile if profile in files.profiles else None)
 
 
-def boto_session(files: AwsFiles, profile: str) -> Any:
+def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> Any:
     """Make a botocore session for a named profile whose calls end in time."""
+    if needs_crt and sys.modules.get("awscrt", sys) is None:
+        del sys.modules["awscrt"]  # see without_crt
     from botocore.config import Config  # noqa: PLC0415
 
     session = parsed_session(files, profile)
@@ -43,7 +49,17 @@ def boto_session(files: AwsFiles, profile: str) -> Any:
     if session.get_config_variable("max_attempts") is None:
         options["retries"] = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}
     session.set_default_client_config(Config(**options))
+    # To know a service by its name botocore looks into the folders of all four hundred: a third of a client's time.
+    session.get_component("data_loader").list_available_services = lambda _type: _SERVICES
     return session
+
+
+def without_crt() -> None:
+    """Keep botocore from importing AWS's native library, a quarter of all that it imports; only for our own process.
+
+    It does so wherever that is installed, and of what we ask of it only `aws login` needs it.
+    """
+    sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type] # Python's way to say that there is none
 
 
 class Budget:

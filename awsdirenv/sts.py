@@ -231,7 +231,7 @@ class Sts:
 
     def _boto_session(self) -> Any:
         if self._session is None:
-            self._session = boto_session(self._files, self._chain.profile)
+            self._session = boto_session(self._files, self._chain.profile, needs_crt=self._chain.source_kind == LOGIN)
             self._clock.listen(self._session)
             # Tokens of the global endpoint are worth nothing in regions that an account has to opt in to.
             if not self._set_by_person("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"):

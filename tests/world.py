@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 
 from aws_doubles import login_file, sso_file
-from awsdirenv.entry import Reporter, Request, loading
-from awsdirenv.person import Wishes
+from in_process import call, can_call
 from strict_sts import StrictSts
 
 BIN = Path(sys.executable).parent
@@ -206,7 +205,14 @@ class World:
         return folder
 
     def run(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a program with nobody at a terminal."""
+        """Run a program with nobody at a terminal; a command of ours in this process, in a tenth of the time."""
+        whole = {**self.env, **env}
+        if can_call(command, whole):
+            return call(command[1:], whole, cwd or self.root, timeout=60)
+        return self.process(*command, cwd=cwd, **env)
+
+    def process(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a program, be it one of ours, in a process of its own."""
         return subprocess.run(
             command,
             env={**self.env, **env},
@@ -225,19 +231,12 @@ class World:
         changes: dict[str, str | None] = json.loads(done.stdout or "{}")
         return changes, done.stderr
 
-    def hold(self, profile: str, token_code: str | None = None) -> None:
-        """Have what `awsdirenv login` gets, by its own code but in this process: a new one takes ten times as long."""
-        before = dict(os.environ)
-        os.environ.clear()
-        os.environ.update(self.env)
-        try:
-            request = Request(profile, wishes=Wishes(token_code=token_code), may_ask=False)
-            with loading(request, dict(self.env), Reporter(lambda _holder: None, lambda _notice: None)) as loader:
-                loader.load()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    def hold(self, profile: str) -> None:
+        """Get credentials that need no code, as a directory does that is entered for the first time."""
+        done = self.run("awsdirenv", "load", "--", profile)
+        assert done.returncode == 0, done.stderr
 
     def login(self, profile: str) -> None:
-        """Log in with a fresh code; see `hold`."""
-        self.hold(profile, self.code())
+        """Log in with a fresh code."""
+        done = self.run("awsdirenv", "login", "--token-code", self.code(), "--", profile)
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,109 @@
+"""A command of ours run in the test's own process: the same code, without the half second that a new Python takes.
+
+What a process has of its own is the command's for as long as it runs: environment, folder, and the three streams, which
+are no terminal. What only a process can show (its end, its isolation, what it takes the place of) is `World.process`'s.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, NoReturn
+
+from botocore.credentials import SSOProvider
+from botocore.loaders import JSONFileLoader
+from botocore.tokens import SSOTokenProvider
+
+from awsdirenv import cli
+
+# botocore reads its own large files anew for each session, which no process of ours has more than one of.
+JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
+
+# `exec` takes the place of the process; `timer` and `demo` leave others behind.
+COMMANDS = {
+    *("setup", "init", "login", "load", "export", "credential-process", "clear", "status", "list", "explain"),
+    *("doctor", "whoami", "console", "hook", "prompt", "completion"),
+}
+_SSO_CACHE = "_SSO_TOKEN_CACHE_DIR"
+_OF_A_PROCESS = {"LD_PRELOAD", "TZ"}  # which count from its start only
+
+
+def can_call(command: tuple[str, ...], env: Mapping[str, str]) -> bool:
+    """Tell whether this is a command of ours that can be run here."""
+    named = len(command) > 1 and command[0] == "awsdirenv" and command[1] in COMMANDS
+    return named and not _OF_A_PROCESS & env.keys() and not any(name.startswith("PYTHON") for name in env)
+
+
+def call(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, timeout: int) -> subprocess.CompletedProcess[str]:
+    """Run `awsdirenv WORDS`. Raises TimeoutError after so many seconds."""
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        with _as_a_process(env, cwd, stdout, stderr), _at_most(timeout):
+            try:
+                status = cli.run(list(words))
+            except SystemExit as end:  # of `--help`
+                status = int(end.code or 0)
+        texts = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            texts.append(file.read().decode().replace("\r\n", "\n"))
+    return subprocess.CompletedProcess(["awsdirenv", *words], status, *texts)
+
+
+@contextmanager
+def _as_a_process(env: Mapping[str, str], cwd: Path, stdout: IO[bytes], stderr: IO[bytes]) -> Iterator[None]:
+    with ExitStack() as way_back, open(os.devnull, encoding="ascii") as null:
+        way_back.callback(os.chdir, os.getcwd())
+        way_back.callback(_replace_environ, dict(os.environ))
+        way_back.callback(_replace_sso_cache, getattr(SSOProvider, _SSO_CACHE))
+        way_back.callback(_replace_streams, sys.stdin, sys.stdout, sys.stderr)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        for number, descriptor in enumerate((null.fileno(), stdout.fileno(), stderr.fileno())):
+            kept = os.dup(number)
+            way_back.callback(os.close, kept)
+            way_back.callback(os.dup2, kept, number)
+            os.dup2(descriptor, number)
+        # As Python opens them in the locale of tests.
+        out = way_back.enter_context(open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False))
+        err = way_back.enter_context(open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
+        _replace_streams(null, out, err)
+        _replace_environ(env)
+        _replace_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
+        os.chdir(cwd)
+        yield
+
+
+def _replace_streams(stdin: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
+    sys.stdin, sys.stdout, sys.stderr = stdin, stdout, stderr
+
+
+def _replace_environ(env: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+
+
+def _replace_sso_cache(folder: str) -> None:
+    """Tell botocore, which has asked for the home when it was imported."""
+    for provider in (SSOProvider, SSOTokenProvider):
+        setattr(provider, _SSO_CACHE, folder)
+
+
+@contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    def over(*_: object) -> NoReturn:
+        raise TimeoutError(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
