@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from botocore.credentials import SSOProvider
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import JSONFileLoader
+from botocore.session import Session
 from botocore.tokens import SSOTokenProvider
 
 from awsdirenv import cli
@@ -31,14 +34,18 @@ COMMANDS = {
     *("setup", "init", "login", "load", "export", "credential-process", "clear", "status", "list", "explain"),
     *("doctor", "whoami", "console", "hook", "prompt", "completion"),
 }
+_OURS = Path(sys.executable).parent / "awsdirenv"  # a test may put another one in its place
 _SSO_CACHE = "_SSO_TOKEN_CACHE_DIR"
 _OF_A_PROCESS = {"LD_PRELOAD", "TZ"}  # which count from its start only
 
 
 def can_call(command: tuple[str, ...], env: Mapping[str, str]) -> bool:
     """Tell whether this is a command of ours that can be run here."""
-    named = len(command) > 1 and command[0] == "awsdirenv" and command[1] in COMMANDS
-    return named and not _OF_A_PROCESS & env.keys() and not any(name.startswith("PYTHON") for name in env)
+    if len(command) < 2 or command[0] != "awsdirenv" or command[1] not in COMMANDS:
+        return False
+    if _OF_A_PROCESS & env.keys() or any(name.startswith("PYTHON") for name in env):
+        return False
+    return shutil.which("awsdirenv", path=env["PATH"]) == str(_OURS)
 
 
 def call(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, timeout: int) -> subprocess.CompletedProcess[str]:
@@ -54,6 +61,16 @@ def call(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, timeout: int
             file.seek(0)
             texts.append(file.read().decode().replace("\r\n", "\n"))
     return subprocess.CompletedProcess(["awsdirenv", *words], status, *texts)
+
+
+def caller_arn(env: Mapping[str, str], cwd: Path, profile: str | None, region: str) -> str:
+    """Give who botocore's own providers make of this environment and STS answers, or what botocore says instead."""
+    with tempfile.TemporaryFile() as nowhere, _as_a_process(env, cwd, nowhere, nowhere), _at_most(60):
+        try:
+            client: Any = Session(profile=profile).create_client("sts", region_name=region)
+            return str(client.get_caller_identity()["Arn"])
+        except (BotoCoreError, ClientError) as error:
+            return str(error)
 
 
 @contextmanager

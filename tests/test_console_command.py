@@ -443,7 +443,7 @@ def test_a_browser_opens(world: World, visits: Path) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        done = world.run("awsdirenv", "console", "adminrole", "--service", "s3")
+        done = world.process("awsdirenv", "console", "adminrole", "--service", "s3")
     finally:
         ended.set()
         watcher.join()
@@ -473,7 +473,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
 def test_no_desktop(world: World) -> None:
     """Without a desktop nothing is loaded; the hint names the way."""
     world.role("adminrole", mfa=False)
-    done = world.run("awsdirenv", "console", "adminrole")
+    done = world.process("awsdirenv", "console", "adminrole")
     assert done.returncode == 1
     assert done.stderr == (
         "awsdirenv: error: there is no desktop to open a browser on\nawsdirenv: hint: awsdirenv console --print\n"

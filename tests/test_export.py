@@ -21,7 +21,7 @@ from awsdirenv import dotenv_file, export
 from awsdirenv.errors import SetupError
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.snapshot import Snapshot
-from world import REGION, World
+from world import REGION, World, told
 
 NAMES = (
     "AWS_ACCESS_KEY_ID",
@@ -62,7 +62,7 @@ def role(world: World) -> World:
 def exported(world: World, *options: str) -> str:
     """Run the export and give its output, which must be all that it says."""
     done = world.run("awsdirenv", "export", "adminrole", *options)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, told(done.stderr)) == (0, [])
     return done.stdout
 
 

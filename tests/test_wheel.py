@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from awsdirenv import __version__
 from awsdirenv.cli import parser
 from awsdirenv.completion import script
 from world import World
-
-# One process builds and installs it for all of them.
-pytestmark = pytest.mark.xdist_group("wheel")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXTENSION = "awsdirenv/direnvrc.d/aws_profile.sh"
@@ -34,27 +34,45 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Give a folder that one process of this run makes for all of them."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    with FileLock(base / f"{name}.lock"):
+        folder, done = base / name, base / f"{name}.done"
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy of the sources, so that the build leaves nothing in the checkout."""
-    root = tmp_path_factory.mktemp("build")
-    shutil.copytree(CHECKOUT, root / "source", ignore=shutil.ignore_patterns(*MADE))
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(root / "dist")]
-    if importlib.util.find_spec("hatchling"):
-        command.append("--no-isolation")
-    run(*command, str(root / "source"), cwd=root)
-    (built,) = (root / "dist").iterdir()
+
+    def make(folder: Path) -> None:
+        shutil.copytree(CHECKOUT, folder / "source", ignore=shutil.ignore_patterns(*MADE))
+        command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder / "dist")]
+        if importlib.util.find_spec("hatchling"):
+            command.append("--no-isolation")
+        run(*command, str(folder / "source"), cwd=folder)
+
+    (built,) = (made_once(tmp_path_factory, "built", make) / "dist").iterdir()
     return built
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install it into a new virtual environment; give that one's folder of programs."""
-    root = tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "venv", root / "venv", cwd=root)
-    programs = root / "venv" / "bin"
-    run(programs / "python", "-m", "pip", "install", "--quiet", wheel, cwd=root)
-    return programs
+
+    def make(folder: Path) -> None:
+        run(sys.executable, "-m", "venv", folder, cwd=folder)
+        run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+
+    return made_once(tmp_path_factory, "installed", make) / "bin"
 
 
 @pytest.fixture
