@@ -48,7 +48,8 @@ def own_command() -> list[str]:
 def extension_text() -> str:
     """Give the extension with this installation's absolute paths in it."""
     python, *arguments = map(shlex.quote, own_command())
-    command = f'_awsdirenv_command() {{\n  [[ -x {python} ]] || return 127\n  {python} {" ".join(arguments)} "$@"\n}}\n'
+    run = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
+    command = f"_awsdirenv_command() {{\n  [[ -x {python} ]] || return 127\n  {run}\n}}\n"
     source = extension_source().read_text(encoding="utf-8")
     return _INSTALLATION.sub(lambda _: f"# >>> installation\n{command}# <<< installation\n", source)
 

@@ -9,9 +9,9 @@
 # direnv sources this file at every evaluation, so it only defines functions: `use_aws_profile` is public, the rest is
 # ours. It needs bash 4.4.
 
-# The line between the marks is replaced by `awsdirenv setup`.
+# The line between the marks is replaced by `awsdirenv setup`. Its stderr is `_awsdirenv_stderr`, where that is set.
 # >>> installation
-_awsdirenv_command() { command awsdirenv "$@"; }
+_awsdirenv_command() { command awsdirenv "$@" 2>&"${_awsdirenv_stderr:-2}"; }
 # <<< installation
 
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
@@ -866,7 +866,9 @@ _awsdirenv_let_another_do_it() {
 
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
-  local arguments=(load --envrc) terminal='' status=0 output=2
+  local arguments=(load --envrc) terminal='' status=0 output _awsdirenv_stderr
+  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
+  output=$_awsdirenv_stderr
   [[ ! $option_no_session ]] || arguments+=(--no-session) output=1
   [[ ! $option_live ]] || arguments+=(--live)
   [[ ! $option_account ]] || arguments+=("--account=$option_account")
@@ -877,9 +879,11 @@ _awsdirenv_load() {
   [[ ! $option_min_life ]] || arguments+=("--min-life=$option_min_life")
   [[ $dotenv ]] || arguments+=(-- "$declared")
   [[ ! -t 2 ]] || terminal=$(stty -g 2>/dev/null </dev/tty)
-  # Without 3>&- direnv would wait for whatever that process leaves running.
-  _awsdirenv_command "${arguments[@]}" </dev/null >&"$output" 3>&-
+  # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
+  # whole command line, that it was killed.
+  { _awsdirenv_command "${arguments[@]}" </dev/null >&"$output" 3>&-; } 2>/dev/null
   status=$?
+  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
   if ((status > 125)); then
     [[ ! $key ]] || rm -f -- "$cache/claims/$key"
     [[ ! $terminal ]] || stty "$terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw

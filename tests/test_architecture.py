@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import awsdirenv
+from awsdirenv.aws_files import load_files
+from awsdirenv.boto_session import boto_session
 from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, snapshot_key
 from world import BIN, World
@@ -270,6 +273,29 @@ def test_waiting_imports_no_botocore(world: World) -> None:
         found = imported(world, "load", "adminrole", status=4)
     assert "filelock" in found
     assert found & {"boto3", "botocore", "urllib3"} == set()
+
+
+def test_a_directory_imports_the_crt_for_aws_login_only(world: World) -> None:
+    """Botocore takes the native library wherever it is installed, as here; only `aws login` has a use for it."""
+    world.role("adminrole", mfa=False)
+    world.login_profile("me", life=60)  # to be refreshed, for which it is needed
+    assert "botocore.session" in (found := imported(world, "load", "--envrc", "adminrole"))
+    assert "_awscrt" not in found
+    assert "_awscrt" in imported(world, "load", "--envrc", "me")
+
+
+def test_a_client_looks_for_no_other_service(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself botocore lists the folders of all services, to know one by its name."""
+    looked, listdir = [], os.listdir
+
+    def look(folder: str) -> list[str]:
+        looked.append(Path(folder).name)
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", look)
+    loader = boto_session(load_files(world.env), "base").get_component("data_loader")
+    assert loader.load_service_model("sts", "service-2")["metadata"]["serviceId"] == "STS"
+    assert set(looked) == {"sts"}
 
 
 def test_the_measure_measures(world: World) -> None:
