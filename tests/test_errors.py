@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -45,10 +46,10 @@ PLACEHOLDER = "…"
 Line = tuple[str, str]  # section, text
 
 
-def modules() -> Iterator[ast.Module]:
+@functools.cache
+def modules() -> list[ast.Module]:
     """Parse every module."""
-    for path in sorted(PACKAGE.glob("*.py")):
-        yield ast.parse(path.read_text(encoding="utf-8"))
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.glob("*.py"))]
 
 
 def texts(node: ast.expr) -> list[str]:
@@ -191,13 +192,14 @@ def all_hints() -> set[str]:
     return said | shell_lines(EXTENSION.read_text(encoding="utf-8"), "hint")
 
 
-@pytest.mark.parametrize("text", sorted({text for _, text in all_messages()} | all_hints()))
-def test_all_read_alike(text: str) -> None:
+def test_all_read_alike() -> None:
     """A message or hint starts in lower case, unless with a name, is one line, and ends without a full stop."""
-    first = re.split(r"\W", text.lstrip(PLACEHOLDER))[0]
-    assert first == first.lower() or first == first.upper(), "only a name such as STS is in upper case"
-    assert not text.endswith((".", "!", " ")), "no full stop"
-    assert not re.search(r"[\n\r\t]|  ", text), "one line, single spaces"
+    # A test, and no parameters: collecting them takes seconds, in each of the processes that tests are run in.
+    for text in {text for _, text in all_messages()} | all_hints():
+        first = re.split(r"\W", text.lstrip(PLACEHOLDER))[0]
+        assert first in (first.lower(), first.upper()), f"only a name such as STS is in upper case: {text}"
+        assert not text.endswith((".", "!", " ")), f"no full stop: {text}"
+        assert not re.search(r"[\n\r\t]|  ", text), f"one line, single spaces: {text}"
 
 
 def test_the_collector_collects() -> None:
