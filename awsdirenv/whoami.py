@@ -30,7 +30,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Held:
-    """What the environment holds."""
+    """What the environment holds. `profile` is whose it is: AWS_PROFILE's, or else the one that we know the keys of."""
 
     profile: str | None
     access_key_id: str | None
@@ -39,11 +39,14 @@ class Held:
     expiration: datetime | None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Held:
-        """Look at the environment."""
+    def of(cls, environ: Mapping[str, str], owners: Mapping[str, str], set_by_direnv: Mapping[str, str | None]) -> Held:
+        """Look at the environment, with profiles by access key and what direnv has set."""
+        key = environ.get("AWS_ACCESS_KEY_ID") or None
+        is_as_left = key is not None and key == set_by_direnv.get("AWS_ACCESS_KEY_ID")
+        ours = owners.get(key or "") or (set_by_direnv.get("AWSDIRENV_PROFILE") if is_as_left else None)
         return cls(
-            profile=environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None,
-            access_key_id=environ.get("AWS_ACCESS_KEY_ID") or None,
+            profile=named_profile(environ) or ours,
+            access_key_id=key,
             account_id=environ.get("AWS_ACCOUNT_ID") or None,
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
             expiration=parse_time(environ.get("AWS_CREDENTIAL_EXPIRATION", "")),
@@ -92,8 +95,14 @@ def look(environ: Mapping[str, str], caller: Caller, now: datetime) -> Look:
         declared = places.declared(place)
     except AwsdirenvError as error:
         declared, failure = Declared(place.mark or (place.said.profile if place.said else None)), error
-    set_by_direnv = exported(environ) if place.is_here else {}
-    return Look(place, declared, Held.of(environ), caller, _owners(paths), set_by_direnv, now, failure)
+    set_by_direnv, owners = exported(environ) if place.is_here else {}, _owners(paths)
+    held = Held.of(environ, owners, set_by_direnv)
+    return Look(place, declared, held, caller, owners, set_by_direnv, now, failure)
+
+
+def named_profile(environ: Mapping[str, str]) -> str | None:
+    """Give the profile that the environment names for SDKs."""
+    return environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def document(seen: Look) -> str:

@@ -12,7 +12,7 @@ from awsdirenv.errors import CredentialSourceError
 from awsdirenv.export import BLOCK
 from awsdirenv.install import rc_file
 from awsdirenv.session_credentials import time_left
-from awsdirenv.whoami import Look, Problem
+from awsdirenv.whoami import Look, Problem, named_profile
 
 # What `use aws_profile` always unsets, and so nobody but somebody else can have set. The others may be as before.
 _NEVER_OURS = {name for name in BLOCK if name.startswith("AWS_")} - {
@@ -83,11 +83,12 @@ def _not_loaded(seen: Look) -> Iterator[Problem]:
 
 
 def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
-    if seen.held.profile and seen.held.access_key_id:
+    profile = named_profile(seen.place.environ)
+    if profile and seen.held.access_key_id:
         name = "AWS_PROFILE" if seen.place.environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
         yield Problem(
             "profile-beside-keys",
-            f"{name} is {seen.held.profile}, beside keys: some SDKs take the one, some the other",
+            f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
             f"unset {name}",
         )
 
@@ -216,7 +217,8 @@ def _login(seen: Look, otherwise: str) -> str:
 
 def _by_hand(seen: Look) -> str:
     """Give the command that shows what a program or a file has to say for itself; we do not quote it."""
-    named = f" --profile {shlex.quote(seen.held.profile)}" if seen.held.profile else ""
+    profile = named_profile(seen.place.environ)
+    named = f" --profile {shlex.quote(profile)}" if profile else ""
     return f"aws sts get-caller-identity{named}"
 
 

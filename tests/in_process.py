@@ -26,8 +26,16 @@ from botocore.tokens import SSOTokenProvider
 
 from awsdirenv import cli
 
-# botocore reads its own large files anew for each session, which no process of ours has more than one of.
-JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
+_load = JSONFileLoader.load_file
+
+
+@functools.cache
+def _loaded(path: str) -> Any:
+    return _load(JSONFileLoader(), path)
+
+
+# botocore reads its own large files anew for each session, and of sessions no process of ours has more than one.
+setattr(JSONFileLoader, "load_file", lambda _self, file_path: _loaded(file_path))  # noqa: B010 - mypy knows it as fixed
 
 # `exec` takes the place of the process; `timer` and `demo` leave others behind.
 COMMANDS = {

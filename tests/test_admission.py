@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -47,29 +48,30 @@ def closed(world: World, line: str, name: str = "there", **env: str) -> tuple[st
 # Account and role
 
 
-@pytest.mark.parametrize("pin", [f"--account {ACCOUNT}", f"--account={ACCOUNT}", "--role plain", "--role=plain"])
-def test_the_right_one_opens(plain: World, pin: str) -> None:
+def test_the_right_one_opens(plain: World) -> None:
     """A directory whose profile leads where the line says opens, and stays warm."""
-    first = opened(plain, f"use aws_profile plain {pin}")
+    first = opened(plain, f"use aws_profile plain --account {ACCOUNT}")
+    plain.run("awsdirenv", "clear", "plain").check_returncode()
+    second = opened(plain, "use aws_profile plain --role=plain", "other")
+    assert first["AWS_ACCESS_KEY_ID"] != second["AWS_ACCESS_KEY_ID"]
     log = count_interpreters(plain)
-    assert opened(plain, f"use aws_profile plain {pin}")["AWS_ACCESS_KEY_ID"] == first["AWS_ACCESS_KEY_ID"]
+    for pin in (f"--account {ACCOUNT}", f"--account={ACCOUNT}", "--role plain", "--role=plain"):
+        changes = opened(plain, f"use aws_profile plain {pin}")
+        assert changes["AWS_ACCESS_KEY_ID"] == second["AWS_ACCESS_KEY_ID"], pin
     assert not log.exists()
 
 
-@pytest.mark.parametrize(
-    ("pin", "message"),
-    [
-        (f"--account {OTHER}", f"profile adminrole leads to account {ACCOUNT}, and .envrc insists on account {OTHER}"),
-        ("--role boss", "profile adminrole leads to role adminrole, and .envrc insists on role boss"),
-        ("--role ADMINROLE", "profile adminrole leads to role adminrole, and .envrc insists on role ADMINROLE"),
-    ],
-)
-def test_the_wrong_one_is_refused_before_anybody_is_asked(world: World, pin: str, message: str) -> None:
+def test_the_wrong_one_is_refused_before_anybody_is_asked(world: World) -> None:
     """What role_arn says is enough: no call, no question, and the line that is to be corrected."""
     world.role("adminrole")
-    for _ in range(2):
+    wrong = {
+        f"--account {OTHER}": f"leads to account {ACCOUNT}, and .envrc insists on account {OTHER}",
+        "--role boss": "leads to role adminrole, and .envrc insists on role boss",
+        "--role ADMINROLE": "leads to role adminrole, and .envrc insists on role ADMINROLE",
+    }
+    for pin in (*wrong, "--role ADMINROLE"):  # the last one twice
         said, hint = closed(world, f"use aws_profile adminrole {pin}")
-        assert said == message
+        assert said == f"profile adminrole {wrong[pin]}"
         assert hint == "correct [profile adminrole], or the line in .envrc"
     assert not world.sts.calls
 
@@ -89,12 +91,14 @@ def test_what_sts_says_counts_for_the_role(world: World) -> None:
     """A role of Identity Center is what the profile calls it, and not what another one is called."""
     world.sso_session()
     world.sso_profile("dev", role_name="Developer")
+    world.hold("dev")
     opened(world, f"use aws_profile dev --role Developer --account {ACCOUNT}")
     assert "leads to role Developer, and" in closed(world, "use aws_profile dev --role Developer2", "other")[0]
 
 
 def test_a_snapshot_of_another_directory_does_not_open(plain: World) -> None:
     """What a directory without conditions has fetched is compared with the conditions of this one, warm or not."""
+    plain.hold("plain")
     opened(plain, "use aws_profile plain", "other")
     assert "insists on account" in closed(plain, f"use aws_profile plain --account {OTHER}")[0]
     assert "insists on role" in closed(plain, "use aws_profile plain --role other")[0]
@@ -104,6 +108,7 @@ def test_a_snapshot_of_another_directory_does_not_open(plain: World) -> None:
 def test_an_edited_profile_is_refused(plain: World) -> None:
     """The day that somebody changes role_arn, the directory closes instead of opening elsewhere."""
     line = f"use aws_profile plain --account {ACCOUNT}"
+    plain.hold("plain")
     opened(plain, line)
     arn = plain.sts.add_role("plain", OTHER)
     text = plain.config.read_text(encoding="utf-8")
@@ -124,19 +129,19 @@ def test_live_directories_are_compared_too(plain: World) -> None:
     assert "insists on role" in closed(plain, "use aws_profile plain --live --role other")[0]
 
 
-@pytest.mark.parametrize("value", ["", "12345678901", "1234567890123", "12345678901x", "\uff1123456789012", "$(id)"])
-def test_no_account(plain: World, value: str) -> None:
+def test_no_account(plain: World) -> None:
     """What is no account's id is a mistake in the line, and closes."""
-    message, hint = closed(plain, f"use aws_profile plain --account '{value}'")
-    assert message == "--account needs the twelve digits of an account"
-    assert hint == "use aws_profile plain --account 123456789012"
+    for value in ("", "12345678901", "1234567890123", "12345678901x", "\uff1123456789012", "$(id)"):
+        message, hint = closed(plain, f"use aws_profile plain --account '{value}'")
+        assert message == "--account needs the twelve digits of an account", value
+        assert hint == "use aws_profile plain --account 123456789012"
 
 
-@pytest.mark.parametrize("value", ["", "path/role", "two words", "a*", "$(id)"])
-def test_no_role(plain: World, value: str) -> None:
+def test_no_role(plain: World) -> None:
     """So is what is no role's name."""
-    message, _ = closed(plain, f"use aws_profile plain --role '{value}'")
-    assert message == "--role needs the name of a role, without its path"
+    for value in ("", "path/role", "two words", "a*", "$(id)"):
+        message, _ = closed(plain, f"use aws_profile plain --role '{value}'")
+        assert message == "--role needs the name of a role, without its path", value
 
 
 # Stage
@@ -149,6 +154,7 @@ def entry_line(said: str) -> str:
 
 def test_the_stage_is_unmistakable(plain: World) -> None:
     """It stands first in the line on entering, in capitals, and in the environment as it is written."""
+    plain.hold("plain")
     changes, said = plain.enter(plain.project("there", "use aws_profile plain --stage production\n"))
     assert entry_line(said).startswith(f"awsdirenv: *** PRODUCTION *** plain: account {ACCOUNT}, role plain, ")
     assert changes["AWSDIRENV_STAGE"] == "production"
@@ -157,6 +163,7 @@ def test_the_stage_is_unmistakable(plain: World) -> None:
 def test_the_profile_says_the_stage(plain: World) -> None:
     """`awsdirenv_stage` in the profile is for every directory of it; the line's own word wins."""
     plain.role("live", mfa=False, awsdirenv_stage="production")
+    plain.hold("plain")
     assert opened(plain, "use aws_profile live")["AWSDIRENV_STAGE"] == "production"
     log = count_interpreters(plain)
     assert opened(plain, "use aws_profile live")["AWSDIRENV_STAGE"] == "production"
@@ -167,14 +174,18 @@ def test_the_profile_says_the_stage(plain: World) -> None:
     assert "*** PRODUCTION ***" in said
 
 
-@pytest.mark.parametrize("stage", ["it's", "$(touch pwned)", "a\\nb", "100% sure", "prödüction", "-x", '"', "`id`"])
-def test_a_hostile_stage_is_a_word(plain: World, stage: str) -> None:
+def test_a_hostile_stage_is_a_word(plain: World) -> None:
     """Whatever it is made of is shown and exported, from the line and from the profile, and does nothing."""
-    plain.role("live", mfa=False, awsdirenv_stage=stage)
-    assert opened(plain, "use aws_profile live")["AWSDIRENV_STAGE"] == stage
-    quoted = stage.replace("'", "'\\''")
-    changes = opened(plain, f"use aws_profile plain --stage='{quoted}'", "other")
-    assert changes["AWSDIRENV_STAGE"] == stage
+    stages = ["it's", "$(touch pwned)", "a\\nb", "100% sure", "prödüction", "-x", '"', "`id`"]
+    for number, stage in enumerate(stages):
+        plain.role(f"live{number}", mfa=False, awsdirenv_stage=stage)
+    plain.hold("plain")
+    for number, stage in enumerate(stages):
+        plain.hold(f"live{number}")
+        assert opened(plain, f"use aws_profile live{number}")["AWSDIRENV_STAGE"] == stage
+        quoted = stage.replace("'", "'\\''")
+        changes = opened(plain, f"use aws_profile plain --stage='{quoted}'", "other")
+        assert changes["AWSDIRENV_STAGE"] == stage
     assert not list(plain.root.rglob("pwned"))
 
 
@@ -189,6 +200,7 @@ def test_no_stage(plain: World, stage: str) -> None:
 
 def test_leaving_takes_the_stage_out(plain: World) -> None:
     """Another directory of ours has not the stage of the one before, also where it is an inner one that is closed."""
+    plain.hold("plain")
     outer = opened(plain, "use aws_profile plain --stage production")
     inside = {name: value for name, value in outer.items() if value is not None}
     changes, _ = plain.enter(plain.project("other", "use aws_profile plain\n"), **inside)
@@ -200,6 +212,7 @@ def test_leaving_takes_the_stage_out(plain: World) -> None:
 @pytest.mark.parametrize("kind", SHELLS)
 def test_leaving_says_so(plain: World, kind: str) -> None:
     """A shell with the hook says what stage it has left, once, at the prompt behind it."""
+    plain.hold("plain")
     folder = plain.project("there", "use aws_profile plain --stage 'it is 100% live'\n")
     with Shell(plain, kind, plain.project("plain")) as shell:
         shell.run(f"source {hook(plain, kind)}")
@@ -212,6 +225,7 @@ def test_leaving_says_so(plain: World, kind: str) -> None:
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_colour_where_there_is_some(plain: World, env: dict[str, str], *, coloured: bool) -> None:
     """A terminal gets colour unless somebody wants none; the words are there in any case."""
+    plain.hold("plain")
     folder = plain.project("there", "use aws_profile plain --stage production\n")
     with Shell(plain, "bash", None, **env) as shell:
         shell.send(f"cd {folder}\r")
@@ -230,7 +244,8 @@ def confirmed(world: World) -> Path:
 
 @pytest.fixture
 def production(plain: World) -> Path:
-    """Make a directory that asks."""
+    """Make a directory that asks, with fresh credentials."""
+    plain.hold("plain")
     return plain.project("production", "use aws_profile plain --stage production --confirm\n")
 
 
@@ -250,22 +265,26 @@ def test_entering_is_confirmed_once(plain: World, production: Path, kind: str) -
     assert not log.exists()
 
 
-@pytest.mark.parametrize("answer", ["no\r", "\r", "\x03", "plain\r"])
-def test_anything_else_leaves_it_closed(plain: World, production: Path, answer: str) -> None:
+def test_anything_else_leaves_it_closed(plain: World, production: Path) -> None:
     """Another word, none, or Ctrl-C: no variable, one error, and no question by an `ls`."""
+    text = plain.config.read_text()
     with Shell(plain, "bash", None, **OUTER) as shell:
-        shell.send(f"cd {production}\r")
-        shell.expect(QUESTION)
-        shell.send(answer)
-        assert shell.variable("AWS_ACCESS_KEY_ID") == ""
-        assert "awsdirenv: error: entering plain was not confirmed" in shell.log
-        assert shell.log.count(QUESTION) == 1
-        # Something that the directory watches changes: still nobody has confirmed anything.
-        plain.config.write_text(plain.config.read_text() + "\n# edited\n")
-        said = shell.run("ls") + shell.run("ls")
-        assert QUESTION not in said
-        assert "entering plain needs a confirmation" in said
-        assert shell.variable("AWS_ACCESS_KEY_ID") == ""
+        for number, answer in enumerate(("no\r", "\r", "\x03", "plain\r"), 1):
+            shell.run(f"cd {plain.root}")
+            shell.send(f"cd {production}\r")
+            shell.expect(QUESTION)
+            shell.send(answer)
+            assert shell.variable("AWS_ACCESS_KEY_ID") == "", answer
+            assert shell.log.count("awsdirenv: error: entering plain was not confirmed") == number, answer
+            assert shell.log.count(QUESTION) == number, answer
+            # Something that the directory watches changes: still nobody has confirmed anything.
+            plain.config.write_text(f"{text}\n# edited\n")
+            os.utime(plain.config, (number, number))
+            said = shell.run("ls") + shell.run("ls")
+            assert QUESTION not in said, answer
+            assert "entering plain needs a confirmation" in said, answer
+            assert shell.variable("AWS_ACCESS_KEY_ID") == "", answer
+        time.sleep(1.1)  # direnv's times are whole seconds
         shell.send("direnv reload\r")
         shell.expect(QUESTION)
         shell.send("PRODUCTION\r")
@@ -285,6 +304,8 @@ def test_the_setting_asks_for_its_stage_only(plain: World) -> None:
     """AWSDIRENV_CONFIRM is for all directories of that stage, whoever says it, and for no other."""
     env = {"AWSDIRENV_CONFIRM": "Production"}
     plain.role("live", mfa=False, awsdirenv_stage="production")
+    for name in ("plain", "live"):
+        plain.hold(name)
     opened(plain, "use aws_profile plain", "none", **env)
     opened(plain, "use aws_profile plain --stage staging", "staging", **env)
     for line in ("use aws_profile plain --stage production", "use aws_profile live"):
@@ -296,6 +317,7 @@ def test_the_setting_asks_for_its_stage_only(plain: World) -> None:
 
 def test_without_a_stage_it_is_the_name(plain: World) -> None:
     """`--confirm` alone has the person type the profile."""
+    plain.hold("plain")
     folder = plain.project("there", "use aws_profile plain --confirm\n")
     with Shell(plain, "zsh") as shell:
         shell.send(f"cd {folder}\r")
@@ -416,6 +438,7 @@ def test_clear_forgets_the_word(plain: World, production: Path) -> None:
 def test_inside_nobody_is_asked_again(plain: World, production: Path) -> None:
     """Credentials that are renewed while somebody sits in the directory need no word."""
     plain.sts.life_override = 6
+    plain.run("awsdirenv", "clear", "plain").check_returncode()
     with Shell(plain, "bash") as shell:
         shell.send(f"cd {production}\r")
         shell.expect(QUESTION)

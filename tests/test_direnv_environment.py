@@ -22,11 +22,10 @@ LINE = re.compile(
 
 @pytest.fixture
 def folder(world: World) -> Path:
-    """Make a project that needs no code, and load it once."""
+    """Make a project that needs no code, and has been loaded."""
     world.role("plain", mfa=False)
-    made = world.project("plain")
-    world.enter(made)
-    return made
+    world.hold("plain")
+    return world.project("plain")
 
 
 def test_exported(world: World, folder: Path) -> None:
@@ -82,6 +81,7 @@ def count_interpreters(world: World) -> Path:
 def test_leaving(world: World) -> None:
     """What was there before is there again after leaving, in each shell."""
     world.role("plain", mfa=False)
+    world.hold("plain")
     folder = world.project("plain")
     for kind in SHELLS:
         with Shell(world, kind, AWS_PROFILE="mine", AWS_SESSION_TOKEN="outer") as shell:
@@ -94,23 +94,21 @@ def test_leaving(world: World) -> None:
             assert shell.variable("AWS_SESSION_TOKEN") == "outer"
 
 
-@pytest.mark.parametrize(
-    ("env", "option", "expected"),
-    [
+def test_region(world: World, folder: Path) -> None:
+    """The option wins over the environment, which wins over the profile, as in the AWS CLI."""
+    cases: list[tuple[dict[str, str], str, str]] = [
         ({}, "", "eu-west-1"),
         ({"AWS_DEFAULT_REGION": "us-east-2"}, "", "us-east-2"),
         ({"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-east-2"}, "", "us-west-2"),
         ({"AWS_REGION": "us-west-2"}, "--region ap-south-1", "ap-south-1"),
         ({}, "--region=ap-south-1", "ap-south-1"),
-    ],
-)
-def test_region(world: World, folder: Path, env: dict[str, str], option: str, expected: str) -> None:
-    """The option wins over the environment, which wins over the profile, as in the AWS CLI."""
-    project = world.project("region", f"use aws_profile plain {option}\n")
-    changes, said = world.enter(project, **env)
-    held = {**env, **changes}
-    assert held["AWS_REGION"] == held["AWS_DEFAULT_REGION"] == expected
-    assert f"role plain, {expected}, " in said
+    ]
+    for number, (env, option, expected) in enumerate(cases):
+        project = world.project(f"region{number}", f"use aws_profile plain {option}\n")
+        changes, said = world.enter(project, **env)
+        held = {**env, **changes}
+        assert held["AWS_REGION"] == held["AWS_DEFAULT_REGION"] == expected, (env, option)
+        assert f"role plain, {expected}, " in said
 
 
 def test_no_region(world: World) -> None:
@@ -151,6 +149,7 @@ def test_edited_config_is_noticed_in_place(world: World, kind: str) -> None:
     world.role("plain", mfa=False)
     other = world.sts.add_role("other", account="222222222222")
     folder = world.project("plain")
+    world.hold("plain")
     with Shell(world, kind, cwd=folder) as shell:
         assert shell.variable("AWS_ACCOUNT_ID") == "123456789012"
         time.sleep(1.1)
@@ -211,43 +210,44 @@ def test_dotenv_names_the_profile(world: World, folder: Path) -> None:
     assert world.enter(project, AWS_PROFILE="second")[0]["AWSDIRENV_PROFILE"] == "second"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_hostile_names(world: World) -> None:
+    """A profile may have any name that botocore can read: it is loaded, cold and warm, and never reaches a shell."""
+    # Those that a shell would take for something else are loaded cold from direnv, the others by the command itself.
+    dangerous = (
         "with space",
         'dou"ble',
         "sin'gle",
-        "team/prod",
-        "a.b-c_d",
         "-dash",
-        "ünïcödé",
-        "管理者",
         "$(touch pwned)",
         "`touch pwned`",
-        "a;touch pwned",
-        "100%",
         "back\\slash",
         "*",
-        "..",
+        "a;touch pwned",
         "~",
-        "a@b",
         "#hash",
-    ],
-)
-def test_hostile_names(world: World, name: str) -> None:
-    """A profile may have any name that botocore can read: it is loaded, cold and warm, and never reaches a shell."""
-    arn = world.sts.add_role("hostile")
-    header = "[profile " + ("'" + name.replace("'", "'\"'\"'") + "'") + "]"
-    world.config.write_text(f"{header}\nrole_arn = {arn}\nsource_profile = base\nregion = eu-west-1\n")
-    project = world.root / "hostile"
-    project.mkdir()
-    (project / "name").write_text(name)
-    world.project("hostile", 'use aws_profile -- "$(<name)"\n')
-    for _ in range(2):
-        changes, said = world.enter(project)
-        assert changes.get("AWSDIRENV_PROFILE") == name, said
-    assert world.sts.count("AssumeRole") == 1
-    assert not list(world.root.rglob("pwned"))
+        "team/prod",
+        "管理者",
+    )
+    names = (*dangerous, "a.b-c_d", "ünïcödé", "100%", "..", "a@b")
+    text = world.config.read_text()
+    for name in names:
+        arn = world.sts.add_role(f"hostile{names.index(name)}")
+        header = "[profile " + ("'" + name.replace("'", "'\"'\"'") + "'") + "]"
+        text += f"{header}\nrole_arn = {arn}\nsource_profile = base\nregion = eu-west-1\n"
+    world.config.write_text(text)
+    for name in names:
+        count = world.sts.count("AssumeRole")
+        folder = f"hostile{names.index(name)}"
+        project = world.project(folder, 'use aws_profile -- "$(<name)"\n')
+        (project / "name").write_text(name)
+        if name not in dangerous:
+            world.hold(name)
+        for _ in range(2 if name in dangerous else 1):
+            changes, said = world.enter(project)
+            assert changes.get("AWSDIRENV_PROFILE") == name, said
+            assert f"role {folder}, " in said
+        assert world.sts.count("AssumeRole") == count + 1, name
+        assert not list(world.root.rglob("pwned"))
 
 
 def test_two_homes_of_config(world: World, folder: Path) -> None:
@@ -270,11 +270,11 @@ def test_interrupted(world: World) -> None:
     process = subprocess.Popen(
         ["awsdirenv", "load", "--envrc", "plain"], cwd=folder, env=world.env, stderr=subprocess.PIPE, text=True
     )
-    end = time.monotonic() + 10
+    end = time.monotonic() + 20
     while not world.sts.calls and time.monotonic() < end:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=5)[1]
+    said = process.communicate(timeout=AT_ONCE)[1]
     assert "awsdirenv: error: loading plain was cancelled\nawsdirenv: hint: direnv reload\n" in said
     assert process.returncode == 3
     assert "awsdirenv: error: loading plain was cancelled here\n" in world.enter(folder)[1]
@@ -292,7 +292,7 @@ def test_ctrl_c_while_sts_hangs(world: World, kind: str) -> None:
     with Shell(world, kind) as shell:
         before = shell.modes()
         shell.start(f"cd {folder}")
-        end = time.monotonic() + 10
+        end = time.monotonic() + 20
         while not world.sts.calls:
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -306,13 +306,12 @@ def test_ctrl_c_while_sts_hangs(world: World, kind: str) -> None:
         assert shell.modes() == before
 
 
-@pytest.mark.parametrize("kind", SHELLS)
-def test_one_code_opens_every_closed_directory(world: World, kind: str) -> None:
+def test_one_code_opens_every_closed_directory(world: World) -> None:
     """A directory that was closed for want of a code opens at its next prompt when any profile gets one."""
     world.role("mine")
     world.role("other")
     folder = world.project("mine")
-    with Shell(world, kind) as shell:
+    with Shell(world, "fish") as shell:
         shell.start(f"cd {folder}")
         shell.expect("Enter MFA code for ")
         shell.send("\x03")

@@ -16,7 +16,7 @@ from world import World
 
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest, world: World) -> Iterator[Shell]:
-    """Open each shell in turn, outside of any project."""
+    """Open each shell in turn, outside of any project; one, where it is between us, the terminal and STS only."""
     with Shell(world, request.param) as opened:
         yield opened
 
@@ -47,14 +47,14 @@ def test_one_code_opens_the_directory(shell: Shell, world: World, project: Path)
     said = shell.finish()
     assert "awsdirenv: adminrole: account 123456789012, role adminrole, eu-west-1" in said
     assert shell.variable("REST_OF_ENVRC") == "loaded"
-    arn = shell.run("aws sts get-caller-identity --query Arn --output text")
-    assert "assumed-role/adminrole/" in arn
+    assert "assumed-role/adminrole/" in world.sts.keys[shell.variable("AWS_ACCESS_KEY_ID")].arn
     shell.run(f"cd {world.root}")
     assert shell.variable("AWS_ACCESS_KEY_ID") == ""
     assert shell.modes() == before
     assert world.sts.count("GetSessionToken") == 1
 
 
+@pytest.mark.parametrize("shell", ["bash"], indirect=True)
 def test_wrong_codes(shell: Shell, world: World, project: Path) -> None:
     """A wrong code is said to be wrong and asked for again; the third is the last."""
     ask(shell, world, project)
@@ -71,6 +71,7 @@ def test_wrong_codes(shell: Shell, world: World, project: Path) -> None:
     assert world.sts.count("GetSessionToken") == 3
 
 
+@pytest.mark.parametrize("shell", ["fish"], indirect=True)
 def test_wrong_then_right(shell: Shell, world: World, project: Path) -> None:
     """A right code after a wrong one opens the directory."""
     ask(shell, world, project)
@@ -80,11 +81,11 @@ def test_wrong_then_right(shell: Shell, world: World, project: Path) -> None:
     assert "awsdirenv: adminrole: account" in shell.finish()
 
 
-@pytest.mark.parametrize("answer", ["12345", "1234567", "abcdef", "12 456", "\uff11\uff12\uff13\uff14\uff15\uff16"])
-def test_no_code_at_all(shell: Shell, world: World, project: Path, answer: str) -> None:
+@pytest.mark.parametrize("shell", ["zsh"], indirect=True)
+def test_no_code_at_all(shell: Shell, world: World, project: Path) -> None:
     """What is not six digits never reaches STS, and does not count as a try."""
     ask(shell, world, project)
-    for _ in range(4):
+    for answer in ("12345", "1234567", "abcdef", "12 456", "\uff11\uff12\uff13\uff14\uff15\uff16"):
         shell.send(answer + "\r")
         shell.expect("awsdirenv: an MFA code is six digits")
         shell.expect(question(world))
@@ -93,6 +94,7 @@ def test_no_code_at_all(shell: Shell, world: World, project: Path, answer: str) 
     assert world.sts.count("GetSessionToken") == 1
 
 
+@pytest.mark.parametrize("shell", ["bash"], indirect=True)
 def test_used_code(shell: Shell, world: World, project: Path) -> None:
     """A code that was used already is refused without asking STS, with the time to wait."""
     world.role("long", duration_seconds=7200)
@@ -111,21 +113,21 @@ def test_used_code(shell: Shell, world: World, project: Path) -> None:
     assert world.sts.count("AssumeRole", ok=False) == 0
 
 
-@pytest.mark.parametrize(
-    "key", ["\x03", "\x04", "\x1a", "\r", "12\x03"], ids=["ctrl-c", "ctrl-d", "ctrl-z", "empty", "ctrl-c-after-digits"]
-)
-def test_cancelling(shell: Shell, world: World, project: Path, key: str) -> None:
+def test_cancelling(shell: Shell, world: World, project: Path) -> None:
     """Cancelling ends this step only: the rest is loaded, nothing is asked again until `direnv reload` or entering."""
     before = shell.modes()
-    ask(shell, world, project)
-    shell.send(key)
-    said = shell.finish()
-    assert said.count("awsdirenv: error: ") == 1
-    assert said.count("awsdirenv: hint: direnv reload") == 1
-    assert shell.variable("REST_OF_ENVRC") == "loaded"
-    assert shell.variable("AWS_ACCESS_KEY_ID") == ""
-    assert shell.modes() == before
-    assert question(world) not in shell.run("true") + shell.run("true")
+    # Ctrl-D, nothing at all, Ctrl-C behind digits: no shell has a part in them. Ctrl-Z, Ctrl-C.
+    for key in (*(("\x04", "\r", "12\x03") if shell.kind == "bash" else ()), "\x1a", "\x03"):
+        shell.run(f"cd {world.root}")
+        ask(shell, world, project)
+        shell.send(key)
+        said = shell.finish()
+        assert said.count("awsdirenv: error: ") == 1, repr(key)
+        assert said.count("awsdirenv: hint: direnv reload") == 1
+        assert shell.variable("REST_OF_ENVRC") == "loaded"
+        assert shell.variable("AWS_ACCESS_KEY_ID") == ""
+        assert shell.modes() == before, repr(key)
+        assert question(world) not in shell.run("true") + shell.run("true")
     time.sleep(1.1)  # direnv compares whole seconds
     shell.start("direnv reload")
     shell.expect(question(world))
@@ -138,6 +140,7 @@ def test_cancelling(shell: Shell, world: World, project: Path, key: str) -> None
     assert world.sts.count("GetSessionToken") == 1
 
 
+@pytest.mark.parametrize("shell", ["fish"], indirect=True)
 def test_login_heals(shell: Shell, world: World, project: Path) -> None:
     """After a cancelled question, `awsdirenv login` anywhere opens the directory at the next prompt."""
     ask(shell, world, project)
@@ -148,6 +151,7 @@ def test_login_heals(shell: Shell, world: World, project: Path) -> None:
     assert shell.variable("AWS_ACCESS_KEY_ID").startswith("ASID")
 
 
+@pytest.mark.parametrize("shell", ["zsh"], indirect=True)
 def test_login_asks(shell: Shell, world: World, project: Path) -> None:
     """`awsdirenv login` asks at the terminal, and Ctrl-C there is one error."""
     shell.start("awsdirenv login adminrole")
@@ -173,17 +177,19 @@ def test_time_limit(shell: Shell, world: World, project: Path) -> None:
     assert shell.modes() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_killed_prompt(shell: Shell, world: World, project: Path, number: signal.Signals) -> None:
+def test_killed_prompt(shell: Shell, world: World, project: Path) -> None:
     """However the asking process dies, the terminal is as before and the shell goes on, closed."""
     before = shell.modes()
-    ask(shell, world, project)
-    os.kill(asking_process(shell), number)
-    said = shell.finish()
-    assert said.count("awsdirenv: error: ") == 1
-    assert shell.modes() == before
-    assert shell.variable("AWS_ACCESS_KEY_ID") == ""
-    assert shell.variable("REST_OF_ENVRC") == "loaded"
+    # What can be caught the process itself cleans up after, in any shell.
+    for number in (*((signal.SIGTERM, signal.SIGHUP) if shell.kind == "zsh" else ()), signal.SIGKILL):
+        ask(shell, world, project)
+        os.kill(asking_process(shell), number)
+        said = shell.finish()
+        assert said.count("awsdirenv: error: ") == 1, number
+        assert shell.modes() == before, number
+        assert shell.variable("AWS_ACCESS_KEY_ID") == ""
+        assert shell.variable("REST_OF_ENVRC") == "loaded"
+        shell.run(f"cd {world.root}")
 
 
 def test_notice_of_direnv(shell: Shell, world: World, project: Path) -> None:
@@ -204,6 +210,7 @@ def test_type_ahead(shell: Shell, world: World, project: Path) -> None:
     assert "typed-ahead" in shell.finish()
 
 
+@pytest.mark.parametrize("shell", ["fish"], indirect=True)
 def test_code_from_a_process(shell: Shell, world: World, project: Path) -> None:
     """With AWSDIRENV_MFA_PROCESS nobody is asked, and its pipes work."""
     command = f"echo {world.code()} | cat"
@@ -217,6 +224,7 @@ def test_code_from_a_process(shell: Shell, world: World, project: Path) -> None:
     assert "awsdirenv: adminrole: account" in said
 
 
+@pytest.mark.parametrize("shell", ["bash"], indirect=True)
 def test_ended_session_is_announced_in_place(shell: Shell, world: World, project: Path) -> None:
     """Where a code is needed and nobody entered or reloaded, one line says so and nothing is asked."""
     ask(shell, world, project)
@@ -248,7 +256,7 @@ def test_ended_session_is_announced_in_place(shell: Shell, world: World, project
 def test_nobody_is_there(world: World, project: Path, command: str) -> None:
     """With a terminal at hand, too, nobody is asked who does not see it, or who said not to."""
     with Shell(world, "bash") as shell:
-        said = shell.run(command.format(folder=project, root=world.root), timeout=10)
+        said = shell.run(command.format(folder=project, root=world.root), timeout=20)
         assert question(world) not in said
         shown = said + ((world.root / "said").read_text() if (world.root / "said").exists() else "")
         assert "nobody is here to type it" in shown

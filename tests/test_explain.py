@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -833,10 +832,8 @@ def test_nothing_steers_the_terminal(world: World) -> None:
     world.profile("c", role_arn=f"arn:aws:iam::123456789012:role/{HOSTILE}", source_profile="base", region=HOSTILE)
     for profile in ("b", "c"):
         for words in ((), ("--json",)):
-            done = subprocess.run(
-                [BIN / "awsdirenv", "explain", profile, *words], env=world.env, capture_output=True, check=False
-            )
-            said = (done.stdout + done.stderr).decode()
+            done = world.run("awsdirenv", "explain", profile, *words)
+            said = done.stdout + done.stderr
             assert done.returncode == 1
             assert all(char.isprintable() or char == "\n" for char in said), said
             assert "]0;pwned" in said
@@ -946,8 +943,8 @@ def test_costs_nobody_anything(desk: Desk) -> None:
 def test_works_offline(desk: Desk, make: Roles) -> None:
     """Without any network it says the same as with it, before and after a load."""
     profile = make(desk.world)
+    command = ["unshare", "-n", str(BIN / "awsdirenv"), "explain", profile, "--json"]
     for _ in range(2):
-        command = ["unshare", "-n", str(BIN / "awsdirenv"), "explain", profile, "--json"]
         alone = desk.world.run(*command)
         assert alone.returncode == 0, alone.stderr
         assert alone.stdout == printed(desk.world, profile, "--json")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from shells import Shell
-from test_sources import Source, closed, known, opened, role_behind, unanswered
+from test_sources import Source, closed, opened, opened_cold, refused, role_behind, unanswered
 from tls import Authority, ConnectProxy, TlsFront
-from world import AT_ONCE, REGION, World
+from world import AT_ONCE, REGION, World, told
 
 PASSWORD = "SENTINEL-SECRET-of-the-proxy"
 
@@ -82,8 +82,7 @@ def test_the_region_s_own_sts_is_asked(
 ) -> None:
     """The STS of the region in effect is asked: tokens of the global one are worth nothing where one has to opt in."""
     plain(world, region)
-    changes, _ = world.enter(world.project("plain"), **env, **internet.env)
-    known(world, changes)
+    (opened_cold if env else opened)(world, "plain", **env, **internet.env)
     assert internet.hosts == {f"sts.{asked}.amazonaws.com:443"}
     assert [call.region for call in world.sts.calls] == [asked]
 
@@ -122,16 +121,14 @@ def test_the_partition_is_the_role_s(
 ) -> None:
     """A role of China or GovCloud is asked for in its own partition, whatever region the environment has."""
     plain(world, region, partition)
-    changes, _ = world.enter(world.project("plain"), **env)
-    assert known(world, {**env, **changes}).arn.startswith(f"arn:{partition}:sts::")
+    assert (opened_cold if env else opened)(world, "plain", **env).arn.startswith(f"arn:{partition}:sts::")
     assert [call.region for call in world.sts.calls] == [asked]
 
 
 def test_the_host_of_another_partition(world: World, internet: Internet) -> None:
     """China's STS has a name of its own."""
     plain(world, None, "aws-cn")
-    changes, _ = world.enter(world.project("plain"), **internet.env)
-    known(world, changes)
+    opened(world, "plain", **internet.env)
     assert internet.hosts == {"sts.cn-north-1.amazonaws.com.cn:443"}
 
 
@@ -168,7 +165,8 @@ def test_which_endpoint_counts(world: World, good: str, bad: tuple[str, ...]) ->
         with world.config.open("a") as file:
             file.write(f"[services local]\nsts =\n  endpoint_url = {urls[SERVICES]}\n")
     plain(world, **settings)
-    opened(world, "plain", **{name: url for name, url in urls.items() if name.startswith("AWS_")})
+    env = {name: url for name, url in urls.items() if name.startswith("AWS_")}
+    (opened_cold if env else opened)(world, "plain", **env)
 
 
 def test_endpoints_that_are_to_be_ignored(world: World, internet: Internet) -> None:
@@ -228,7 +226,7 @@ def test_a_bundle_that_is_none(world: World, front: TlsFront) -> None:
     """A bundle that is not there, or has no certificates in it, is the trouble, and not what answers."""
     plain(world)
     for bundle in (world.root / "nowhere.pem", world.config):
-        message, hint = closed(world, "plain", AWS_CA_BUNDLE=str(bundle))
+        message, hint = refused(world, "plain", AWS_CA_BUNDLE=str(bundle))
         assert message.endswith(" for profile plain: the certificates to trust cannot be read")
         assert hint == "check AWS_CA_BUNDLE, and ca_bundle of the profile"
 
@@ -238,7 +236,8 @@ def test_a_proxy_that_does_not_let_us_through(world: World, internet: Internet) 
     plain(world)
     refusing = internet.proxy.url.replace(PASSWORD, f"{PASSWORD}-wrong")
     for url in (refusing, closed_port().replace("//", f"//jo:{PASSWORD}@")):
-        message, hint = closed(world, "plain", **{**internet.env, "HTTPS_PROXY": url})
+        way = closed if url == refusing else refused
+        message, hint = way(world, "plain", **{**internet.env, "HTTPS_PROXY": url})
         assert message.endswith(" for profile plain: the proxy does not let us through")
         assert hint == "check HTTPS_PROXY and NO_PROXY"
     assert internet.proxy.refused > 0
@@ -250,13 +249,15 @@ def test_a_proxy_that_does_not_let_us_through(world: World, internet: Internet) 
 
 @pytest.mark.parametrize("kind", ["500", "503", "throttle", "throttling-exception", "drop", "hang"])
 def test_a_moment_s_trouble_is_nothing(world: World, kind: str) -> None:
-    """What fails once and then works is a directory that opens, without a word."""
+    """What fails once and then works is a directory that opens, and a load without a word."""
     plain(world)
     if kind == "hang":
         world.sts.add_fault("AssumeRole", "delay", seconds=1)
     else:
         world.sts.add_fault("AssumeRole", kind)
-    opened(world, "plain")
+    done = world.run("awsdirenv", "load", "--", "plain")
+    assert (done.returncode, told(done.stderr)) == (0, [])
+    opened_cold(world, "plain")
     assert world.sts.count("AssumeRole") == (1 if kind == "hang" else 2)
 
 
@@ -301,7 +302,7 @@ def test_a_wrong_clock(world: World, offset: float, how: str) -> None:
     plain(world)
     world.sts.configure(clock_offset=offset)
     world.sts.add_fault("AssumeRole", "signature-expired", times=None)
-    message, hint = closed(world, "plain")
+    message, hint = (closed if offset > 0 else refused)(world, "plain")
     assert f"for profile plain: the clock of this machine is wrong {how} (Signature " in message
     assert hint == "set the clock, then direnv reload"
     assert world.sts.count("AssumeRole") == 2
@@ -312,7 +313,7 @@ def test_a_time_that_aws_refuses_without_a_better_one(world: World, kind: str) -
     """Where AWS's clock is as ours, there is no use in another try."""
     plain(world)
     world.sts.add_fault("AssumeRole", kind, times=None)
-    message, hint = closed(world, "plain")
+    message, hint = refused(world, "plain")
     assert "for profile plain: the clock of this machine is wrong (" in message
     assert hint == "set the clock, then direnv reload"
     assert world.sts.count("AssumeRole") == 1
@@ -325,6 +326,6 @@ def test_a_sign_in_page_of_a_network(world: World, kind: str, action: str) -> No
     world.sso_session()
     role_behind(world, Source(world.sso_profile("start")))
     world.sts.add_fault(action, kind, times=None)
-    message, hint = closed(world, "end")
+    message, hint = (closed if kind == "html" else refused)(world, "end")
     assert message.endswith(": what answered is not AWS")
     assert hint == "check the endpoint, the proxy, or the Wi-Fi's sign-in page"

@@ -16,6 +16,7 @@ from test_direnv_environment import count_interpreters
 from test_faults import OUTER
 from test_secrecy import SENTINELS
 from test_sources import closed, known, opened
+from test_sources import refused as load_refused
 from world import BLOCK, REGION, World, told
 
 ACCOUNT = "123456789012"
@@ -49,7 +50,7 @@ def inside(world: World, folder: Path, **env: str) -> dict[str, str]:
 def test_duration_seconds_out_of_range(world: World, text: str) -> None:
     """A duration_seconds that STS would refuse is refused before, with the range and the line to change."""
     world.role("plain", mfa=False, duration_seconds=text)
-    message, hint = closed(world, "plain")
+    message, hint = (closed if text == "899" else load_refused)(world, "plain")
     assert message == f"profile plain has a duration_seconds out of range: {text}"
     assert hint == "set duration_seconds in [profile plain] between 900 (15m) and 43200 (12h)"
     assert not world.sts.calls
@@ -68,7 +69,11 @@ def test_duration_seconds_out_of_range(world: World, text: str) -> None:
 def test_a_directory_says_how_long(world: World, option: str, seconds: int) -> None:
     """The directory's --duration wins over the profile's, in both ways of writing it, and STS is asked for it."""
     world.role("plain", mfa=False, duration_seconds=1800)
+    if option.endswith(("2h", "1h30m", "s")):  # the two others are passed on by direnv, in both ways of writing it
+        text = re.split("[ =]", option)[1]
+        world.run("awsdirenv", "load", "--duration", text, "--", "plain").check_returncode()
     values = inside(world, world.project("plain", f"use aws_profile plain {option}\n"))
+    assert world.sts.count("AssumeRole") == 1
     assert assumed(world).params["DurationSeconds"] == str(seconds)
     end = datetime.fromisoformat(values["AWS_CREDENTIAL_EXPIRATION"])
     assert abs(end - datetime.now(timezone.utc) - timedelta(seconds=seconds)) < timedelta(seconds=30)
@@ -106,6 +111,8 @@ def test_directories_with_durations_of_their_own(world: World) -> None:
     world.role("plain", mfa=False)
     lines = {"short": "--duration 15m", "long": "--duration 2h", "none": ""}
     folders = {name: world.project(name, f"use aws_profile plain {line}\n") for name, line in lines.items()}
+    for line in ("--duration 15m", "--duration 2h"):
+        world.run("awsdirenv", "load", *line.split(), "--", "plain").check_returncode()
     first = {name: inside(world, folder) for name, folder in folders.items()}
     asked = [call.params.get("DurationSeconds") for call in world.sts.calls]
     assert asked == ["900", "7200", None]
@@ -260,7 +267,7 @@ def test_an_edited_option_is_another_session(world: World, change: str, value: s
 def test_what_aws_takes_no_part_of(world: World, options: Mapping[str, str], words: str, hint: str) -> None:
     """An option that AWS or we refuse is named with AWS's words, the role's profile and where to change it."""
     world.role("plain", mfa=False, **options)
-    message, remedy = closed(world, "plain")
+    message, remedy = load_refused(world, "plain")
     assert "profile plain" in message
     assert words in message
     assert hint in remedy
@@ -274,7 +281,7 @@ def test_what_the_trust_policy_does_not_let(world: World, action: str, options: 
     """What the trust policy has to allow beside AssumeRole is named where it does not."""
     arn = world.role("plain", mfa=False, **options)
     world.sts.roles[arn].denied.append(action)
-    message, _ = closed(world, "plain")
+    message, _ = load_refused(world, "plain")
     assert f"is not authorized to perform: {action} on resource: {arn}" in message
 
 
@@ -283,6 +290,7 @@ def test_included_options(world: World) -> None:
     arn = world.sts.add_role("plain", external_id="ex")
     world.profile("common", source_profile="base", external_id="ex", role_session_name="team", region="eu-central-1")
     world.profile("plain", role_arn=arn, include_profile="common", role_session_name="mine")
+    world.hold("plain")
     changes, _ = world.enter(world.project("plain"))
     assert known(world, changes).role_arn == arn
     assert changes["AWS_REGION"] == "eu-central-1"
@@ -382,7 +390,7 @@ def test_the_name_of_somebody_who_is_no_user(world: World) -> None:
         names["aws_session_token"] = "SessionToken"
         file.write("\n".join(["[temporary]", *(f"{name} = {given[key]}" for name, key in names.items())]) + "\n")
     world.role("first", source_profile="temporary", mfa_serial=SHARED_SERIAL)
-    message, hint = closed(world, "first", AWSDIRENV_MFA_PROCESS=gives_codes(world))
+    message, hint = load_refused(world, "first", AWSDIRENV_MFA_PROCESS=gives_codes(world))
     assert "mfa_serial has ${username}, and whose credentials these are is no IAM user" in message
     assert hint == "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL"
 

@@ -18,15 +18,19 @@ from world import World
 
 # Credentials live ten seconds: renewed from the fifth on, not used in the last.
 LIFE = 10
+# Seconds: soon, on a machine that has a lot else to do.
+SOON = 20
 
 
 @pytest.fixture
 def folder(world: World) -> Path:
-    """Make a project that needs no code, in a world with timers and short lives."""
-    world.env["AWSDIRENV_AUTO_REFRESH"] = "1"
+    """Make a project that needs no code and has credentials, in a world with timers and short lives."""
     world.sts.life_override = LIFE
     world.role("plain", mfa=False)
-    return world.project("plain")
+    project = world.project("plain")
+    world.hold("plain")
+    world.env["AWSDIRENV_AUTO_REFRESH"] = "1"
+    return project
 
 
 def timers(world: World) -> list[int]:
@@ -52,7 +56,7 @@ def running(world: World) -> int:
         marks = [path.read_text().strip() for path in folder.iterdir() if path.suffix != ".used"]
         return [int(mark) for mark in marks if mark]
 
-    assert wait_until(lambda: len(marked()) == 1 and marked() == timers(world), 5)
+    assert wait_until(lambda: len(marked()) == 1 and marked() == timers(world), SOON)
     return timers(world)[0]
 
 
@@ -72,7 +76,7 @@ def test_a_shell_that_sits_still_has_new_credentials_at_its_next_prompt(world: W
     with Shell(world, kind, folder) as shell:
         before = shell.variable("AWS_ACCESS_KEY_ID")
         for generation in (2, 3):
-            assert wait_until(lambda: world.sts.count("AssumeRole") == generation, LIFE), generation  # noqa: B023
+            assert wait_until(lambda: world.sts.count("AssumeRole") >= generation, SOON), generation  # noqa: B023
             time.sleep(0.5)
             shell.run("true")
             now = shell.variable("AWS_ACCESS_KEY_ID")
@@ -83,18 +87,18 @@ def test_a_shell_that_sits_still_has_new_credentials_at_its_next_prompt(world: W
         assert len(timers(world)) == 1
 
 
-def test_a_hundred_evaluations_share_one_timer(world: World, folder: Path) -> None:
+def test_forty_evaluations_share_one_timer(world: World, folder: Path) -> None:
     """Neither directories nor shells make more of them, however many come at once."""
     folders = [folder, *(world.project(f"plain{n}", "use aws_profile plain\n") for n in range(9))]
     command, null = ["direnv", "export", "bash"], subprocess.DEVNULL
     for _ in range(2):
         shells = [
             subprocess.Popen(command, cwd=one, env=world.env, stdin=null, stdout=null, stderr=null)
-            for one in folders * 5
+            for one in folders * 2
         ]
         for shell in shells:
             assert shell.wait(60) == 0
-    assert wait_until(lambda: len(timers(world)) == 1, 5)
+    assert wait_until(lambda: len(timers(world)) == 1, SOON)
 
 
 def test_different_profiles_have_timers_of_their_own(world: World, folder: Path) -> None:
@@ -103,9 +107,9 @@ def test_different_profiles_have_timers_of_their_own(world: World, folder: Path)
     world.enter(folder)
     world.enter(world.project("other"))
     world.enter(world.project("longer", "use aws_profile plain --duration 2h\n"))
-    assert wait_until(lambda: len(timers(world)) == 3, 5)
+    assert wait_until(lambda: len(timers(world)) == 3, SOON)
     world.run("awsdirenv", "clear", "other").check_returncode()
-    assert wait_until(lambda: len(timers(world)) == 2, LIFE)
+    assert wait_until(lambda: len(timers(world)) == 2, SOON)
 
 
 def test_a_timer_holds_nothing_of_direnv_s(world: World, folder: Path) -> None:
@@ -125,18 +129,18 @@ def test_an_evaluation_does_not_wait_for_its_timer(world: World, folder: Path) -
     """A descriptor of direnv's that a timer kept open would hold the prompt for as long as it lives."""
     world.enter(folder)
     os.kill(running(world), signal.SIGKILL)
-    assert wait_until(lambda: timers(world) == [], 2)
+    assert wait_until(lambda: timers(world) == [], SOON)
     started = time.monotonic()
     world.enter(folder)
     assert time.monotonic() - started < LIFE
-    assert wait_until(lambda: len(timers(world)) == 1, 5), "a killed one is started again"
+    assert wait_until(lambda: len(timers(world)) == 1, SOON), "a killed one is started again"
 
 
 def test_nobody_there_for_a_life_ends_it(world: World, folder: Path) -> None:
     """What nobody has used for as long as its credentials live is not renewed any more, and nothing is left."""
     world.enter(folder)
-    assert wait_until(lambda: len(timers(world)) == 1, 5)
-    assert wait_until(lambda: timers(world) == [], 3 * LIFE)
+    assert wait_until(lambda: len(timers(world)) == 1, SOON)
+    assert wait_until(lambda: timers(world) == [], 3 * LIFE + SOON)
     assert world.sts.count("AssumeRole") <= 3
     assert [path.suffix for path in (world.cache / "timers").iterdir()] == [".used"]
 
@@ -195,7 +199,7 @@ def test_background_work_can_be_declined(world: World, folder: Path, variable: s
     name, _, value = variable.partition("=")
     changes, _ = world.enter(folder, **{name: value})
     assert changes["AWS_ACCESS_KEY_ID"]
-    assert wait_until(lambda: timers(world) == [], LIFE)
+    assert wait_until(lambda: timers(world) == [], SOON)
     calls = world.sts.count("AssumeRole")
     time.sleep(LIFE / 2 + 0.5)
     world.enter(folder, **{name: value})
@@ -205,19 +209,21 @@ def test_background_work_can_be_declined(world: World, folder: Path, variable: s
 
 def test_a_load_near_the_end_does_not_wait_for_sts(world: World, folder: Path) -> None:
     """From half of a short life on the present credentials are exported at once, and renewed behind."""
+    world.run("awsdirenv", "clear", "--all").check_returncode()
     world.sts.life_override = 30
     world.enter(folder)
+    calls = world.sts.count("AssumeRole")
     os.kill(running(world), signal.SIGKILL)
     time.sleep(15.5)
-    world.sts.add_fault("AssumeRole", "delay", seconds=4)
-    started = time.monotonic()
+    world.sts.add_fault("AssumeRole", "delay", seconds=8)
     changes, said = world.enter(folder)
-    assert time.monotonic() - started < 3
+    entered = time.time()
     assert "left" in said
     # The shells' hooks look again at the end, and not at every prompt from now on.
     key = world.sts.keys[str(changes["AWS_ACCESS_KEY_ID"])]
     assert int(str(changes["AWSDIRENV_REFRESH_AT"])) == int(key.expires - 3)
-    assert wait_until(lambda: world.sts.count("AssumeRole") == 2, 10)
+    assert wait_until(lambda: world.sts.count("AssumeRole") == calls + 1, SOON)
+    assert entered < world.sts.calls[-1].time + 8, "who enters has not waited for the answer"
 
 
 def test_a_suspended_laptop_wakes_up(world: World, folder: Path) -> None:
@@ -228,7 +234,7 @@ def test_a_suspended_laptop_wakes_up(world: World, folder: Path) -> None:
         os.kill(pid, signal.SIGSTOP)
         time.sleep(LIFE)
         os.kill(pid, signal.SIGCONT)
-        assert wait_until(lambda: timers(world) == [], 3)
+        assert wait_until(lambda: timers(world) == [], SOON)
         shell.run("true")
         assert shell.variable("AWS_ACCESS_KEY_ID") not in ("", before)
 
@@ -240,7 +246,7 @@ def test_a_number_that_is_another_process_s_by_now_starts_a_new_one(world: World
     (mark,) = (path for path in (world.cache / "timers").iterdir() if path.suffix != ".used")
     mark.write_text(f"{os.getpid()}\n")
     world.enter(folder)
-    assert wait_until(lambda: len(timers(world)) == 1, 5)
+    assert wait_until(lambda: len(timers(world)) == 1, SOON)
 
 
 def test_a_second_timer_gives_up_at_once(world: World, folder: Path) -> None:
@@ -249,4 +255,4 @@ def test_a_second_timer_gives_up_at_once(world: World, folder: Path) -> None:
     before = [running(world)]
     package = str(Path(__file__).parent.parent)
     world.run(sys.executable, "-I", "-c", BOOT, package, "timer", "plain", cwd=folder).check_returncode()
-    assert wait_until(lambda: timers(world) == before, 3)
+    assert wait_until(lambda: timers(world) == before, SOON)

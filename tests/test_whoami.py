@@ -35,6 +35,9 @@ SHAPE = {
 }
 
 
+PROFILES = ("adminrole", "other", "far")  # each with a project of its name
+
+
 class Seen:
     """What whoami has said, for programs and for people."""
 
@@ -77,6 +80,8 @@ def whoami(world: World, cwd: Path, **env: str) -> Seen:
 
 def inside(world: World, folder: Path, **env: str) -> dict[str, str]:
     """Give what a shell in that folder has in its environment besides."""
+    if folder.name in PROFILES:
+        world.hold(folder.name)
     changes, _ = world.enter(folder, **env)
     return {**env, **{name: value for name, value in changes.items() if value is not None}}
 
@@ -112,7 +117,7 @@ def test_all_is_well(home: World) -> None:
     }
     expiration = datetime.fromisoformat(env["AWS_CREDENTIAL_EXPIRATION"]).astimezone(timezone.utc)
     assert seen.held == {
-        "profile": None,
+        "profile": "adminrole",
         "access_key_id": env["AWS_ACCESS_KEY_ID"],
         "account_id": ACCOUNT,
         "region": REGION,
@@ -154,6 +159,7 @@ def test_identity_center(home: World) -> None:
     home.sso_session()
     home.sso_profile("dev")
     folder = home.project("dev")
+    home.hold("dev")
     seen = whoami(home, folder, **inside(home, folder))
     assert (seen.verdict, seen.declared["account_id"], seen.declared["role_arn"]) == ("ok", ACCOUNT, None)
     assert re.search(r"^role +Developer +- +Developer +yes$", seen.text, re.MULTILINE)
@@ -162,37 +168,44 @@ def test_identity_center(home: World) -> None:
 def test_long_term_keys(home: World) -> None:
     """With --no-session the keys are the profile's own, and that is well."""
     folder = home.project("keys", "use aws_profile base --no-session\n")
-    assert whoami(home, folder, **inside(home, folder)).verdict == "ok"
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.held["profile"]) == ("ok", "base")
 
 
 def test_options_of_the_line(home: World) -> None:
     """Region, duration and stage of the line are what is declared."""
     folder = home.project("line", "use aws_profile adminrole --region us-east-2 --duration 30m\n")
+    home.run("awsdirenv", "load", "--duration", "30m", "adminrole").check_returncode()
     seen = whoami(home, folder, **inside(home, folder))
     assert (seen.verdict, seen.declared["region"], seen.held["region"]) == ("ok", "us-east-2", "us-east-2")
     home.profile("staged", source_profile="base", role_arn=f"arn:aws:iam::{ACCOUNT}:role/other", awsdirenv_stage="test")
     folder = home.project("staged")
+    home.hold("staged")
     assert whoami(home, folder, **inside(home, folder)).declared["stage"] == "test"
 
 
-@pytest.mark.parametrize("profile", ["a b's", "$(touch pwned)", "é", "-x", 'd"q'])
-def test_hostile_names(home: World, profile: str) -> None:
+def test_hostile_names(home: World) -> None:
     """Names with spaces, quotes, commands or a leading hyphen are names."""
-    quoted = profile.replace("\\", "\\\\").replace('"', '\\"')
-    home.profile(f'"{quoted}"', role_arn=f"arn:aws:iam::{ACCOUNT}:role/other", source_profile="base", region=REGION)
-    folder = home.root / "hostile"
-    folder.mkdir()
-    home.run("awsdirenv", "init", "--", profile, cwd=folder).check_returncode()
-    seen = whoami(home, folder)
-    assert (seen.verdict, seen.kinds[0], seen.declared["profile"]) == ("none", "not-loaded", profile)
-    seen = whoami(home, folder, **inside(home, folder))
-    assert (seen.verdict, seen.declared["profile"]) == ("ok", profile)
+    profiles = ["a b's", "$(touch pwned)", "é", "-x", 'd"q']
+    for profile in profiles:
+        quoted = profile.replace("\\", "\\\\").replace('"', '\\"')
+        home.profile(f'"{quoted}"', role_arn=f"arn:aws:iam::{ACCOUNT}:role/other", source_profile="base", region=REGION)
+    for number, profile in enumerate(profiles):
+        folder = home.root / f"hostile{number}"
+        folder.mkdir()
+        home.run("awsdirenv", "init", "--", profile, cwd=folder).check_returncode()
+        seen = whoami(home, folder)
+        assert (seen.verdict, seen.kinds[0], seen.declared["profile"]) == ("none", "not-loaded", profile)
+        home.hold(profile)
+        seen = whoami(home, folder, **inside(home, folder))
+        assert (seen.verdict, seen.declared["profile"]) == ("ok", profile)
     assert not list(home.root.rglob("pwned"))
 
 
 def test_a_live_directory(home: World) -> None:
     """In a live directory there are no keys: SDKs come to them by the profile, and so do we."""
     folder = home.project("live", "use aws_profile adminrole --live\n")
+    home.run("awsdirenv", "load", "--live", "adminrole").check_returncode()
     env = inside(home, folder)
     assert "AWS_ACCESS_KEY_ID" not in env
     seen = whoami(home, folder, **env)
@@ -242,6 +255,8 @@ def test_keys_of_another_place(home: World, name: str, kind: str) -> None:
     assert seen.verdict == "mismatch"
     assert {"override", "other-keys", kind} <= set(seen.kinds)
     assert seen.problems["other-keys"]["message"] == f"the keys are of profile {name}, and this place is for adminrole"
+    assert seen.held["profile"] == name
+    assert re.search(rf"^profile +adminrole +{name} +- +differs$", seen.text, re.MULTILINE)
     message = seen.problems[kind]["message"]
     if kind == "other-account":
         assert message == "AWS says account 210987654321, and profile adminrole is for 123456789012"
@@ -271,6 +286,7 @@ def test_keys_of_nobody_we_know(home: World) -> None:
     seen = whoami(home, folder, **env)
     assert seen.verdict == "mismatch"
     assert seen.problems["other-keys"]["message"] == "the keys are not ours, and this place is for adminrole"
+    assert seen.held["profile"] is None
     assert seen.problems["other-role"]["message"] == f"AWS says {key.arn}, and profile adminrole is for role adminrole"
 
 
@@ -278,6 +294,7 @@ def test_an_rc_file_that_overrides(home: World) -> None:
     """A shell in a shell whose start-up file sets AWS_PROFILE: direnv thinks all is loaded, and whoami does not."""
     folder = home.root / "adminrole"
     (home.home / ".bashrc").write_text("export AWS_PROFILE=other AWS_REGION=us-east-1\n")
+    home.hold("adminrole")
     with Shell(home, "bash") as shell:
         shell.run(f"cd {folder}")
         said = shell.run("bash -ic 'awsdirenv whoami; echo status=$?'")
@@ -326,6 +343,7 @@ def test_a_fish_universal(home: World) -> None:
 
 def test_a_shell_that_was_left_behind(home: World) -> None:
     """A shell without the hook, gone elsewhere, still has the directory's keys; there is nothing declared there."""
+    home.hold("adminrole")
     with Shell(home, "bash") as shell:
         shell.run(f"cd {home.root}/adminrole")
         alone = shell.run(f"bash --norc -c 'cd {home.root} && awsdirenv whoami --json > {home.root}/1'")
@@ -361,7 +379,7 @@ def test_keys_that_were_renewed_since(home: World) -> None:
     env = inside(home, folder)
     home.run("awsdirenv", "login", "adminrole", "--force").check_returncode()
     seen = whoami(home, folder, **env)
-    assert (seen.verdict, seen.kinds) == ("mismatch", ["stale"])
+    assert (seen.verdict, seen.kinds, seen.held["profile"]) == ("mismatch", ["stale"], "adminrole")
     assert seen.problems["stale"]["message"] == "this shell has the keys from before the last renewal"
 
 
@@ -560,8 +578,10 @@ def test_a_live_directory_asks_nobody(home: World) -> None:
     folder = home.project("coded", "use aws_profile coded --live\n")
     env = inside(home, folder)
     assert env["AWS_PROFILE"] == "coded"
+    caller = home.root / "caller.py"
+    caller.write_text("import botocore.session as b; b.Session().create_client('sts').get_caller_identity()\n")
     with Shell(home, "bash", cwd=folder, **env) as shell:
-        shell.start("aws sts get-caller-identity")
+        shell.start(f"{BIN}/python {caller}")
         shell.expect("Enter MFA code")
         shell.send("\x03")
         shell.finish()
@@ -635,15 +655,16 @@ def test_colour_only_repeats() -> None:
     assert re.sub(r"\x1b\[\d+m", "", colour) == plain
 
 
-@pytest.mark.parametrize("no_color", [False, True])
-def test_on_a_terminal(home: World, *, no_color: bool) -> None:
+def test_on_a_terminal(home: World) -> None:
     """On a terminal there is colour, unless NO_COLOR says otherwise."""
     folder = home.root / "adminrole"
-    env = {**home.env, **inside(home, folder), **({"NO_COLOR": "1"} if no_color else {})}
-    main, terminal = pty.openpty()
-    subprocess.run([BIN / "awsdirenv", "whoami"], env=env, cwd=folder, stdout=terminal, check=True)
-    os.close(terminal)
-    said = os.read(main, 65536).decode()
-    os.close(main)
-    assert ("\x1b[" in said) != no_color
-    assert "verdict: ok" in said
+    env = {**home.env, **inside(home, folder)}
+    for no_color in ({}, {"NO_COLOR": "1"}):
+        main, terminal = pty.openpty()
+        whole = {**env, **no_color}
+        subprocess.run([BIN / "awsdirenv", "whoami"], env=whole, cwd=folder, stdout=terminal, check=True)
+        os.close(terminal)
+        said = os.read(main, 65536).decode()
+        os.close(main)
+        assert ("\x1b[" in said) != bool(no_color)
+        assert "verdict: ok" in said

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
+import tempfile
 from pathlib import Path
 
 from world import World
+
+
+@functools.cache
+def _compiled() -> tempfile.TemporaryDirectory[str]:
+    """Compile it, once for all worlds of a process."""
+    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-wall-")
+    source = Path(__file__).with_name("wall_clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/wall_clock.so", source], check=True)
+    return folder
 
 
 class Wall:
     """The wall clock of everything that is run in a world; AWS's, and the time since the start, go on as they are."""
 
     def __init__(self, world: World) -> None:
-        library, self._file = world.root / "wall_clock.so", world.root / "ahead"
-        source = Path(__file__).with_name("wall_clock.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source], check=True)
-        world.env |= {"LD_PRELOAD": str(library), "WALL_CLOCK": str(self._file)}
+        self._file = world.root / "ahead"
+        world.env |= {"LD_PRELOAD": f"{_compiled().name}/wall_clock.so", "WALL_CLOCK": str(self._file)}
         self.set(0)
 
     def set(self, ahead: int) -> None:
