@@ -3,8 +3,8 @@
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
 SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/completions/awsdirenv.bash awsdirenv/hooks/awsdirenv.bash
 BIN := .venv/bin
-# Tests at once: most of their time they wait for a terminal.
-JOBS := 10
+# Tests at once: some of their time they wait for a terminal.
+JOBS := 8
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
 .PHONY: help tools venv demo test lint bench pictures clean
@@ -17,13 +17,15 @@ tools: ## install direnv, zsh, fish, shellcheck, shfmt and cc where they are mis
 
 venv: .venv/.made ## make the virtual environment, again only when pyproject.toml has changed
 
+# pip compiles one file after the other. Templates that are no Python do not matter.
 .venv/.made: pyproject.toml
 	@for python in $(PYTHONS); do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then \
 	    echo "making .venv with $$python" >&2; \
 	    PYTHON=$$python .ci/tools python3-venv && \
 	    $$python -m venv .venv && \
-	    $(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]' && \
+	    $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --editable '.[dev]' && \
+	    { $(BIN)/python -m compileall -qq -j 0 .venv/lib || :; } && \
 	    touch $@; \
 	    exit; \
 	  fi; \

@@ -30,7 +30,7 @@ SECTIONS = st.lists(
 FILES = st.lists(st.tuples(st.sampled_from(HEADERS), SECTIONS), max_size=5, unique_by=lambda section: section[0]).map(
     lambda sections: [line for header, lines in sections for line in (header, *lines)]
 )
-SEVERAL = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def parsed(folder: Path, config: str = "", credentials: str = "") -> AwsFiles:
