@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import stat
 import time
 import urllib.request
@@ -24,6 +23,7 @@ from botocore.exceptions import ClientError, ProxyConnectionError, ReadTimeoutEr
 from botocore.parsers import ResponseParserError
 
 from aws_doubles import ACCOUNT_ACCESS, DEVICE_GRANT, encode
+from in_process import caller_arn
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX, Call, StrictSts, User
 from tls import Authority, ConnectProxy, TlsFront
 from world import World
@@ -31,7 +31,7 @@ from world import World
 SESSION = botocore.session.Session()
 # Its proofs are made where no public name leads.
 CREDENTIALS: Any = botocore.credentials
-FOR_CLI = {"AWS_MAX_ATTEMPTS": "1", "AWS_METADATA_SERVICE_TIMEOUT": "2", "AWS_DEFAULT_REGION": "eu-west-1"}
+FOR_BOTOCORE = {"AWS_MAX_ATTEMPTS": "1", "AWS_METADATA_SERVICE_TIMEOUT": "2", "AWS_DEFAULT_REGION": "eu-west-1"}
 
 
 @pytest.fixture(autouse=True)
@@ -83,17 +83,17 @@ def ask(
 
 
 def whoami(world: World, profile: str, **env: str) -> str:
-    """Give the ARN that the AWS CLI is known by with a profile."""
-    done = world.run("aws", "sts", "get-caller-identity", "--profile", profile, cwd=world.root, **{**FOR_CLI, **env})
-    assert done.returncode == 0, done.stderr
-    return str(json.loads(done.stdout)["Arn"])
+    """Give the ARN that botocore, by its own providers, is known by with a profile."""
+    found = caller_arn({**world.env, **FOR_BOTOCORE, **env}, world.root, profile, "eu-west-1")
+    assert found.startswith("arn:"), found
+    return found
 
 
 def fails(world: World, profile: str, **env: str) -> str:
-    """Give what the AWS CLI says where it gets no credentials."""
-    done = world.run("aws", "sts", "get-caller-identity", "--profile", profile, cwd=world.root, **{**FOR_CLI, **env})
-    assert done.returncode != 0, done.stdout
-    return done.stderr
+    """Give what botocore says where it gets no credentials."""
+    found = caller_arn({**world.env, **FOR_BOTOCORE, **env}, world.root, profile, "eu-west-1")
+    assert not found.startswith("arn:"), found
+    return found
 
 
 def chain(world: World, source: str, role: str) -> str:
@@ -645,7 +645,6 @@ def test_web_identity_profile(world: World) -> None:
     assert ":assumed-role/end/" in chain(world, "ci", role)
     world.sts.web_identity.expire((world.root / "ci.token").read_text())
     # The AWS CLI keeps roles' sessions in files of its own.
-    shutil.rmtree(world.home / ".aws/cli")
     assert "ExpiredTokenException" in fails(world, "ci")
 
 

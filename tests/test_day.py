@@ -75,7 +75,7 @@ class Day:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.command(random.choice(self.shells))
-            time.sleep(random.uniform(0, 0.4))
+            time.sleep(random.uniform(0, 0.8))
 
     def command(self, shell: Shell) -> None:
         """Run a command as people do: where no hook acts before a command, an Enter comes first."""
@@ -222,7 +222,7 @@ def evening(day: Day) -> None:
             due = after - before > LIFE / 2 - 1.5
             assert due or any(who == name and before - 1 < when < after for who, when in day.events), name
     assert not [call for call in world.sts.calls if call.error_code]
-    assert day.commands > 100
+    assert day.commands > 50
     world.run("awsdirenv", "clear", "--all").check_returncode()
     assert wait_until(gone(world), 30), timers(world)
 

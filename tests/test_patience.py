@@ -11,6 +11,12 @@ from shells import Shell
 from world import World
 
 
+@pytest.fixture(autouse=True)
+def shown(world: World) -> None:
+    """Have all that is said of waiting: elsewhere what a slow machine adds is left out."""
+    world.shows_waits = True
+
+
 def waits(said: str) -> list[str]:
     """Give what is said of waiting."""
     return [line.partition("waiting for ")[2] for line in said.splitlines() if "awsdirenv: waiting for " in line]

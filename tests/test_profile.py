@@ -387,7 +387,7 @@ LINK = st.fixed_dictionaries(
 FILE = st.dictionaries(st.sampled_from(NAMES), SECTION | LINK)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(config=FILE, credentials=FILE)
 def test_the_decision_is_botocore_s_for_any_files(
     home: Home, config: dict[str, dict[str, str]], credentials: dict[str, dict[str, str]]

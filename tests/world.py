@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,7 @@ class World:
     def __init__(self, sts: StrictSts, root: Path) -> None:
         self.sts = sts
         self.root = root
+        self.shows_waits = False
         self.home = root / "home"
         self.config = self.home / ".aws" / "config"
         self.credentials = self.home / ".aws" / "credentials"
@@ -207,13 +209,13 @@ class World:
     def run(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a program with nobody at a terminal; a command of ours in this process, in a tenth of the time."""
         whole = {**self.env, **env}
-        if can_call(command, whole):
-            return call(command[1:], whole, cwd or self.root, timeout=60)
-        return self.process(*command, cwd=cwd, **env)
+        if not can_call(command, whole):
+            return self.process(*command, cwd=cwd, **env)
+        return self._without_slowness(call(command[1:], whole, cwd or self.root, timeout=60))
 
     def process(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a program, be it one of ours, in a process of its own."""
-        return subprocess.run(
+        done = subprocess.run(
             command,
             env={**self.env, **env},
             cwd=cwd or self.root,
@@ -223,6 +225,13 @@ class World:
             timeout=60,
             check=False,
         )
+        return self._without_slowness(done)
+
+    def _without_slowness(self, done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+        """Leave out that a call to AWS took longer than a second, which the machine decides; see `shows_waits`."""
+        if not self.shows_waits:
+            done.stderr = re.sub(r"^awsdirenv: waiting for AWS: .*\n", "", done.stderr, flags=re.MULTILINE)
+        return done
 
     def enter(self, folder: Path, **env: str) -> tuple[dict[str, str | None], str]:
         """Evaluate a folder's `.envrc` as a shell's hook would; give the changes (None: unset) and stderr."""
