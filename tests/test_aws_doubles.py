@@ -639,12 +639,11 @@ def test_login_refresh_is_refused(sts: StrictSts) -> None:
 
 
 def test_web_identity_profile(world: World) -> None:
-    """The AWS CLI turns a token file into a role's session, as a source of a chain too; an expired token is refused."""
+    """A token file becomes a role's session, as a source of a chain too; an expired token is refused."""
     role = world.web_identity_profile("ci")
     assert ":assumed-role/ci/" in whoami(world, "ci")
     assert ":assumed-role/end/" in chain(world, "ci", role)
     world.sts.web_identity.expire((world.root / "ci.token").read_text())
-    # The AWS CLI keeps roles' sessions in files of its own.
     assert "ExpiredTokenException" in fails(world, "ci")
 
 

@@ -150,6 +150,20 @@ def test_the_hooks_are_sound(world: World, kind: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_fish_is_asked_for_the_time_once(world: World) -> None:
+    """A command substitution at each prompt is what the time would cost there; then a file of Linux's tells enough."""
+    log = world.root / "asked"
+    script = (
+        f"source {hook(world, 'fish')}; function _awsdirenv_now; echo asked >>{log}; date +%s; end; "
+        "set -gx AWSDIRENV_REFRESH_AT (math (date +%s) + 3600); for i in 1 2 3; _awsdirenv_hook; end; "
+        "set -q DIRENV_WATCHES; and echo stale; "
+        "set -g _awsdirenv_due 0; _awsdirenv_hook; set -q DIRENV_WATCHES; and echo stale"
+    )
+    done = world.run("fish", "--no-config", "-c", script)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert log.read_text() == "asked\n" * 2, "and again where the clock was set back meanwhile"
+
+
 def test_the_hook_starts_no_process(world: World, folder: Path) -> None:
     """A prompt in fish, the one shell without a clock of its own, costs no process either."""
     with open_shell(world, "fish", folder) as shell:

@@ -18,9 +18,23 @@ end
 
 function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
     set -q AWSDIRENV_REFRESH_AT; or return
+    if test "$_awsdirenv_timed" = "$AWSDIRENV_REFRESH_AT"
+        read -l uptime idle </proc/uptime
+        test "$uptime" -ge $_awsdirenv_due; or return
+    end
     test "$_awsdirenv_seen" != "$AWSDIRENV_REFRESH_AT"; or return
     string match -qr '^[1-9][0-9]{0,10}$' -- "$AWSDIRENV_REFRESH_AT"; or return
-    test (_awsdirenv_now) -ge $AWSDIRENV_REFRESH_AT; or return
+    set -l left (math $AWSDIRENV_REFRESH_AT - (_awsdirenv_now))
+    if test $left -gt 0
+        # Asking for the time takes a command substitution, the dearest thing in this function. What Linux says in a file
+        # of the time since the machine was started, suspended or not, is enough to know that it is not yet due.
+        if test -r /proc/uptime
+            read -l uptime idle </proc/uptime
+            set -g _awsdirenv_due (math "$uptime + $left - 1") # `left` is in whole seconds: rather look once more
+            set -g _awsdirenv_timed $AWSDIRENV_REFRESH_AT
+        end
+        return
+    end
     # Once for each time: a shell may have inherited one that nobody in it will ever renew.
     set -g _awsdirenv_seen $AWSDIRENV_REFRESH_AT
     set -gx DIRENV_WATCHES @STALE@
