@@ -19,7 +19,7 @@ from awsdirenv import __version__
 from awsdirenv.cli import parser
 from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, snapshot_key
-from world import AT_ONCE, BIN, World
+from world import AT_ONCE, BIN, World, told
 
 ONE_ERROR = re.compile(r"awsdirenv: error: [^\n]+\nawsdirenv: hint: [^\n]+\n")
 
@@ -295,7 +295,7 @@ def test_an_interrupt_while_sts_is_silent(role: World) -> None:
         deadline = time.monotonic() + 20
         while not role.sts.count("AssumeRole") and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert interrupted(role, process) == CANCELLED
+        assert "\n".join(told(interrupted(role, process))) + "\n" == CANCELLED
     assert role.run("awsdirenv", "load", "adminrole").returncode == 0
 
 
