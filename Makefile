@@ -4,7 +4,7 @@ PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
 SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/completions/awsdirenv.bash awsdirenv/hooks/awsdirenv.bash
 BIN := .venv/bin
 # Tests at once: some of their time they wait for a terminal.
-JOBS := 8
+JOBS := 6
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
 .PHONY: help tools venv demo test lint bench pictures clean

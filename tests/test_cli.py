@@ -264,7 +264,7 @@ def test_all_closed(role: World) -> None:
 def interrupted(world: World, process: subprocess.Popen[str]) -> str:
     """Send SIGINT and check the end; give what was said."""
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=5)
+    _, said = process.communicate(timeout=20)
     assert process.returncode == 3, said
     assert "Traceback" not in said
     return said
