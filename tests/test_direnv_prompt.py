@@ -186,6 +186,7 @@ def test_killed_prompt(shell: Shell, world: World, project: Path) -> None:
         os.kill(asking_process(shell), number)
         said = shell.finish()
         assert said.count("awsdirenv: error: ") == 1, number
+        assert "bin/python" not in said, "bash has nothing of its own to say about it"
         assert shell.modes() == before, number
         assert shell.variable("AWS_ACCESS_KEY_ID") == ""
         assert shell.variable("REST_OF_ENVRC") == "loaded"
