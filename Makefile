@@ -37,7 +37,7 @@ demo: venv ## see it work, against an AWS on this machine (ARGS=--interactive: t
 	@$(BIN)/awsdirenv demo $(ARGS)
 
 test: tools venv ## run the tests (ARGS="-k demo": some of them)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@$(BIN)/ruff check --quiet

@@ -69,7 +69,7 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
     terminal = Terminal.of_human(environ, again, beside_program=request.is_beside_program) if may_ask else None
     loader = _loader(request, environ, settings, terminal, declared, evaluation, reporter)
     try:
-        with terminal.guarded() if terminal else nullcontext():
+        with terminal.guarded(within_direnv=request.from_envrc) if terminal else nullcontext():
             yield loader
         if request.from_envrc:
             directories.note(loader.paths, declared.name, environ.get("DIRENV_WATCHES", ""))

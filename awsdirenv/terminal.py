@@ -1,8 +1,9 @@
 """/dev/tty: whether a human is there, asking for a line, and Ctrl-C that cancels our step only.
 
-direnv kills its bash on SIGINT, and everything `.envrc` has set is lost with it. So while we work, the terminal is told
-not to make signals of keys; a Ctrl-C is then a character that ends a line, which we notice without reading anything:
-what the person types ahead stays in the terminal's queue for the shell.
+direnv kills its bash on SIGINT, and everything `.envrc` has set is lost with it. So there the terminal is told not to
+make signals of keys; a Ctrl-C is then a character that ends a line, which we notice without reading anything: what the
+person types ahead stays in the queue for the shell. Elsewhere (`exec`) it may be for a program that reads lines, which
+Enter must end, and keys make signals as ever.
 
 fish calls direnv with its own raw terminal, bash and zsh with a cooked one, so every flag we rely on is set by us and
 put back as it was (TCSADRAIN: the flushing kind throws type-ahead away).
@@ -15,7 +16,6 @@ import fcntl
 import os
 import select
 import signal
-import struct
 import sys
 import termios
 import threading
@@ -28,8 +28,7 @@ from awsdirenv.errors import CancelledError, PersonNeededError
 from awsdirenv.settings import is_set
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
-_ERASE = b"\x7f\x08"
-_ERASE_ALL = b"\x15\x17"  # Ctrl-U, Ctrl-W
+_ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # a letter: Backspace; the line: Ctrl-U, Ctrl-W
 _LONGEST_ANSWER = 64
 # direnv writes "is taking a while" into our prompt after DIRENV_WARN_TIMEOUT (5 s) and cannot be told not to.
 _NOTICE_AFTER = 5.3
@@ -45,6 +44,7 @@ class Terminal:
         self._descriptor = descriptor
         self._again = again
         self._saved: list[Any] = termios.tcgetattr(descriptor)
+        self._unasked = self._saved  # its mode while there is no question
         self._watching = threading.Event()
         self._waiting = 0
         self._started = time.monotonic()
@@ -77,12 +77,14 @@ class Terminal:
         return ""
 
     @contextlib.contextmanager
-    def guarded(self) -> Iterator[None]:
+    def guarded(self, *, within_direnv: bool) -> Iterator[None]:
         """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt, put the terminal back whatever happens, and close it."""
         handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
         handlers[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # putting back from the background
+        if not within_direnv:  # who is stopped keeps its locks
+            handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.default_int_handler)
         try:
-            with self._watch_keys():
+            with self._watch_keys() if within_direnv else contextlib.nullcontext():
                 yield
         finally:
             self._set(self._saved)
@@ -101,12 +103,12 @@ class Terminal:
             answer = self._edit_line(prompt, time.monotonic() + timeout)
         finally:
             self._write("\r\n")
-            self._set(self._quiet())
+            self._set(self._unasked)
             self._waiting = self._waiting_bytes()  # becoming line-wise makes one line of what was typed ahead
             self._watching.set()
-        if not answer:
-            raise CancelledError("no MFA code was given", self._again)
-        return answer
+        if answer:
+            return answer
+        raise CancelledError("no MFA code was given", self._again)
 
     def say(self, line: str) -> None:
         """Write a line for the person."""
@@ -158,14 +160,14 @@ class Terminal:
         return bool(select.select([self._descriptor], [], [], max(timeout, 0))[0])
 
     def _read_byte(self) -> bytes:
-        try:
+        with contextlib.suppress(OSError):
             return os.read(self._descriptor, 1)  # one: what follows Enter belongs to the shell
-        except OSError:
-            return b""  # the terminal is gone
+        return b""  # the terminal is gone
 
     @contextlib.contextmanager
     def _watch_keys(self) -> Iterator[None]:
-        self._set(self._quiet())
+        self._unasked = self._quiet()
+        self._set(self._unasked)
         self._waiting = self._waiting_bytes()
         self._watching.set()
         ended = threading.Event()
@@ -197,18 +199,16 @@ class Terminal:
                 pass
 
     def _waiting_bytes(self) -> int:
-        try:
-            answer = fcntl.ioctl(self._descriptor, termios.FIONREAD, struct.pack("i", 0))
-        except OSError:
-            return 0
-        return int(struct.unpack("i", answer)[0])
+        with contextlib.suppress(OSError):
+            return int.from_bytes(fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+        return 0
 
     def _quiet(self) -> list[Any]:
         """No signals from keys; lines end with Ctrl-C or Ctrl-Z only, so that Enter completes none."""
         mode = self._copy()
         mode[_IFLAG] &= ~(termios.ICRNL | termios.INLCR)
         mode[_LFLAG] = mode[_LFLAG] & ~termios.ISIG | termios.ICANON | termios.IEXTEN
-        disabled = struct.pack("B", os.fpathconf(self._descriptor, "PC_VDISABLE"))
+        disabled = bytes([os.fpathconf(self._descriptor, "PC_VDISABLE")])
         mode[_CC][termios.VEOL], mode[_CC][termios.VEOL2], mode[_CC][termios.VEOF] = b"\x03", b"\x1a", disabled
         return mode
 

@@ -15,7 +15,7 @@ import pytest
 from awsdirenv.export import BLOCK
 from shells import SHELLS, Shell
 from test_faults import OUTER
-from world import BIN, REGION, World
+from world import AT_ONCE, BIN, REGION, World
 
 EXTENSION = Path(__file__).parent.parent / "direnvrc.d" / "aws_profile.sh"
 
@@ -187,20 +187,52 @@ def test_nobody_there_is_status_3(world: World) -> None:
 
 @pytest.mark.parametrize("kind", SHELLS)
 def test_a_person_is_asked_first(world: World, kind: str) -> None:
-    """In a terminal it asks, and then the terminal is the command's: its keys, its Ctrl-C."""
+    """In a terminal it asks, and then the terminal is the command's: what was typed ahead, its keys, its Ctrl-C."""
     world.role("adminrole")
+    world.sts.add_fault("AssumeRole", "delay", seconds=2)
     with Shell(world, kind) as shell:
         before = shell.modes()
         shell.send("awsdirenv exec adminrole -- cat\r")
         shell.expect("Enter MFA code for")
-        shell.send(f"{world.code()}\r")
-        shell.settle(1.5)
-        shell.send("hello\r")
-        shell.expect("hello\r\nhello")
+        shell.send(f"{world.code()}\rwith the code\r")
+        awaited(world, "AssumeRole")
+        shell.send("while STS works\r")
+        shell.expect("with the code\r\nwhile STS works\r\n")
+        shell.send("later\r")
+        shell.expect("later\r\nlater")
         shell.send("\x03")
         shell.settle(0.3)
         assert shell.modes() == before
         assert "awsdirenv: error" not in shell.log
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x1a"])
+def test_given_up_while_sts_works(world: World, key: str) -> None:
+    """Ctrl-C ends it with one error, and so does Ctrl-Z: a stopped process would keep the others waiting."""
+    world.role("plain", mfa=False)
+    with Shell(world, "bash") as shell:
+        before = shell.modes()
+        world.sts.add_fault("AssumeRole", "hang", seconds=60)
+        shell.start("awsdirenv exec plain -- touch ran")
+        awaited(world, "AssumeRole")
+        shell.send(key)
+        said = shell.finish()
+        assert "awsdirenv: error: loading plain was cancelled\r\n" in said
+        assert "Traceback" not in said
+        assert shell.modes() == before
+        assert shell.run("jobs").count("exec") == 0
+    assert not (world.root / "ran").exists()
+    started = time.monotonic()
+    world.run("awsdirenv", "exec", "plain", "--", "true").check_returncode()
+    assert time.monotonic() - started < AT_ONCE
+
+
+def awaited(world: World, action: str) -> None:
+    """Wait until STS has been called."""
+    end = time.monotonic() + 2 * AT_ONCE
+    while not world.sts.count(action):
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_an_old_environment_is_no_hurdle(plain: World) -> None:
