@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from awsdirenv import crt
 from awsdirenv.aws_files import AwsFiles
 from awsdirenv.errors import NetworkError
 from awsdirenv.patience import patience
@@ -40,8 +40,8 @@ def parsed_session(files: AwsFiles, profile: str) -> Any:
 
 def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> Any:
     """Make a botocore session for a named profile whose calls end in time."""
-    if needs_crt and sys.modules.get("awscrt", sys) is None:
-        del sys.modules["awscrt"]  # see without_crt
+    if needs_crt:
+        crt.let_in()
     from botocore.config import Config  # noqa: PLC0415
 
     session = parsed_session(files, profile)
@@ -52,14 +52,6 @@ def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> A
     # To know a service by its name botocore looks into the folders of all four hundred: a third of a client's time.
     session.get_component("data_loader").list_available_services = lambda _type: _SERVICES
     return session
-
-
-def without_crt() -> None:
-    """Keep botocore from importing AWS's native library, a quarter of all that it imports; only for our own process.
-
-    It does so wherever that is installed, and of what we ask of it only `aws login` needs it.
-    """
-    sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type] # Python's way to say that there is none
 
 
 class Budget:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+from awsdirenv import crt
 from awsdirenv.boto_session import Budget
 from awsdirenv.errors import (
     AwsdirenvError,
@@ -64,6 +65,7 @@ def ask(environ: Mapping[str, str], seconds: float) -> Caller:
 
 def _session() -> Any:
     """Make a session as boto3 does by default. It must not ask for a code: only a look was asked for."""
+    crt.let_in()  # whatever gives the credentials here
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 

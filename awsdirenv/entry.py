@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from awsdirenv import directories
-from awsdirenv.boto_session import without_crt
 from awsdirenv.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.errors import CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.feedback import refuse_recursion
@@ -54,8 +53,6 @@ class Reporter:
 @contextmanager
 def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Iterator[Loader]:
     """Keep the terminal in order around a load. Raises CancelledError for Ctrl-C, now or a moment ago."""
-    if request.from_envrc:
-        without_crt()
     evaluation = _evaluation(request, environ)
     declared = _declared(request, evaluation, environ)
     marks = CancelMarks(CachePaths.from_environ(environ).marks)

@@ -58,6 +58,7 @@ LAYERS = (
     "sessions",
     "credential_process",
     "feedback",
+    "crt",
     "boto_session",
     "boto_provider",
     "sts_errors",
@@ -275,12 +276,14 @@ def test_waiting_imports_no_botocore(world: World) -> None:
     assert found & {"boto3", "botocore", "urllib3"} == set()
 
 
-def test_a_directory_imports_the_crt_for_aws_login_only(world: World) -> None:
+def test_the_crt_is_imported_for_aws_login_only(world: World) -> None:
     """Botocore takes the native library wherever it is installed, as here; only `aws login` has a use for it."""
     world.role("adminrole", mfa=False)
     world.login_profile("me", life=60)  # to be refreshed, for which it is needed
-    assert "botocore.session" in (found := imported(world, "load", "--envrc", "adminrole"))
-    assert "_awscrt" not in found
+    for words in (["load", "--envrc"], ["login", "--force"], ["credential-process"]):
+        assert "botocore.session" in (found := imported(world, *words, "adminrole")), words
+        assert "_awscrt" not in found, words
+        world.run("awsdirenv", "clear", "--all").check_returncode()
     assert "_awscrt" in imported(world, "load", "--envrc", "me")
 
 

@@ -506,6 +506,14 @@ def test_a_sign_in_that_is_over(home: World) -> None:
     assert (seen.verdict, seen.kinds) == ("expired", ["expired"])
 
 
+def test_a_sign_in_of_aws_login(home: World) -> None:
+    """Credentials that `aws login` gave are renewed as an SDK would, with AWS's native library."""
+    home.login_profile("me", life=60)
+    done = home.process("awsdirenv", "whoami", "--json", AWS_PROFILE="me")
+    whole = json.loads(done.stdout)
+    assert (whole["verdict"], whole["actual"]["arn"]) == ("ok", home.user.arn), done.stdout
+
+
 # No network
 
 
