@@ -177,6 +177,7 @@ def test_a_command_for_codes_is_no_question(world: World, folder: Path) -> None:
     """What gives codes without a person is simply used, also when it stands in the .env beside an allowed .envrc."""
     project = world.project("coded")
     world.role("coded")
+    world.sts.session_life = LIFE // 2  # over when the role is to be renewed
     codes = " ".join(world.code() for _ in range(6))
     give = world.program("code", f"n=$(cat {world.root}/n 2>/dev/null || echo 1); echo $((n + 1)) >{world.root}/n\n"
                          f"echo {codes} | cut -d' ' -f$n")  # fmt: skip
