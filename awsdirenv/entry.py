@@ -10,7 +10,7 @@ from pathlib import Path
 
 from awsdirenv import directories
 from awsdirenv.direnv import Evaluation, loaded_directory, without_ours
-from awsdirenv.errors import CacheError, CancelledError, DirectoryError, PersonNeededError
+from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.feedback import refuse_recursion
 from awsdirenv.loader import Loader
 from awsdirenv.lock import Holder, Locks
@@ -76,6 +76,10 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
             with suppress(CacheError):
                 marks.set(evaluation.directory, evaluation.envrc_mtime, utc_now())
         raise CancelledError(f"loading {declared.name} was cancelled", again) from None
+    except AwsdirenvError as error:
+        if not request.from_envrc:
+            error.of_a_command()
+        raise
 
 
 def served(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Snapshot:

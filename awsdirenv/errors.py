@@ -19,6 +19,9 @@ EXIT_NOT_RUNNABLE = 126
 EXIT_NO_COMMAND = 127
 
 
+_RELOAD = "then direnv reload"  # how a hint ends where only another try is left
+
+
 class AwsdirenvError(Exception):
     """Anything a person can act on. `kind` is stable, for documents and scripts."""
 
@@ -37,6 +40,11 @@ class AwsdirenvError(Exception):
             way = ", on the way to" if "profile " in self.message else ", for profile"
             self.message = f"{self.message}{way} {profile}"
             self.args = (self.message,)
+
+    def of_a_command(self) -> None:
+        """Word the hint for a command that a person has typed, or a program: direnv would not repeat it."""
+        if self.hint.endswith(_RELOAD):
+            self.hint = f"{self.hint.removesuffix(_RELOAD)}then try again"
 
 
 class UsageError(AwsdirenvError):

@@ -57,7 +57,7 @@ class Federation:
                 status, body = guarded(_WHAT, lambda: self.budget.spend(_WHAT, lambda: self._post(form)))
                 if status < 500 or status == 511:
                     return status, body
-                error = NetworkError(f"{_WHAT}: AWS has a problem ({status})", "try again in a moment")
+                error = NetworkError(f"{_WHAT}: AWS has a problem ({status})", "wait a moment, then try again")
             except NetworkError as found:
                 error = found
             if attempt == _ATTEMPTS:

@@ -141,11 +141,11 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
 
 def _other_error(what: str, code: str, message: str, status: int, where: str) -> AwsdirenvError:
     if _THROTTLED.search(code):
-        return NetworkError(f"{what}: AWS asks for fewer calls ({code})", "try again in a moment: direnv reload")
+        return NetworkError(f"{what}: AWS asks for fewer calls ({code})", "wait a moment, then direnv reload")
     if status == 511:  # "Network Authentication Required": always somebody on the way
         return bad_answer(what)
     if status >= 500:
-        return NetworkError(f"{what}: AWS has a problem ({status})", "try again in a moment: direnv reload")
+        return NetworkError(f"{what}: AWS has a problem ({status})", "wait a moment, then direnv reload")
     if not message or code == str(status):
         return bad_answer(what)
     if code in _REGION_CLOSED:

@@ -160,7 +160,7 @@ def test_status_4(role: World) -> None:
     assert re.fullmatch(
         r"awsdirenv: waiting for pid \d+, testing\n"
         r"awsdirenv: error: gave up waiting for another awsdirenv \(pid \d+, testing\) after 1s\n"
-        r"awsdirenv: hint: finish or end that process, then direnv reload\n",
+        r"awsdirenv: hint: finish or end that process, then try again\n",
         done.stderr,
     )
     assert role.sts.count("*") == 0
