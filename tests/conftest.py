@@ -21,6 +21,9 @@ def pytest_sessionstart() -> None:
     """Fail loudly where a shell or a tool is missing: a skipped shell is an untested shell."""
     # A run in the background (`make test &`) ignores Ctrl-C, and whatever it starts would, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        # Linux shares processors out by sessions: in one with the other workers, an STS starves between busy shells.
+        os.setsid()
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     missing += [tool for tool in OF_VENV if shutil.which(tool, path=str(BIN)) is None]
     if missing:
@@ -44,6 +47,8 @@ def sts() -> Iterator[StrictSts]:
 
 
 @pytest.fixture
-def world(sts: StrictSts, tmp_path: Path) -> World:
+def world(sts: StrictSts, tmp_path: Path) -> Iterator[World]:
     """Make a home with an IAM user `foo`, an MFA device and roles behind it, with the extension installed."""
-    return World(sts, tmp_path)
+    made = World(sts, tmp_path)
+    yield made
+    made.end_timers()

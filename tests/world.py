@@ -7,10 +7,12 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from aws_doubles import login_file, sso_file
@@ -239,6 +241,14 @@ class World:
         assert done.returncode == 0, done.stderr
         changes: dict[str, str | None] = json.loads(done.stdout or "{}")
         return changes, done.stderr
+
+    def end_timers(self) -> None:
+        """End the timers that a test has left behind: each would go on for the life of its credentials."""
+        for mark in filter(Path.is_file, (self.cache / "timers").glob("*")):
+            with suppress(OSError, ValueError):
+                pid = int(mark.read_text(encoding="ascii"))  # nothing where it is the note of its use
+                if b"\0timer\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
 
     def hold(self, profile: str) -> None:
         """Get credentials that need no code, as a directory does that is entered for the first time."""
