@@ -39,7 +39,7 @@ class Shell:
             env={**world.env, "HISTFILE": "/dev/null", **env},
             cwd=str(cwd or world.root),
             encoding="utf-8",
-            timeout=20,
+            timeout=60,
             dimensions=(50, 300),
         )
         self.child.delaybeforesend = 0.02
@@ -60,14 +60,14 @@ class Shell:
         """Type, without Enter."""
         self.child.send(text)
 
-    def expect(self, text: str, timeout: float = 20) -> str:
+    def expect(self, text: str, timeout: float = 60) -> str:
         """Wait for the text on the screen; give what came before it, without escape sequences."""
         self.child.expect_exact(text, timeout=timeout)
         seen = clean(str(self.child.before) + str(self.child.after))
         self.log += seen
         return seen
 
-    def run(self, command: str, timeout: float = 20) -> str:
+    def run(self, command: str, timeout: float = 60) -> str:
         """Type a command and give all that shows until it is over; fails when something asks for input meanwhile."""
         self.start(command)
         return self.finish(timeout)
@@ -79,7 +79,7 @@ class Shell:
         self.send(f"{command}\r")
         self._pending = True
 
-    def finish(self, timeout: float = 20) -> str:
+    def finish(self, timeout: float = 60) -> str:
         """Wait until the shell takes commands again: it answers one that we type behind."""
         half = len(self._mark) // 2
         first, second = self._mark[:half], self._mark[half:]

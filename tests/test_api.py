@@ -239,7 +239,7 @@ print("SAME", state() == before)
 def test_a_person_is_asked(world: World) -> None:
     """In the main thread of a program in a terminal a person is asked; Ctrl-C is an error; all is as before then."""
     world.role("adminrole")
-    child = pexpect.spawn(PYTHON, ["-c", ASKING], env=world.env, cwd=str(world.root), encoding="utf-8", timeout=20)
+    child = pexpect.spawn(PYTHON, ["-c", ASKING], env=world.env, cwd=str(world.root), encoding="utf-8", timeout=60)
     child.expect_exact("PersonNeededError awsdirenv login adminrole")  # in a thread nobody is
     for _ in range(2):
         child.expect_exact("GO ")
@@ -267,8 +267,8 @@ def test_ctrl_c_while_sts_is_silent(world: World) -> None:
     world.role("plain", mfa=False)
     world.sts.add_fault("AssumeRole", "hang", seconds=30)
     code = "import awsdirenv\ntry: awsdirenv.credentials('plain')\nexcept awsdirenv.AwsdirenvError as e: print(repr(e))"
-    child = pexpect.spawn(PYTHON, ["-c", code], env=world.env, cwd=str(world.root), encoding="utf-8", timeout=20)
-    end = time.monotonic() + 20
+    child = pexpect.spawn(PYTHON, ["-c", code], env=world.env, cwd=str(world.root), encoding="utf-8", timeout=60)
+    end = time.monotonic() + 60
     while not world.sts.count("AssumeRole") and time.monotonic() < end:
         time.sleep(0.05)
     started = time.monotonic()

@@ -290,7 +290,7 @@ def test_an_unreachable_sts(ours: World) -> None:
 def test_while_another_one_asks(ours: World) -> None:
     """While another terminal is asked for the code, nobody waits: status 3 and one line that names the terminal."""
     child = pexpect.spawn("awsdirenv", ["login", "adminrole"], env=ours.env, cwd=str(ours.root), encoding="utf-8")
-    child.expect_exact("Enter MFA code for ", timeout=20)
+    child.expect_exact("Enter MFA code for ", timeout=60)
     done = ours.run("awsdirenv", "credential-process", "adminrole")
     child.close(force=True)
     assert done.returncode == 3
@@ -387,7 +387,7 @@ def test_by_hand(ours: World) -> None:
     """Run by a person in a terminal it asks, and what it prints is whole."""
     out = ours.root / "out"
     command = f"awsdirenv credential-process adminrole >{out}"
-    child = pexpect.spawn("sh", ["-c", command], env=ours.env, cwd=str(ours.root), encoding="utf-8", timeout=20)
+    child = pexpect.spawn("sh", ["-c", command], env=ours.env, cwd=str(ours.root), encoding="utf-8", timeout=60)
     child.expect_exact(f"Enter MFA code for {ours.mfa_serial}: ")
     child.send(ours.code() + "\r")
     child.expect(pexpect.EOF)

@@ -575,7 +575,7 @@ def test_nobody_is_asked(home: World) -> None:
     """A profile for which SDKs would ask for a code asks nobody here, even on a terminal."""
     home.role("coded")
     with Shell(home, "bash", AWS_PROFILE="coded") as shell:
-        said = shell.run("awsdirenv whoami; echo status=$?", timeout=10)
+        said = shell.run("awsdirenv whoami; echo status=$?", timeout=30)
     assert "status=1" in said
     assert "an SDK would ask for an MFA code here" in said
     assert "Enter MFA code" not in said
