@@ -31,7 +31,8 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only root can mount, and give files to strangers; elsewhere such tests are skipped, in plain sight. Not in CI."""
+    """Begin with the longest. What needs root (mounts, strangers' files) is skipped in plain sight, but not in CI."""
+    items.sort(key=lambda item: item.path.name != "test_day.py")
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
     for item in items:
