@@ -29,7 +29,7 @@ from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, snapshot_key
 from shells import Shell
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from world import AT_ONCE, BIN, REGION, World
+from world import AT_ONCE, BIN, REGION, World, wait_for
 
 PYTHON = str(BIN / "python")
 
@@ -269,9 +269,7 @@ def test_ctrl_c_while_sts_is_silent(world: World) -> None:
     world.sts.add_fault("AssumeRole", "hang", seconds=30)
     code = "import awsdirenv\ntry: awsdirenv.credentials('plain')\nexcept awsdirenv.AwsdirenvError as e: print(repr(e))"
     child = pexpect.spawn(PYTHON, ["-c", code], env=world.env, cwd=str(world.root), encoding="utf-8", timeout=60)
-    end = time.monotonic() + 60
-    while not world.sts.count("AssumeRole") and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_for(lambda: world.sts.count("AssumeRole"))
     started = time.monotonic()
     child.sendcontrol("c")
     child.expect_exact("CancelledError('loading plain was cancelled')")

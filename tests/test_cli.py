@@ -19,7 +19,7 @@ from awsdirenv import __version__
 from awsdirenv.cli import parser
 from awsdirenv.lock import Locks
 from awsdirenv.paths import CachePaths, snapshot_key
-from world import AT_ONCE, BIN, World, told
+from world import AT_ONCE, BIN, World, told, wait_for
 
 ONE_ERROR = re.compile(r"awsdirenv: error: [^\n]+\nawsdirenv: hint: [^\n]+\n")
 
@@ -292,9 +292,7 @@ def test_an_interrupt_while_sts_is_silent(role: World) -> None:
     """SIGINT while STS does not answer ends with one error and one hint, and the next load gets the credentials."""
     role.sts.add_fault("AssumeRole", "hang", seconds=10)
     with start(role) as process:
-        deadline = time.monotonic() + 60
-        while not role.sts.count("AssumeRole") and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: role.sts.count("AssumeRole"))
         assert "\n".join(told(interrupted(role, process))) + "\n" == CANCELLED
     assert role.run("awsdirenv", "load", "adminrole").returncode == 0
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +20,7 @@ from awsdirenv.errors import SettingError
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from test_network import PASSWORD
 from tls import Authority, ConnectProxy, TlsFront
-from world import AT_ONCE, REGION, World
+from world import AT_ONCE, REGION, World, wait_for
 
 HOUR = 3600  # seconds
 BROWSER = """#!{python}
@@ -463,14 +462,6 @@ def test_a_browser_opens(world: World, visits: Path) -> None:
     assert any(page.encode() in arguments for arguments in seen)
     secrets = (SECRET_PREFIX.encode(), TOKEN_PREFIX.encode(), b"SigninToken")
     assert not any(secret in arguments for arguments in seen for secret in secrets)
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_no_desktop(world: World) -> None:

@@ -20,7 +20,7 @@ from awsdirenv.credential_process import credentials, is_running_for, profile_wa
 from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials
 from strict_sts import SECRET_PREFIX
-from world import AT_ONCE, REGION, World
+from world import AT_ONCE, REGION, World, wait_for
 
 SECRET = f"{SECRET_PREFIX}abcdefghijklmnopqrstuvwxyz0123456789"
 ANSWER: dict[str, Any] = {"Version": 1, "AccessKeyId": "ASIATEST", "SecretAccessKey": SECRET, "SessionToken": "token"}
@@ -267,10 +267,7 @@ def test_ctrl_c(world: World) -> None:
     world.profile("tool", credential_process=world.program("give", HANGING))
     child = pexpect.spawn("awsdirenv", ["login", "tool"], env=world.env, cwd=str(world.root), encoding="utf-8")
     files = [world.home / "pid", world.home / "child"]
-    end = time.monotonic() + 60
-    while not all(file.exists() and file.read_text(encoding="utf-8").strip() for file in files):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: all(file.exists() and file.read_text(encoding="utf-8").strip() for file in files))
     started = time.monotonic()
     child.sendcontrol("c")
     child.expect(pexpect.EOF, timeout=60)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shells import SHELLS, Shell
-from world import AT_ONCE, World
+from world import AT_ONCE, World, wait_for
 
 LINE = re.compile(
     r"^awsdirenv: (?P<profile>.*): account (?P<account>\d+), role (?P<role>\S+), (?P<where>.*) left$", re.MULTILINE
@@ -270,9 +270,7 @@ def test_interrupted(world: World) -> None:
     process = subprocess.Popen(
         ["awsdirenv", "load", "--envrc", "plain"], cwd=folder, env=world.env, stderr=subprocess.PIPE, text=True
     )
-    end = time.monotonic() + 60
-    while not world.sts.calls and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_for(lambda: world.sts.calls)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=AT_ONCE)[1]
     assert "awsdirenv: error: loading plain was cancelled\nawsdirenv: hint: direnv reload\n" in said
@@ -292,10 +290,7 @@ def test_ctrl_c_while_sts_hangs(world: World, kind: str) -> None:
     with Shell(world, kind) as shell:
         before = shell.modes()
         shell.start(f"cd {folder}")
-        end = time.monotonic() + 60
-        while not world.sts.calls:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_for(lambda: world.sts.calls)
         started = time.monotonic()
         shell.send("\x03")
         said = shell.finish()

@@ -15,7 +15,7 @@ import pytest
 from awsdirenv.export import BLOCK
 from shells import SHELLS, Shell
 from test_faults import OUTER
-from world import AT_ONCE, BIN, REGION, World
+from world import AT_ONCE, BIN, REGION, World, wait_for
 
 EXTENSION = Path(__file__).parent.parent / "direnvrc.d" / "aws_profile.sh"
 
@@ -195,7 +195,7 @@ def test_a_person_is_asked_first(world: World, kind: str) -> None:
         shell.send("awsdirenv exec adminrole -- cat\r")
         shell.expect("Enter MFA code for")
         shell.send(f"{world.code()}\rwith the code\r")
-        awaited(world, "AssumeRole")
+        wait_for(lambda: world.sts.count("AssumeRole"))
         shell.send("while STS works\r")
         shell.expect("with the code\r\nwhile STS works\r\n")
         shell.send("later\r")
@@ -214,7 +214,7 @@ def test_given_up_while_sts_works(world: World, key: str) -> None:
         before = shell.modes()
         world.sts.add_fault("AssumeRole", "hang", seconds=60)
         shell.start("awsdirenv exec plain -- touch ran")
-        awaited(world, "AssumeRole")
+        wait_for(lambda: world.sts.count("AssumeRole"))
         shell.send(key)
         said = shell.finish()
         assert "awsdirenv: error: loading plain was cancelled\r\n" in said
@@ -225,14 +225,6 @@ def test_given_up_while_sts_works(world: World, key: str) -> None:
     started = time.monotonic()
     world.run("awsdirenv", "exec", "plain", "--", "true").check_returncode()
     assert time.monotonic() - started < AT_ONCE
-
-
-def awaited(world: World, action: str) -> None:
-    """Wait until STS has been called."""
-    end = time.monotonic() + 2 * AT_ONCE
-    while not world.sts.count(action):
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_an_old_environment_is_no_hurdle(plain: World) -> None:

@@ -29,7 +29,7 @@ from test_credential_process_command import (
 from test_direnv_environment import count_interpreters
 from test_faults import OUTER
 from test_secrecy import SENTINELS, holders
-from world import AT_ONCE, BIN, BLOCK, REGION, World, told
+from world import AT_ONCE, BIN, BLOCK, REGION, World, told, wait_for
 
 LIVE = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
 ARN = ["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
@@ -478,9 +478,7 @@ def test_the_terminal_is_left_alone(world: World, folder: Path) -> None:
         before = termios.tcgetattr(child.child_fd)
         child.expect_exact("% ")
         child.send(f"{BIN}/python ./caller plain\r")
-        end = time.monotonic() + 60
-        while not world.sts.count("AssumeRole") and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_for(lambda: world.sts.count("AssumeRole"))
         assert termios.tcgetattr(child.child_fd) == before
         child.expect("assumed-role/plain/", timeout=60)
 

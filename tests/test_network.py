@@ -14,7 +14,7 @@ import pytest
 from shells import Shell
 from test_sources import Source, closed, opened, opened_cold, refused, role_behind, unanswered
 from tls import Authority, ConnectProxy, TlsFront
-from world import AT_ONCE, REGION, World, told
+from world import AT_ONCE, REGION, World, told, wait_for
 
 PASSWORD = "SENTINEL-SECRET-of-the-proxy"
 
@@ -284,10 +284,7 @@ def test_ctrl_c_ends_the_wait(world: World, action: str) -> None:
     with Shell(world, "bash") as shell:
         before = shell.modes()
         shell.start("awsdirenv login end")
-        end = time.monotonic() + 60
-        while not world.sts.count(action):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_for(lambda: world.sts.count(action))
         started = time.monotonic()
         shell.send("\x03")
         said = shell.finish()

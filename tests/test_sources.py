@@ -18,7 +18,7 @@ from shells import Shell
 from strict_sts import Key
 from test_direnv_environment import count_interpreters
 from test_secrecy import SENTINELS, holders
-from world import AT_ONCE, BIN, BLOCK, REGION, World, told
+from world import AT_ONCE, BIN, BLOCK, REGION, World, told, wait_for
 
 ON_EC2 = {"AWS_EC2_METADATA_DISABLED": "false"}
 
@@ -424,14 +424,6 @@ def test_nobody_is_sent_to_a_browser_on_entering(world: World) -> None:
         assert world.sts.keys[shell.variable("AWS_ACCESS_KEY_ID")].role_arn == arn
     wait_for(seen.exists)
     assert len(seen.read_text().splitlines()) == 1
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("left", [[], ["Reader"]], ids=["account", "role"])

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def told(said: str) -> list[str]:
     """Give what we said in all that was said, but for waits: how many of those there are the machine decides."""
     lines = [line for line in said.splitlines() if line.startswith("awsdirenv: ")]
     return [line for line in lines if not line.startswith("awsdirenv: waiting for ")]
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Wait until a condition holds, for a minute: only a failure takes so long."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @functools.cache
