@@ -7,11 +7,14 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _LONGEST = 1 << 20  # bytes; nobody's credentials are so long, and a program that runs amok fills the memory
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 
 
 @dataclass(frozen=True)
@@ -44,26 +47,51 @@ def run(
     """
     # Its own session: a timeout and a Ctrl-C end whatever it has started, and it cannot ask at a terminal that is ours
     # for the moment. direnv's fd 3 is not inherited (PEP 446).
-    process = subprocess.Popen(
-        command,
-        shell=isinstance(command, str),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if catch_errors else None,
-        env=environ,
-        start_new_session=True,
-    )
+    process = None
     try:
+        with _uninterrupted():
+            process = subprocess.Popen(
+                command,
+                shell=isinstance(command, str),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if catch_errors else None,
+                env=environ,
+                start_new_session=True,
+            )
         output, complaint = _read(process, time.monotonic() + timeout)
     finally:
-        if process.poll() is None:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1)  # no longer: what sudo has started is not ours to end
-        for pipe in filter(None, (process.stdout, process.stderr)):
-            pipe.close()
+        if process is not None:
+            _end(process)
     return Finished(process.returncode, output, complaint)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off a Ctrl-C, or the end of us, while a program starts: until we know it, nobody can end it."""
+    put_off: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # the only one that is interrupted
+        handlers = {number: handler for number in _INTERRUPTS if callable(handler := signal.getsignal(number))}
+    try:
+        for number in handlers:
+            signal.signal(number, lambda caught, _frame: put_off.append(caught))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in put_off:
+            signal.raise_signal(number)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)  # no longer: what sudo has started is not ours to end
+    for pipe in filter(None, (process.stdout, process.stderr)):
+        pipe.close()
 
 
 def _read(process: subprocess.Popen[bytes], end: float) -> tuple[bytes, bytes]:

@@ -6,6 +6,8 @@ import gc
 import json
 import os
 import shlex
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -15,7 +17,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from awsdirenv import credential_process
+from awsdirenv import credential_process, program
 from awsdirenv.credential_process import credentials, is_running_for, profile_wanted, render
 from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials
@@ -260,6 +262,24 @@ def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.Mo
     assert failure("~/give", environ) == "gave nothing within 1s"
     assert 1 <= time.monotonic() - started < 1 + AT_ONCE
     assert all(is_gone(int((tmp_path / name).read_text(encoding="utf-8"))) for name in ("pid", "child"))
+
+
+def test_an_interrupt_while_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C between the start of a program and our knowing of it ends it, too, and is not lost."""
+    pid = tmp_path / "pid"
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **options)
+            wait_for(lambda: pid.exists() and pid.read_text(encoding="utf-8").strip())
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        program.run(f"echo $$ >{pid}; sleep 300", 60)
+    assert is_gone(int(pid.read_text(encoding="utf-8")))
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c(world: World) -> None:
