@@ -1,7 +1,7 @@
 # Each target sets itself up from a fresh clone. What it takes: make, Python >= 3.10, and apt-get or brew for the rest.
 
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
-SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/completions/awsdirenv.bash awsdirenv/hooks/awsdirenv.bash
+SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/shell/scripts/*/awsdirenv.bash
 BIN := .venv/bin
 # Tests at once: some of their time they wait for a terminal.
 JOBS := 6

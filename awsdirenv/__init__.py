@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.version import __version__
 
 if TYPE_CHECKING:

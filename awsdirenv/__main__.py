@@ -14,8 +14,8 @@ def main() -> None:
     gc.disable()
     # The one way here that is not for people: no terminal yet, and a half-imported module would print a traceback.
     try:
-        from awsdirenv import crt  # noqa: PLC0415
-        from awsdirenv.cli import run  # noqa: PLC0415
+        from awsdirenv.aws import crt  # noqa: PLC0415
+        from awsdirenv.cli.main import run  # noqa: PLC0415
 
         crt.leave_out()
         status = run(sys.argv[1:])

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING
 
-from awsdirenv.entry import Reporter, Request, loading, served
-from awsdirenv.live_files import leave
-from awsdirenv.person import Wishes
-from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.settings import environment_region, role_duration
+from awsdirenv.cache.live_files import leave
+from awsdirenv.config.environment import environment_region
+from awsdirenv.config.settings import role_duration
+from awsdirenv.credentials import SessionCredentials
+from awsdirenv.refresh.person import Wishes
+from awsdirenv.refresh.request import Reporter, Request, loading, served
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
-    from awsdirenv.boto_provider import AwsdirenvProvider
+    from awsdirenv.aws.boto3_provider import AwsdirenvProvider
 
 _SILENT = Reporter(lambda _holder: None, lambda _notice: None)
 
@@ -39,15 +40,15 @@ def credential_provider(profile: str | None, duration: int | str | None) -> Awsd
 
 def session(profile: str | None, region: str | None, duration: int | str | None) -> Session:
     """Give a boto3 session."""
-    from awsdirenv import boto_provider  # noqa: PLC0415 - imports boto3
-    from awsdirenv.aws_files import load_files  # noqa: PLC0415
-    from awsdirenv.profile import resolve_chain  # noqa: PLC0415
+    from awsdirenv.aws import boto3_provider  # noqa: PLC0415 - imports boto3
+    from awsdirenv.config.aws_files import load_files  # noqa: PLC0415
+    from awsdirenv.config.resolve import resolve_chain  # noqa: PLC0415
 
     declared = _Declared.now(profile, duration)
     files = load_files(declared.environ)
     chain = resolve_chain(files, declared.name, declared.environ)
     wanted = region or environment_region(declared.environ) or chain.region
-    return boto_provider.session(files, declared.name, wanted, declared.provider())
+    return boto3_provider.session(files, declared.name, wanted, declared.provider())
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class _Declared:
         return cls(name, environ, replace(request, profile=name))
 
     def provider(self) -> AwsdirenvProvider:
-        from awsdirenv.boto_provider import AwsdirenvProvider  # noqa: PLC0415 - imports boto3
+        from awsdirenv.aws.boto3_provider import AwsdirenvProvider  # noqa: PLC0415 - imports boto3
 
         return AwsdirenvProvider(lambda: served(self.request, self.environ, _SILENT).credentials)
 

@@ -199,7 +199,7 @@ _awsdirenv_read_live() {
   fi
 }
 
-# Takes the first lines apart, as awsdirenv/live_files.py writes them: `stamps`, `modified`, and what to say on entering.
+# Takes the first lines apart, as awsdirenv/cache/live_files.py writes them: `stamps`, `modified`, and what to say on entering.
 _awsdirenv_take_live_header() {
   local name i=0 values=() original_config='' original_credentials=''
   for name in version profile config credentials AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_MFA_SERIAL \
@@ -372,7 +372,7 @@ _awsdirenv_is_region() {
   ((${#1} <= 64))
 }
 
-# Finds the `snapshot` and its name (`key`) as awsdirenv/paths.py does, and the files that it depends on.
+# Finds the `snapshot` and its name (`key`) as awsdirenv/cache/layout.py does, and the files that it depends on.
 _awsdirenv_locate() {
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
   local REPLY context=''
@@ -527,7 +527,7 @@ _awsdirenv_hash() {
 }
 
 # What a profile depends on that takes its credentials from the environment or the machine, as one number in REPLY; see
-# environment_mark in awsdirenv/paths.py.
+# environment_mark in awsdirenv/config/environment.py.
 _awsdirenv_mark_environment() {
   local name text=''
   for name in AWS_ACCESS_KEY_ID AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI \
@@ -610,7 +610,7 @@ _awsdirenv_may_work_behind() {
   case ${CI-} in '' | 0 | [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) ;; *) return 1 ;; esac
 }
 
-# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/timer.py.
+# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/refresh/timer.py.
 _awsdirenv_keep_fresh() {
   local mark=$cache/timers/$key pid='' words=() arguments=(timer)
   [[ $expiration && -d $cache/timers && -O $cache/timers ]] || return 0
@@ -741,7 +741,7 @@ _awsdirenv_take_values() {
 }
 
 # True for the account and the role that the line insists on, and for a person who has said that they mean to enter.
-# awsdirenv/admission.py says what is wrong, and asks.
+# awsdirenv/refresh/pins.py says what is wrong, and asks.
 _awsdirenv_admits() {
   stage=${option_stage:-$stage}
   [[ ! $option_account || $account_id == "$option_account" ]] || return 1
@@ -772,7 +772,7 @@ _awsdirenv_is_confirmed() {
   ((line < until))
 }
 
-# True when the clock was set back since the snapshot was written, by more than awsdirenv/clock.py tolerates: its end is
+# True when the clock was set back since the snapshot was written, by more than awsdirenv/system/clocks.py tolerates: its end is
 # then later than it should be, and the Python side writes it anew. What says so is when the machine was started.
 _awsdirenv_was_set_back() {
   [[ $expiration ]] || return 1
@@ -814,7 +814,7 @@ _awsdirenv_check_files() {
 }
 
 # One process for all: modes, owners, stamps and times. Modification times alone do not tell: see file_stamp in
-# awsdirenv/snapshot.py.
+# awsdirenv/cache/snapshots.py.
 _awsdirenv_look_at_files() {
   local stat_fd line stamp actual='' snapshot_mode='' folder_mode='' size=0 snapshot_size=''
   times=$present,

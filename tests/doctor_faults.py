@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from awsdirenv.situation import ERROR, INFO, WARNING
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import BIN, World
 

@@ -24,7 +24,7 @@ from botocore.loaders import JSONFileLoader
 from botocore.session import Session
 from botocore.tokens import SSOTokenProvider
 
-from awsdirenv import cli
+from awsdirenv.cli import main
 
 _load = JSONFileLoader.load_file
 
@@ -61,7 +61,7 @@ def call(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, timeout: int
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         with _as_a_process(env, cwd, stdout, stderr), _at_most(timeout):
             try:
-                status = cli.run(list(words))
+                status = main.run(list(words))
             except SystemExit as end:  # of `--help`
                 status = int(end.code or 0)
         texts = []

@@ -23,10 +23,10 @@ import pexpect
 import pytest
 
 import awsdirenv
-from awsdirenv import snapshot as snapshots
+from awsdirenv.cache import snapshots
+from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.errors import CredentialProcessError, NetworkError, PersonNeededError, ProfileNotFoundError, SettingError
-from awsdirenv.lock import Locks
-from awsdirenv.paths import CachePaths, snapshot_key
+from awsdirenv.system.lock import Locks
 from shells import Shell
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import AT_ONCE, BIN, REGION, World, wait_for

@@ -16,9 +16,9 @@ import pexpect
 import pytest
 
 from awsdirenv import __version__
-from awsdirenv.cli import parser
-from awsdirenv.lock import Locks
-from awsdirenv.paths import CachePaths, snapshot_key
+from awsdirenv.cache.layout import CachePaths, snapshot_key
+from awsdirenv.cli.main import parser
+from awsdirenv.system.lock import Locks
 from world import AT_ONCE, BIN, World, told, wait_for
 
 ONE_ERROR = re.compile(r"awsdirenv: error: [^\n]+\nawsdirenv: hint: [^\n]+\n")

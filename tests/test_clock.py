@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from awsdirenv import clock, files
-from awsdirenv import snapshot as snapshots
-from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.snapshot import Snapshot
-from awsdirenv.store import SessionStore
-from awsdirenv.sts_clock import AwsClock
+from awsdirenv.aws.clock_skew import AwsClock
+from awsdirenv.cache import snapshots
+from awsdirenv.cache.sessions import SessionStore
+from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.credentials import SessionCredentials, utc_now
+from awsdirenv.system import clocks, private_files
 from in_process import caller_arn
 from shells import Shell
 from strict_sts import Key
@@ -83,7 +83,7 @@ def machine(proc: Path, *, boot: str = "01234567-89ab", uptime: float = 1000, fi
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a machine of the test's own, started 1000 seconds ago."""
-    monkeypatch.setattr(clock, "_PROC", tmp_path)
+    monkeypatch.setattr(clocks, "_PROC", tmp_path)
     machine(tmp_path)
     return tmp_path
 
@@ -96,58 +96,58 @@ def started(text: str | None, ago: int) -> str:
 
 def test_an_anchor_says_when_the_machine_was_started(proc: Path) -> None:
     """Which start it was, and its time by the wall clock."""
-    start, _, epoch = str(clock.anchor()).partition(":")
+    start, _, epoch = str(clocks.anchor()).partition(":")
     assert start == "01234567.22"
     assert abs(time.time() - 1000 - int(epoch)) <= 2
 
 
 def test_this_machine_has_one() -> None:
     """Whatever this machine's /proc is like, it can be read, and tells the same twice."""
-    then = clock.anchor()
+    then = clocks.anchor()
     assert then is not None
-    assert clock.set_since(then) == ZERO
+    assert clocks.set_since(then) == ZERO
 
 
 @pytest.mark.parametrize("name", ["uptime", "sys/kernel/random/boot_id"])
 def test_without_proc_there_is_none(proc: Path, name: str) -> None:
     """No Linux, or a sandbox without /proc: then the wall clock alone must do."""
-    then = clock.anchor()
+    then = clocks.anchor()
     (proc / name).unlink()
-    assert clock.anchor() is None
+    assert clocks.anchor() is None
     assert then
-    assert clock.set_since(then) == ZERO
+    assert clocks.set_since(then) == ZERO
 
 
 def test_what_is_hidden_of_the_first_process_is_no_trouble(proc: Path) -> None:
     """Where /proc hides other people's processes, it hides that one from everybody, now and then."""
     (proc / "1/stat").unlink()
-    assert str(clock.anchor()).startswith("01234567.0:")
+    assert str(clocks.anchor()).startswith("01234567.0:")
 
 
 @pytest.mark.parametrize(("ago", "by"), [(3600, 3600), (-3600, -3600), (16, 16), (-16, -16), (13, 0), (-13, 0), (0, 0)])
 def test_a_clock_that_was_set_has_moved_the_start(proc: Path, ago: int, by: int) -> None:
     """Forward and back; a few seconds are no news."""
-    found = clock.set_since(started(clock.anchor(), ago))
+    found = clocks.set_since(started(clocks.anchor(), ago))
     assert abs(found.total_seconds() - by) <= 2
 
 
 def test_a_suspended_laptop_has_set_no_clock(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time since the start counts what it slept through, as the wall clock does."""
-    then, before = clock.anchor(), time.time()
+    then, before = clocks.anchor(), time.time()
     machine(proc, uptime=1000 + 8 * HOUR)
     monkeypatch.setattr(time, "time", lambda: before + 8 * HOUR)
     assert then
-    assert clock.set_since(then) == ZERO
+    assert clocks.set_since(then) == ZERO
 
 
 def test_another_start_tells_nothing(proc: Path) -> None:
     """Neither one after a reboot, nor that of another container of the same machine, which may share the home."""
-    then = started(clock.anchor(), 3600)
+    then = started(clocks.anchor(), 3600)
     machine(proc, boot="76543210-89ab")
-    assert clock.set_since(then) == ZERO
+    assert clocks.set_since(then) == ZERO
     machine(proc)
     edit(proc / "1/stat", lambda text: text.replace(" 22 ", " 23 "))
-    assert clock.set_since(then) == ZERO
+    assert clocks.set_since(then) == ZERO
 
 
 GARBAGE = [
@@ -167,7 +167,7 @@ GARBAGE += ["01234567.a[$(touch pwned)]:1", "01234567.22:a[$(touch pwned)]", "01
 def test_what_is_no_anchor_is_refused(tmp_path: Path, text: str) -> None:
     """A file with one was not written by us: neither a snapshot nor a session is taken from it."""
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        clock.set_since(text)
+        clocks.set_since(text)
     now = utc_now().replace(microsecond=0)
     good = SessionCredentials("ASIDTEST", "s3cret", "t0ken", now + timedelta(hours=1), now)
     store = SessionStore(tmp_path)
@@ -176,9 +176,9 @@ def test_what_is_no_anchor_is_refused(tmp_path: Path, text: str) -> None:
     assert store.read("role-1") == good
     assert snapshots.read(tmp_path / "x")
     for name in ("role-1", "x"):
-        values = files.read_private(tmp_path / name) or {}
+        values = private_files.read_private(tmp_path / name) or {}
         (key,) = [key for key in values if key.endswith("CLOCK")]
-        files.write_private(tmp_path / name, {**values, key: text})
+        private_files.write_private(tmp_path / name, {**values, key: text})
     assert store.read("role-1") is None
     assert snapshots.read(tmp_path / "x") is None
 
@@ -283,9 +283,9 @@ def test_less_than_a_minute_is_put_right_without_a_word(world: World, offset: in
 def heard(asked: datetime, answered: datetime, date: datetime, monkeypatch: pytest.MonkeyPatch) -> timedelta:
     """Give what is made of a Date header between question and answer."""
     found = AwsClock(lambda _: None)
-    monkeypatch.setattr("awsdirenv.sts_clock.utc_now", lambda: asked)
+    monkeypatch.setattr("awsdirenv.aws.clock_skew.utc_now", lambda: asked)
     found._send()
-    monkeypatch.setattr("awsdirenv.sts_clock.utc_now", lambda: answered)
+    monkeypatch.setattr("awsdirenv.aws.clock_skew.utc_now", lambda: answered)
     header = date.strftime("%a, %d %b %Y %H:%M:%S GMT")
     found._receive({"headers": {"date": header}}, {"ResponseMetadata": {"HTTPStatusCode": 200}})
     return found.offset

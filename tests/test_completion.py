@@ -14,14 +14,14 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from awsdirenv import completion
-from awsdirenv.aws_files import load_files
-from awsdirenv.cli import parser
-from awsdirenv.completion import script
+from awsdirenv.cli.main import parser
+from awsdirenv.config.aws_files import load_files
+from awsdirenv.shell import completion
+from awsdirenv.shell.completion import script
 from world import World
 
 SHELLS = ("bash", "zsh", "fish")
-TEMPLATES = Path(completion.__file__).parent / "completions"
+TEMPLATES = Path(completion.__file__).parent / "scripts" / "completions"
 STRICT = {
     "bash": ["bash", "--norc", "-euo", "pipefail", "-c"],
     "zsh": ["zsh", "-f", "-eu", "-c"],

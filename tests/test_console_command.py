@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from awsdirenv import handover
-from awsdirenv.console_link import Place, checked_endpoint
+from awsdirenv.aws.console_urls import Place, checked_endpoint
 from awsdirenv.errors import SettingError
+from awsdirenv.system import handover
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from test_network import PASSWORD
 from tls import Authority, ConnectProxy, TlsFront

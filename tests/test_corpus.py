@@ -12,14 +12,15 @@ import botocore.credentials as bc
 import pytest
 from botocore.session import Session
 
-from awsdirenv.aws_files import load_files, static_keys
-from awsdirenv.chain import ENVIRONMENT, STATIC, Chain
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.config.aws_files import load_files, static_keys
+from awsdirenv.config.chain import ENVIRONMENT, STATIC, Chain
+from awsdirenv.config.environment import environment_region
+from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.loader import Loader
-from awsdirenv.lock import Locks
-from awsdirenv.paths import CachePaths
-from awsdirenv.settings import DeclaredProfile, Settings, environment_region
-from awsdirenv.steps import proves_at_role
+from awsdirenv.refresh.loader import Loader
+from awsdirenv.refresh.session_rules import proves_at_role
+from awsdirenv.system.lock import Locks
 from corpus import CASES, Case, Refused, Resolved
 
 # What a message says of a problem, whatever else it names.

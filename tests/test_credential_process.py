@@ -17,10 +17,11 @@ from typing import Any
 import pexpect
 import pytest
 
-from awsdirenv import credential_process, program
-from awsdirenv.credential_process import credentials, is_running_for, profile_wanted, render
+from awsdirenv.aws import credential_process
+from awsdirenv.aws.credential_process import credentials, is_running_for, profile_wanted, render
+from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import CredentialProcessError
-from awsdirenv.session_credentials import SessionCredentials
+from awsdirenv.system import subprocesses
 from strict_sts import SECRET_PREFIX
 from world import AT_ONCE, REGION, World, wait_for
 
@@ -277,7 +278,7 @@ def test_an_interrupt_while_it_starts(tmp_path: Path, monkeypatch: pytest.Monkey
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        program.run(f"echo $$ >{pid}; sleep 300", 60)
+        subprocesses.run(f"echo $$ >{pid}; sleep 300", 60)
     assert is_gone(int(pid.read_text(encoding="utf-8")))
     assert signal.getsignal(signal.SIGINT) is before
 

@@ -19,7 +19,7 @@ import pexpect
 import pytest
 from filelock import FileLock
 
-from awsdirenv.paths import snapshot_key
+from awsdirenv.cache.layout import snapshot_key
 from in_process import caller_arn
 from world import AT_ONCE, BIN, REGION, World
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.declaration import nearest, taken_apart
+from awsdirenv.config.envrc import nearest, taken_apart
 
 NOT_TOLD = None
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.directories import known
-from awsdirenv.files import read_private
-from awsdirenv.paths import CachePaths
+from awsdirenv.cache.directories import known
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.system.private_files import read_private
 from world import World
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.cli import parser
+from awsdirenv.cli.main import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -146,7 +146,7 @@ def test_make_targets_exist(document: Path) -> None:
 
 def variables() -> set[str]:
     """Give every AWSDIRENV_ name in the code."""
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "awsdirenv").glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "awsdirenv").rglob("*.py")]
     return set(re.findall(r"AWSDIRENV_[A-Z_]+[A-Z]", "\n".join([EXTENSION, *sources])))
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from awsdirenv import doctor
-from awsdirenv.doctor import CHECKS
-from awsdirenv.situation import WARNING, Finding, Situation
+from awsdirenv.reports.doctor import report
+from awsdirenv.reports.doctor.context import WARNING, Finding, Situation
+from awsdirenv.reports.doctor.report import CHECKS
 from doctor_faults import FAULTS, HOOK, LONG_TERM, SOUND, TEMPORARY, Home, Maker, sound_home, without_region
 from shells import clean
 from world import BIN, World
@@ -167,7 +167,7 @@ def test_waiting_is_announced_and_ends(home: Home) -> None:
 
 def test_a_check_that_fails_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a check raises is a note of its own; one that never ends is left behind, and announced."""
-    monkeypatch.setattr(doctor, "_LONGEST", 1.2)
+    monkeypatch.setattr(report, "_LONGEST", 1.2)
     told: list[str] = []
 
     def good(_: Situation) -> list[Finding]:
@@ -181,7 +181,7 @@ def test_a_check_that_fails_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> N
         threading.Event().wait()
         return []
 
-    found = doctor.examine(Situation({}, ROOT), told.append, {"bad": bad, "slow": slow, "good": good})
+    found = report.examine(Situation({}, ROOT), told.append, {"bad": bad, "slow": slow, "good": good})
     assert [(row.check, row.severity, row.message) for row in found] == [
         ("good", "warning", "found"),
         ("bad", "info", "the check failed: Permission denied"),

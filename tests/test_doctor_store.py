@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.doctor_store import mount_of
-from awsdirenv.lock import Locks
+from awsdirenv.reports.doctor.store import mount_of
+from awsdirenv.system.lock import Locks
 from doctor_faults import Home, sound_home
 from world import BIN, World
 

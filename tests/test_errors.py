@@ -13,7 +13,7 @@ import pytest
 
 import awsdirenv
 from awsdirenv import errors
-from awsdirenv.console import report
+from awsdirenv.cli.output import report
 from awsdirenv.errors import AwsdirenvError
 
 PACKAGE = Path(awsdirenv.__file__).parent
@@ -49,7 +49,7 @@ Line = tuple[str, str]  # section, text
 @functools.cache
 def modules() -> list[ast.Module]:
     """Parse every module."""
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.glob("*.py"))]
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
 def texts(node: ast.expr) -> list[str]:
@@ -125,7 +125,7 @@ def all_messages() -> set[Line]:
     found |= {(EXTENSION_SECTION, text) for text in shell_lines(script, "error") - in_python}
     found |= {(WARNING_SECTION, text) for text in shell_lines(script, "warning")}
     # What an export for fish says when fish evaluates it.
-    exported = (PACKAGE / "export.py").read_text(encoding="utf-8")
+    exported = (PACKAGE / "refresh" / "export.py").read_text(encoding="utf-8")
     found |= {
         (WARNING_SECTION, placeholders(text)) for text in re.findall(r"\"awsdirenv: warning: ([^\"]*)\"", exported)
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.export import BLOCK
+from awsdirenv.config.environment import BLOCK
 from shells import SHELLS, Shell
 from test_faults import OUTER
 from world import AT_ONCE, BIN, REGION, World, wait_for

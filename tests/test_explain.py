@@ -16,17 +16,18 @@ import pytest
 from botocore.credentials import SSOProvider
 from botocore.tokens import SSOTokenProvider
 
-from awsdirenv import files, snapshot
-from awsdirenv.entry import Request, looking
+from awsdirenv.cache import snapshots
+from awsdirenv.cache.layout import CachePaths, snapshot_key
+from awsdirenv.config.settings import DeclaredProfile, Settings
+from awsdirenv.credentials import from_epoch
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.explain import Explanation, document, explain
-from awsdirenv.explain_text import text
-from awsdirenv.loader import Loader
-from awsdirenv.lock import Locks
-from awsdirenv.paths import CachePaths, snapshot_key
-from awsdirenv.person import Human, Wishes
-from awsdirenv.session_credentials import from_epoch
-from awsdirenv.settings import DeclaredProfile, Settings
+from awsdirenv.refresh.loader import Loader
+from awsdirenv.refresh.person import Human, Wishes
+from awsdirenv.refresh.request import Request, looking
+from awsdirenv.reports.explain.hops import Explanation, document, explain
+from awsdirenv.reports.explain.text import text
+from awsdirenv.system import private_files
+from awsdirenv.system.lock import Locks
 from corpus import CASES, Case, Refused
 from test_architecture import imported
 from test_secrecy import SENTINELS
@@ -112,14 +113,14 @@ class Desk:
         """Let what is stored have these seconds left of an hour: sessions by the kind in their names, or snapshots."""
         end = int(time.time()) + seconds
         for path in self.paths.sessions.iterdir():
-            values = files.read_private(path)
+            values = private_files.read_private(path)
             if path.name.startswith(kinds) and values:
-                files.write_private(path, {**values, "EXPIRATION": str(end), "ISSUED": str(end - HOUR)})
+                private_files.write_private(path, {**values, "EXPIRATION": str(end), "ISSUED": str(end - HOUR)})
         for path in self.paths.snapshots.iterdir() if "snapshot" in kinds else ():
-            made = snapshot.read(path)
+            made = snapshots.read(path)
             if made and made.credentials.expiration:
                 credentials = replace(made.credentials, expiration=from_epoch(end), issued=from_epoch(end - HOUR))
-                snapshot.write(path, replace(made, credentials=credentials))
+                snapshots.write(path, replace(made, credentials=credentials))
 
     def forget_snapshots(self) -> None:
         """Leave only sessions."""
@@ -177,7 +178,10 @@ def is_settled(desk: Desk, profile: str, duration: int | None = None) -> None:
     assert explained.forecast.is_fresh
     assert foretold(explained) == []
     assert not any(hop.asks_for_code for hop in explained.hops)
-    ends = {from_epoch(int((files.read_private(path) or {})["EXPIRATION"])) for path in desk.paths.sessions.iterdir()}
+    ends = {
+        from_epoch(int((private_files.read_private(path) or {})["EXPIRATION"]))
+        for path in desk.paths.sessions.iterdir()
+    }
     assert {hop.cached_until for hop in explained.hops[:-1] if hop.cached_until} <= ends
     last = explained.forecast.snapshot
     assert last

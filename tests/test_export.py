@@ -17,10 +17,12 @@ from dotenv import dotenv_values
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from awsdirenv import dotenv_file, export
+from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.config import dotenv
+from awsdirenv.config.environment import STALE
+from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import SetupError
-from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.snapshot import Snapshot
+from awsdirenv.refresh import export
 from world import REGION, World, told
 
 NAMES = (
@@ -101,7 +103,7 @@ def test_a_shell_takes_the_block(role: World, shell: str) -> None:
         "AWSDIRENV_PROFILE": "adminrole",
     }
     assert datetime.fromisoformat(held["AWS_CREDENTIAL_EXPIRATION"]) > utc_now() + timedelta(minutes=50)
-    assert not {*OUTER, *export.STALE} & held.keys() - {"AWS_SESSION_TOKEN"}
+    assert not {*OUTER, *STALE} & held.keys() - {"AWS_SESSION_TOKEN"}
 
 
 @pytest.mark.parametrize("shell", STRICT)
@@ -188,7 +190,7 @@ def test_powershell_removes_what_is_stale(role: World) -> None:
     """The PowerShell block takes the stale variables out without an error where there are none."""
     text = exported(role, "--format", "powershell")
     assert is_what_sts_gave(role, read_powershell(text))
-    for name in export.STALE:
+    for name in STALE:
         assert f"Remove-Item -ErrorAction Ignore Env:{name}\n" in text
 
 
@@ -304,7 +306,7 @@ AWSDIRENV_PROFILE=adminrole
 def update(path: Path, one: Snapshot | None = None) -> None:
     """Update a file as the command does."""
     values = export.variables(one or snapshot(), REGION)
-    dotenv_file.update(path, values, export.stale_names(values))
+    dotenv.update(path, values, export.stale_names(values))
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -337,7 +339,7 @@ def test_any_update_is_read_back(tmp_path: Path, first: Snapshot, second: Snapsh
     """After any two updates python-dotenv reads the second one's block, and the other keys as they were."""
     path = tmp_path / ".env"
     try:
-        path.write_text("\n".join(dotenv_file.lines(other)), encoding="utf-8")
+        path.write_text("\n".join(dotenv.lines(other)), encoding="utf-8")
         update(path, first)
         update(path, second)
     except SetupError:
@@ -356,7 +358,7 @@ def test_stale_keys_leave_a_dotenv_file(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("AWS_REGION=outer\nAWS_PROFILE=outer\nKEEP=1\nexport AWS_REGION=again\nAWS_PROFILE\n")
     values = export.variables(snapshot(expiration=None), None)
-    dotenv_file.update(path, values, export.stale_names(values))
+    dotenv.update(path, values, export.stale_names(values))
     assert dotenv_values(path) == {"KEEP": "1", **values}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 
+from awsdirenv.config.glance import Glance, Said
+from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import ConfigError
-from awsdirenv.glance import Glance, Said
-from awsdirenv.provenance import Provenance
 from test_provenance import FILES, SEVERAL, parsed
 
 KEYS = ("region", "role_arn", "output", "include_profile")

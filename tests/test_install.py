@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from awsdirenv.errors import SetupError
-from awsdirenv.install import init, use_line
+from awsdirenv.shell.extension import init, use_line
 from in_process import call
 from world import BIN, REGION, World
 

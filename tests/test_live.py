@@ -18,7 +18,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from awsdirenv.live_files import leave
+from awsdirenv.cache.live_files import leave
 from in_process import caller_arn
 from shells import SHELLS, Shell
 from test_credential_process_command import (

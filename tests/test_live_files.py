@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from awsdirenv.cache.live_files import Made, empty_file, is_current, leave, write, write_empty
 from awsdirenv.errors import CacheError, ConfigError
-from awsdirenv.live_files import Made, empty_file, is_current, leave, write, write_empty
 
 MADE = Made(
     profile="dev",

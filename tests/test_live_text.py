@@ -16,11 +16,11 @@ from botocore.configloader import load_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awsdirenv.aws_files import load_files
+from awsdirenv.config.aws_files import load_files
+from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.live_text import command_line, config_text
-from awsdirenv.paths import decode_name
-from awsdirenv.profile import resolve_chain
+from awsdirenv.refresh.live_config import command_line, config_text
+from awsdirenv.system.paths import decode_name
 
 MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/foo"
 ROLE = "role_arn = arn:aws:iam::123456789012:role"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv.cache.sessions import UsedCodes
 from awsdirenv.errors import CodeProcessError, CodeRefusedError
-from awsdirenv.mfa import Given, Process, prove
-from awsdirenv.store import UsedCodes
+from awsdirenv.refresh.mfa_codes import Given, Process, prove
 from world import AT_ONCE
 
 SERIAL = "arn:aws:iam::123456789012:mfa/foo"

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from awsdirenv import sso_token
-from awsdirenv.aws_files import load_files
-from awsdirenv.boto_session import boto_session
-from awsdirenv.chain import SsoSession
+from awsdirenv.aws import sso_token
+from awsdirenv.aws.botocore_session import boto_session
+from awsdirenv.aws.sso_login import SignIn, sign_in_once
+from awsdirenv.aws.sso_oidc import DeviceCode, Oidc, Registration, Tokens
+from awsdirenv.config.aws_files import load_files
+from awsdirenv.config.chain import SsoSession
+from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, BadAnswerError, ConfigError, NetworkError, SignInFailedError
-from awsdirenv.lock import Locks
-from awsdirenv.oidc import DeviceCode, Oidc, Registration, Tokens
-from awsdirenv.session_credentials import utc_now
-from awsdirenv.sign_in import SignIn, sign_in_once
+from awsdirenv.system.lock import Locks
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX, StrictSts
 
 SECTION = "[sso-session corp]"

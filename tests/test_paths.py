@@ -17,23 +17,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from awsdirenv.aws_files import file_paths
+from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
+from awsdirenv.cache.snapshots import file_stamp
+from awsdirenv.config.aws_files import file_paths
+from awsdirenv.config.environment import environment_mark
+from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
-from awsdirenv.loader import Loader
-from awsdirenv.lock import Locks
-from awsdirenv.paths import (
-    CachePaths,
-    decode_name,
-    direnv_lib,
-    encode_name,
-    environment_mark,
-    extension_source,
-    home,
-    session_key,
-    snapshot_key,
-)
-from awsdirenv.settings import Settings, declared_profile, role_duration
-from awsdirenv.snapshot import file_stamp
+from awsdirenv.refresh.loader import Loader
+from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.lock import Locks
+from awsdirenv.system.paths import decode_name, direnv_lib, encode_name, home
 
 # Names that a shell, a path or our own encoding could trip over.
 HOSTILE = [

@@ -17,12 +17,12 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from awsdirenv.aws_files import file_paths, load_files
-from awsdirenv.boto_session import Budget
-from awsdirenv.chain import Chain, RoleHop
+from awsdirenv.aws.botocore_session import Budget
+from awsdirenv.aws.sts import Sts
+from awsdirenv.config.aws_files import file_paths, load_files
+from awsdirenv.config.chain import Chain, RoleHop
+from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
-from awsdirenv.profile import resolve_chain
-from awsdirenv.sts import Sts
 
 SENTINEL = "SENTINEL-SECRET"
 A, B, C, D, E = (f"arn:aws:iam::{number * 12}:role/team/{number}" for number in "12345")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from awsdirenv.aws_files import AwsFiles, load_files
+from awsdirenv.config.aws_files import AwsFiles, load_files
+from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import ConfigError
-from awsdirenv.provenance import Provenance
 
 HEADERS = (
     *("[default]", "[DEFAULT]", "[profile default]", "[profile a]", "[profile  a]", '[profile "a"]', "[profilea]"),

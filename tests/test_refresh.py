@@ -11,8 +11,13 @@ from typing import Any
 
 import pytest
 
-from awsdirenv.aws_files import load_files
-from awsdirenv.boto_session import Budget
+from awsdirenv.aws.botocore_session import Budget
+from awsdirenv.aws.sts import Sts
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames, prepare
+from awsdirenv.config.aws_files import load_files
+from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import (
     AwsdirenvError,
     CodeRefusedError,
@@ -23,14 +28,9 @@ from awsdirenv.errors import (
     PersonNeededError,
     SessionRefusedError,
 )
-from awsdirenv.lock import Locks
-from awsdirenv.mfa import CodeSource, Given, Process, Prompt, nobody_there
-from awsdirenv.paths import CachePaths
-from awsdirenv.profile import resolve_chain
-from awsdirenv.refresh import Refresher
-from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.store import SessionStore, UsedCodes, UserNames, prepare
-from awsdirenv.sts import Sts
+from awsdirenv.refresh.mfa_codes import CodeSource, Given, Process, Prompt, nobody_there
+from awsdirenv.refresh.refresher import Refresher
+from awsdirenv.system.lock import Locks
 from strict_sts import Call, Fault, Key, Request, StrictSts, User
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

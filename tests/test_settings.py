@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile, parse_duration
 from awsdirenv.errors import ConfigError, SettingError
-from awsdirenv.settings import DeclaredProfile, Settings, declared_profile, parse_duration
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 

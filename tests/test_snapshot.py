@@ -21,11 +21,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awsdirenv import snapshot as snapshots
+from awsdirenv.cache import snapshots
+from awsdirenv.cache.layout import name_key
+from awsdirenv.cache.snapshots import Snapshot, file_stamp
+from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
-from awsdirenv.paths import _fnv1a, extension_source, name_key
-from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.snapshot import Snapshot, file_stamp
+from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.text import fnv1a
 from strict_sts import StrictSts
 from world import REGION, World
 
@@ -910,7 +912,7 @@ def test_two_homes_with_one_cache_never_share_a_snapshot(world: World) -> None:
 def colliding_folders(world: World) -> list[Path]:
     """Find two folders whose .env files have the same 32-bit hash: among 80,000 names there are some."""
     names = random.Random(1)
-    start = _fnv1a(f"{world.root}/".encode())
+    start = fnv1a(f"{world.root}/".encode())
     seen: dict[int, bytes] = {}
     while True:
         name = b"%08x" % names.getrandbits(32)

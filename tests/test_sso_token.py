@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from botocore.utils import JSONFileCache, SSOTokenLoader
 
-from awsdirenv import sso_token
-from awsdirenv.chain import SsoSession
+from awsdirenv.aws import sso_token
+from awsdirenv.aws.sso_token import SsoToken
+from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import CacheError
-from awsdirenv.sso_token import SsoToken
 
 START_URL = "https://d-0123456789.awsapps.com/start#/"
 CORP = SsoSession("corp", START_URL, "eu-west-1")

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from awsdirenv import files
-from awsdirenv.lock import Locks
-from awsdirenv.paths import CachePaths, snapshot_key
+from awsdirenv.cache.layout import CachePaths, snapshot_key
+from awsdirenv.system import private_files
+from awsdirenv.system.lock import Locks
 from shells import Shell, children
 from test_architecture import SLOW, imported
 from test_docs import part
@@ -197,8 +197,8 @@ def test_mfa_sessions_that_have_ended(desk: Desk) -> None:  # noqa: F811
     assert [session["seconds_remaining"] for session in status(world)["mfa_sessions"]] == [0]
     assert re.search(rf"^{world.mfa_serial}  ended$", text(world), re.MULTILINE)
     (old,) = [path for path in desk.paths.sessions.iterdir() if path.name.startswith("mfa-")]
-    values = files.read_private(old) or {}
-    files.write_private(old.with_name("mfa-other"), {**values, "EXPIRATION": str(int(time.time()) + HOUR)})
+    values = private_files.read_private(old) or {}
+    private_files.write_private(old.with_name("mfa-other"), {**values, "EXPIRATION": str(int(time.time()) + HOUR)})
     assert [session["seconds_remaining"] > 0 for session in status(world)["mfa_sessions"]] == [True]
 
 
@@ -512,9 +512,9 @@ def test_five_thousand_profiles(world: World) -> None:
     world.run("awsdirenv", "load", "plain").check_returncode()
     snapshots = CachePaths.from_environ(world.env).snapshots
     (made,) = snapshots.iterdir()
-    values = files.read_private(made) or {}
+    values = private_files.read_private(made) or {}
     for number in range(200):
-        files.write_private(
+        private_files.write_private(
             snapshots / f"p{number}", {**values, "AWSDIRENV_PROFILE": f"p{number}", "AWS_REGION": f"r{number}"}
         )
     assert quickest(lambda: status(world)) < AT_ONCE

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.sessions import CancelMarks, SessionStore, UsedCodes, prepare
+from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import BadAnswerError, CacheError
-from awsdirenv.paths import CachePaths
-from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.store import CancelMarks, SessionStore, UsedCodes, prepare
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from awsdirenv.table import RED, Canvas, Column, tab_separated, table, width
+from awsdirenv.reports.table import RED, Canvas, Column, tab_separated, table, width
 
 PLAIN = Canvas()
 COLUMNS = (Column("name", 6), Column("account"), Column("path", 8, keeps_end=True), Column("note", 4, may_go=True))

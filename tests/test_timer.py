@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.install import BOOT
+from awsdirenv.shell.extension import BOOT
 from shells import SHELLS, Shell
 from world import World
 

@@ -15,8 +15,8 @@ import pytest
 from filelock import FileLock
 
 from awsdirenv import __version__
-from awsdirenv.cli import parser
-from awsdirenv.completion import script
+from awsdirenv.cli.main import parser
+from awsdirenv.shell.completion import script
 from world import World
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -91,8 +91,11 @@ def test_the_wheel_has_the_package_and_the_extension_and_no_more(wheel: Path) ->
         extension = archive.read(EXTENSION)
     assert wheel.name == f"awsdirenv-{__version__}-py3-none-any.whl"
     assert extension == (CHECKOUT / "direnvrc.d" / "aws_profile.sh").read_bytes()
-    modules = {f"awsdirenv/{path.name}" for path in (CHECKOUT / "awsdirenv").glob("*.py")}
-    templates = {f"awsdirenv/completions/{path.name}" for path in (CHECKOUT / "awsdirenv" / "completions").iterdir()}
+    modules = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "awsdirenv").rglob("*.py")}
+    templates = {
+        f"awsdirenv/shell/scripts/completions/{path.name}"
+        for path in (CHECKOUT / "awsdirenv" / "shell" / "scripts" / "completions").iterdir()
+    }
     assert {name for name in names if name.endswith(".py")} == modules
     assert {name for name in names if "/completions/" in name} == templates
     assert {name.split("/")[0] for name in names} == {"awsdirenv", f"awsdirenv-{__version__}.dist-info"}

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from awsdirenv import whoami_text
-from awsdirenv.caller import KNOWN, Caller
-from awsdirenv.place import Declared, Place
-from awsdirenv.table import Canvas
-from awsdirenv.whoami import Held, Look
+from awsdirenv.aws.caller_identity import KNOWN, Caller
+from awsdirenv.reports.declared import Declared, Place
+from awsdirenv.reports.table import Canvas
+from awsdirenv.reports.whoami import text as whoami_text
+from awsdirenv.reports.whoami.verdict import Held, Look
 from shells import Shell
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from test_architecture import imported

@@ -1,0 +1,1 @@
+"""The wall to botocore: clients, calls and providers, with their errors in our words."""

@@ -1,0 +1,126 @@
+"""Where a chain starts: botocore's own providers, asked one by one, for everything but plain keys and programs.
+
+What botocore can resolve, botocore resolves. Ours are the choice of the provider, which `profile` has made in
+botocore's order, the environment that it sees, and a look whether there is an EC2 at all before it waits for one.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from awsdirenv.aws import sso_token
+from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
+from awsdirenv.credentials import SessionCredentials, utc_now
+
+_NEAR = 0.8  # seconds: the metadata service is on the very machine
+_METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}
+
+
+def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
+    """Give what the chain starts from, or None where there is nothing. Raises whatever botocore raises."""
+    import botocore.credentials as bc  # noqa: PLC0415
+
+    if chain.source_kind == ENVIRONMENT:
+        providers: list[Any] = [bc.EnvProvider(environ=environ)]
+    elif chain.source_kind == CONTAINER:
+        providers = [bc.ContainerProvider(environ=environ)]
+    elif chain.source_kind == INSTANCE:
+        providers = _instance(session, environ)
+    else:
+        # Exactly the providers that botocore asks for a named profile: no keys of the environment.
+        providers = bc.ProfileProviderBuilder(session, region_name=region).providers(chain.source_profile, True)
+        if chain.source_kind == ATTACHED and not chain.hops:
+            providers += _attached(chain.source_profile, session, region, environ)
+    return _signed_in(chain.sso_session, providers, environ) if chain.sso_session else _load(providers)
+
+
+def _signed_in(sso_session: SsoSession, providers: list[Any], environ: Mapping[str, str]) -> SessionCredentials | None:
+    """Load with the token of a sign-in, and once more where another program has just made a new one."""
+    import botocore.exceptions as bx  # noqa: PLC0415
+
+    before = sso_token.read(sso_session, environ)
+    try:
+        return _load(providers)
+    except (bx.SSOError, bx.TokenRetrievalError):
+        # The AWS CLI knows no lock of ours: when both refresh at once, the refresh token is spent for one of them.
+        if sso_token.read(sso_session, environ) == before:
+            raise
+    except bx.InvalidRegionError:  # a ValueError, but no token's
+        raise
+    except (KeyError, ValueError, TypeError, AttributeError, bx.ParamValidationError):
+        # A token file that is no token, or half of one: the AWS CLI writes in place, botocore reads without a look.
+        if sso_token.is_sound(sso_session, environ):
+            raise
+        raise bx.SSOTokenLoadError(error_msg="the token is none") from None
+    return _load(providers)
+
+
+def _load(providers: list[Any]) -> SessionCredentials | None:
+    import botocore.credentials as bc  # noqa: PLC0415
+
+    found = bc.CredentialResolver(providers).load_credentials()
+    return _frozen(found) if found else None
+
+
+def _attached(profile: str, session: Any, region: str | None, environ: Mapping[str, str]) -> list[Any]:
+    """Give the providers for the role that is attached to this pod, function, task or machine.
+
+    botocore leaves the first two out for a profile that was named. But a profile that says nothing about credentials
+    has no other meaning there, and these variables are not such as people export by hand.
+    """
+    import botocore.credentials as bc  # noqa: PLC0415
+
+    providers: list[Any] = []
+    names = {"web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE", "role_arn": "AWS_ROLE_ARN"}
+    names["role_session_name"] = "AWS_ROLE_SESSION_NAME"
+    pod = {key: environ[name] for key, name in names.items() if environ.get(name)}
+    if "web_identity_token_file" in pod and "role_arn" in pod:
+        providers.append(
+            bc.AssumeRoleWithWebIdentityProvider(
+                load_config=lambda: {"profiles": {profile: pod}},
+                client_creator=lambda name, **options: session.create_client(name, region_name=region, **options),
+                profile_name=profile,
+                disable_env_vars=True,
+            )
+        )
+    if environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+        providers.append(bc.EnvProvider(environ=environ))
+    providers += [bc.OriginalEC2Provider(), bc.BotoProvider(), bc.ContainerProvider(environ=environ)]
+    return providers + _instance(session, environ)
+
+
+def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
+    """Give the provider of an EC2's role; none where there is no EC2, at once and not after botocore's two timeouts."""
+    import botocore.credentials as bc  # noqa: PLC0415
+    from botocore.utils import resolve_imds_endpoint_mode  # noqa: PLC0415
+
+    if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return []
+    endpoint = session.get_config_variable("ec2_metadata_service_endpoint")
+    if not _is_near(endpoint or _METADATA[str(resolve_imds_endpoint_mode(session))]):
+        return []
+    return [bc.create_credential_resolver(session).get_provider("iam-role")]
+
+
+def _is_near(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), _NEAR):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def _frozen(found: Any) -> SessionCredentials:
+    frozen = found.get_frozen_credentials()
+    return SessionCredentials(
+        access_key_id=frozen.access_key,
+        secret_access_key=frozen.secret_key,
+        session_token=frozen.token or None,
+        expiration=getattr(found, "_expiry_time", None),
+        issued=utc_now(),
+        account_id=getattr(frozen, "account_id", None),
+    )

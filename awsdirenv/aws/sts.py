@@ -1,0 +1,250 @@
+"""STS, through botocore, and where a chain's credentials start.
+
+One client serves a whole chain; what changes from hop to hop is what it signs with.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from awsdirenv.aws import credential_process, sso_token
+from awsdirenv.aws.botocore_session import Budget, boto_session
+from awsdirenv.aws.clock_skew import AwsClock, session_credentials
+from awsdirenv.aws.errors import guarded
+from awsdirenv.aws.source_errors import guarded_source
+from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
+from awsdirenv.config.chain import (
+    ATTACHED,
+    CREDENTIAL_SOURCES,
+    HOME_REGIONS,
+    LOGIN,
+    PROCESS,
+    STATIC,
+    Chain,
+    RoleHop,
+    account_of,
+    partition_of,
+)
+from awsdirenv.credentials import SessionCredentials, parse_time, utc_now
+from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
+
+_TOKEN_DUE = timedelta(minutes=16)  # botocore renews in the last 15
+_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
+_SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
+
+
+class Sts:
+    """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - it is where the parts come together
+        self,
+        files: AwsFiles,
+        chain: Chain,
+        region: str | None,
+        environ: Mapping[str, str],
+        budget: Budget,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take files, chain, region wished for, environment, the time for all calls, and whom to tell of the clock."""
+        self._files = files
+        self._chain = chain
+        self._environ = environ
+        self._budget = budget
+        # Which STS answers is nobody's wish where no region is set; it must only be of the role's partition.
+        partition = chain.partition or partition_of(region or "")
+        self._region = region if region and partition_of(region) == partition else HOME_REGIONS.get(partition)
+        self._session: Any = None
+        self._client: Any = None
+        self._signer: Any = None
+        self._clock = AwsClock(tell)
+
+    def source_credentials(self) -> SessionCredentials:
+        """Resolve where the chain starts.
+
+        Raises NoCredentialsError, CredentialSourceError, CredentialProcessError, SignInNeededError and ConfigError.
+        """
+        chain, what = self._chain, self._named("the credentials", self._chain.source_profile)
+        keys = static_keys(self._files, chain.source_profile) if chain.source_kind == STATIC else None
+        if keys:
+            return self._stored(*keys)
+        if chain.source_kind == PROCESS:
+            return credential_process.credentials(
+                self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
+            )
+        from awsdirenv.aws.providers import resolve  # noqa: PLC0415 - imports botocore
+
+        session = self._boto_session()
+        found = guarded_source(
+            what,
+            lambda: self._budget.spend(what, lambda: resolve(chain, session, self._region, self._environ)),
+            self._section(chain.source_profile),
+            self._sign_in(),
+        )
+        if found is None:
+            raise self.nothing_found()
+        self._clock.report()
+        return found if chain.source_kind == LOGIN else self._clock.translated(found)  # of `aws login` it is our time
+
+    def may_renew_sign_in(self) -> bool:
+        """Whether a token may be due that everybody behind the same sign-in shares."""
+        if self._chain.sso_session is None:
+            return self._chain.sign_in is not None
+        token = sso_token.read(self._chain.sso_session, self._environ)
+        return token is None or token.expiration - utc_now() < _TOKEN_DUE
+
+    def get_session_token(
+        self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
+    ) -> SessionCredentials:
+        """Call GetSessionToken for `seconds`, proving the device where one is given."""
+        request: dict[str, Any] = {"DurationSeconds": seconds}
+        if mfa_serial:
+            request |= {"SerialNumber": mfa_serial, "TokenCode": token_code}
+        owner, step = self._owner_of_serial(), "GetSessionToken"
+        if mfa_serial and owner != self._chain.source_profile:
+            step = f"GetSessionToken, with the mfa_serial of profile {owner},"
+        what = self._named(step, self._chain.source_profile)
+        answer = self._call(what, owner, source, "get_session_token", request)
+        return session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
+
+    def assume_role(
+        self,
+        source: SessionCredentials,
+        hop: RoleHop,
+        seconds: int | None,
+        mfa_serial: str | None = None,
+        token_code: str | None = None,
+    ) -> SessionCredentials:
+        """Call AssumeRole for `seconds` (None leaves it to STS), proving the device where one is given."""
+        request: dict[str, Any] = {
+            "RoleArn": hop.role_arn,
+            # As botocore does: a name that tells the sessions apart, and the tool, in CloudTrail.
+            "RoleSessionName": hop.role_session_name or f"awsdirenv-session-{int(time.time())}",
+            "ExternalId": hop.external_id,
+            "DurationSeconds": seconds,
+            "SourceIdentity": hop.source_identity,
+            "Tags": [{"Key": key, "Value": value} for key, value in hop.session_tags] or None,
+            "TransitiveTagKeys": list(hop.transitive_session_tags) or None,
+            "SerialNumber": mfa_serial,
+            "TokenCode": token_code,
+        }
+        what = self._named(f"AssumeRole of {hop.role_arn}", hop.profile)
+        request = {key: value for key, value in request.items() if value is not None}
+        answer = self._call(what, hop.profile, source, "assume_role", request)
+        arn = answer.get("AssumedRoleUser", {}).get("Arn")
+        return session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
+
+    def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
+        """Ask STS who these credentials are: account id and ARN."""
+        what = self._named("GetCallerIdentity", self._chain.source_profile)
+        answer = self._call(what, self._chain.source_profile, source, "get_caller_identity", {})
+        return str(answer.get("Account", "")), str(answer.get("Arn", ""))
+
+    def confirmed(self, session: SessionCredentials) -> SessionCredentials:
+        """Ask STS for credentials whose end our clock cannot tell, and put their times right.
+
+        Raises SessionRefusedError where they are over, and NetworkError.
+        """
+        self.caller_identity(session)
+        return self._clock.settled(session)
+
+    def _named(self, step: str, profile: str) -> str:
+        """Say which step of which profile, and where it leads."""
+        way = "" if profile == self._chain.profile else f", on the way to {self._chain.profile}"
+        return f"{step} for profile {profile}{way}"
+
+    def _stored(self, key_id: str, secret: str, token: str | None) -> SessionCredentials:
+        profile = self._chain.source_profile
+        end = parse_time(stored_expiration(self._files, profile) or "") if token else None
+        found = SessionCredentials(key_id, secret, token, expiration=end, issued=utc_now())
+        if not found.is_usable(utc_now()):
+            raise CredentialSourceError(
+                f"the session token that is stored for profile {profile} has ended",
+                f"renew it with the tool that wrote it into [{profile}]",
+            )
+        return found
+
+    def process(self) -> str:
+        """Give the credential_process that the chain starts from. Raises ConfigError where it swallows a setting."""
+        profile = self._chain.source_profile
+        command = self._files.profiles[profile]["credential_process"]
+        # botocore takes further lines for arguments. One that is an indented setting may be the secret key.
+        if not isinstance(command, str) or _SETTING.search(command.partition("\n")[2]):
+            raise ConfigError(
+                f"profile {profile} has a setting within credential_process",
+                "take the spaces from the front of the line below credential_process: they make it a part of it",
+            )
+        return command
+
+    def _sign_in(self) -> str | None:
+        """Give the command by which a person signs in anew, where that may be what is missing."""
+        if self._chain.sso_session:
+            return f"awsdirenv login {shlex.quote(self._chain.profile)}"
+        return f"aws login --profile {shlex.quote(self._chain.source_profile)}" if self._chain.sign_in else None
+
+    def nothing_found(self) -> NoCredentialsError:
+        """Give the error for a source that has no credentials, and what to do about it."""
+        profile = self._chain.source_profile
+        if self._chain.is_named_source:
+            named = _BY_KIND[self._chain.source_kind]
+            return NoCredentialsError(
+                f"profile {profile} has credential_source = {named}, and there are none here",
+                f"change credential_source in [profile {profile}], or go where it works",
+            )
+        alone = self._chain.source_kind == ATTACHED and not self._chain.hops
+        return NoCredentialsError(
+            f"profile {profile} has no credentials{', and no role is attached to this machine' if alone else ''}",
+            f"add aws_access_key_id and aws_secret_access_key to [{profile}] in {self._files.credentials_path}",
+        )
+
+    def _owner_of_serial(self) -> str:
+        """Give the profile that names the device."""
+        owners = [hop.profile for hop in self._chain.hops if hop.mfa_serial == self._chain.mfa_serial]
+        return next(iter(owners), self._chain.source_profile)
+
+    def _section(self, profile: str) -> str:
+        in_credentials = profile not in self._files.config_profiles and profile in self._files.credentials_sections
+        if in_credentials:
+            return f"[{profile}] of {self._files.credentials_path}"
+        return f"[{profile if profile == 'default' else f'profile {profile}'}] of {self._files.config_path}"
+
+    def _call(
+        self, what: str, profile: str, source: SessionCredentials, operation: str, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        def call() -> dict[str, Any]:
+            client = self._sts_client()
+            self._signer.access_key = source.access_key_id
+            self._signer.secret_key = source.secret_access_key
+            self._signer.token = source.session_token
+            answer: dict[str, Any] = self._clock.in_time(lambda: getattr(client, operation)(**request))
+            return answer
+
+        spend = lambda: self._budget.spend(what, call)  # noqa: E731
+        try:
+            return guarded(what, spend, self._section(profile), with_code="TokenCode" in request)
+        finally:
+            self._clock.report()
+
+    def _boto_session(self) -> Any:
+        if self._session is None:
+            self._session = boto_session(self._files, self._chain.profile, needs_crt=self._chain.source_kind == LOGIN)
+            self._clock.listen(self._session)
+            # Tokens of the global endpoint are worth nothing in regions that an account has to opt in to.
+            if not self._set_by_person("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"):
+                self._session.set_config_variable("sts_regional_endpoints", "regional")
+        return self._session
+
+    def _set_by_person(self, key: str, variable: str) -> bool:
+        return variable in self._environ or key in self._files.profiles[self._chain.profile]
+
+    def _sts_client(self) -> Any:
+        if self._client is None:
+            session = self._boto_session()
+            session.set_credentials("-", "-")
+            self._signer = session.get_credentials()
+            self._client = session.create_client("sts", region_name=self._region)
+        return self._client

@@ -1,0 +1,176 @@
+"""Which directories we have served, and still would.
+
+Python leaves a note at a cold load. Warm ones start no Python; but what the extension remembers of direnv's watches
+begins with the `.envrc` that was evaluated and the file that allows it. A directory counts as long as direnv allows
+its `.envrc` and the line is still in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from awsdirenv.cache.layout import CachePaths, session_key
+from awsdirenv.errors import CacheError
+from awsdirenv.system import private_files
+from awsdirenv.system.direnv import decode
+from awsdirenv.system.paths import decode_name, encode_name
+
+_LARGEST = 1024 * 1024  # bytes of a file that we look into
+_LINE = re.compile(r"^[ \t]*use[ _]+aws_profile\b(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory whose `.envrc` uses a profile."""
+
+    path: Path
+    profile: str
+
+
+@dataclass(frozen=True)
+class _Served:
+    """One evaluation. `allow` is the file by which direnv allows it; whom `direnv.toml` allows has none."""
+
+    envrc: Path
+    allow: Path
+    had_allow: bool
+    profile: str = ""
+
+    @classmethod
+    def of(cls, watches: str) -> _Served | None:
+        """Read it from DIRENV_WATCHES, where direnv puts the two files first. The case of its keys has changed once."""
+        decoded = decode(watches)
+        entries = decoded[:2] if isinstance(decoded, list) else []
+        seen = [{str(k).lower(): v for k, v in entry.items()} for entry in entries if isinstance(entry, dict)]
+        paths = [entry.get("path") for entry in seen]
+        if len(paths) < 2 or not all(isinstance(path, str) and path.startswith("/") for path in paths):
+            return None
+        return cls.sound(str(paths[0]), str(paths[1]), seen[1].get("exists") is True)
+
+    @classmethod
+    def sound(cls, envrc: str, allow: str, had_allow: bool, profile: str = "") -> _Served | None:  # noqa: FBT001
+        """Make one of paths that can be direnv's."""
+        made = cls(Path(envrc), Path(allow), had_allow, profile)
+        return made if made.envrc.is_absolute() and made.allow.parent.name == "allow" else None
+
+    def is_served(self) -> bool:
+        """Whether direnv allows the `.envrc`, and it is the one that was evaluated, or has the line in it."""
+        text = _content(self.envrc)
+        if text is None or (self.allow.parent.parent / "deny" / _hash(self.envrc, b"")).exists():
+            return False
+        present = self.allow.with_name(_hash(self.envrc, text))
+        if self.had_allow and not present.exists():
+            return False
+        return present == self.allow or (self.had_allow and self._is_named_in(text))
+
+    def _is_named_in(self, text: bytes) -> bool:
+        lines = [_words(found[1]) for found in _LINE.finditer(os.fsdecode(text))]
+        return any(self.profile in words or not words for words in lines)
+
+
+def note(paths: CachePaths, profile: str, watches: str) -> None:
+    """Remember that this evaluation was given the profile. Losing a note is no failure."""
+    seen = _Served.of(watches)
+    text = _content(seen.envrc) if seen else None
+    # A timer has inherited the watches of an evaluation that may be long over.
+    if seen is None or text is None or _hash(seen.envrc, text) != seen.allow.name:
+        return
+    values = {"AWSDIRENV_PROFILE": encode_name(profile), "ENVRC": str(seen.envrc), "ALLOW": str(seen.allow)}
+    values["ALLOWED"] = "1" if seen.had_allow else "0"
+    with suppress(CacheError, OSError, UnicodeError):
+        private_files.write_private(paths.directories / session_key("directory", str(seen.envrc)), values)
+
+
+def known(paths: CachePaths) -> list[Directory]:
+    """Give the directories that we serve, by path. Where several profiles are told of one, the latest counts."""
+    latest: dict[Path, tuple[float, _Served]] = {}
+    for when, seen in [*_noted(paths.directories), *_watched(paths.watches)]:
+        if when >= latest.get(seen.envrc, (0.0, seen))[0] and seen.is_served():
+            latest[seen.envrc] = when, seen
+    return [Directory(envrc.parent, latest[envrc][1].profile) for envrc in sorted(latest)]
+
+
+def forget(paths: CachePaths, profile: str) -> None:
+    """Forget the directories of a profile, and those that are gone. Raises CacheError."""
+    for path in _files(paths.directories):
+        values = private_files.read_private(path)
+        seen = _of_note(values) if values else None
+        if seen is None or seen.profile == profile or not seen.envrc.exists():
+            private_files.remove(path)
+    for path in _files(paths.watches):
+        if _name_of(path) == profile:
+            private_files.remove(path)
+
+
+def _noted(folder: Path) -> Iterator[tuple[float, _Served]]:
+    for path in _files(folder):
+        values = private_files.read_private(path)
+        seen = _of_note(values) if values else None
+        if seen:
+            with suppress(OSError):
+                yield path.stat().st_mtime, seen
+
+
+def _of_note(values: Mapping[str, str]) -> _Served | None:
+    try:
+        name = decode_name(values["AWSDIRENV_PROFILE"])
+        return _Served.sound(values["ENVRC"], values["ALLOW"], values["ALLOWED"] == "1", name)
+    except (KeyError, ValueError):
+        return None
+
+
+def _watched(folder: Path) -> Iterator[tuple[float, _Served]]:
+    for path in _files(folder):
+        name = _name_of(path)
+        lines = (_content(path) or b"").decode("ascii", "replace").splitlines()
+        for watches in {line.partition(" ")[0] for line in lines if line.endswith(" .")}:
+            seen = _Served.of(watches)
+            if seen and name:
+                with suppress(OSError):
+                    yield path.stat().st_mtime, replace(seen, profile=name)
+
+
+def _name_of(path: Path) -> str | None:
+    """Give the profile of a file that is named as its snapshot."""
+    try:
+        return decode_name(path.name.partition("@")[0])
+    except ValueError:
+        return None
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        return [line]
+
+
+def _content(path: Path) -> bytes | None:
+    """Give the content of a regular file; direnv takes nothing else for an `.envrc`."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None
+        with path.open("rb") as file:
+            return file.read(_LARGEST)
+    except (OSError, ValueError):
+        return None
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.is_dir())
+    except OSError:
+        return []
+
+
+def _hash(envrc: Path, text: bytes) -> str:
+    """Hash as direnv does to name the file that allows an `.envrc`; without its content, the one that denies it."""
+    return hashlib.sha256(os.fsencode(envrc) + b"\n" + text).hexdigest()

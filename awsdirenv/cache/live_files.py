@@ -1,0 +1,163 @@
+"""The files that a live directory hands to programs, and the way back from them to the person's own.
+
+The first lines of the config file say from what it was made; direnvrc.d/aws_profile.sh compares them before it uses
+the file. They also have what AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE were: every command of ours in such a
+directory goes back to those.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from awsdirenv.errors import CacheError, ConfigError
+from awsdirenv.system.private_files import fresh_mtime, write_private_data
+
+_FOLDER = "/awsdirenv/live/"
+_EMPTY = ".empty"  # no profile's file begins with a dot
+_ORIGINALS = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_NAMES = (
+    "version",
+    "profile",
+    "config",
+    "credentials",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_MFA_SERIAL",
+    "duration",
+    "python",
+    "region",
+    "account_id",
+    "role",
+    "stage",
+    "mtime",
+)
+_LARGEST_HEADER = 64 * 1024  # bytes
+_WORDS = "# Made by `use aws_profile --live` from your own files, and made anew when they change: write into those."
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a live config file is made from. The last four are for the line on entering, and may be empty.
+
+    `originals` are the values of AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, None where they are not set.
+    """
+
+    profile: str  # encoded
+    stamps: tuple[str, str]
+    originals: tuple[str | None, str | None]
+    mfa_serial: str
+    duration: int | None  # seconds
+    python: str
+    region: str
+    account_id: str
+    role: str
+    stage: str  # encoded
+
+    def values(self) -> tuple[str, ...]:
+        """Give the values in the order of the names."""
+        originals = ("" if value is None else f"={value}" for value in self.originals)
+        duration = str(self.duration or "")
+        shown = (self.region, self.account_id, self.role, self.stage)
+        return ("1", self.profile, *self.stamps, *originals, self.mfa_serial, duration, self.python, *shown)
+
+
+def empty_file(folder: Path) -> Path:
+    """Give the place of the credentials file that has nothing in it."""
+    return folder / _EMPTY
+
+
+def is_current(path: Path, made: Made) -> bool:
+    """Whether the config file is there, made from just this, and untouched since."""
+    found = _header(path)
+    if found is None or tuple(found.values())[:-1] != made.values():
+        return False
+    info = path.lstat()
+    return found["mtime"] == str(int(info.st_mtime)) and stat.S_IMODE(info.st_mode) == 0o600
+
+
+def write(path: Path, made: Made, text: bytes) -> None:
+    """Replace the config file. The caller holds its lock. Raises CacheError."""
+    if any("\n" in value or "\r" in value for value in made.values()):
+        raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
+    mtime = _time_of_its_own(path)
+    pairs = zip(_NAMES, (*made.values(), str(mtime)), strict=True)
+    header = "".join(f"# {name}={value}\n" for name, value in pairs)
+    write_private_data(path, os.fsencode(f"{header}{_WORDS}\n\n") + text, mtime)
+
+
+def write_empty(folder: Path) -> Path | None:
+    """See to it that the credentials file is there and empty. The caller holds its lock. Raises CacheError.
+
+    Gives the file that has what somebody (`aws configure`) has written into it, if somebody has.
+    """
+    path, aside = empty_file(folder), None
+    try:
+        info = path.lstat()
+        if stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid():
+            if stat.S_IMODE(info.st_mode) == 0o600 and info.st_size == 0:
+                return None
+            if info.st_size:
+                aside = path.with_name(".written")
+                path.chmod(0o600)
+                path.replace(aside)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CacheError(f"cannot use {path}: {error.strerror}", f"rm {path}") from None
+    write_private_data(path, b"", _time_of_its_own(path))
+    return aside
+
+
+def _time_of_its_own(path: Path) -> int:
+    """Choose a modification time in the past: what a program writes into a file right after us has another one."""
+    return fresh_mtime(path, int(time.time()) - 60)
+
+
+def leave(environ: MutableMapping[str, str]) -> None:
+    """Go back to the person's own files in an environment that a live directory has made.
+
+    Not by DIRENV_DIFF, which programs may have lost. Raises ConfigError where the file that tells is gone.
+    """
+    path = environ.get("AWS_CONFIG_FILE", "")
+    if _FOLDER not in path:
+        return
+    found = _header(Path(path))
+    if found is None:
+        raise ConfigError(
+            f"AWS_CONFIG_FILE is that of a live directory, and gone: {path}",
+            "direnv reload; where direnv is not: unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE",
+        )
+    for name in _ORIGINALS:
+        if _FOLDER not in environ.get(name, ""):
+            continue  # the person's own word, said after ours
+        del environ[name]
+        if found[name]:
+            environ[name] = found[name][1:]
+    if "AWS_PROFILE" in environ and environ["AWS_PROFILE"] == environ.get("AWSDIRENV_PROFILE"):
+        del environ["AWS_PROFILE"]
+
+
+def _header(path: Path) -> dict[str, str] | None:
+    """Give the first lines of a live config file, or None if it is none, not ours, or not as we wrote it last."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+            return None
+        lines = os.fsdecode(os.read(descriptor, _LARGEST_HEADER)).split("\n")[: len(_NAMES)]
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    pairs = [line.partition("=") for line in lines]
+    if [name for name, _, _ in pairs] != [f"# {name}" for name in _NAMES] or lines[0] != "# version=1":
+        return None
+    return dict(zip(_NAMES, (value for _, _, value in pairs), strict=True))

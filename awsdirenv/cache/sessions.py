@@ -1,0 +1,191 @@
+"""What we remember between processes besides snapshots: STS sessions, MFA codes already used, steps cancelled.
+
+Sessions are shared by every profile behind the same key, device or hop. Long-term keys are refused here: they are
+never written anywhere by us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from awsdirenv.cache.layout import CachePaths, session_key
+from awsdirenv.credentials import SessionCredentials, from_epoch
+from awsdirenv.errors import BadAnswerError
+from awsdirenv.system import clocks, private_files
+
+# A TOTP code holds for 30 s and is taken one step early or late; after this no code can come round again.
+_CODE_MEMORY = timedelta(seconds=120)
+# A cancelled step is not tried again by itself for this long, unless the person says so.
+_CANCEL_MEMORY = timedelta(minutes=10)
+
+
+class SessionStore:
+    """STS sessions by key, one private file each. The caller holds the lock of the key when writing."""
+
+    def __init__(self, folder: Path, renewed: Path | None = None) -> None:
+        """Take the folder, which is made before the first lock is taken, and the file that tells of a new MFA session.
+
+        Directories that were closed for want of a code watch that file: one code, given anywhere, opens them all.
+        """
+        self._folder = folder
+        self._renewed = renewed
+
+    def read(self, key: str) -> SessionCredentials | None:
+        """Give the session, or None for one that is not there or not sound. It may have expired."""
+        return _session(private_files.read_private(self._folder / key) or {})
+
+    def labelled(self) -> list[tuple[str, str, SessionCredentials]]:
+        """Give all sound sessions, each with its key and its label."""
+        try:
+            keys = sorted(path.name for path in self._folder.iterdir() if path.suffix != ".new")
+        except OSError:
+            return []
+        read = [(key, private_files.read_private(self._folder / key) or {}) for key in keys]
+        found = [(key, values.get("LABEL", ""), _session(values)) for key, values in read]
+        return [(key, label, session) for key, label, session in found if session]
+
+    def write(self, key: str, session: SessionCredentials, label: str) -> None:
+        """Keep the session. `label` says for people what it is (an MFA serial, a role ARN).
+
+        Raises BadAnswerError for values that are not credentials, CacheError when the disk will not.
+        """
+        if session.is_long_term or session.expiration is None or not session.is_well_formed():
+            raise BadAnswerError(f"the session for {label} is not one", "check what answers as STS")
+        values = {
+            "LABEL": label,
+            "ACCESS_KEY_ID": session.access_key_id,
+            "SECRET_ACCESS_KEY": session.secret_access_key,
+            "SESSION_TOKEN": session.session_token,
+            "EXPIRATION": str(int(session.expiration.timestamp())),
+            "ISSUED": str(int(session.issued.timestamp())),
+            "ACCOUNT_ID": session.account_id,
+            "ARN": session.arn,
+            "OFFSET": str(round(session.offset.total_seconds())) if session.offset else None,
+            "CLOCK": clocks.anchor(),
+        }
+        private_files.write_private(self._folder / key, {name: value for name, value in values.items() if value})
+        if key.startswith("mfa-"):
+            self.announce(session.issued)
+
+    def announce(self, since: datetime) -> None:
+        """Tell the directories that are closed for want of a code or a sign-in that there is one."""
+        if self._renewed:
+            epoch = int(since.timestamp())
+            private_files.write_private(
+                self._renewed, {"SINCE": str(epoch)}, private_files.fresh_mtime(self._renewed, epoch)
+            )
+
+    def drop(self, key: str) -> None:
+        """Forget the session."""
+        private_files.remove(self._folder / key)
+
+
+class UsedCodes:
+    """Which MFA codes a device has spent. Only their hashes are kept, and only for two minutes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder of the marks."""
+        self._folder = folder
+
+    def remember(self, mfa_serial: str, code: str, now: datetime) -> None:
+        """Note that STS has taken this code."""
+        kept = self._recent(mfa_serial, now)
+        kept[self._hash(mfa_serial, code)] = str(int(now.timestamp()))
+        private_files.write_private(self._path(mfa_serial), kept)
+
+    def contains(self, mfa_serial: str, code: str, now: datetime) -> bool:
+        """Whether STS has taken this code of this device lately."""
+        return self._hash(mfa_serial, code) in self._recent(mfa_serial, now)
+
+    def _recent(self, mfa_serial: str, now: datetime) -> dict[str, str]:
+        known = private_files.read_private(self._path(mfa_serial)) or {}
+        return {name: when for name, when in known.items() if _is_recent(when, now, _CODE_MEMORY)}
+
+    def _path(self, mfa_serial: str) -> Path:
+        return self._folder / session_key("codes", mfa_serial)
+
+    @staticmethod
+    def _hash(mfa_serial: str, code: str) -> str:
+        return hashlib.sha256(f"{mfa_serial}\n{code}".encode()).hexdigest()[:32]
+
+
+class UserNames:
+    """Whose a long-term key is: the IAM user's name by access key id, which never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder of the marks."""
+        self._folder = folder
+
+    def read(self, access_key_id: str) -> str | None:
+        """Give the name, if STS has told it before."""
+        return (private_files.read_private(self._path(access_key_id)) or {}).get("NAME")
+
+    def remember(self, access_key_id: str, name: str) -> None:
+        """Note what STS has told."""
+        private_files.write_private(self._path(access_key_id), {"NAME": name})
+
+    def _path(self, access_key_id: str) -> Path:
+        return self._folder / session_key("user", access_key_id)
+
+
+class CancelMarks:
+    """Directories whose loading a person interrupted, so that the next prompt does not start it again.
+
+    A mark holds until the `.envrc` is touched (`direnv reload` does), until `awsdirenv login`, or for ten minutes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder of the marks."""
+        self._folder = folder
+
+    def set(self, directory: Path, envrc_mtime: int, now: datetime) -> None:
+        """Note the cancellation."""
+        values = {"ENVRC_MTIME": str(envrc_mtime), "SINCE": str(int(now.timestamp()))}
+        private_files.write_private(self._path(directory), values)
+
+    def holds(self, directory: Path, envrc_mtime: int, now: datetime) -> bool:
+        """Whether this very state of the directory was cancelled a moment ago."""
+        values = private_files.read_private(self._path(directory)) or {}
+        recent = _is_recent(values.get("SINCE", ""), now, _CANCEL_MEMORY)
+        return recent and values.get("ENVRC_MTIME") == str(envrc_mtime)
+
+    def clear(self) -> None:
+        """Forget all cancellations."""
+        for path in self._folder.glob("cancelled-*"):
+            private_files.remove(path)
+
+    def _path(self, directory: Path) -> Path:
+        return self._folder / session_key("cancelled", str(directory))
+
+
+def _session(values: Mapping[str, str]) -> SessionCredentials | None:
+    try:
+        session = SessionCredentials(
+            access_key_id=values["ACCESS_KEY_ID"],
+            secret_access_key=values["SECRET_ACCESS_KEY"],
+            session_token=values["SESSION_TOKEN"],
+            expiration=from_epoch(int(values["EXPIRATION"])),
+            issued=from_epoch(int(values["ISSUED"])),
+            account_id=values.get("ACCOUNT_ID"),
+            arn=values.get("ARN"),
+            offset=timedelta(seconds=int(values.get("OFFSET", 0))),
+        )
+        if "CLOCK" in values:
+            session = session.after_setting(clocks.set_since(values["CLOCK"]))
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return session if session.is_well_formed() and not session.is_long_term else None
+
+
+def _is_recent(epoch: str, now: datetime, memory: timedelta) -> bool:
+    """Tell whether a note is not older than `memory`; one from the future is from before the clock was set back."""
+    return epoch.isdigit() and (now - memory).timestamp() <= int(epoch) <= now.timestamp() + 1
+
+
+def prepare(paths: CachePaths) -> None:
+    """Make our folders, each 0700. Raises CacheError."""
+    for folder in paths.folders():
+        private_files.ensure_private_folder(folder)

@@ -1,0 +1,250 @@
+"""Which credentials a profile starts from and which roles follow, by botocore's rules.
+
+The walk takes botocore's decisions in botocore's order (botocore.credentials.AssumeRoleProvider): what it accepts we
+accept, what it refuses we refuse. We do it ourselves because botocore asks for a code at every hop and shares nothing
+between processes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.chain import (
+    ATTACHED,
+    CREDENTIAL_SOURCES,
+    LOGIN,
+    PROCESS,
+    SSO,
+    STATIC,
+    WEB_IDENTITY,
+    Chain,
+    RoleHop,
+    SsoSession,
+)
+from awsdirenv.config.environment import ENDPOINT_VARIABLES, environment_mark
+from awsdirenv.config.settings import ROLE_DURATIONS
+from awsdirenv.errors import ConfigError, ProfileNotFoundError
+
+_STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+_SSO_KEYS = ("sso_role_name", "sso_account_id")
+
+
+def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> Chain:
+    """Walk from the profile to its source. Raises ProfileNotFoundError and ConfigError, naming profile and hop."""
+    if profile not in files.profiles:
+        raise _not_found(files, profile)
+    hops: list[RoleHop] = []
+    visited = [profile]
+    name, credential_source = profile, None
+    while _is_role(files.profiles[name]) and not (hops and _has_static_keys(files.profiles[name])):
+        hops.append(_role_hop(files, name))
+        credential_source = _raw(files, name, "credential_source")
+        source = _checked_source(files, name, visited)
+        if source is None:
+            break
+        visited.append(source)
+        name = source
+    for visit in visited:
+        _check_inclusion(files, visit)
+    kind = CREDENTIAL_SOURCES[credential_source] if credential_source else source_kind(files, name)
+    chain = Chain(
+        profile=profile,
+        source_profile=name,
+        source_kind=kind,
+        hops=tuple(reversed(hops)),
+        source_mfa_serial=None if credential_source else _text(files, name, "mfa_serial"),
+        mfa_process=next((v for v in (_text(files, p, "mfa_process") for p in visited) if v), None),
+        region=_text(files, profile, "region"),
+        source_fingerprint=_fingerprint(files, name, credential_source),
+        endpoint=_endpoint(files, profile, environ),
+        sso_session=_sso_session(files, name) if kind == SSO else None,
+        environment_mfa_serial=environ.get("AWS_MFA_SERIAL") or None,
+    )
+    if not chain.depends_on_environment:
+        return chain
+    return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_mark(environ)}")
+
+
+def source_kind(files: AwsFiles, name: str) -> str:
+    """Say which of botocore's providers answers for a profile, in the order in which botocore asks them."""
+    config, section = files.profiles[name], files.credentials_sections.get(name, {})
+    in_order = (
+        (WEB_IDENTITY, bool(config.get("web_identity_token_file"))),
+        (SSO, any(key in config for key in _SSO_KEYS)),
+        (STATIC, "aws_access_key_id" in section),
+        (LOGIN, "login_session" in config),
+        (PROCESS, "credential_process" in config),
+        (STATIC, "aws_access_key_id" in files.config_profiles.get(name, {})),
+    )
+    return next((kind for kind, does_answer in in_order if does_answer), ATTACHED)
+
+
+def _sso_session(files: AwsFiles, name: str) -> SsoSession | None:
+    """Give the sign-in of an SSO profile, or None where it is not whole: botocore says what is missing."""
+    session = _text(files, name, "sso_session")
+    values = files.full_config.get("sso_sessions", {}).get(session, {}) if session else files.profiles[name]
+    start_url, region = values.get("sso_start_url"), values.get("sso_region")
+    if not isinstance(start_url, str) or not isinstance(region, str):
+        return None
+    scopes = str(values.get("sso_registration_scopes") or "")
+    wanted = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
+    return SsoSession(session, start_url, region, _text(files, name, "sso_role_name"), wanted)
+
+
+def _check_inclusion(files: AwsFiles, name: str) -> None:
+    """Refuse an include_profile that cannot be followed; `load_files` has followed the others."""
+    problem = files.inclusion_problems.get(name)
+    if problem:
+        raise ConfigError(f"profile {name}: {problem}", f"change include_profile in [profile {name}]")
+
+
+def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
+    """Give whatever decides which STS answers: sessions of LocalStack's are worth nothing at AWS, and worse."""
+    own = [_text(files, profile, key) for key in ("endpoint_url", "ignore_configured_endpoint_urls")]
+    services = files.full_config.get("services", {}).get(_text(files, profile, "services"))
+    found = [*(environ.get(name) for name in ENDPOINT_VARIABLES), *own, services]
+    return json.dumps(found) if any(found) else ""
+
+
+def _fingerprint(files: AwsFiles, name: str, credential_source: str | None) -> str:
+    """Tell sources apart by all that decides what they give, of a named one the least part of what a profile says."""
+    values = files.profiles[name]
+    decides: list[object] = [values, files.full_config.get("sso_sessions")]
+    if credential_source:
+        decides = [credential_source, {key: values[key] for key in values if key.startswith("ec2_metadata_service_")}]
+    text = json.dumps(decides, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is_role(config: Mapping[str, Any]) -> bool:
+    return "role_arn" in config and "web_identity_token_file" not in config
+
+
+def _has_static_keys(config: Mapping[str, Any]) -> bool:
+    return any(key in config for key in _STATIC_KEYS)
+
+
+def _role_hop(files: AwsFiles, name: str) -> RoleHop:
+    tags, transitive = _session_tags(files, name)
+    return RoleHop(
+        profile=name,
+        role_arn=_parameter(files, name, "role_arn") or "",
+        duration_seconds=_duration(files, name),
+        external_id=_parameter(files, name, "external_id"),
+        role_session_name=_text(files, name, "role_session_name"),
+        mfa_serial=_parameter(files, name, "mfa_serial"),
+        source_identity=_parameter(files, name, "source_identity"),
+        session_tags=tags,
+        transitive_session_tags=transitive,
+    )
+
+
+def _duration(files: AwsFiles, name: str) -> int | None:
+    """Give duration_seconds in AssumeRole's range.
+
+    botocore ignores what is no number, and so do we: the file may be shared with tools that read it otherwise.
+    """
+    text = _text(files, name, "duration_seconds")
+    try:
+        seconds = int(text) if text else None
+    except ValueError:
+        return None
+    least, most = ROLE_DURATIONS
+    if seconds is not None and not least <= seconds <= most:
+        raise ConfigError(
+            f"profile {name} has a duration_seconds out of range: {text}",
+            f"set duration_seconds in [profile {name}] between {least} (15m) and {most} (12h)",
+        )
+    return seconds
+
+
+def _session_tags(files: AwsFiles, name: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Give session_tags (`Key=Value,Key=Value`) and transitive_session_tags (`Key,Key`), aws-vault's keys."""
+    tags: dict[str, str] = {}
+    for part in (_text(files, name, "session_tags") or "").split(","):
+        key, equals, value = part.partition("=")
+        if not part.strip():
+            continue
+        if not equals or not key.strip():
+            raise ConfigError(
+                f"profile {name} has session_tags that are not key=value: {part.strip()}",
+                f"write session_tags = Key=Value,Key=Value in [profile {name}]",
+            )
+        tags[key.strip()] = value.strip()
+    transitive = tuple(
+        key.strip() for key in (_text(files, name, "transitive_session_tags") or "").split(",") if key.strip()
+    )
+    return tuple(tags.items()), transitive
+
+
+def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | None:
+    """Give the next profile of the walk, or None where credential_source ends it."""
+    source, credential_source = _raw(files, name, "source_profile"), _raw(files, name, "credential_source")
+    if source is not None and credential_source is not None:
+        raise ConfigError(
+            f"profile {name} has both source_profile and credential_source", f"keep one of them in [profile {name}]"
+        )
+    if credential_source is not None:
+        if credential_source not in CREDENTIAL_SOURCES:
+            raise ConfigError(
+                f"profile {name} has an unknown credential_source: {credential_source}",
+                f"set it to one of {', '.join(CREDENTIAL_SOURCES)}",
+            )
+        return None
+    if source is None:
+        raise ConfigError(
+            f"profile {name} has role_arn but neither source_profile nor credential_source",
+            f"add source_profile to [profile {name}]",
+        )
+    if source not in files.profiles:
+        raise ConfigError(
+            f"profile {name} names a source_profile that does not exist: {source}",
+            f"add [profile {source}] to {files.config_path}, or [{source}] to {files.credentials_path}",
+        )
+    # A profile may name itself to find its own static keys; anything else seen before would go round for ever.
+    if source in visited and not (source == name and _has_static_keys(files.profiles[source])):
+        raise ConfigError(
+            f"profile {name} closes a loop: {' -> '.join([*visited, source])}",
+            f"change source_profile in [profile {name}]",
+        )
+    return source
+
+
+def _raw(files: AwsFiles, profile: str, key: str) -> str | None:
+    """Give one value, or None where the key is not there.
+
+    A value of several lines is refused, and not quoted: an indented line continues the one before it, and it may have
+    been meant to be the secret key.
+    """
+    value = files.profiles[profile].get(key)
+    if value is None or (isinstance(value, str) and "\n" not in value):
+        return value
+    raise ConfigError(
+        f"profile {profile} has several lines for {key}",
+        f"write {key} on one line; an indented line continues the one before it",
+    )
+
+
+def _text(files: AwsFiles, profile: str, key: str) -> str | None:
+    """Give one value where an empty one is as good as none."""
+    return _raw(files, profile, key) or None
+
+
+def _parameter(files: AwsFiles, profile: str, key: str) -> str | None:
+    """Give one value for STS, which takes no empty one; botocore would send it."""
+    value = _raw(files, profile, key)
+    if value == "":
+        raise ConfigError(f"profile {profile} has an empty {key}", f"give {key} a value, or remove the line")
+    return value
+
+
+def _not_found(files: AwsFiles, profile: str) -> ProfileNotFoundError:
+    close = difflib.get_close_matches(profile, list(files.profiles), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"add [profile {profile}] to {files.config_path}"
+    return ProfileNotFoundError(f"no profile {profile} in {files.config_path} or {files.credentials_path}", hint)

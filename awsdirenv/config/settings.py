@@ -1,0 +1,121 @@
+"""Our own settings (AWSDIRENV_*), and which profile a directory declares.
+
+A setting comes from the environment or from the `.env` beside an allowed `.envrc`; the environment wins, because an
+`export` in `.envrc` is the later and more deliberate word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from awsdirenv.config import dotenv
+from awsdirenv.errors import SettingError
+from awsdirenv.system.text import is_set
+
+_DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
+ROLE_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
+_MFA_SESSION_RANGE = (timedelta(minutes=15), timedelta(hours=36))  # GetSessionToken's, for an IAM user
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person can set about us. Durations are positive."""
+
+    mfa_process: str | None = None
+    mfa_session_duration: timedelta = timedelta(hours=12)
+    prompt_timeout: timedelta = timedelta(seconds=60)
+    lock_timeout: timedelta = timedelta(seconds=90)
+    sts_timeout: timedelta = timedelta(seconds=20)
+    no_prompt: bool = False
+    sso_login_auto: bool = False  # sign in on entering a directory, browser and all
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], allowed: Path | None) -> Settings:
+        """Read the settings. Raises SettingError, naming the variable.
+
+        `allowed` is the directory whose `.envrc` the person has allowed, if any: a setting may be a command to run, and
+        a `.env` that came with somebody's repository is nobody's word yet.
+        """
+        beside = allowed / ".env" if allowed else None
+        merged = {**(dotenv.read(beside) if beside and beside.is_file() else {}), **environ}
+        session = _duration_setting(merged, "AWSDIRENV_MFA_SESSION_DURATION", cls.mfa_session_duration)
+        least, most = _MFA_SESSION_RANGE
+        if not least <= session <= most:
+            raise SettingError(
+                f"AWSDIRENV_MFA_SESSION_DURATION is out of range: {merged['AWSDIRENV_MFA_SESSION_DURATION']!r}",
+                "set it between 15m and 36h",
+            )
+        if merged.get("AWSDIRENV_SSO_LOGIN") not in (None, "", "auto", "ask"):
+            raise SettingError(
+                f"AWSDIRENV_SSO_LOGIN makes no sense: {merged['AWSDIRENV_SSO_LOGIN']!r}",
+                "set it to auto, or to ask, which is the default",
+            )
+        return cls(
+            sso_login_auto=merged.get("AWSDIRENV_SSO_LOGIN") == "auto",
+            mfa_process=merged.get("AWSDIRENV_MFA_PROCESS") or None,
+            no_prompt=is_set(merged.get("AWSDIRENV_NO_PROMPT")),
+            mfa_session_duration=session,
+            prompt_timeout=_duration_setting(merged, "AWSDIRENV_PROMPT_TIMEOUT", cls.prompt_timeout),
+            sts_timeout=_duration_setting(merged, "AWSDIRENV_STS_TIMEOUT", cls.sts_timeout),
+            lock_timeout=_duration_setting(merged, "AWSDIRENV_LOCK_TIMEOUT", cls.lock_timeout),
+        )
+
+
+@dataclass(frozen=True)
+class DeclaredProfile:
+    """Which profile is meant, and the `.env` that was asked for it, if any."""
+
+    name: str
+    dotenv: Path | None
+
+
+def declared_profile(argument: str | None, directory: Path, environ: Mapping[str, str]) -> DeclaredProfile:
+    """Decide which profile is meant: the argument, else `.env`, else AWS_PROFILE, else `default`.
+
+    Raises ConfigError when `.env` cannot be read.
+    """
+    if argument is not None:
+        return DeclaredProfile(argument, None)
+    file = dotenv.nearest(directory)
+    named = dotenv.read(file).get("AWS_PROFILE") if file else None
+    return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", file)
+
+
+def role_duration(text: str) -> int:
+    """Read the life that a directory wants its credentials to have, in seconds. Raises SettingError with the range."""
+    duration = parse_duration(text)
+    least, most = ROLE_DURATIONS
+    if duration is None or not least <= duration.total_seconds() <= most:
+        raise SettingError(f"--duration is no duration between 15m and 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
+    return int(duration.total_seconds())
+
+
+def least_life(text: str) -> timedelta:
+    """Read how much of their life credentials are to have left. Raises SettingError with the range."""
+    duration = parse_duration(text)
+    if not duration or duration > timedelta(seconds=ROLE_DURATIONS[1]):
+        raise SettingError(f"--min-life is no duration up to 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
+    return duration
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """Read `3600`, `15m`, `2h`, `1h30m`; None for anything else, or for nothing at all."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, seconds = (int(group or 0) for group in found.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _duration_setting(values: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    text = values.get(name, "")
+    if not text:
+        return default
+    duration = parse_duration(text)
+    if not duration:
+        raise SettingError(f"{name} is not a duration: {text!r}", f"set {name} to something like 12h, 90m or 3600")
+    return duration

@@ -1,0 +1,74 @@
+"""What a load would stumble over, as far as it can be seen without making one: no network, no program, no botocore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from awsdirenv.aws.botocore_session import Budget
+from awsdirenv.aws.sts import Sts
+from awsdirenv.cache.snapshots import check_region
+from awsdirenv.config.aws_files import AwsFiles, static_keys
+from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
+from awsdirenv.errors import ConfigError
+from awsdirenv.refresh.feedback import refuse_feedback
+
+_SSO_KEYS = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
+
+
+def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
+    """Raise what a load would raise, or the like of it: ConfigError, NoCredentialsError and other AwsdirenvErrors."""
+    refuse_feedback(chain, files, environ)
+    check_region(chain.profile, chain.region)
+    sts = Sts(files, chain, None, environ, Budget(0))
+    if chain.source_kind == STATIC:
+        if static_keys(files, chain.source_profile) is None:
+            raise _broken_pair(files, chain.source_profile)
+        sts.source_credentials()  # from the files alone; raises where a stored token has ended
+    if chain.source_kind == ENVIRONMENT and not environ.get("AWS_ACCESS_KEY_ID"):
+        raise sts.nothing_found()
+    if chain.source_kind == ATTACHED and chain.hops:
+        raise sts.nothing_found()
+    if chain.source_kind == PROCESS:
+        sts.process()
+    if chain.source_kind == SSO:
+        _check_sso(files, chain.source_profile)
+    if chain.source_kind == WEB_IDENTITY and not files.profiles[chain.source_profile].get("role_arn"):
+        profile = chain.source_profile
+        raise ConfigError(
+            f"profile {profile} has web_identity_token_file and no role_arn", f"add role_arn to [profile {profile}]"
+        )
+
+
+def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:
+    """Say which half of a pair is missing; the two halves must stand in one file."""
+    in_credentials = "aws_access_key_id" in files.credentials_sections.get(profile, {})
+    section = (files.credentials_sections if in_credentials else files.config_profiles)[profile]
+    path = files.credentials_path if in_credentials else files.config_path
+    missing = "aws_secret_access_key" if section.get("aws_access_key_id") else "aws_access_key_id"
+    return ConfigError(f"profile {profile} has half a key: no {missing}", f"add {missing} to it in {path}")
+
+
+def _check_sso(files: AwsFiles, profile: str) -> None:
+    """Refuse a profile of IAM Identity Center that is not whole."""
+    values = files.profiles[profile]
+    name = values.get("sso_session")
+    sessions = files.full_config.get("sso_sessions", {})
+    if name and name not in sessions:
+        raise ConfigError(
+            f"profile {profile} names an sso_session that does not exist: {name}",
+            f"add [sso-session {name}] to {files.config_path}",
+        )
+    session = sessions[name] if name else {}
+    different = next((key for key in _SSO_KEYS if key in values and session.get(key, values[key]) != values[key]), None)
+    if different:
+        raise ConfigError(
+            f"profile {profile} and its sso_session {name} differ in {different}",
+            f"take {different} out of [profile {profile}]",
+        )
+    whole = {**values, **session}
+    missing = next((key for key in _SSO_KEYS if not whole.get(key)), None)
+    if missing:
+        section = f"sso-session {name}" if name and missing in _SSO_KEYS[:2] else f"profile {profile}"
+        raise ConfigError(
+            f"profile {profile} is of IAM Identity Center and has no {missing}", f"add {missing} to [{section}]"
+        )

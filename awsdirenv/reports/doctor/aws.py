@@ -1,0 +1,166 @@
+"""Checks of `doctor` about the profiles in use: what their files say, and what AWS says of their keys."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import timedelta
+
+from awsdirenv.aws import sso_token
+from awsdirenv.aws.iam_keys import KeyFacts
+from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.credentials import time_left
+from awsdirenv.errors import AwsdirenvError, SessionRefusedError
+from awsdirenv.refresh import preflight
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+
+_OLD = timedelta(days=90)
+_SKEW, _REFUSED_FROM = timedelta(seconds=60), timedelta(minutes=5)  # AWS refuses what is signed beyond the second
+_SETS_REGION = re.compile(r"^[^#\n]*\bAWS_(?:DEFAULT_)?REGION=", re.MULTILINE)
+
+
+def profile(situation: Situation) -> Iterator[Finding]:
+    """Whether AWS's files can be read, and the profile of this directory leads to credentials."""
+    for problem in filter(None, (situation.problem, situation.files_problem)):
+        yield Finding(ERROR, problem.message, problem.hint)
+    if situation.files is None or situation.profile is None:
+        return
+    try:
+        chain = resolve_chain(situation.files, situation.profile, situation.outer)
+        preflight.check(chain, situation.files, situation.outer)
+    except AwsdirenvError as error:
+        yield Finding(ERROR, error.message, error.hint)
+
+
+def region(situation: Situation) -> Iterator[Finding]:
+    """Whether the profile of this directory has a region, from wherever."""
+    name = situation.profile
+    if name is None or name not in situation.chains or situation.files is None:
+        return
+    in_environment = any(situation.environ.get(variable) for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+    if in_environment or situation.region or situation.chains[name].region or _sets_region(situation):
+        return
+    section = name if name == "default" else f"profile {name}"
+    hint = f"add to [{section}]: region = NAME, or to the line in .envrc: --region NAME"
+    yield Finding(WARNING, f"profile {name} has no region", hint, situation.files.config_path)
+
+
+def sso_sign_in(situation: Situation) -> Iterator[Finding]:
+    """Whether the sign-ins to IAM Identity Center behind the profiles in use still hold."""
+    seen = set()
+    for name, chain in situation.chains.items():
+        session = chain.sso_session
+        if session is None or str(session) in seen:
+            continue
+        seen.add(str(session))
+        if sso_token.is_sound(session, situation.outer):
+            continue
+        is_here = name == situation.profile
+        path = sso_token.path(session, situation.outer)
+        message = f"the sign-in to {session} is over" if path.exists() else f"nobody has signed in to {session}"
+        hint = f"awsdirenv login {'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
+        yield Finding(WARNING if is_here else INFO, message, hint, str(path))
+
+
+def network(situation: Situation) -> Iterator[Finding]:
+    """Whether AWS answers, where a long-term key is there to ask with."""
+    silent = [fact for fact in situation.asked if fact.refusal and not _is_refused(fact)]
+    for fact in silent[:1]:
+        if fact.refusal:
+            message = f"AWS was not asked about keys: {fact.refusal.message}"
+            yield Finding(INFO, message, fact.refusal.hint)
+
+
+def access_key(situation: Situation) -> Iterator[Finding]:
+    """Whether AWS still takes the long-term keys of the profiles in use."""
+    for fact in situation.asked:
+        if _is_refused(fact):
+            message = f"AWS does not take the access key {fact.key.shown} of profile {fact.key.profile}"
+            yield Finding(
+                ERROR, message, "is it deleted or inactive in IAM? put a new one in its place", _file(situation)
+            )
+
+
+def root_key(situation: Situation) -> Iterator[Finding]:
+    """Whether a long-term key is the account's root user's, which may do everything."""
+    for fact in situation.asked:
+        if fact.is_root:
+            message = f"the access key {fact.key.shown} of profile {fact.key.profile} is the root user's"
+            hint = "make an IAM user or use IAM Identity Center, and delete the root user's keys"
+            yield Finding(ERROR, message, hint, _file(situation))
+
+
+def key_age(situation: Situation) -> Iterator[Finding]:
+    """Whether a long-term key is older than 90 days, where IAM says so."""
+    told = set()
+    for fact in situation.asked:
+        for access_key_id, made in (fact.created or {}).items():
+            days = (situation.now - made).days
+            if situation.now - made <= _OLD or access_key_id in told:
+                continue
+            told.add(access_key_id)
+            is_it = access_key_id == fact.key.access_key_id
+            whose = f"of profile {fact.key.profile}" if is_it else f"of the user behind profile {fact.key.profile}"
+            message = f"the access key …{access_key_id[-4:]} {whose} is {days} days old"
+            hint = "make a new one in IAM, put it in its place, and delete this one"
+            yield Finding(WARNING, message, hint, _file(situation) if is_it else None)
+
+
+def mfa(situation: Situation) -> Iterator[Finding]:
+    """Whether the user of each long-term key has an MFA device, and the profiles name it."""
+    facts = {fact.key.access_key_id: fact for fact in situation.asked}
+    for key in situation.keys:
+        fact = facts.get(key.access_key_id)
+        devices = fact.mfa_devices if fact else None
+        is_named = _names_device(situation, key.profile)
+        if devices == ():
+            message = f"the user of the access key {key.shown} of profile {key.profile} has no MFA device"
+            yield Finding(WARNING, message, "give the user one in IAM, and name it: mfa_serial = ARN", _file(situation))
+        elif devices and not is_named:
+            message = f"no profile names the MFA device of the user behind profile {key.profile}"
+            hint = f"add to [profile {key.profile}]: mfa_serial = {devices[0]}"
+            yield Finding(INFO, message, hint, _config(situation))
+        elif devices is None and not is_named and not (fact and fact.is_root):
+            message = f"profile {key.profile} has long-term keys and no mfa_serial"
+            hint = f"give the user an MFA device, and add to [profile {key.profile}]: mfa_serial = ARN"
+            yield Finding(WARNING, message, hint, _config(situation))
+
+
+def clock(situation: Situation) -> Iterator[Finding]:
+    """Whether this machine's clock is right, by the answers of AWS."""
+    offset = max((fact.offset for fact in situation.asked), key=abs, default=timedelta(0))
+    if abs(offset) < _SKEW:
+        return
+    amount = time_left(situation.now + abs(offset), situation.now)
+    message = f"this machine's clock is {amount} {'behind' if offset > timedelta(0) else 'ahead of'} AWS's"
+    hint = "set it, and have it kept right: timedatectl set-ntp true, or your system's settings"
+    yield Finding(ERROR if abs(offset) >= _REFUSED_FROM else WARNING, message, hint)
+
+
+def _is_refused(fact: KeyFacts) -> bool:
+    return isinstance(fact.refusal, SessionRefusedError)
+
+
+def _names_device(situation: Situation, name: str) -> bool:
+    """Tell whether a device is named for the keys of a profile: for all, by it, or by a role that starts from it."""
+    profiles = situation.files.profiles if situation.files else {}
+    users = (values for other, values in profiles.items() if name in (other, values.get("source_profile")))
+    behind = any(chain.mfa_serial for chain in situation.chains.values() if chain.source_profile == name)
+    return behind or any(values.get("mfa_serial") for values in users)
+
+
+def _sets_region(situation: Situation) -> bool:
+    try:
+        text = situation.envrc.read_text(encoding="utf-8", errors="replace") if situation.envrc else ""
+    except OSError:
+        return False
+    return bool(_SETS_REGION.search(text))
+
+
+def _file(situation: Situation) -> str | None:
+    return situation.files.credentials_path if situation.files else None
+
+
+def _config(situation: Situation) -> str | None:
+    return situation.files.config_path if situation.files else None

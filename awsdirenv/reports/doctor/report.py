@@ -1,0 +1,121 @@
+"""`doctor`: what is wrong, and how to mend it. Each check is a function of its own; one that fails harms no other."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from awsdirenv.reports.doctor import aws, files, keys, setup, store
+from awsdirenv.reports.doctor.context import ERROR, INFO, NETWORK_TIME, SEVERITIES, WARNING, Check, Finding, Situation
+from awsdirenv.system.text import printable
+
+# The names are for people and scripts: docs/reference.md has each of them.
+CHECKS: Mapping[str, Check] = {
+    "direnv": setup.direnv,
+    "direnv-version": setup.direnv_version,
+    "direnv-settings": setup.direnv_settings,
+    "bash": setup.bash,
+    "hook": setup.direnv_hook,
+    "hook-order": setup.hook_order,
+    "extension": setup.extension,
+    "own-function": setup.own_function,
+    "envrc-allowed": setup.envrc_allowed,
+    "profile": aws.profile,
+    "region": aws.region,
+    "sso-token": aws.sso_sign_in,
+    "permissions": files.permissions,
+    "keys-in-files": keys.keys_in_files,
+    "aws-variables": files.aws_variables,
+    "fish-universals": files.fish_universals,
+    "cache-folder": store.cache_folder,
+    "locks": store.locks,
+    "snapshots": store.snapshots,
+    "network": aws.network,
+    "access-key": aws.access_key,
+    "root-key": aws.root_key,
+    "key-age": aws.key_age,
+    "mfa": aws.mfa,
+    "clock": aws.clock,
+}
+_PATIENCE = 1.0  # seconds, then the person hears what is waited for
+_LONGEST = NETWORK_TIME + 4  # seconds for one check: a dead network file system answers nobody, ever
+_COLOURS = {ERROR: "31", WARNING: "33", INFO: "36"}
+
+
+def examine(situation: Situation, tell: Callable[[str], None], checks: Mapping[str, Check] = CHECKS) -> list[Finding]:
+    """Carry out the checks, and give what they find, worst first. `tell` hears of what takes longer than a second."""
+    found = [finding for name, check in checks.items() for finding in _carried_out(name, check, situation, tell)]
+    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def exit_status(findings: Iterable[Finding]) -> int:
+    """Give 1 if there is anything to mend."""
+    return int(any(finding.severity != INFO for finding in findings))
+
+
+def document(findings: Iterable[Finding]) -> str:
+    """Write the findings for programs."""
+    names = ("check", "severity", "message", "hint", "path")
+    rows = [{name: getattr(finding, name) for name in names} for finding in findings]
+    return json.dumps({"version": 1, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
+
+
+def text(findings: list[Finding], home: str, *, is_coloured: bool) -> str:
+    """Write the findings for people: a block for each; paths below `home` begin with `~`."""
+    if not findings:
+        return "nothing to mend\n"
+    blocks = [_block(finding, home, is_coloured=is_coloured) for finding in findings]
+    counts = [(sum(finding.severity == severity for finding in findings), severity) for severity in SEVERITIES]
+    words = [f"{count} {name}{'s' if count > 1 and name != INFO else ''}" for count, name in counts if count]
+    return "\n".join([*blocks, ", ".join(words) + "\n"])
+
+
+def _block(finding: Finding, home: str, *, is_coloured: bool) -> str:
+    word = finding.severity
+    if is_coloured:
+        word = f"\x1b[{_COLOURS[word]}m{word}\x1b[0m"
+    lines = [f"{word}: {printable(finding.message)} [{finding.check}]", f"  hint: {printable(finding.hint)}"]
+    if finding.path:
+        below = finding.path.startswith(home.rstrip("/") + "/")
+        path = f"~{finding.path[len(home.rstrip('/')) :]}" if below else finding.path
+        lines.append(f"  at: {printable(path)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _carried_out(name: str, check: Check, situation: Situation, tell: Callable[[str], None]) -> list[Finding]:
+    """Give what one check finds, in the time that it has; its own failure is a finding, too."""
+    found: list[Finding] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            found.extend(check(situation))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still worth something
+            failures.append(error)
+
+    # A thread of its own: what waits for a dead file system or name server cannot be interrupted, only left behind.
+    thread = threading.Thread(target=work, daemon=True)
+    started = time.monotonic()
+    thread.start()
+    thread.join(_PATIENCE)
+    if thread.is_alive():
+        about = str(check.__doc__).partition("\n")[0].rstrip(".")
+        tell(f"awsdirenv: checking {name}: {about[:1].lower()}{about[1:]}")
+        thread.join(_LONGEST - (time.monotonic() - started))
+    if thread.is_alive():
+        return [
+            Finding(
+                INFO,
+                f"the check took longer than {_LONGEST:g}s",
+                "is a file system or a disk out of order?",
+                check=name,
+            )
+        ]
+    for error in failures:
+        what = getattr(error, "strerror", None) or getattr(error, "message", None) or type(error).__name__
+        path = getattr(error, "filename", None)
+        found.append(Finding(INFO, f"the check failed: {what}", "mend that, then look again", path and str(path)))
+    return [replace(finding, check=name) for finding in found]

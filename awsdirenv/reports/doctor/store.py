@@ -1,0 +1,138 @@
+"""Checks of `doctor` about our own folder: can it be locked, does anything in it outlive its use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shlex
+import stat
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from awsdirenv.cache.running import held_locks
+from awsdirenv.credentials import time_left
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+
+_MOUNTS = Path("/proc/mounts")
+_OF_NETWORK = re.compile(
+    r"(?:nfs\d?|cifs|smb\w*|9p|afs|ncpfs|ceph|glusterfs|lustre|fuse\.(?:sshfs|rclone|s3fs|gluster\w*|smb\w*))$"
+)
+_OWN_LOCKS = re.compile(r"(?:^|,)(?:nolock|local_lock=(?:all|flock))(?:,|$)")
+_OTHERS_SEE = {"nfs", "nfs4", "ceph", "glusterfs", "lustre"}  # locks of one machine hold on the others
+_LONG = timedelta(minutes=5)  # a question for a code has ended long before
+_ELSEWHERE = "set XDG_CACHE_HOME to a folder on a local file system"
+
+
+def cache_folder(situation: Situation) -> Iterator[Finding]:
+    """Whether our folder is yours, can be written to, and can be locked."""
+    root = situation.paths.root
+    place = next((path for path in (root, *root.parents) if path.exists()), Path("/"))
+    info = place.stat()
+    if place == root and info.st_uid != os.geteuid():
+        yield Finding(ERROR, f"{root} belongs to another user", _ELSEWHERE, str(root))
+        return
+    if not stat.S_ISDIR(info.st_mode) or not os.access(place, os.W_OK | os.X_OK):
+        yield Finding(ERROR, f"{place} cannot be written to", f"make {place} a writable folder", str(place))
+        return
+    problem = _lock_problem(_to_lock(situation, place))
+    kind, options = mount_of(os.path.realpath(place), _mounts())
+    if problem:
+        yield Finding(ERROR, f"files in {place} cannot be locked ({kind}): {problem}", _ELSEWHERE, str(place))
+    elif _OF_NETWORK.match(kind) and (kind not in _OTHERS_SEE or _OWN_LOCKS.search(options)):
+        message = f"{root} is on a network file system ({kind}), where other machines may not see our locks"
+        yield Finding(WARNING, message, _ELSEWHERE, str(place))
+    elif _OF_NETWORK.match(kind):
+        message = f"{root} is on a network file system ({kind}): locks work, and take longer"
+        yield Finding(INFO, message, _ELSEWHERE, str(place))
+
+
+def locks(situation: Situation) -> Iterator[Finding]:
+    """Whether a lock is held for too long, and what a killed process has left behind."""
+    for lock in held_locks(situation.paths):
+        if lock.since and situation.now - lock.since > _LONG:
+            who = str(lock.holder or f"pid {lock.pid}")
+            age = time_left(situation.now, lock.since)
+            hint = f"answer it, or end that process: kill {lock.pid}"
+            place = str(situation.paths.locks / f"{lock.name}.lock")
+            yield Finding(WARNING, f"a lock has been held for {age} by {who}", hint, place)
+    for path in (*_regular(situation.paths.claims, "*"), *_regular(situation.paths.timers, "*")):
+        if path.suffix != ".used" and _is_left_over(path):
+            message = "the mark of a process that was killed: harmless, the next load passes over it"
+            yield Finding(INFO, message, f"rm {shlex.quote(str(path))}", str(path))
+
+
+def snapshots(situation: Situation) -> Iterator[Finding]:
+    """Whether credentials are stored of profiles that are no longer in AWS's files."""
+    if situation.files is None:
+        return
+    for stored in situation.snapshots:
+        # Of other files (AWS_CONFIG_FILE) we know nothing.
+        if stored.config_path != situation.files.config_path or stored.profile in situation.files.profiles:
+            continue
+        ends = stored.expiration
+        is_over = ends is not None and ends <= situation.now
+        message = f"credentials of {stored.profile} are stored, which is no profile any more"
+        hint = f"awsdirenv clear {'-- ' if stored.profile.startswith('-') else ''}{shlex.quote(stored.profile)}"
+        yield Finding(INFO if is_over else WARNING, message, hint, str(stored.path))
+
+
+def mount_of(path: str, mounts: str) -> tuple[str, str]:
+    """Give type and options of the file system that a path is on, by the text of /proc/mounts; "" where it is not."""
+    found, length = ("", ""), -1
+    for line in mounts.splitlines():
+        parts = line.split(" ")
+        if len(parts) < 4:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), parts[1])
+        # Of two at the same point the later one is on top.
+        if len(point) >= length and (path + "/").startswith(point.rstrip("/") + "/"):
+            found, length = (parts[2], parts[3]), len(point)
+    return found
+
+
+def _mounts() -> str:
+    try:
+        return _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:  # no Linux
+        return ""
+
+
+def _to_lock(situation: Situation, place: Path) -> Path:
+    """Give something to try a lock at: a lock file where there is one, which network file systems prefer to folders."""
+    return next(iter(_regular(situation.paths.locks, "*.lock")), place)
+
+
+def _lock_problem(path: Path) -> str | None:
+    """Try a lock that others may share and nothing is written for; say why it cannot be had. One held will do."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)  # and with it the lock
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
+
+
+def _is_left_over(path: Path) -> bool:
+    """Tell whether the process whose id a mark holds has ended, some time ago."""
+    try:
+        pid = int(path.read_text(encoding="ascii"))
+        if time.time() - path.stat().st_mtime < timedelta(minutes=1).total_seconds():
+            return False
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return False
+
+
+def _regular(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.is_file() and not path.is_symlink())

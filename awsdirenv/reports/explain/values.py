@@ -1,0 +1,219 @@
+"""What takes part in each step of a chain, with where it comes from; never a secret.
+
+A value is None where it is there and not to be shown: a secret, a command line (people put seeds into those), and
+what stands on several lines, because an indented line continues the one before it and may be the secret key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from awsdirenv.aws import sso_token
+from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.chain import (
+    ATTACHED,
+    CONTAINER,
+    ENVIRONMENT,
+    INSTANCE,
+    LOGIN,
+    PROCESS,
+    SSO,
+    STATIC,
+    WEB_IDENTITY,
+    Chain,
+)
+from awsdirenv.config.settings import Settings
+from awsdirenv.config.source_lines import Provenance
+from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Circumstances, Forecast, Step
+
+DEFAULT, WISH = "default", "--duration"
+_NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
+_KEY_ID = re.compile(r"\w{1,32}", re.ASCII)  # what is longer may be the secret, pasted on the wrong line
+_USERINFO = re.compile(r"(?<=//)[^/?#]*@")
+_ROLE_KEYS: tuple[str, ...] = ("role_arn", "source_profile", "credential_source", "external_id", "role_session_name")
+_ROLE_KEYS += ("source_identity", "session_tags", "transitive_session_tags")
+_STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_security_token", "aws_session_token")
+_SIGN_IN_KEYS = ("sso_start_url", "sso_region", "sso_registration_scopes")
+_BY_KIND = {
+    SSO: ("sso_session", "sso_account_id", "sso_role_name"),
+    PROCESS: ("credential_process",),
+    WEB_IDENTITY: ("role_arn", "web_identity_token_file", "role_session_name"),
+    LOGIN: ("login_session",),
+}
+_MACHINE = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_VARIABLES = {
+    ENVIRONMENT: ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"),
+    CONTAINER: _MACHINE,
+    INSTANCE: ("AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+    ATTACHED: ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_LAMBDA_FUNCTION_NAME", *_MACHINE),
+}
+_SHOWN_VARIABLES = {"AWS_EC2_METADATA_DISABLED", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"}
+# All that can decide about credentials, in the order in which people read it.
+KNOWN: tuple[str, ...] = (
+    *_ROLE_KEYS,
+    "duration_seconds",
+    "mfa_serial",
+    "mfa_process",
+    "include_profile",
+    *_STATIC_KEYS,
+)
+KNOWN += ("credential_process", "login_session", "web_identity_token_file", *_BY_KIND[SSO], *_SIGN_IN_KEYS)
+KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value as it takes part, and where it comes from: `path:line`, a variable, an option, or `default`."""
+
+    value: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class HopValues:
+    """Collects the values of one chain's steps."""
+
+    files: AwsFiles
+    given: Circumstances
+    where: Provenance
+
+    def of_profile(self, profile: str, keys: Iterable[str] = KNOWN) -> dict[str, Value]:
+        """Give those of the keys that a profile has."""
+        config = self.files.profiles[profile]
+        return {key: Value(_shown(key, config[key]), self.where.of(profile, key)) for key in keys if key in config}
+
+    def of_step(self, chain: Chain, forecast: Forecast, step: Step) -> dict[str, Value]:
+        """Give what takes part in a step."""
+        if step.kind == ASSUME_ROLE:
+            values = self._of_role(chain, step)
+        elif step.seconds is not None:
+            values = {"duration_seconds": self._session_duration(chain, step.seconds)}
+        else:
+            values = self._of_source(chain)
+        if step.proves and forecast.serial:
+            values["mfa_serial"] = Value(forecast.serial, self._source_of_serial(chain))
+            values |= self._code_process(chain)
+        return values | (self._of_declared(chain) if step is forecast.steps[-1] else {})
+
+    def _of_role(self, chain: Chain, step: Step) -> dict[str, Value]:
+        hop = chain.hops[step.hop or 0]
+        values = self.of_profile(hop.profile, (*_ROLE_KEYS, "include_profile"))
+        if not hop.role_session_name:
+            values["role_session_name"] = Value("awsdirenv-session-TIME", DEFAULT)
+        if chain.duration_seconds and step.hop == len(chain.hops) - 1:
+            values["duration_seconds"] = Value(str(chain.duration_seconds), WISH)
+        elif hop.duration_seconds is None:
+            values["duration_seconds"] = Value(str(STS_DEFAULT), DEFAULT)
+        else:
+            values |= self.of_profile(hop.profile, ("duration_seconds",))
+        return values
+
+    def _session_duration(self, chain: Chain, seconds: int) -> Value:
+        if chain.duration_seconds and not chain.hops:
+            return Value(str(seconds), WISH)
+        name = "AWSDIRENV_MFA_SESSION_DURATION"
+        is_set = (
+            self.given.environ.get(name) or self.given.settings.mfa_session_duration != Settings.mfa_session_duration
+        )
+        return Value(str(seconds), name if is_set else DEFAULT)
+
+    def _of_source(self, chain: Chain) -> dict[str, Value]:
+        kind, profile, environ = chain.source_kind, chain.source_profile, self.given.environ
+        values: dict[str, Value] = {}
+        if kind == STATIC:
+            values = self._static_keys(profile)
+        elif kind in _BY_KIND:
+            values = self.of_profile(profile, _BY_KIND[kind])
+        for name in _VARIABLES.get(kind, ()):
+            if environ.get(name):
+                key = name.lower() if kind == ENVIRONMENT else name
+                is_shown = key == "aws_access_key_id" or name in _SHOWN_VARIABLES
+                values[key] = Value(_shown(key, environ[name]) if is_shown else None, name)
+        if kind == SSO:
+            values |= self._sign_in(chain)
+        if not chain.is_named_source:
+            values |= self.of_profile(profile, ("include_profile",))
+        return values
+
+    def _static_keys(self, profile: str) -> dict[str, Value]:
+        """Give the keys of the one file that has the pair: nothing of the other's takes part, not even its token."""
+        section, at = self.files.credentials_sections.get(profile, {}), self.where.in_credentials
+        expirations: tuple[str, ...] = ("x_security_token_expires", "aws_credential_expiration")
+        if "aws_access_key_id" not in section:
+            section, at, expirations = self.files.config_profiles.get(profile, {}), self.where.in_config, ()
+        token = next((key for key in ("aws_security_token", "aws_session_token") if key in section), None)
+        end = next((key for key in expirations if section.get(key)), None) if token else None
+        keys = ("aws_access_key_id", "aws_secret_access_key", token, end)
+        return {key: Value(_shown(key, section[key]), at(profile, key)) for key in keys if key and key in section}
+
+    def _sign_in(self, chain: Chain) -> dict[str, Value]:
+        """Give where and until when a person is signed in."""
+        values = self.of_profile(chain.source_profile, _SIGN_IN_KEYS)
+        name = chain.sso_session.name if chain.sso_session else None
+        section: Mapping[str, object] = self.files.full_config.get("sso_sessions", {}).get(name, {}) if name else {}
+        for key in _SIGN_IN_KEYS:
+            if name and key in section:
+                values[key] = Value(_shown(key, section[key]), self.where.in_sso_session(name, key))
+        if chain.sso_session:
+            token = sso_token.read(chain.sso_session, self.given.environ)
+            end = utc_text(token.expiration) if token else None
+            values["sign_in"] = Value(end, str(sso_token.path(chain.sso_session, self.given.environ)))
+        return values
+
+    def _source_of_serial(self, chain: Chain) -> str:
+        if chain.environment_mfa_serial:
+            return "AWS_MFA_SERIAL"
+        owners = [(hop.profile, hop.mfa_serial) for hop in chain.hops]
+        owners.insert(1 if owners else 0, (chain.source_profile, chain.source_mfa_serial))
+        return next(self.where.of(profile, "mfa_serial") for profile, serial in owners if serial)
+
+    def _code_process(self, chain: Chain) -> dict[str, Value]:
+        if self.given.settings.mfa_process:
+            return {"mfa_process": Value(None, "AWSDIRENV_MFA_PROCESS")}
+        visited = [hop.profile for hop in reversed(chain.hops)]
+        visited += [] if chain.is_named_source else [chain.source_profile]
+        owner = next((profile for profile in visited if self.files.profiles[profile].get("mfa_process")), None)
+        return self.of_profile(owner, ("mfa_process",)) if owner else {}
+
+    def _of_declared(self, chain: Chain) -> dict[str, Value]:
+        """Give what the declared profile decides for all steps: which region, and which STS."""
+        values = self.of_profile(chain.profile, ("region",) if chain.region else ())
+        if self.given.region:
+            values["region"] = Value(*self.given.region)
+        regional = self.given.environ.get("AWS_STS_REGIONAL_ENDPOINTS")
+        values |= self.of_profile(chain.profile, ("services", "sts_regional_endpoints"))
+        if regional:
+            values["sts_regional_endpoints"] = Value(regional, "AWS_STS_REGIONAL_ENDPOINTS")
+        return values | self._endpoint(chain.profile)
+
+    def _endpoint(self, profile: str) -> dict[str, Value]:
+        """Give the endpoint that botocore takes for STS, in its order: environment, services section, profile."""
+        environ, config = self.given.environ, self.files.profiles[profile]
+        ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or config.get("ignore_configured_endpoint_urls")
+        if str(ignored).lower() == "true":
+            return {}
+        for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
+            if environ.get(name):
+                return {"endpoint_url": Value(_shown("endpoint_url", environ[name]), name)}
+        services = config.get("services")
+        found = self.files.full_config.get("services", {}).get(services, {}).get("sts") if services else None
+        if isinstance(found, Mapping) and found.get("endpoint_url"):
+            at = self.where.in_service(str(services), "sts", "endpoint_url")
+            return {"endpoint_url": Value(_shown("endpoint_url", found["endpoint_url"]), at)}
+        return self.of_profile(profile, ("endpoint_url",))
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _shown(key: str, value: object) -> str | None:
+    if not isinstance(value, str) or "\n" in value or key in _NEVER_SHOWN:
+        return None
+    if key == "aws_access_key_id" and not _KEY_ID.fullmatch(value):
+        return None
+    return _USERINFO.sub("…@", value)

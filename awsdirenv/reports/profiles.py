@@ -1,0 +1,123 @@
+"""All profiles of AWS's files, each with where it leads: what `awsdirenv list` says, as data. Works offline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from awsdirenv.cache import snapshots
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.snapshots import check_region, file_stamp
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, file_paths, load_files, stage_of
+from awsdirenv.config.chain import Chain, account_of
+from awsdirenv.config.resolve import resolve_chain, source_kind
+from awsdirenv.errors import AwsdirenvError
+from awsdirenv.refresh.preflight import check
+from awsdirenv.system.paths import encode_name
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One profile. `problem` says what a load would stumble over; then the rest is what can be told all the same."""
+
+    profile: str
+    account_id: str | None
+    role_arn: str | None
+    role: str | None
+    source_kind: str | None
+    source_profile: str | None
+    stage: str | None
+    problem: str | None
+
+
+def listed(environ: Mapping[str, str]) -> list[Listed]:
+    """List every profile in the order of the files. Raises ConfigError where a file cannot be parsed at all."""
+    files = load_files(environ)
+    known = _known_accounts(environ)
+    checks: dict[tuple[str, str, bool], str | None] = {}
+    names = dict.fromkeys([*files.config_profiles, *files.credentials_sections])
+    return [_entry(files, name, environ, known, checks) for name in names]
+
+
+def document(entries: list[Listed]) -> str:
+    """Write it as JSON."""
+    return json.dumps({"version": 1, "profiles": [asdict(entry) for entry in entries]}, indent=2) + "\n"
+
+
+def _entry(
+    files: AwsFiles,
+    name: str,
+    environ: Mapping[str, str],
+    known: Mapping[str, str],
+    checks: dict[tuple[str, str, bool], str | None],
+) -> Listed:
+    said = _said(files, name)
+    role_arn = said.get("role_arn")
+    chain, problem = _resolved(files, name, environ)
+    if chain and not problem:
+        # What starts from the same source shares its faults; and five thousand checks are a fifth of a second.
+        source = (chain.source_profile, chain.source_kind, bool(chain.hops))
+        if source not in checks:
+            checks[source] = _fault(chain, files, environ)
+        problem = checks[source]
+    own = account_of(role_arn) or said.get("sso_account_id") or account_of(said.get("login_session"))
+    own = own or known.get(name) or (account_of(chain.mfa_serial) if chain and not chain.hops else None)
+    kind = chain.source_kind if chain else None if role_arn else source_kind(files, name)
+    return Listed(
+        profile=name,
+        account_id=own,
+        role_arn=role_arn,
+        role=role_arn.rpartition("/")[2] if role_arn else said.get("sso_role_name"),
+        source_kind=kind,
+        source_profile=(chain.source_profile if not chain.is_named_source else None) if chain else None,
+        stage=said.get(STAGE_KEY),
+        problem=problem,
+    )
+
+
+def _said(files: AwsFiles, name: str) -> dict[str, str]:
+    """Give what a profile says on one line each; what stands on several may be a secret."""
+    values: Mapping[str, Any] = files.profiles[name]
+    return {key: value for key, value in values.items() if isinstance(value, str) and value and "\n" not in value}
+
+
+def _resolved(files: AwsFiles, name: str, environ: Mapping[str, str]) -> tuple[Chain | None, str | None]:
+    try:
+        encode_name(name)
+        chain = resolve_chain(files, name, environ)
+        check_region(name, chain.region)
+        stage_of(files, name)
+    except AwsdirenvError as error:
+        return None, _in_short(error, name)
+    return chain, None
+
+
+def _fault(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> str | None:
+    if chain.depends_on_environment:
+        return None  # nothing is wrong with a profile whose credentials are in another environment than this
+    try:
+        check(chain, files, environ)
+    except AwsdirenvError as error:
+        return _in_short(error, chain.profile)
+    return None
+
+
+def _in_short(error: AwsdirenvError, name: str) -> str:
+    """Leave out what the line begins with anyway."""
+    for start in (f"profile {name}: ", f"profile {name} "):
+        if error.message.startswith(start):
+            return error.message.removeprefix(start)
+    return error.message
+
+
+def _known_accounts(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the accounts that were told with credentials got from the files as they are now."""
+    config, credentials = file_paths(environ)
+    stamps = (file_stamp(config), file_stamp(credentials))
+    try:
+        held = [snapshots.read(path) for path in CachePaths.from_environ(environ).snapshots.iterdir()]
+    except OSError:
+        return {}
+    return {s.profile: s.credentials.account_id for s in held if s and s.stamps == stamps and s.credentials.account_id}

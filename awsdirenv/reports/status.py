@@ -1,0 +1,199 @@
+"""All that we hold and all that runs: what `awsdirenv status` says, as data. No call, no question, no lock, no write.
+
+Nothing of botocore's is imported: what a profile stands for is in its snapshot, and where AWS's files say it is looked
+up line by line (`glance`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from awsdirenv.cache import directories, running, snapshots
+from awsdirenv.cache.directories import Directory
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.running import HeldLock, RunningTimer
+from awsdirenv.cache.sessions import SessionStore
+from awsdirenv.cache.snapshots import Snapshot, file_stamp
+from awsdirenv.config.chain import account_of
+from awsdirenv.config.environment import environment_region
+from awsdirenv.config.glance import Glance, Said
+from awsdirenv.credentials import SessionCredentials, refresh_at
+from awsdirenv.reports.explain.values import utc_text
+
+FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
+_KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
+
+
+@dataclass(frozen=True)
+class HeldProfile:
+    """A profile that we hold credentials of; never the credentials themselves."""
+
+    profile: str
+    account_id: str | None
+    role: str | None
+    role_arn: str | None
+    region: str | None
+    region_source: str | None
+    stage: str | None
+    state: str
+    expiration: datetime | None
+    refresh_at: datetime | None
+
+
+@dataclass(frozen=True)
+class HeldSession:
+    """A session of a key that proved a device."""
+
+    mfa_serial: str
+    expiration: datetime
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything, as seen at `now`. `timers` come with when they renew, where that is known."""
+
+    now: datetime
+    profiles: tuple[HeldProfile, ...]
+    mfa_sessions: tuple[HeldSession, ...]
+    locks: tuple[HeldLock, ...]
+    timers: tuple[tuple[RunningTimer, datetime | None], ...]
+    directories: tuple[Directory, ...]
+
+
+def look(environ: Mapping[str, str], now: datetime) -> Status:
+    """Look at everything. What is not sound is not shown, and never an error."""
+    paths = CachePaths.from_environ(environ)
+    held = _snapshots(paths.snapshots)
+    sessions = SessionStore(paths.sessions).labelled()
+    roles = {s.access_key_id: label for key, label, s in sessions if key.startswith("role-")}
+    looker = _Looker(environ, now, roles)
+    timers = running.running_timers(paths)
+    return Status(
+        now=now,
+        profiles=tuple(looker.profile(snapshot) for _, snapshot in sorted(held.items(), key=_by_name)),
+        mfa_sessions=_mfa_sessions([(label, s) for key, label, s in sessions if key.startswith("mfa-")], now),
+        locks=tuple(running.held_locks(paths)),
+        timers=tuple((timer, _wakes_at(held.get(timer.key))) for timer in timers),
+        directories=tuple(directories.known(paths)),
+    )
+
+
+def document(seen: Status) -> str:
+    """Write it as JSON."""
+    whole = {
+        "version": 1,
+        "profiles": [_profile_entry(held, seen.now) for held in seen.profiles],
+        "mfa_sessions": [
+            {"mfa_serial": held.mfa_serial, **_time_entry(held.expiration, seen.now)} for held in seen.mfa_sessions
+        ],
+        "locks": [{"name": held.name, "pid": held.pid, "since": _utc(held.since)} for held in seen.locks],
+        "timers": [{"profile": t.profile, "pid": t.pid, "wakes_at": _utc(at)} for t, at in seen.timers],
+        "directories": [{"path": str(one.path), "profile": one.profile} for one in seen.directories],
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+class _Looker:
+    def __init__(self, environ: Mapping[str, str], now: datetime, roles: Mapping[str, str]) -> None:
+        """Take the environment, the time, and the ARNs of roles by the access key ids of their sessions."""
+        self._environ = environ
+        self._now = now
+        self._roles = roles
+        self._glances: dict[tuple[str, str], Glance] = {}
+
+    def profile(self, held: Snapshot) -> HeldProfile:
+        """Tell of one snapshot; each is of its own pair of files."""
+        config, credentials = (stamp.partition(" ")[2] for stamp in held.stamps)
+        glance = self._glances.setdefault((config, credentials), Glance(config, credentials))
+        region = self._region(held, glance)
+        end = held.credentials.expiration
+        return HeldProfile(
+            profile=held.profile,
+            account_id=held.credentials.account_id,
+            role=held.role,
+            role_arn=self._roles.get(held.credentials.access_key_id) or _role_arn(held, glance),
+            region=region.value if region else None,
+            region_source=region.source or None if region else None,
+            stage=held.stage,
+            state=self._state(held, config, credentials),
+            expiration=end,
+            refresh_at=refresh_at(held.credentials.issued, end) if end else None,
+        )
+
+    def _region(self, held: Snapshot, glance: Glance) -> Said | None:
+        """Give the region as a directory has it that asks for none: the environment's, else the profile's own."""
+        region = environment_region(self._environ)
+        if region:
+            return Said(region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION")
+        if held.region is None:
+            return None
+        said = glance.said(held.profile, "region")
+        return said if said and said.value == held.region else Said(held.region, "")
+
+    def _state(self, held: Snapshot, config: str, credentials: str) -> str:
+        if not held.credentials.is_usable(self._now):
+            return EXPIRED
+        if held.stamps != (file_stamp(config), file_stamp(credentials)):
+            return OUTDATED
+        return FRESH if held.credentials.is_fresh(self._now) else DUE
+
+
+def _snapshots(folder: Path) -> dict[str, Snapshot]:
+    try:
+        names = [path.name for path in folder.iterdir() if not path.name.endswith(".new")]
+    except OSError:
+        return {}
+    found = {name: snapshots.read(folder / name) for name in names}
+    return {name: snapshot for name, snapshot in found.items() if snapshot}
+
+
+def _by_name(item: tuple[str, Snapshot]) -> tuple[str, str]:
+    return item[1].profile, item[0]
+
+
+def _role_arn(held: Snapshot, glance: Glance) -> str | None:
+    said = glance.said(held.profile, "role_arn")
+    told = (held.credentials.account_id, held.role)
+    return said.value if said and (account_of(said.value), said.value.rpartition("/")[2]) == told else None
+
+
+def _mfa_sessions(found: list[tuple[str, SessionCredentials]], now: datetime) -> tuple[HeldSession, ...]:
+    """Give the sessions that hold, and of a device that has none the one that ended last."""
+    held: list[HeldSession] = []
+    ended: dict[str, HeldSession] = {}
+    for label, session in found:
+        if session.expiration is None or _KEY_ID.fullmatch(label):
+            continue
+        made = HeldSession(label, session.expiration)
+        if session.is_usable(now):
+            held.append(made)
+        elif label not in ended or ended[label].expiration < made.expiration:
+            ended[label] = made
+    held += [made for label, made in ended.items() if label not in {one.mfa_serial for one in held}]
+    return tuple(sorted(held, key=lambda one: (one.mfa_serial, one.expiration)))
+
+
+def _wakes_at(snapshot: Snapshot | None) -> datetime | None:
+    end = snapshot.credentials.expiration if snapshot else None
+    return refresh_at(snapshot.credentials.issued, end) if snapshot and end else None
+
+
+def _profile_entry(held: HeldProfile, now: datetime) -> dict[str, Any]:
+    names = ("profile", "account_id", "role_arn", "region", "region_source", "stage", "state")
+    entry = {name: getattr(held, name) for name in names}
+    return {**entry, **_time_entry(held.expiration, now), "refresh_at": _utc(held.refresh_at)}
+
+
+def _time_entry(expiration: datetime | None, now: datetime) -> dict[str, Any]:
+    left = max(0, int((expiration - now).total_seconds())) if expiration else None
+    return {"expiration": _utc(expiration), "seconds_remaining": left}
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return utc_text(moment) if moment else None

@@ -1,0 +1,1 @@
+"""`whoami`: what is declared, held and true, and whether the three agree."""

@@ -1,0 +1,237 @@
+"""What may be wrong with where a shell is: each way in which declared, held and actual come to differ."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from awsdirenv.aws.caller_identity import EXPIRED, FAILED, NONE, OFFLINE
+from awsdirenv.config.environment import BLOCK
+from awsdirenv.credentials import time_left
+from awsdirenv.errors import CredentialSourceError
+from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
+from awsdirenv.shell.extension import rc_file
+
+# What `use aws_profile` always unsets, and so nobody but somebody else can have set. The others may be as before.
+_NEVER_OURS = {name for name in BLOCK if name.startswith("AWS_")} - {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
+    *("AWS_ACCOUNT_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
+}
+_UNIVERSAL = re.compile(r"^SETUVAR (?:\S+ )*?--export (?:\S+ )*?(AWS_[A-Z0-9_]+):(.*)$", re.MULTILINE)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_OF_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+_METHODS = {
+    "shared-credentials-file": "the keys of [default] in AWS's files",
+    "config-file": "the keys of [default] in AWS's files",
+    "iam-role": "the role of this EC2 instance",
+    "container-role": "the role of this container",
+}
+
+
+def with_problems(seen: Look) -> Look:
+    """Give the look with all that is wrong, the likeliest cause first."""
+    return replace(seen, problems=tuple(problem for find in _FINDERS for problem in find(seen)))
+
+
+def _files(seen: Look) -> Iterator[Problem]:
+    if seen.failure:
+        yield Problem(seen.failure.kind, seen.failure.message, seen.failure.hint)
+
+
+def _closed(seen: Look) -> Iterator[Problem]:
+    profile = seen.place.environ.get("AWSDIRENV_DECLARED")
+    if seen.place.is_here and profile and "AWSDIRENV_PROFILE" not in seen.place.environ:
+        yield Problem(
+            "closed",
+            f"{seen.place.loaded} is closed: there are no credentials for profile {profile}",
+            f"awsdirenv login {shlex.quote(profile)}",
+        )
+
+
+def _stale(seen: Look) -> Iterator[Problem]:
+    place = seen.place
+    if place.loaded is not None and not place.is_here:
+        yield Problem(
+            "stale",
+            f"this shell still has what {place.loaded} gave it: direnv's hook has not run here",
+            "open a new shell outside of that directory; in a script: direnv exec . COMMAND",
+        )
+    elif place.loaded is not None and seen.declared.profile and place.mark not in (None, seen.declared.profile):
+        yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")
+    elif _is_renewed(seen):
+        yield Problem(
+            "stale", "this shell has the keys from before the last renewal", "press Enter in it, or direnv reload"
+        )
+
+
+def _is_renewed(seen: Look) -> bool:
+    key = seen.held.access_key_id
+    ours = seen.exported.get("AWS_ACCESS_KEY_ID")
+    return key is not None and key == ours and seen.declared.key not in (None, key) and key not in seen.snapshots
+
+
+def _not_loaded(seen: Look) -> Iterator[Problem]:
+    place = seen.place
+    if place.said and place.loaded is None and "AWSDIRENV_PROFILE" not in place.environ:
+        yield Problem(
+            "not-loaded",
+            f"{place.said.envrc} is not loaded in this shell",
+            "direnv allow; where no hook of direnv's runs: direnv exec . COMMAND",
+        )
+
+
+def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
+    profile = named_profile(seen.place.environ)
+    if profile and seen.held.access_key_id:
+        name = "AWS_PROFILE" if seen.place.environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
+        yield Problem(
+            "profile-beside-keys",
+            f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
+            f"unset {name}",
+        )
+
+
+def _overrides(seen: Look) -> Iterator[Problem]:
+    """Find what is not as direnv left it, and whether it is fish's universal variable that shows."""
+    universals = _universals(seen)
+    gone: list[str] = []
+    changed: list[str] = []
+    for name in sorted(BLOCK):
+        value = seen.place.environ.get(name)
+        if not name.startswith("AWS_") or not seen.exported or seen.exported.get(name) == value:
+            continue
+        if name not in seen.exported and name not in _NEVER_OURS:
+            continue
+        if value is not None and universals.get(name) == value:
+            yield Problem(
+                "fish-universal",
+                f"{name} is a universal variable of fish's, which direnv cannot unset",
+                f"set -Ue {name}",
+            )
+        else:
+            (gone if value is None else changed).append(name)
+    if gone:
+        were, them = ("was", "it") if len(gone) == 1 else ("were", "them")
+        yield Problem("override", f"{_listed(gone)} {were} unset after direnv had set {them}", "direnv reload")
+    if changed:
+        are, them = ("is", "it") if len(changed) == 1 else ("are", "them")
+        yield Problem(
+            "override",
+            f"{_listed(changed)} {are} not what direnv has made of {them}: "
+            f"a start-up file, or a command, has set {them} since",
+            f"direnv reload; awsdirenv doctor looks for {them} in your start-up files",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _universals(seen: Look) -> Mapping[str, str]:
+    path = rc_file("fish", seen.place.environ).with_name("fish_variables")
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return {}
+    return {name: _ESCAPE.sub(_unescaped, value) for name, value in _UNIVERSAL.findall(text)}
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2] or found[3]
+    return chr(int(code, 16)) if code and int(code, 16) < 0x110000 else found[4] or ""
+
+
+def _other_keys(seen: Look) -> Iterator[Problem]:
+    key, wanted = seen.held.access_key_id, seen.declared.key
+    if key is None or key == wanted or seen.declared.profile is None or _is_renewed(seen):
+        return
+    owner = seen.snapshots.get(key)
+    is_theirs = owner is None and wanted is not None
+    if is_theirs or owner not in (None, seen.declared.profile):
+        whose = f"of profile {owner}" if owner else "not ours"
+        yield Problem(
+            "other-keys", f"the keys are {whose}, and this place is for {seen.declared.profile}", "direnv reload"
+        )
+
+
+def _identity(seen: Look) -> Iterator[Problem]:
+    declared, caller = seen.declared, seen.caller
+    if caller.account_id and declared.account_id and caller.account_id != declared.account_id:
+        yield Problem(
+            "other-account",
+            f"AWS says account {caller.account_id}, and profile {declared.profile} is for {declared.account_id}",
+            "direnv reload",
+        )
+    role = actual_role(caller.arn)
+    if caller.arn and declared.role and role != declared.role:
+        what = f"role {role}" if role else caller.arn
+        said = f"AWS says {what}, and profile {declared.profile} is for role {declared.role}"
+        yield Problem("other-role", said, "direnv reload")
+
+
+def actual_role(arn: str | None) -> str | None:
+    """Give the role of an ARN, by the name that people know it by."""
+    parts = (arn or "").split(":")
+    words = parts[5].split("/") if len(parts) > 5 else []
+    if len(words) < 2 or words[0] != "assumed-role":
+        return None
+    found = _OF_CENTER.fullmatch(words[1])
+    return found[1] if found else words[1]
+
+
+def _fallback(seen: Look) -> Iterator[Problem]:
+    held, method = seen.held, seen.caller.method
+    if seen.declared.profile and seen.caller.access_key_id and not held.access_key_id and not held.profile:
+        what = _METHODS.get(method or "", "what they find elsewhere")
+        yield Problem(
+            "fallback", f"there are no keys here, so SDKs take {what}", "awsdirenv login, or leave the directory"
+        )
+
+
+def _expired(seen: Look) -> Iterator[Problem]:
+    end, error = seen.held.expiration, seen.caller.error
+    if seen.is_over and end:
+        yield Problem("expired", f"the credentials ended {time_left(seen.now, end)} ago", _login(seen, "get new ones"))
+    elif seen.caller.outcome == EXPIRED and error:
+        yield Problem("expired", error.message, _login(seen, error.hint))
+    elif seen.caller.outcome == EXPIRED:
+        yield Problem("expired", "AWS says that the credentials have expired", _login(seen, "get new ones"))
+
+
+def _unknown(seen: Look) -> Iterator[Problem]:
+    caller, error = seen.caller, seen.caller.error
+    if caller.outcome == NONE:
+        yield Problem("none", "an SDK finds no credentials here", _login(seen, "awsdirenv init PROFILE"))
+    elif caller.outcome == OFFLINE and error:
+        yield Problem("offline", f"AWS was not reached: {error.message}", error.hint)
+    elif caller.outcome == FAILED and error:
+        is_program = isinstance(error, CredentialSourceError)
+        yield Problem(error.kind, error.message, _login(seen, _by_hand(seen)) if is_program else error.hint)
+
+
+def _login(seen: Look, otherwise: str) -> str:
+    return f"awsdirenv login {shlex.quote(seen.declared.profile)}" if seen.declared.profile else otherwise
+
+
+def _by_hand(seen: Look) -> str:
+    """Give the command that shows what a program or a file has to say for itself; we do not quote it."""
+    profile = named_profile(seen.place.environ)
+    named = f" --profile {shlex.quote(profile)}" if profile else ""
+    return f"aws sts get-caller-identity{named}"
+
+
+_FINDERS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
+    _files,
+    _closed,
+    _stale,
+    _not_loaded,
+    _profile_beside_keys,
+    _overrides,
+    _other_keys,
+    _identity,
+    _fallback,
+    _expired,
+    _unknown,
+)

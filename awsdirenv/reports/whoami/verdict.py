@@ -1,0 +1,139 @@
+"""Where a shell is: what `.envrc` declares, what the environment holds, and what STS answers, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from awsdirenv.aws.caller_identity import EXPIRED, FAILED, KNOWN, NONE, OFFLINE, Caller
+from awsdirenv.cache import snapshots
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.credentials import parse_time
+from awsdirenv.errors import AwsdirenvError
+from awsdirenv.reports import declared as places
+from awsdirenv.reports.declared import Declared, Place
+from awsdirenv.system.direnv import exported
+
+OK, MISMATCH = "ok", "mismatch"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is not as it should be, and what to do about it. `kind` is stable, for scripts."""
+
+    kind: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the environment holds. `profile` is whose it is: AWS_PROFILE's, or else the one that we know the keys of."""
+
+    profile: str | None
+    access_key_id: str | None
+    account_id: str | None
+    region: str | None
+    expiration: datetime | None
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], owners: Mapping[str, str], set_by_direnv: Mapping[str, str | None]) -> Held:
+        """Look at the environment, with profiles by access key and what direnv has set."""
+        key = environ.get("AWS_ACCESS_KEY_ID") or None
+        is_as_left = key is not None and key == set_by_direnv.get("AWS_ACCESS_KEY_ID")
+        ours = owners.get(key or "") or (set_by_direnv.get("AWSDIRENV_PROFILE") if is_as_left else None)
+        return cls(
+            profile=named_profile(environ) or ours,
+            access_key_id=key,
+            account_id=environ.get("AWS_ACCOUNT_ID") or None,
+            region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
+            expiration=parse_time(environ.get("AWS_CREDENTIAL_EXPIRATION", "")),
+        )
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that was seen. `exported` is what direnv has set (None: unset) and is known to be its word."""
+
+    place: Place
+    declared: Declared
+    held: Held
+    caller: Caller
+    snapshots: Mapping[str, str]  # profiles by access key
+    exported: Mapping[str, str | None]
+    now: datetime
+    failure: AwsdirenvError | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """One word for it: ok, mismatch, expired, offline, none."""
+        outcome, over = self.caller.outcome, self.is_over
+        if outcome == EXPIRED or (over and outcome != KNOWN):
+            return EXPIRED
+        found = self.caller.access_key_id or self.held.access_key_id
+        if outcome == NONE or (outcome == FAILED and found is None):
+            return NONE
+        if any(problem.kind != OFFLINE for problem in self.problems):
+            return MISMATCH
+        return OFFLINE if outcome == OFFLINE else OK
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the environment itself says that its credentials are over."""
+        held = self.held
+        return held.access_key_id is not None and held.expiration is not None and held.expiration <= self.now
+
+
+def look(environ: Mapping[str, str], caller: Caller, now: datetime) -> Look:
+    """Look at the place and the environment. Raises DirectoryError. Problems are for `whoami_problems` to find."""
+    place, paths = Place.of(environ), CachePaths.from_environ(environ)
+    declared, failure = Declared(), None
+    try:
+        declared = places.declared(place)
+    except AwsdirenvError as error:
+        declared, failure = Declared(place.mark or (place.said.profile if place.said else None)), error
+    set_by_direnv, owners = exported(environ) if place.is_here else {}, _owners(paths)
+    held = Held.of(environ, owners, set_by_direnv)
+    return Look(place, declared, held, caller, owners, set_by_direnv, now, failure)
+
+
+def named_profile(environ: Mapping[str, str]) -> str | None:
+    """Give the profile that the environment names for SDKs."""
+    return environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
+
+
+def document(seen: Look) -> str:
+    """Write it as JSON, version 1."""
+    declared, held, caller = seen.declared, seen.held, seen.caller
+    names = ("profile", "account_id", "role_arn", "region", "stage")
+    whole = {
+        "version": 1,
+        "declared": {name: getattr(declared, name) for name in names},
+        "held": {
+            "profile": held.profile,
+            "access_key_id": held.access_key_id,
+            "account_id": held.account_id,
+            "region": held.region,
+            "expiration": _utc(held.expiration),
+        },
+        "actual": {"arn": caller.arn, "account_id": caller.account_id, "user_id": caller.user_id},
+        "verdict": seen.verdict,
+        "problems": [vars(problem) for problem in seen.problems],
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def _owners(paths: CachePaths) -> dict[str, str]:
+    """Tell the keys of all snapshots apart."""
+    try:
+        found = [snapshots.read(path) for path in paths.snapshots.iterdir()]
+    except OSError:
+        return {}
+    return {one.credentials.access_key_id: one.profile for one in found if one}
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

@@ -1,0 +1,222 @@
+r"""Completion scripts for bash, zsh and fish, made from the argparse parser, so that no command is ever forgotten.
+
+A Tab must not start Python: the scripts list the profiles themselves, with one awk over the section headers of AWS's
+two files. Nothing that stands in those files is ever evaluated; a profile may be called `$(reboot)`.
+
+The shell and awk code is in the folder `completions`. Each file there is whole as it stands, so that tools can read it;
+`@NAMES@`, some of them in comments, stand for what is filled in here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from awsdirenv.shell.installed_files import OwnFile
+from awsdirenv.system.paths import data_folder, data_home
+from awsdirenv.system.text import fish_quote
+
+_WORDS = "# awsdirenv's completion for "
+
+
+def script(shell: str, parser: argparse.ArgumentParser) -> str:
+    """Give the completion script of `bash`, `zsh` or `fish`."""
+    commands = _commands(parser)
+    return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](commands)
+
+
+def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[OwnFile]:
+    """Give the scripts where each shell looks for them; zsh, which looks nowhere, is told by our hook."""
+    places = {
+        "bash": data_home(environ) / "bash-completion" / "completions" / "awsdirenv",
+        "zsh": data_folder(environ) / "zsh" / "_awsdirenv",
+        "fish": data_home(environ) / "fish" / "vendor_completions.d" / "awsdirenv.fish",
+    }
+    return [OwnFile(path, script(shell, parser), _WORDS) for shell, path in places.items()]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a value stands for: one of `choices`, a `profile`, a `file`, or `text` that nobody can complete."""
+
+    kind: str
+    label: str
+    choices: tuple[str, ...] = ()
+    repeats: bool = False
+
+
+@dataclass(frozen=True)
+class _Option:
+    """An option by all its names; `place` is None for one without a value."""
+
+    names: tuple[str, ...]
+    help: str
+    place: _Place | None
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A subcommand; the one without a name is the program itself."""
+
+    name: str
+    help: str
+    options: tuple[_Option, ...]
+    places: tuple[_Place, ...]
+
+
+def _commands(parser: argparse.ArgumentParser) -> list[_Command]:
+    """Read the parser: the program itself first, then every subcommand."""
+    choices = [action.choices for action in _actions(parser) if isinstance(action.choices, dict)]
+    return [_command("", parser), *(_command(name, sub) for named in choices for name, sub in named.items())]
+
+
+def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    found = parser._actions  # noqa: SLF001 - argparse has no other way to ask a parser what it takes
+    return [action for action in found if action.help != argparse.SUPPRESS]
+
+
+def _command(name: str, parser: argparse.ArgumentParser) -> _Command:
+    options, places = [], []
+    for action in _actions(parser):
+        if not action.option_strings:
+            places.append(_place(action))
+            continue
+        place = None if action.nargs == 0 else _place(action)
+        shown = (action.help or "") % {**vars(action), "prog": parser.prog}
+        options.append(_Option(tuple(action.option_strings), shown, place))
+    text = (parser.description or "").partition("\n")[0].rstrip(".")
+    return _Command(name, text, tuple(options), tuple(places))
+
+
+def _place(action: argparse.Action) -> _Place:
+    label = action.metavar if isinstance(action.metavar, str) else action.dest
+    repeats = action.nargs in ("*", "+", argparse.REMAINDER)
+    if action.choices is not None:
+        return _Place("choices", label, tuple(str(choice) for choice in action.choices), repeats)
+    if label == "PROFILE":
+        return _Place("profile", label, (), repeats)
+    return _Place("file" if action.type is Path or action.nargs == argparse.REMAINDER else "text", label, (), repeats)
+
+
+def _template(name: str) -> str:
+    return (Path(__file__).parent / "scripts" / "completions" / name).read_text(encoding="utf-8")
+
+
+def _awk(offer: str) -> str:
+    """Give the awk program that lists the profiles, with one of the functions `offer` that say how.
+
+    It takes the second word of a header by the rules of Python's shlex, as botocore reads `[profile "a b"]`; an empty
+    one unless there are two. Left out are names that no command line takes: those with control characters, and those
+    like an option.
+    """
+    return _template(offer) + _template("profiles.awk").rstrip()
+
+
+def _sh_profiles(offer: str) -> str:
+    """Give the function that lists the profiles, for bash and zsh alike.
+
+    botocore takes an empty AWS_CONFIG_FILE at its word, so the function has `-` and not `:-`.
+    """
+    return _template("profiles.bash").rstrip().replace("@AWK@", shlex.quote(_awk(offer)))
+
+
+def _bash(commands: list[_Command]) -> str:
+    lines = []
+    for command in commands:
+        options = [name for option in command.options for name in option.names]
+        lines.append(f"'{command.name} options') place=(choices {shlex.join(options)}) ;;")
+        for option in command.options:
+            if option.place is not None:
+                pattern = " | ".join(shlex.quote(f"{command.name} {name}") for name in option.names)
+                lines.append(f"{pattern}) place=({_bash_place(option.place)}) ;;")
+        for number, place in enumerate(command.places, 1):
+            pattern = f"'{command.name} '[0-9]*" if place.repeats else f"'{command.name} {number}'"
+            lines.append(f"{pattern}) place=({_bash_place(place)}) ;;")
+    # In bash, what a candidate must look like depends on the quote it is typed in, and on how much of it stands before
+    # the last character that breaks words (`head`).
+    profiles = _sh_profiles("offer_bash.awk")
+    text = _template("awsdirenv.bash").replace("# @CASES@", "\n    ".join(lines))
+    return text.replace("# @PROFILES@", profiles)
+
+
+def _bash_place(place: _Place) -> str:
+    return shlex.join(["choices", *place.choices]) if place.kind == "choices" else place.kind
+
+
+def _zsh(commands: list[_Command]) -> str:
+    top, *subcommands = commands
+    cases = [
+        f"{shlex.quote(command.name)}) _arguments -S {' '.join(_zsh_specs(command))} && ret=0 ;;"
+        for command in subcommands
+    ]
+    named = [shlex.quote(f"{command.name}:{command.help}") for command in subcommands]
+    text = _template("awsdirenv.zsh").replace("@TOP@", " ".join(_zsh_options(top)))
+    text = text.replace("@COMMANDS@", "\n        ".join(named)).replace("# @CASES@", "\n        ".join(cases))
+    return text.replace("# @PROFILES@", _sh_profiles("offer.awk"))
+
+
+def _zsh_specs(command: _Command) -> list[str]:
+    specs = []
+    for place in command.places:
+        label = place.label.replace(":", r"\:")
+        specs.append(shlex.quote(f"{'*' if place.repeats else ':'}:{label}:{_zsh_action(place)}"))
+    return [*_zsh_options(command), *specs]
+
+
+def _zsh_options(command: _Command) -> list[str]:
+    specs = []
+    for option in command.options:
+        others = f"({' '.join(option.names)})" if len(option.names) > 1 else ""
+        text = option.help.replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
+        for name in option.names:
+            value = ""
+            if option.place is not None:
+                label = option.place.label.replace(":", r"\:")
+                value = f":{label}:{_zsh_action(option.place)}"
+            join = "=" if option.place is not None and name.startswith("--") else ""
+            specs.append(shlex.quote(f"{others}{name}{join}[{text}]{value}"))
+    return specs
+
+
+def _zsh_action(place: _Place) -> str:
+    actions = {"profile": "_awsdirenv_profile", "file": "_files", "text": " "}
+    return f"({shlex.join(place.choices)})" if place.kind == "choices" else actions[place.kind]
+
+
+def _fish(commands: list[_Command]) -> str:
+    lines = []
+    values = []
+    for command in commands:
+        at = f"__awsdirenv_at {fish_quote(command.name)}"
+        if command.name:
+            lines.append(_fish_line("__awsdirenv_at '' 1", f"-a {fish_quote(command.name)}", command.help))
+        for option in command.options:
+            names = " ".join(_fish_name(name) for name in option.names)
+            if option.place is not None:
+                values += [f"{command.name} {name}" for name in option.names]
+                names += f" -r {_fish_place(option.place)}"
+            lines.append(_fish_line(at, names, option.help))
+        for number, place in enumerate(command.places, 1):
+            if command.name and place.kind != "text":
+                last = 9999 if place.repeats else number
+                lines.append(_fish_line(f"{at} {number} {last}", _fish_place(place), place.label))
+    text = _template("awsdirenv.fish").replace("@VALUES@", " ".join(fish_quote(value) for value in values))
+    return text.replace("@AWK@", fish_quote(_awk("offer.awk"))) + "\n".join(lines) + "\n"
+
+
+def _fish_line(condition: str, what: str, text: str) -> str:
+    return f"complete -c awsdirenv -n {fish_quote(condition)} {what} -d {fish_quote(text)}"
+
+
+def _fish_name(name: str) -> str:
+    kind = "-l" if name.startswith("--") else "-s" if len(name) == 2 else "-o"
+    return f"{kind} {fish_quote(name.lstrip('-'))}"
+
+
+def _fish_place(place: _Place) -> str:
+    if place.kind == "choices":
+        return f"-f -a {fish_quote(' '.join(fish_quote(choice) for choice in place.choices))}"
+    return {"profile": "-f -a '(__awsdirenv_profiles)'", "file": "-F", "text": "-f"}[place.kind]

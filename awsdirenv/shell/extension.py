@@ -1,0 +1,187 @@
+"""`setup` and `init`: the only writes outside our own cache. Each shows what it writes and can be repeated."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from awsdirenv.config.envrc import USE, used_profile
+from awsdirenv.errors import SetupError
+from awsdirenv.system.paths import direnv_lib, home
+from awsdirenv.system.private_files import replace_file
+
+_INSTALLATION = re.compile(r"# >>> installation\n.*?# <<< installation\n", re.DOTALL)
+_EXTENSION_NAME = "awsdirenv.sh"
+FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
+
+# `-I` keeps the project's PYTHON* variables and folders out of our process; the path of the installation comes back
+# last, so that nothing in it can stand in for the standard library.
+BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
+
+# Hook line of each shell, as direnv documents them.
+HOOKS = {
+    "bash": 'eval "$(direnv hook bash)"',
+    "zsh": 'eval "$(direnv hook zsh)"',
+    "fish": "direnv hook fish | source",
+}
+_HOOK = re.compile(r"^[^#\n]*\bdirenv[\"']?[ \t]+hook\b", re.MULTILINE)
+
+
+def extension_path(environ: Mapping[str, str]) -> Path:
+    """Give the place of the installed extension."""
+    return direnv_lib(environ) / _EXTENSION_NAME
+
+
+def own_command() -> list[str]:
+    """Give the command that runs us again, whatever PATH says."""
+    return [sys.executable, "-I", "-c", BOOT, str(Path(__file__).resolve().parents[2])]
+
+
+def extension_text() -> str:
+    """Give the extension with this installation's absolute paths in it."""
+    python, *arguments = map(shlex.quote, own_command())
+    run = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
+    command = f"_awsdirenv_command() {{\n  [[ -x {python} ]] || return 127\n  {run}\n}}\n"
+    source = extension_source().read_text(encoding="utf-8")
+    return _INSTALLATION.sub(lambda _: f"# >>> installation\n{command}# <<< installation\n", source)
+
+
+def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Write the extension into direnv's lib folder. Raises SetupError."""
+    target = extension_path(environ)
+    text = extension_text()
+    present = _read(target)
+    if present == text:
+        say(f"  {target} is up to date")
+        return
+    if present is not None and FIRST_WORDS not in present:
+        raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
+    say(f"{'~' if present else '+'} {target}")
+    with contextlib.suppress(OSError):  # `_write` says what is wrong
+        target.parent.mkdir(parents=True, exist_ok=True)
+    _write(target, text, 0o644)
+
+
+def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Remove the extension, and nothing else. Raises SetupError for a file that is not ours."""
+    target = extension_path(environ)
+    present = _read(target)
+    if present is None:
+        say(f"  {target} is not there")
+        return
+    if FIRST_WORDS not in present:
+        raise SetupError(f"{target} is not ours", "remove it by hand if you do not need it")
+    say(f"- {target}")
+    try:
+        target.unlink()
+    except OSError as error:
+        raise SetupError(f"cannot remove {target}: {error.strerror}", f"rm {target}") from None
+
+
+def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Check what we need and do not install: pairs of what is missing and what to do about it."""
+    found = []
+    if shutil.which("direnv", path=environ.get("PATH")) is None:
+        found.append(
+            ("direnv is not installed", "apt-get install direnv, brew install direnv, or see its documentation")
+        )
+    shell = Path(environ.get("SHELL", "")).name
+    if shell in HOOKS:
+        rc = rc_file(shell, environ)
+        if not _HOOK.search(_read(rc) or ""):
+            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {HOOKS[shell]}"))
+    else:
+        hooks = "; ".join(f"{rc_file(name, environ)}: {line}" for name, line in HOOKS.items())
+        found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
+    return found
+
+
+def rc_file(shell: str, environ: Mapping[str, str]) -> Path:
+    """Give the start-up file of `bash`, `zsh` or `fish`, where the shell itself looks for it."""
+    if shell == "fish":
+        return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "fish" / "config.fish"
+    return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc" if shell == "zsh" else home(environ) / ".bashrc"
+
+
+def use_line(profile: str | None) -> str:
+    """Give the line for `.envrc`."""
+    if not profile:
+        return "use aws_profile"
+    return f"use aws_profile {'-- ' if profile.startswith('-') else ''}{shlex.quote(profile)}"
+
+
+def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
+    """Write or extend `.envrc` with our line, once, and show it whole. Raises SetupError."""
+    envrc = directory / ".envrc"
+    line = use_line(profile)
+    present = _read(envrc)
+    uses = [(found.group(0).strip(), used_profile(found.group(1))) for found in USE.finditer(present or "")]
+    for use, used in uses:
+        if used == (profile or ""):
+            say(f"  {envrc} has it already: {use}")
+            return envrc
+    if uses:
+        raise SetupError(f"{envrc} already says: {uses[0][0]}", f"change that line of {envrc} to: {line}")
+    before = present or ""
+    separator = "" if not before or before.endswith("\n") else "\n"
+    after = f"{before}{separator}{line}\n"
+    say(f"{'~' if present is not None else '+'} {envrc}")
+    for shown in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1000):
+        if not shown.startswith(("---", "+++", "@@")):
+            say(f"  {shown}")
+    mode = envrc.stat().st_mode & 0o777 if present is not None else 0o644
+    _write(envrc, after, mode)
+    return envrc
+
+
+def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:
+    """Run `direnv allow`. Raises SetupError."""
+    try:
+        done = subprocess.run(
+            ["direnv", "allow", str(directory)], env=dict(environ), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise SetupError("direnv is not installed", "install direnv, then: direnv allow") from None
+    if done.returncode != 0:
+        raise SetupError(f"direnv allow failed with status {done.returncode}", "try it by hand: direnv allow")
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write exported credentials: atomically, 0600. Raises SetupError."""
+    _write(path, text, 0o600)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        # Bytes that are not UTF-8 come back as they were: a Latin-1 comment is nobody's fault.
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SetupError(f"cannot read {path}: {error.strerror}", f"mend or move {path}") from None
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    if path.exists() and not path.is_file():  # replacing /dev/null would be a bad day for root
+        raise SetupError(f"cannot write {path}: not a regular file", "choose another one")
+    target = Path(os.path.realpath(path))  # a dotfile that is a link into somebody's repository stays one
+    try:
+        replace_file(target, text.encode("utf-8", "surrogateescape"), mode)
+    except OSError as error:
+        raise SetupError(f"cannot write {path}: {error.strerror}", f"make {path.parent} writable") from None
+
+
+def extension_source() -> Path:
+    """Give our extension: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    packaged = package / "direnvrc.d" / "aws_profile.sh"
+    return packaged if packaged.exists() else package.parent / "direnvrc.d" / "aws_profile.sh"

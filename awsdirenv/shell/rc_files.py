@@ -1,0 +1,117 @@
+"""What a shell reads when it starts, as text: its own files in order, and those that they source by a plain name.
+
+Nothing is run. A name that only the shell itself can tell (`$(…)`, other variables than HOME's) is not followed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from awsdirenv.shell.extension import rc_file
+from awsdirenv.system.paths import home
+
+_LONGEST_FILE = 512 * 1024  # bytes
+_MOST_FILES = 60
+_SOURCE = re.compile(
+    r"""(?:^|[;&|{(]|\bthen\b|\bdo\b|\bbuiltin\b|\band\b)\s*(?:source|\\?\.)\s+
+        (?P<name>"[^"]+"|'[^']+'|(?:\\.|[^\s;&|)}<>"'])+)""",
+    re.VERBOSE,
+)
+_SYSTEM = {
+    "bash": ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc"),
+    "zsh": ("/etc/zsh/zshenv", "/etc/zshenv", "/etc/zsh/zshrc", "/etc/zshrc"),
+    "fish": ("/etc/fish/config.fish",),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that is no comment, and where it stands."""
+
+    path: Path
+    number: int
+    text: str
+
+    @property
+    def place(self) -> str:
+        """Say where it is, as `path:line`."""
+        return f"{self.path}:{self.number}"
+
+
+def interactive(shell: str, environ: Mapping[str, str]) -> list[Line]:
+    """Give all lines that an interactive `bash`, `zsh` or `fish` reads, in that order, the person's own files."""
+    main = rc_file(shell, environ)
+    if shell == "fish":
+        return follow([*sorted((main.parent / "conf.d").glob("*.fish")), main], environ)
+    if shell == "zsh":
+        return follow([main.with_name(name) for name in (".zshenv", ".zprofile", ".zshrc", ".zlogin")], environ)
+    return follow([main], environ)
+
+
+def of_system(shell: str, environ: Mapping[str, str]) -> list[Line]:
+    """Give all lines of what the machine's administrator, or a package, has the shell read."""
+    paths = [Path(name) for name in _SYSTEM[shell]]
+    if shell == "fish":
+        shares = (environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
+        folders = [Path("/etc/fish/conf.d"), *(Path(share) / "fish" / "vendor_conf.d" for share in shares)]
+        paths += [path for folder in folders for path in sorted(folder.glob("*.fish"))]
+    return follow(paths, environ)
+
+
+def everything(environ: Mapping[str, str]) -> list[Line]:
+    """Give all lines of all files that set variables for the person's shells and sessions, whatever SHELL says."""
+    here = home(environ)
+    config = Path(environ.get("XDG_CONFIG_HOME") or here / ".config")
+    names = (".profile", ".bash_profile", ".bash_login", ".bashrc", ".xprofile", ".pam_environment")
+    fish = rc_file("fish", environ)
+    paths = [here / name for name in names]
+    paths += [rc_file("zsh", environ).with_name(name) for name in (".zshenv", ".zprofile", ".zshrc", ".zlogin")]
+    paths += [*sorted((fish.parent / "conf.d").glob("*.fish")), fish]
+    paths += sorted((config / "environment.d").glob("*.conf"))
+    return follow(paths, environ)
+
+
+def follow(paths: list[Path], environ: Mapping[str, str]) -> list[Line]:
+    """Give the lines of files, each sourced file's behind the line that names it. What cannot be read has none."""
+    return list(_lines(paths, environ, set()))
+
+
+def _lines(paths: list[Path], environ: Mapping[str, str], seen: set[str]) -> Iterator[Line]:
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in seen or len(seen) >= _MOST_FILES:
+            continue
+        seen.add(real)
+        for number, text in enumerate(_text(path).splitlines(), start=1):
+            if text.lstrip().startswith("#"):
+                continue
+            yield Line(path, number, text)
+            named = [_named(found["name"], environ) for found in _SOURCE.finditer(text)]
+            yield from _lines([path for path in named if path], environ, seen)
+
+
+def _text(path: Path) -> str:
+    try:
+        # A FIFO would wait for ever for somebody to write.
+        if not path.is_file() or path.stat().st_size > _LONGEST_FILE:
+            return ""
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _named(word: str, environ: Mapping[str, str]) -> Path | None:
+    """Give the file that a word of a shell names, or None where only the shell can tell."""
+    text = word if word[0] == "'" else re.sub(r"\\(.)", r"\1", word)
+    is_quoted, text = text[0] in "\"'", text.strip("\"'")
+    folder = str(home(environ))
+    if text.startswith("~/") and not is_quoted:
+        text = folder + text[1:]
+    if word[0] != "'":
+        known = {"HOME": folder, **{name: environ[name] for name in ("ZDOTDIR", "XDG_CONFIG_HOME") if name in environ}}
+        text = re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda m: known.get(m[1] or m[2], m[0]), text)
+    return Path(text) if text.startswith("/") and not re.search(r"[$`*?<(]", text) else None

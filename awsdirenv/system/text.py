@@ -1,0 +1,38 @@
+"""Text for people, terminals and shells: printable, quoted, hashed. Pure: strings in, strings out."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Keep what a file or a server says from steering the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def is_set(value: str | None) -> bool:
+    """Tell whether a yes-or-no variable says yes."""
+    return (value or "").lower() not in ("", "0", "false", "no")
+
+
+def sh_quote(text: str) -> str:
+    """Quote for sh, bash and zsh, always: to zsh `=name`, which shlex.quote lets be, is the path of a command."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def fish_quote(text: str) -> str:
+    r"""Quote for fish, where only \\ and \' are special inside single quotes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def powershell_quote(text: str) -> str:
+    """Quote for PowerShell, where a single quote is doubled. It takes typographic ones for single quotes, too."""
+    for quote in ("'", "\u2018", "\u2019", "\u201a", "\u201b"):
+        text = text.replace(quote, quote * 2)
+    return f"'{text}'"
+
+
+def fnv1a(data: bytes) -> int:
+    """Hash as FNV-1a, 32 bits: the one decent hash that bash can do without a process."""
+    value = 2166136261
+    for byte in data:
+        value = (value ^ byte) * 16777619 & 0xFFFFFFFF
+    return value

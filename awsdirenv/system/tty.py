@@ -1,0 +1,250 @@
+"""/dev/tty: whether a human is there, asking for a line, and Ctrl-C that cancels our step only.
+
+direnv kills its bash on SIGINT, and everything `.envrc` has set is lost with it. So there the terminal is told not to
+make signals of keys; a Ctrl-C is then a character that ends a line, which we notice without reading anything: what the
+person types ahead stays in the queue for the shell. Elsewhere (`exec`) it may be for a program that reads lines, which
+Enter must end, and keys make signals as ever.
+
+fish calls direnv with its own raw terminal, bash and zsh with a cooked one, so every flag we rely on is set by us and
+put back as it was (TCSADRAIN: the flushing kind throws type-ahead away).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from awsdirenv.errors import CancelledError, PersonNeededError
+from awsdirenv.system.text import is_set
+
+_CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
+_ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # a letter: Backspace; the line: Ctrl-U, Ctrl-W
+_LONGEST_ANSWER = 64
+# direnv writes "is taking a while" into our prompt after DIRENV_WARN_TIMEOUT (5 s) and cannot be told not to.
+_NOTICE_AFTER = 5.3
+_POLL = 0.05  # seconds
+_IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
+
+
+class Terminal:
+    """The terminal of a human who is there to answer."""
+
+    def __init__(self, descriptor: int, again: str) -> None:
+        """Take an open /dev/tty, and the command by which the person can have the question again."""
+        self._descriptor = descriptor
+        self._again = again
+        self._saved: list[Any] = termios.tcgetattr(descriptor)
+        self._unasked = self._saved  # its mode while there is no question
+        self._watching = threading.Event()
+        self._waiting = 0
+        self._started = time.monotonic()
+        self.was_cancelled_by_key = False
+
+    @classmethod
+    def of_human(cls, environ: Mapping[str, str], again: str, *, beside_program: bool = False) -> Terminal | None:
+        """Give the terminal, or None when nobody is there: no terminal, in the background, CI.
+
+        stdin proves nothing (direnv can close it, editors leave it open), nor does a /dev/tty that opens (Emacs' envrc
+        has one nobody sees): errors must go to a terminal, too, or, where a program beside us has our stderr, the
+        terminal take lines: no editor draws on it.
+        """
+        descriptor = open_in_foreground(environ) if beside_program or os.isatty(2) else None
+        if descriptor is None:
+            return None
+        with contextlib.suppress(termios.error):
+            terminal = cls(descriptor, again)
+            if not beside_program or terminal._saved[_LFLAG] & termios.ICANON:
+                return terminal
+        os.close(descriptor)
+        return None
+
+    @property
+    def name(self) -> str:
+        """The terminal's device, for others to recognise it by."""
+        for descriptor in (2, self._descriptor):
+            with contextlib.suppress(OSError):
+                return os.ttyname(descriptor)
+        return ""
+
+    @contextlib.contextmanager
+    def guarded(self, *, within_direnv: bool) -> Iterator[None]:
+        """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt, put the terminal back whatever happens, and close it."""
+        handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+        handlers[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # putting back from the background
+        if not within_direnv:  # who is stopped keeps its locks
+            handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.default_int_handler)
+        try:
+            with self._watch_keys() if within_direnv else contextlib.nullcontext():
+                yield
+        finally:
+            self._set(self._saved)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            os.close(self._descriptor)
+
+    def ask(self, prompt: str, timeout: float) -> str:
+        """Ask for a line. Within `guarded` only.
+
+        Raises CancelledError for Ctrl-C, Ctrl-D, Ctrl-Z and an empty answer, PersonNeededError after `timeout` seconds.
+        """
+        self._watching.clear()
+        self._set(self._raw())
+        try:
+            answer = self._edit_line(prompt, time.monotonic() + timeout)
+        finally:
+            self._write("\r\n")
+            self._set(self._unasked)
+            self._waiting = self._waiting_bytes()  # becoming line-wise makes one line of what was typed ahead
+            self._watching.set()
+        if answer:
+            return answer
+        raise CancelledError("no MFA code was given", self._again)
+
+    def say(self, line: str) -> None:
+        """Write a line for the person."""
+        self._write(line + "\r\n")
+
+    def _edit_line(self, prompt: str, deadline: float) -> str:
+        self._write(prompt)
+        typed = b""
+        redraw_at: float | None = self._started + _NOTICE_AFTER
+        while True:
+            now = time.monotonic()
+            if now >= deadline:
+                raise PersonNeededError("nobody gave the MFA code in time", self._again)
+            if redraw_at is not None and now >= redraw_at:
+                if now < redraw_at + 1:  # later the notice was there before the question
+                    self._write(f"\r\x1b[K{prompt}{_text(typed)}")
+                redraw_at = None
+            if not self._readable(min(deadline, redraw_at or deadline) - now):
+                continue
+            byte = self._read_byte()
+            if byte in (b"\r", b"\n"):
+                return _text(typed)
+            if byte == b"" or byte in _CANCEL:
+                raise CancelledError("the MFA code was not given", self._again)
+            typed = self._edit(typed, byte, prompt)
+
+    def _edit(self, typed: bytes, byte: bytes, prompt: str) -> bytes:
+        if byte in _ERASE or byte in _ERASE_ALL:
+            left = _text(typed)[:-1] if byte in _ERASE else ""
+            # Not everybody's letters are one byte and one column, so the line is drawn again.
+            self._write(f"\r\x1b[K{prompt}{left}")
+            return left.encode()
+        if byte == b"\x1b":
+            self._swallow_escape()
+        elif byte >= b" " and len(typed) < _LONGEST_ANSWER:
+            with contextlib.suppress(OSError):
+                os.write(self._descriptor, byte)
+            return typed + byte
+        return typed
+
+    def _swallow_escape(self) -> None:
+        """Skip an arrow key or the brackets of a bracketed paste, which come as one burst."""
+        if self._readable(0.02) and self._read_byte() == b"[":
+            while self._readable(0.02):
+                if b"\x40" <= self._read_byte() <= b"\x7e":
+                    return
+
+    def _readable(self, timeout: float) -> bool:
+        return bool(select.select([self._descriptor], [], [], max(timeout, 0))[0])
+
+    def _read_byte(self) -> bytes:
+        with contextlib.suppress(OSError):
+            return os.read(self._descriptor, 1)  # one: what follows Enter belongs to the shell
+        return b""  # the terminal is gone
+
+    @contextlib.contextmanager
+    def _watch_keys(self) -> Iterator[None]:
+        self._unasked = self._quiet()
+        self._set(self._unasked)
+        self._waiting = self._waiting_bytes()
+        self._watching.set()
+        ended = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(ended,), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join(1)  # once the descriptor is closed, its number may be another file's
+
+    def _watch(self, ended: threading.Event) -> None:
+        """Notice a cancelling key: in the quiet mode only such a key makes a line complete and so readable."""
+        while not ended.wait(_POLL):
+            if not self._watching.is_set():
+                continue
+            present = self._waiting_bytes()
+            if present > self._waiting and self._watching.is_set():
+                self._take_cancelled_line()
+                self.was_cancelled_by_key = True
+                os.kill(os.getpid(), signal.SIGINT)  # interrupts the main thread in a system call, too
+                return
+            self._waiting = min(self._waiting, present)
+
+    def _take_cancelled_line(self) -> None:
+        """Take the key out of the queue, with what was typed before it, as the terminal itself does on Ctrl-C."""
+        with contextlib.suppress(OSError):
+            while self._waiting_bytes() and os.read(self._descriptor, 4096)[-1:] not in (b"\x03", b"\x1a"):
+                pass
+
+    def _waiting_bytes(self) -> int:
+        with contextlib.suppress(OSError):
+            return int.from_bytes(fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+        return 0
+
+    def _quiet(self) -> list[Any]:
+        """No signals from keys; lines end with Ctrl-C or Ctrl-Z only, so that Enter completes none."""
+        mode = self._copy()
+        mode[_IFLAG] &= ~(termios.ICRNL | termios.INLCR)
+        mode[_LFLAG] = mode[_LFLAG] & ~termios.ISIG | termios.ICANON | termios.IEXTEN
+        disabled = bytes([os.fpathconf(self._descriptor, "PC_VDISABLE")])
+        mode[_CC][termios.VEOL], mode[_CC][termios.VEOL2], mode[_CC][termios.VEOF] = b"\x03", b"\x1a", disabled
+        return mode
+
+    def _raw(self) -> list[Any]:
+        """Bytes as they come, echoed by us: the same in every shell, and the prompt can be drawn again."""
+        mode = self._copy()
+        mode[_LFLAG] &= ~(termios.ISIG | termios.ICANON | termios.ECHO | termios.IEXTEN)
+        mode[_OFLAG] |= termios.OPOST
+        mode[_CC][termios.VMIN], mode[_CC][termios.VTIME] = 1, 0
+        return mode
+
+    def _copy(self) -> list[Any]:
+        return [*self._saved[:_CC], list(self._saved[_CC])]
+
+    def _set(self, mode: list[Any]) -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, mode)
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, text.encode("utf-8", "replace"))
+
+
+def open_in_foreground(environ: Mapping[str, str]) -> int | None:
+    """Open /dev/tty; None without one, in the background (a read would stop the job), and in CI."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if os.tcgetpgrp(descriptor) == os.getpgrp() and not is_set(environ.get("CI")):
+            return descriptor
+        os.close(descriptor)
+    return None
+
+
+def _text(typed: bytes) -> str:
+    return typed.decode("utf-8", "replace")
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
