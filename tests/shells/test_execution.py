@@ -17,7 +17,7 @@ from shells import SHELLS, Shell
 from test_faults import OUTER
 from world import AT_ONCE, BIN, REGION, World, wait_for
 
-EXTENSION = Path(__file__).parent.parent / "direnvrc.d" / "aws_profile.sh"
+EXTENSION = Path(__file__).parents[2] / "direnvrc.d" / "aws_profile.sh"
 
 
 @pytest.fixture

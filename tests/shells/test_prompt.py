@@ -14,7 +14,7 @@ from shells import SHELLS, Shell
 from test_hook import hook
 from world import REGION, World
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "prompt.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "prompt.md"
 # Whatever a shell, a terminal or a status line would make something of.
 HOSTILE = "a$(touch pwned)`touch pwned`${HOME}%F{red}%n\\u\\e[31m!!#(touch pwned)'\"é"
 HARMLESS = "a?(touch pwned)?touch pwned??{HOME}?F{red}?n?u?e[31m???(touch pwned)'\"é"

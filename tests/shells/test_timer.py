@@ -276,6 +276,6 @@ def test_a_second_timer_gives_up_at_once(world: World, folder: Path) -> None:
     """The lock, and not the mark, makes it one."""
     world.enter(folder)
     before = [running(world)]
-    package = str(Path(__file__).parent.parent)
+    package = str(Path(__file__).parents[2])
     world.run(sys.executable, "-I", "-c", BOOT, package, "timer", "plain", cwd=folder).check_returncode()
     assert wait_until(lambda: timers(world) == before, SOON)

@@ -19,7 +19,7 @@ from awsdirenv.cli.main import parser
 from awsdirenv.shell.completion import script
 from world import World
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 EXTENSION = "awsdirenv/direnvrc.d/aws_profile.sh"
 # All that is made in a checkout and not written. (A `venv` in sight of the build would be packed for minutes.)
 MADE = (".git", ".venv", "__pycache__", "build", "dist", ".*_cache", ".hypothesis", "*.egg-info")
