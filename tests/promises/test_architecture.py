@@ -15,7 +15,9 @@ from awsdirenv.aws.botocore_session import boto_session
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.system.lock import Locks
-from world import BIN, World
+from documents import ROOT
+from interpreter import SLOW, imported
+from world import World
 
 PACKAGE = Path(awsdirenv.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one. What stands in the root is the ground, open to
@@ -221,6 +223,27 @@ def test_a_breach_is_noticed(rule: object, module: str, line: str) -> None:
     assert rule(MODULES | {module: f"{MODULES[module]}\n{line}\n"}) - rule(MODULES) != set()
 
 
+TESTS = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def imported_tests(source: str) -> set[str]:
+    """Give the test modules that a module imports; what several of them need stands in tests/support."""
+    stems = {path.stem for path in TESTS} | {"conftest"}
+    return {name for name, _ in imports(source, {}) if stems & set(name.split("."))}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
+def test_no_test_imports_another(path: Path) -> None:
+    """A test module imports no other test module."""
+    assert imported_tests(TESTS[path]) == set()
+
+
+def test_an_import_between_tests_is_noticed() -> None:
+    """It is, wherever it stands in a module, and with the folders before the name."""
+    assert imported_tests("def f():\n    from test_cli import x") == {"test_cli"}
+    assert imported_tests("import tests.shells.test_cli") == {"tests.shells.test_cli"}
+
+
 def is_called(source: str, name: str) -> bool:
     """Tell whether a function of this name is called anywhere."""
     return any(isinstance(n, ast.Call) and ast.unparse(n.func) == name for n in ast.walk(ast.parse(source)))
@@ -242,18 +265,6 @@ def test_modules_are_short(module: str) -> None:
         n for n in ast.walk(ast.parse(MODULES[module])) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     assert [n.name for n in functions if (n.end_lineno or n.lineno) - n.lineno >= LONGEST_FUNCTION] == []
-
-
-def imported(world: World, *words: str, status: int = 0) -> set[str]:
-    """Run our command and give the names of all packages and modules that Python imported."""
-    done = world.run(str(BIN / "python"), "-X", "importtime", "-m", "awsdirenv", *words)
-    assert done.returncode == status, done.stderr
-    names = re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", done.stderr, re.MULTILINE)
-    assert "awsdirenv.cli.main" in names
-    return {name.split(".")[0] for name in names} | set(names)
-
-
-SLOW = {"boto3", "botocore", "urllib3", "filelock", "dotenv", "asyncio", "http"}
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from shells import SHELLS, Shell, clean
-from test_direnv_prompt import asking_process
+from shells import SHELLS, Shell, asking_process, clean
 from world import AT_ONCE, World
 
 MANY = 50

@@ -14,9 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 from awsdirenv.system import private_files
-from shells import SHELLS, Shell, children
-from test_hook import hook
-from test_timer import timers, wait_until
+from shells import SHELLS, Shell, children, hook
+from timers import timers, wait_until
 from world import BLOCK, World
 
 LIFE = 30  # seconds, of roles: "an hour"; a network that is away must be back within two fifths of it

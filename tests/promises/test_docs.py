@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from awsdirenv.cli.main import parser
+from documents import ROOT, part
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENSION = (ROOT / "direnvrc.d" / "aws_profile.sh").read_text(encoding="utf-8")
-REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
     *("AWSDIRENV_PROFILE", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED", "AWSDIRENV_VERSION", "AWSDIRENV_END"),
@@ -148,16 +146,6 @@ def variables() -> set[str]:
     """Give every AWSDIRENV_ name in the code."""
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "awsdirenv").rglob("*.py")]
     return set(re.findall(r"AWSDIRENV_[A-Z_]+[A-Z]", "\n".join([EXTENSION, *sources])))
-
-
-def part(title: str) -> str:
-    """Give a part of the reference, by its heading."""
-    headings = [*re.finditer(r"^(#+) (.+)$", REFERENCE, re.MULTILINE), None]
-    for this, after in pairwise(headings):
-        if this and this[2] == title:
-            rest = [h for h in headings[headings.index(after) :] if h and len(h[1]) <= len(this[1])]
-            return REFERENCE[this.end() : rest[0].start() if rest else None]
-    pytest.fail(f"no heading {title} in the reference")
 
 
 def test_every_setting_is_in_the_reference() -> None:

@@ -13,18 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from world import AT_ONCE, BLOCK, World
+from world import AT_ONCE, BLOCK, OUTER, World
 
-OUTER = {
-    "AWS_ACCESS_KEY_ID": "AKIDOUTER",
-    "AWS_SECRET_ACCESS_KEY": "outer-secret",
-    "AWS_SESSION_TOKEN": "outer-token",
-    "AWS_SECURITY_TOKEN": "outer-security-token",
-    "AWS_PROFILE": "outer",
-    "AWS_DEFAULT_PROFILE": "outer",
-    "AWS_ACCOUNT_ID": "999999999999",
-    "AWS_CREDENTIAL_EXPIRATION": "2030-01-01T00:00:00+00:00",
-}
 ENVRC = "use aws_profile plain\nexport REST_OF_ENVRC=loaded\n"
 
 

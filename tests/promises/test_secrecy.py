@@ -10,20 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sentinels import SENTINELS, holders
 from shells import SHELLS, Shell
-from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import World
-
-SENTINELS = (SECRET_PREFIX, TOKEN_PREFIX)
-
-
-def holders(root: Path) -> list[Path]:
-    """Give the files below a folder that hold a sentinel."""
-    return [
-        path
-        for path in root.rglob("*")
-        if path.is_file() and any(sentinel.encode() in path.read_bytes() for sentinel in SENTINELS)
-    ]
 
 
 @pytest.mark.parametrize("kind", SHELLS)

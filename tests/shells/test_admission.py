@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shells import SHELLS, Shell
-from test_direnv_environment import count_interpreters
-from test_faults import OUTER
-from test_hook import hook
-from world import BLOCK, REGION, World, told
+from interpreter import count_interpreters
+from shells import SHELLS, Shell, hook
+from world import BLOCK, OUTER, REGION, World, told
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
 QUESTION = f"Type production to enter plain ({ACCOUNT}): "

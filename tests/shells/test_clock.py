@@ -22,7 +22,7 @@ from awsdirenv.system import clocks, private_files
 from in_process import caller_arn
 from shells import Shell
 from strict_sts import Key
-from test_timer import SOON, timers, wait_until
+from timers import SOON, timers, wait_until
 from wall import Wall
 from world import BIN, REGION, World
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from interpreter import count_interpreters
 from shells import SHELLS, Shell
 from world import AT_ONCE, World, wait_for
 
@@ -66,16 +67,6 @@ def test_python_is_started_only_when_due(world: World, folder: Path) -> None:
     world.config.touch()
     world.enter(folder)
     assert log.read_text() == "started\n"
-
-
-def count_interpreters(world: World) -> Path:
-    """Have the installed extension note each start of our interpreter."""
-    log = world.root / "starts"
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    text = extension.read_text()
-    extension.write_text(text + f'\neval "$(declare -f _awsdirenv_command | sed "1s/.*/_awsdirenv_real()/")"\n'
-                         f'_awsdirenv_command() {{ echo started >>{log}; _awsdirenv_real "$@"; }}\n')  # fmt: skip
-    return log
 
 
 def test_leaving(world: World) -> None:

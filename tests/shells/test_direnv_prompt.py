@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shells import SHELLS, Shell, children
+from shells import SHELLS, Shell, asking_process
 from world import World
 
 
@@ -262,11 +262,3 @@ def test_nobody_is_there(world: World, project: Path, command: str) -> None:
         shown = said + ((world.root / "said").read_text() if (world.root / "said").exists() else "")
         assert "nobody is here to type it" in shown
         assert "awsdirenv: hint: awsdirenv login adminrole" in shown
-
-
-def asking_process(shell: Shell) -> int:
-    """Find the process that asks: the last one below the shell that is ours."""
-    for pid in reversed(children(shell.pid)):
-        if b"load" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-            return pid
-    raise AssertionError("nobody asks")

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shells import SHELLS, Shell
-from test_hook import hook
-from test_timer import SOON, running, timers, wait_until
+from shells import SHELLS, Shell, hook
+from timers import SOON, running, timers, wait_until
 from world import BLOCK, World
 
 # Credentials live ten seconds: renewed from the fifth on, not used in the last.

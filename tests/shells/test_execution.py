@@ -14,8 +14,7 @@ import pytest
 
 from awsdirenv.config.environment import BLOCK
 from shells import SHELLS, Shell
-from test_faults import OUTER
-from world import AT_ONCE, BIN, REGION, World, wait_for
+from world import AT_ONCE, BIN, OUTER, REGION, World, wait_for
 
 EXTENSION = Path(__file__).parents[2] / "direnvrc.d" / "aws_profile.sh"
 

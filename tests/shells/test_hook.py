@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from shells import SHELLS, Shell
+from shells import SHELLS, Shell, hook
 from world import World
 
 LIFE = 10
-
-
-def hook(world: World, kind: str) -> Path:
-    """Give the hook that `setup` has installed."""
-    return world.home / ".local" / "share" / "awsdirenv" / f"hook.{kind}"
 
 
 @pytest.fixture

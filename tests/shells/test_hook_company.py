@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import prompts
-from shells import SHELLS, Shell
-from test_hook import hook
+from shells import SHELLS, Shell, hook
 from world import World
 
 # `Shell` has direnv's hook already: the start-up files here begin without it.

@@ -20,16 +20,11 @@ import pytest
 
 from awsdirenv.cache.live_files import leave
 from in_process import caller_arn
+from interpreter import count_interpreters
+from sdks import at_once, sdk_of
+from sentinels import SENTINELS, holders
 from shells import SHELLS, Shell
-from test_credential_process_command import (
-    at_once,
-    node_modules,  # noqa: F401 - a fixture
-    sdk_of,
-)
-from test_direnv_environment import count_interpreters
-from test_faults import OUTER
-from test_secrecy import SENTINELS, holders
-from world import AT_ONCE, BIN, BLOCK, REGION, World, told, wait_for
+from world import AT_ONCE, BIN, BLOCK, OUTER, REGION, World, told, wait_for
 
 LIVE = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
 ARN = ["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
@@ -209,7 +204,7 @@ def test_shells(world: World, admin: Path, kind: str) -> None:
 # Programs
 
 
-def test_sdks_over_generations(world: World, folder: Path, node_modules: Path) -> None:  # noqa: F811
+def test_sdks_over_generations(world: World, folder: Path, node_modules: Path) -> None:
     """Processes outlive three generations of credentials, without an error in between, and share them."""
     env = live(world, folder)
     world.sts.life_override = 12
@@ -224,7 +219,7 @@ def test_sdks_over_generations(world: World, folder: Path, node_modules: Path) -
 
 
 @pytest.mark.parametrize("way", ["aws", "boto3", "default", "fromProcess"])  # fromIni is in the default one
-def test_sdk_with_other_profiles(world: World, admin: Path, node_modules: Path, way: str) -> None:  # noqa: F811
+def test_sdk_with_other_profiles(world: World, admin: Path, node_modules: Path, way: str) -> None:
     """Whatever profile an SDK names: a role behind a code, one behind that, plain keys, a role without a code."""
     world.role("plain", mfa=False)
     world.login("adminrole")
@@ -240,7 +235,7 @@ def test_sdk_with_other_profiles(world: World, admin: Path, node_modules: Path, 
     assert live(world, admin) == env
 
 
-def test_keys_of_the_same_name(world: World, folder: Path, node_modules: Path) -> None:  # noqa: F811
+def test_keys_of_the_same_name(world: World, folder: Path, node_modules: Path) -> None:
     """Keys of the same name in the credentials file, and of `default`, do not win over the profile's role."""
     stranger = world.sts.add_user("stranger")
     with world.credentials.open("a", encoding="utf-8") as file:
@@ -255,7 +250,7 @@ def test_keys_of_the_same_name(world: World, folder: Path, node_modules: Path) -
     assert role(identity(world, env)) == "plain"
 
 
-def test_profiles_of_the_credentials_file(world: World, folder: Path, node_modules: Path) -> None:  # noqa: F811
+def test_profiles_of_the_credentials_file(world: World, folder: Path, node_modules: Path) -> None:
     """Profiles that live only there work: plain keys as they are, so that IAM takes them; a pasted session as it is."""
     key = world.sts.issue_credentials(world.sts.add_role("start"))
     with world.credentials.open("a", encoding="utf-8") as file:

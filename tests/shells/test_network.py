@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from network import PASSWORD, closed_port, unanswered
 from shells import Shell
-from test_sources import Source, closed, opened, opened_cold, refused, role_behind, unanswered
+from sources import Source, closed, opened, opened_cold, refused, role_behind
 from tls import Authority, ConnectProxy, TlsFront
 from world import AT_ONCE, REGION, World, told, wait_for
-
-PASSWORD = "SENTINEL-SECRET-of-the-proxy"
 
 
 @dataclass(frozen=True)
@@ -133,12 +130,6 @@ def test_the_host_of_another_partition(world: World, internet: Internet) -> None
 
 
 # Endpoints
-
-
-def closed_port() -> str:
-    """Give a URL where nobody listens."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 SERVICES, PROFILE = "services", "endpoint_url"

@@ -10,8 +10,7 @@ import pytest
 
 import prompts
 from awsdirenv.shell.prompt import segment
-from shells import SHELLS, Shell
-from test_hook import hook
+from shells import SHELLS, Shell, hook
 from world import REGION, World
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "prompt.md"

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from interpreter import count_interpreters
+from sentinels import SENTINELS
 from shells import Shell
+from sources import closed, known, opened
+from sources import refused as load_refused
 from strict_sts import Call
-from test_direnv_environment import count_interpreters
-from test_faults import OUTER
-from test_secrecy import SENTINELS
-from test_sources import closed, known, opened
-from test_sources import refused as load_refused
-from world import BLOCK, REGION, World, told
+from world import BLOCK, OUTER, REGION, World, told
 
 ACCOUNT = "123456789012"
 

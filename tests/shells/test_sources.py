@@ -6,232 +6,54 @@ import json
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from interpreter import count_interpreters
+from network import unanswered
+from sentinels import holders
 from shells import Shell
+from sources import (
+    ALONE,
+    BEHIND,
+    ON_EC2,
+    Make,
+    Source,
+    add_keys,
+    attached_container,
+    attached_instance,
+    closed,
+    container,
+    environment,
+    exported,
+    function,
+    instance,
+    keys_in_config,
+    keys_in_credentials,
+    known,
+    legacy_sso,
+    login,
+    opened,
+    opened_cold,
+    process,
+    process_with_keys,
+    refused,
+    role_behind,
+    sso,
+    stored_session,
+    web_identity,
+)
 from strict_sts import Key
-from test_direnv_environment import count_interpreters
-from test_secrecy import SENTINELS, holders
 from world import AT_ONCE, BIN, BLOCK, REGION, World, told, wait_for
 
-ON_EC2 = {"AWS_EC2_METADATA_DISABLED": "false"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """What stands behind the profile `start`: whose credentials it gives, and what a role's profile says of it."""
-
-    arn: str
-    env: Mapping[str, str] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=lambda: {"source_profile": "start"})
-    asked: Callable[[], int] = lambda: 0  # how often it was asked so far
-
-
-def keys_in_credentials(world: World) -> Source:
-    """Keep keys in the credentials file."""
-    _add_keys(world, world.user.access_key_id, world.user.secret_access_key)
-    world.profile("start", region=REGION)
-    return Source(world.user.arn)
-
-
-def keys_in_config(world: World) -> Source:
-    """Keep keys in the config file."""
-    user = world.user
-    keys = {"aws_access_key_id": user.access_key_id, "aws_secret_access_key": user.secret_access_key}
-    world.profile("start", region=REGION, **keys)
-    return Source(user.arn)
-
-
-def stored_session(world: World) -> Source:
-    """Keep a session in the credentials file, as other tools do."""
-    arn = world.sts.add_role("stored")
-    given = world.sts.issue_credentials(arn)
-    _add_keys(world, given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    world.profile("start", region=REGION)
-    return Source(arn)
-
-
-def sso(world: World) -> Source:
-    """Sign in by an sso-session."""
-    world.sso_session()
-    return Source(world.sso_profile("start"), asked=lambda: world.sts.count("GetRoleCredentials"))
-
-
-def legacy_sso(world: World) -> Source:
-    """Sign in by a start URL in the profile itself."""
-    return Source(world.sso_profile("start", None), asked=lambda: world.sts.count("GetRoleCredentials"))
-
-
-def login(world: World) -> Source:
-    """Log in as `aws login` does."""
-    world.login_profile("start")
-    return Source(world.user.arn)
-
-
-def process(world: World) -> Source:
-    """Have a program give a role's session, the same each time."""
-    arn, log = world.sts.add_role("handed-out"), world.root / "runs"
-    return Source(arn, asked=_process(world, {"Version": 1, **world.sts.issue_credentials(arn)}, log))
-
-
-def process_with_keys(world: World) -> Source:
-    """Have a program give the user's own long-term keys."""
-    user = world.user
-    given = {"Version": 1, "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret_access_key}
-    return Source(user.arn, asked=_process(world, given, world.root / "runs"))
-
-
-def web_identity(world: World) -> Source:
-    """Have a token in a file."""
-    arn = world.web_identity_profile("start")
-    return Source(arn, asked=lambda: world.sts.count("AssumeRoleWithWebIdentity"))
-
-
-def environment(world: World) -> Source:
-    """Export the user's keys."""
-    return Source(world.user.arn, _exported(world), {"credential_source": "Environment"})
-
-
-def container(world: World) -> Source:
-    """Be in a container with a role."""
-    env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": world.sts.container.uri}
-    return Source(
-        world.sts.container.role_arn,
-        env,
-        {"credential_source": "EcsContainer"},
-        lambda: world.sts.count("ContainerCredentials"),
-    )
-
-
-def instance(world: World) -> Source:
-    """Be an EC2 instance with a role."""
-    env = {**ON_EC2, "AWS_EC2_METADATA_SERVICE_ENDPOINT": world.sts.imds.endpoint}
-    return Source(
-        world.sts.imds.attach(),
-        env,
-        {"credential_source": "Ec2InstanceMetadata"},
-        lambda: world.sts.count("ImdsCredentials"),
-    )
-
-
-def attached_container(world: World) -> Source:
-    """Be in a container, with a profile that says nothing of credentials."""
-    world.profile("start", region=REGION)
-    return container(world)
-
-
-def attached_instance(world: World) -> Source:
-    """Be an instance, with a profile that says nothing of credentials."""
-    world.profile("start", region=REGION)
-    return instance(world)
-
-
-def pod(world: World) -> Source:
-    """Be a pod with a web identity, with a profile that says nothing of credentials."""
-    arn = world.web_identity_profile("elsewhere")
-    world.profile("start", region=REGION)
-    env = {"AWS_ROLE_ARN": arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(world.root / "elsewhere.token")}
-    return Source(arn, env, asked=lambda: world.sts.count("AssumeRoleWithWebIdentity"))
-
-
-def function(world: World) -> Source:
-    """Be a Lambda function, which has its keys in the environment."""
-    arn = world.sts.add_role("function")
-    given = world.sts.issue_credentials(arn)
-    world.profile("start", region=REGION)
-    return Source(arn, {"AWS_LAMBDA_FUNCTION_NAME": "f", **_variables(given)})
-
-
-PROFILES = (keys_in_credentials, keys_in_config, stored_session, sso, legacy_sso, login, process, process_with_keys)
-ALONE = (*PROFILES, web_identity, attached_container, attached_instance, pod, function)
-BEHIND = (*PROFILES, web_identity, environment, container, instance)
 # Where what is needed stands somewhere.
 NOBODY_ASKED = (keys_in_credentials, keys_in_config, stored_session, login, environment)
 # Those with a role of their own behind them, which gives new credentials when it is asked again.
 RENEWABLE = (sso, legacy_sso, web_identity, container, instance)
-
-Make = Callable[[World], Source]
-
-
-def _add_keys(world: World, key_id: str, secret: str, token: str | None = None, profile: str = "start") -> None:
-    lines = [f"[{profile}]", f"aws_access_key_id = {key_id}", f"aws_secret_access_key = {secret}"]
-    with world.credentials.open("a") as file:
-        file.write("\n".join([*lines, *([f"aws_session_token = {token}"] if token else [])]) + "\n")
-
-
-def _process(world: World, given: Mapping[str, object], log: Path) -> Callable[[], int]:
-    """Make `start` a profile with a program that gives these credentials; give what counts its runs."""
-    document = world.root / "document.json"
-    document.write_text(json.dumps(given))
-    program = world.program("give", f"echo run >>{log}\nexec cat {document}")
-    world.profile("start", credential_process=program, region=REGION)
-    return lambda: len(log.read_text().splitlines()) if log.exists() else 0
-
-
-def _variables(given: Mapping[str, str]) -> dict[str, str]:
-    names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
-    return {name: given[key] for name, key in {**names, "AWS_SESSION_TOKEN": "SessionToken"}.items()}
-
-
-def _exported(world: World) -> dict[str, str]:
-    return {"AWS_ACCESS_KEY_ID": world.user.access_key_id, "AWS_SECRET_ACCESS_KEY": world.user.secret_access_key}
-
-
-def known(world: World, values: Mapping[str, str | None]) -> Key:
-    """Give what STS knows of exported credentials, which must be of one piece, and none of a person's own keys."""
-    key = world.sts.keys[str(values["AWS_ACCESS_KEY_ID"])]
-    assert (values["AWS_SECRET_ACCESS_KEY"], values["AWS_SESSION_TOKEN"]) == (key.secret, key.token)
-    assert values["AWS_ACCOUNT_ID"] == key.account
-    assert key.token
-    return key
-
-
-def opened(world: World, profile: str, **env: str) -> Key:
-    """Load a profile in this process, as entering does, and enter a directory of it: see `opened_cold`."""
-    world.run("awsdirenv", "load", "--", profile, cwd=world.root, **env)  # where that fails, so does entering
-    return opened_cold(world, profile, **env)
-
-
-def opened_cold(world: World, profile: str, **env: str) -> Key:
-    """Enter a directory of the profile, as a new shell; give what STS knows of what is exported."""
-    changes, said = world.enter(world.project(profile), **env)
-    assert f"awsdirenv: {profile}: account " in said, said
-    return known(world, {**env, **changes})
-
-
-def closed(world: World, profile: str, **env: str) -> tuple[str, str]:
-    """Enter a directory of the profile that must stay closed; give message and hint, which are all that is said."""
-    outer = {"AWS_ACCESS_KEY_ID": "AKIDOUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_SESSION_TOKEN": "outer"}
-    changes, said = world.enter(world.project(profile), **{**outer, **env})
-    held = {**outer, **env, **changes}
-    assert not [name for name in BLOCK if held.get(name) is not None]
-    lines = told(said)
-    assert [line.split(": ")[1] for line in lines] == ["error", "hint"], said
-    assert not any(sentinel in said for sentinel in SENTINELS)
-    return lines[0].removeprefix("awsdirenv: error: "), lines[1].removeprefix("awsdirenv: hint: ")
-
-
-def refused(world: World, profile: str, **env: str) -> tuple[str, str]:
-    """Load a profile in this process, as entering does; it must fail. Give message and hint, which are all of it."""
-    done = world.run("awsdirenv", "load", "--", profile, cwd=world.root, **env)
-    assert (done.returncode != 0, done.stdout) == (True, "")
-    lines = told(done.stderr)
-    assert [line.split(": ")[1] for line in lines] == ["error", "hint"], done.stderr
-    assert not any(sentinel in done.stderr for sentinel in SENTINELS)
-    return lines[0].removeprefix("awsdirenv: error: "), lines[1].removeprefix("awsdirenv: hint: ")
-
-
-def role_behind(world: World, source: Source, name: str = "end") -> str:
-    """Make a role that lets only the source in, and a profile for it; give its ARN."""
-    arn = world.sts.add_role(name, account="222222222222", trusted=[source.arn])
-    world.profile(name, role_arn=arn, region=REGION, **source.settings)
-    return arn
 
 
 def assert_secrets_stay_put(world: World, before: list[Path]) -> None:
@@ -275,7 +97,7 @@ def test_behind_roles(world: World, make: Make) -> None:
 def test_the_credentials_file_wins(world: World) -> None:
     """Of two keys for one profile, that of the credentials file is used, as in botocore."""
     other = world.sts.add_user("other")
-    _add_keys(world, world.user.access_key_id, world.user.secret_access_key)
+    add_keys(world, world.user.access_key_id, world.user.secret_access_key)
     keys = {"aws_access_key_id": other.access_key_id, "aws_secret_access_key": other.secret_access_key}
     world.profile("start", region=REGION, **keys)
     assert opened(world, "start").arn == world.user.arn
@@ -562,7 +384,7 @@ def test_within_a_loaded_directory(world: World, make: Make) -> None:
 def test_keys_of_the_login_shell_are_nobody_s(world: World) -> None:
     """A profile that says nothing of credentials does not get those that a person happens to have exported."""
     world.profile("start", region=REGION)
-    message, hint = closed(world, "start", **_exported(world))
+    message, hint = closed(world, "start", **exported(world))
     assert message == "profile start has no credentials, and no role is attached to this machine"
     assert hint == f"add aws_access_key_id and aws_secret_access_key to [start] in {world.credentials}"
     assert not world.sts.calls
@@ -652,20 +474,6 @@ def close(world: World) -> dict[str, str]:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"}
-
-
-@contextmanager
-def unanswered() -> Iterator[str]:
-    """Give a URL that swallows what is sent to it, as the address of the metadata service does anywhere but on EC2."""
-    with ExitStack() as stack:
-        # Linux drops whoever comes when the queue is full.
-        server = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
-        port = server.getsockname()[1]
-        for _ in range(3):
-            waiting = stack.enter_context(closing(socket.socket()))
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", port))
-        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.mark.parametrize("end", [detach, disable, fall_silent, close], ids=lambda end: end.__name__)

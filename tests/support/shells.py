@@ -11,7 +11,7 @@ from types import TracebackType
 
 import pexpect
 
-from world import World
+from world import BIN, World
 
 SHELLS = ("bash", "zsh", "fish")
 _COMMANDS = {
@@ -135,3 +135,33 @@ def children(pid: int) -> list[int]:
             if int(stat.rpartition(")")[2].split()[1]) == pid:
                 found.append(int(entry))
     return found + [deeper for child in found for deeper in children(child)]
+
+
+def hook(world: World, kind: str) -> Path:
+    """Give the hook that `setup` has installed."""
+    return world.home / ".local" / "share" / "awsdirenv" / f"hook.{kind}"
+
+
+def asking_process(shell: Shell) -> int:
+    """Find the process that asks: the last one below the shell that is ours."""
+    for pid in reversed(children(shell.pid)):
+        if b"load" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return pid
+    raise AssertionError("nobody asks")
+
+
+def shown(world: World, columns: int, *words: str, **env: str) -> str:
+    """Give what a command shows in a terminal with so many columns."""
+    child: pexpect.spawn[str] = pexpect.spawn(
+        str(BIN / "awsdirenv"),
+        list(words),
+        env={**world.env, **env},
+        cwd=str(world.root),
+        encoding="utf-8",
+        timeout=20,
+        dimensions=(24, columns),
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    return str(child.before).replace("\r\n", "\n")

@@ -268,3 +268,22 @@ class World:
         """Log in with a fresh code."""
         done = self.run("awsdirenv", "login", "--token-code", self.code(), "--", profile)
         assert done.returncode == 0, done.stderr
+
+
+OUTER = {
+    "AWS_ACCESS_KEY_ID": "AKIDOUTER",
+    "AWS_SECRET_ACCESS_KEY": "outer-secret",
+    "AWS_SESSION_TOKEN": "outer-token",
+    "AWS_SECURITY_TOKEN": "outer-security-token",
+    "AWS_PROFILE": "outer",
+    "AWS_DEFAULT_PROFILE": "outer",
+    "AWS_ACCOUNT_ID": "999999999999",
+    "AWS_CREDENTIAL_EXPIRATION": "2030-01-01T00:00:00+00:00",
+}
+
+HOSTILE = "\x1b]0;pwned\x07\u009b2J\u202eé"
+
+
+def tree(root: Path) -> dict[Path, tuple[int, int]]:
+    """Give all that is below a folder, with size and time of change."""
+    return {path: (path.lstat().st_size, path.lstat().st_ctime_ns) for path in [root, *root.rglob("*")]}

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from awsdirenv.config.glance import Glance, Said
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import ConfigError
-from test_provenance import FILES, SEVERAL, parsed
+from config_texts import FILES, SEVERAL, parsed
 
 KEYS = ("region", "role_arn", "output", "include_profile")
 

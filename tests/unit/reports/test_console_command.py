@@ -17,8 +17,8 @@ import pytest
 from awsdirenv.aws.console_urls import Place, checked_endpoint
 from awsdirenv.errors import SettingError
 from awsdirenv.system import handover
+from network import PASSWORD
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from test_network import PASSWORD
 from tls import Authority, ConnectProxy, TlsFront
 from world import AT_ONCE, REGION, World, wait_for
 

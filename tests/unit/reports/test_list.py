@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
-from test_architecture import imported
-from test_docs import part
-from test_explain import HOSTILE, tree
-from test_secrecy import SENTINELS
-from world import AT_ONCE, BIN, World
+from documents import part
+from interpreter import imported
+from measure import quickest
+from sentinels import SENTINELS
+from shells import shown
+from world import AT_ONCE, BIN, HOSTILE, World, tree
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/x"
@@ -39,39 +37,6 @@ def entries(world: World, **env: str) -> dict[str, dict[str, Any]]:
     assert list(whole) == ["version", "profiles"]
     assert whole["version"] == 1
     return {entry["profile"]: entry for entry in whole["profiles"]}
-
-
-def shown(world: World, columns: int, *words: str, **env: str) -> str:
-    """Give what a command shows in a terminal with so many columns."""
-    child: pexpect.spawn[str] = pexpect.spawn(
-        str(BIN / "awsdirenv"),
-        list(words),
-        env={**world.env, **env},
-        cwd=str(world.root),
-        encoding="utf-8",
-        timeout=20,
-        dimensions=(24, columns),
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    return str(child.before).replace("\r\n", "\n")
-
-
-def quickest(deed: Callable[[], object]) -> float:
-    """Give the seconds of processor time that the programs take at least which are run: others use the machine, too."""
-    took = []
-    for _ in range(3):
-        before = processor_time()
-        deed()
-        took.append(processor_time() - before)
-    return min(took)
-
-
-def processor_time() -> float:
-    """Give the seconds that this process, and the programs that it has run, have had of a processor."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def test_every_kind_of_profile(world: World) -> None:

@@ -20,14 +20,14 @@ import pytest
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.system import private_files
 from awsdirenv.system.lock import Locks
-from shells import Shell, children
-from test_architecture import SLOW, imported
-from test_docs import part
-from test_explain import HOSTILE, Desk, desk, tree  # noqa: F401 - a fixture
-from test_list import quickest, shown
-from test_secrecy import SENTINELS
-from test_timer import LIFE, SOON, running, wait_until
-from world import AT_ONCE, BIN, REGION, World
+from desk import Desk
+from documents import part
+from interpreter import SLOW, imported
+from measure import quickest
+from sentinels import SENTINELS
+from shells import Shell, children, shown
+from timers import LIFE, SOON, running, wait_until
+from world import AT_ONCE, BIN, HOSTILE, REGION, World, tree
 
 ACCOUNT = "123456789012"
 HOUR = 3600  # seconds
@@ -164,7 +164,7 @@ def test_the_reference_names_every_key(world: World) -> None:
     assert set(re.findall(r"`(fresh|due|outdated|expired)`", part("Status"))) == {"fresh", "due", "outdated", "expired"}
 
 
-def test_states(desk: Desk) -> None:  # noqa: F811
+def test_states(desk: Desk) -> None:
     """Fresh, due for renewal, over, or made from files that have changed: each is told, in the text too."""
     world = desk.world
     world.role("plain", mfa=False)
@@ -188,7 +188,7 @@ def test_states(desk: Desk) -> None:  # noqa: F811
     assert profile(world, "plain")["state"] == "outdated"
 
 
-def test_mfa_sessions_that_have_ended(desk: Desk) -> None:  # noqa: F811
+def test_mfa_sessions_that_have_ended(desk: Desk) -> None:
     """An ended session of a device is told as ended, and not at all beside one that holds."""
     world = desk.world
     world.role("one")
@@ -457,7 +457,7 @@ def test_the_terminal(world: World) -> None:
     assert "\x1b[31mproduct" in shown(world, 80, "status")
 
 
-def test_costs_nobody_anything(desk: Desk) -> None:  # noqa: F811
+def test_costs_nobody_anything(desk: Desk) -> None:
     """It writes nothing, runs no program, asks nobody, calls nobody, waits for no lock and keeps nobody waiting."""
     world = desk.world
     program = world.program("touch", f"touch {world.root}/ran; echo {world.code()}")

@@ -20,11 +20,10 @@ from awsdirenv.reports.declared import Declared, Place
 from awsdirenv.reports.table import Canvas
 from awsdirenv.reports.whoami import text as whoami_text
 from awsdirenv.reports.whoami.verdict import Held, Look
+from interpreter import imported
+from network import closed_port, unanswered
 from shells import Shell
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from test_architecture import imported
-from test_network import closed_port
-from test_sources import unanswered
 from world import BIN, REGION, World
 
 ACCOUNT = "123456789012"
