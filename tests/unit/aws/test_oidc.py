@@ -12,8 +12,7 @@ import pytest
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.botocore_session import boto_session
-from awsdirenv.aws.sso_login import SignIn, sign_in_once
-from awsdirenv.aws.sso_oidc import DeviceCode, Oidc, Registration, Tokens
+from awsdirenv.aws.sso_login import DeviceCode, Oidc, Registration, SignIn, Tokens, sign_in_once
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.chain import SsoSession
 from awsdirenv.credentials import utc_now

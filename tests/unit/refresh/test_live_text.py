@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.refresh.live_config import command_line, config_text
+from awsdirenv.refresh.live import command_line, config_text
 from awsdirenv.system.paths import decode_name
 
 MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/foo"

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from awsdirenv.aws.console_urls import Place, checked_endpoint
+from awsdirenv.aws.console_urls import ConsolePage, checked_endpoint
 from awsdirenv.errors import SettingError
 from awsdirenv.system import handover
 from network import PASSWORD
@@ -138,7 +138,7 @@ PLACES = [
 @pytest.mark.parametrize(("place", "page"), PLACES)
 def test_destinations(place: tuple[str, str | None, str | None], page: str) -> None:
     """Each partition has a console of its own, with hosts for its regions; what is of no region has none."""
-    assert Place(*place).destination == page
+    assert ConsolePage(*place).destination == page
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_destinations(place: tuple[str, str | None, str | None], page: str) -> N
 )
 def test_endpoints(partition: str, region: str | None, endpoint: str) -> None:
     """Each partition has a sign-in of its own, with hosts for its regions."""
-    assert Place(partition, region, None).endpoint == endpoint
+    assert ConsolePage(partition, region, None).endpoint == endpoint
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
