@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,6 @@ from awsdirenv.config.environment import BLOCK
 from shells import SHELLS, Shell
 from test_faults import OUTER
 from world import AT_ONCE, BIN, REGION, World, wait_for
-
-EXTENSION = Path(__file__).parent.parent / "direnvrc.d" / "aws_profile.sh"
 
 
 @pytest.fixture
@@ -57,17 +54,6 @@ def test_the_block_is_replaced_whole(plain: World) -> None:
     assert ours["AWSDIRENV_PROFILE"] == "plain"
     assert values["EDITOR"] == "vi"
     assert not values["AWS_PAGER"]
-
-
-def test_the_block_is_the_extensions() -> None:
-    """Exec takes out what a directory takes out: the two lists are one."""
-    text = EXTENSION.read_text(encoding="utf-8")
-    found = re.search(r"^_awsdirenv_unset_block\(\) \{\n  unset (.*?)\n}", text, re.DOTALL | re.MULTILINE)
-    assert found
-    unset = set(re.findall(r"\w+", found.group(1)))
-    assert unset - BLOCK == set()
-    # The machine's own place of credentials is a setting and no credential.
-    assert BLOCK - unset == {"AWS_EC2_METADATA_SERVICE_ENDPOINT"} & BLOCK
 
 
 def test_regions(plain: World) -> None:
