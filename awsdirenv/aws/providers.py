@@ -88,8 +88,8 @@ def _attached(profile: str, session: Any, region: str | None, environ: Mapping[s
         )
     if environ.get("AWS_LAMBDA_FUNCTION_NAME"):
         providers.append(bc.EnvProvider(environ=environ))
-    providers += [bc.OriginalEC2Provider(), bc.BotoProvider(), bc.ContainerProvider(environ=environ)]
-    return providers + _instance(session, environ)
+    providers += [bc.OriginalEC2Provider(environ=environ), bc.BotoProvider(environ=environ)]
+    return [*providers, bc.ContainerProvider(environ=environ), *_instance(session, environ)]
 
 
 def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
@@ -99,6 +99,10 @@ def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
 
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return []
+    # botocore asks the environment of this process, from which a directory has taken these out.
+    for name in ("ec2_metadata_service_endpoint", "ec2_metadata_service_endpoint_mode"):
+        if value := environ.get(f"AWS_{name.upper()}"):
+            session.set_config_variable(name, value)
     endpoint = session.get_config_variable("ec2_metadata_service_endpoint")
     if not _is_near(endpoint or _METADATA[str(resolve_imds_endpoint_mode(session))]):
         return []

@@ -12,7 +12,7 @@ from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.sessions import CancelMarks
 from awsdirenv.cache.snapshots import Snapshot
-from awsdirenv.config.environment import ATTACHED_VARIABLES, environment_region
+from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
@@ -27,7 +27,7 @@ from awsdirenv.system.paths import encode_name
 from awsdirenv.system.tty import Terminal
 
 # What direnv has put in the place of the values that a profile may be resolved from.
-_OURS = (*ATTACHED_VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
+_OURS = (*SOURCE_VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
 _WAIT_SILENTLY = 0.3  # seconds
 
 

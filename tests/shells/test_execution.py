@@ -8,15 +8,12 @@ import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
 from awsdirenv.config.environment import BLOCK
 from shells import SHELLS, Shell
 from world import AT_ONCE, BIN, OUTER, REGION, World, wait_for
-
-EXTENSION = Path(__file__).parents[2] / "direnvrc.d" / "aws_profile.sh"
 
 
 @pytest.fixture
@@ -56,17 +53,6 @@ def test_the_block_is_replaced_whole(plain: World) -> None:
     assert ours["AWSDIRENV_PROFILE"] == "plain"
     assert values["EDITOR"] == "vi"
     assert not values["AWS_PAGER"]
-
-
-def test_the_block_is_the_extensions() -> None:
-    """Exec takes out what a directory takes out: the two lists are one."""
-    text = EXTENSION.read_text(encoding="utf-8")
-    found = re.search(r"^_awsdirenv_unset_block\(\) \{\n  unset (.*?)\n}", text, re.DOTALL | re.MULTILINE)
-    assert found
-    unset = set(re.findall(r"\w+", found.group(1)))
-    assert unset - BLOCK == set()
-    # The machine's own place of credentials is a setting and no credential.
-    assert BLOCK - unset == {"AWS_EC2_METADATA_SERVICE_ENDPOINT"} & BLOCK
 
 
 def test_regions(plain: World) -> None:

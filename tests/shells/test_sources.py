@@ -358,14 +358,14 @@ def test_a_shell_without_keys_gets_none(world: World) -> None:
     assert hint == "change credential_source in [profile end], or go where it works"
 
 
-@pytest.mark.parametrize("make", [environment, container], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [environment, container, instance], ids=lambda make: make.__name__)
 def test_within_a_loaded_directory(world: World, make: Make) -> None:
     """From inside a loaded directory the outer variables lead on, for the next directory and for commands."""
     source = make(world)
     arn, other = role_behind(world, source), role_behind(world, source, "other")
     changes, _ = world.enter(world.project("end"), **source.env)
     inside = {name: value for name, value in {**source.env, **changes}.items() if value is not None}
-    assert not inside.keys() & (source.env.keys() - set(BLOCK))
+    assert not inside.keys() & (source.env.keys() - {*BLOCK, *ON_EC2})
     assert known(world, inside).role_arn == arn
     assert opened_cold(world, "other", **inside).role_arn == other
     world.run("awsdirenv", "clear", "--all").check_returncode()

@@ -8,17 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, NONE, OFFLINE
-from awsdirenv.config.environment import BLOCK
+from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
 from awsdirenv.credentials import time_left
 from awsdirenv.errors import CredentialSourceError
 from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
 from awsdirenv.shell.extension import rc_file
 
-# What `use aws_profile` always unsets, and so nobody but somebody else can have set. The others may be as before.
-_NEVER_OURS = {name for name in BLOCK if name.startswith("AWS_")} - {
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
-    *("AWS_ACCOUNT_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
-}
 _UNIVERSAL = re.compile(r"^SETUVAR (?:\S+ )*?--export (?:\S+ )*?(AWS_[A-Z0-9_]+):(.*)$", re.MULTILINE)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _OF_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
@@ -100,9 +95,10 @@ def _overrides(seen: Look) -> Iterator[Problem]:
     changed: list[str] = []
     for name in sorted(BLOCK):
         value = seen.place.environ.get(name)
-        if not name.startswith("AWS_") or not seen.exported or seen.exported.get(name) == value:
+        if name.startswith("AWSDIRENV_") or not seen.exported or seen.exported.get(name) == value:
             continue
-        if name not in seen.exported and name not in _NEVER_OURS:
+        # What we may export and did not, the person's own may still be there.
+        if name not in seen.exported and name not in NEVER_EXPORTED:
             continue
         if value is not None and universals.get(name) == value:
             yield Problem(

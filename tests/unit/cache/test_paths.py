@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
 from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.config.aws_files import file_paths
-from awsdirenv.config.environment import environment_mark
+from awsdirenv.config.environment import DECIDING_VARIABLES, environment_mark
 from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.refresh.loader import Loader
@@ -597,8 +597,7 @@ def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.Monkey
 MARK = r"""
 source "$1"
 mapfile -d '' fields <"$2"
-names=(AWS_ACCESS_KEY_ID AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI
-  AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_EC2_METADATA_SERVICE_ENDPOINT HOSTNAME)
+names=(@NAMES@)
 for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
   for ((j = 0; j < ${#names[@]}; j++)); do
     unset "${names[j]}"
@@ -608,10 +607,7 @@ for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
   printf '%s\0' "$REPLY"
 done
 """
-MARKED = [
-    *("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-    *("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "HOSTNAME"),
-]
+MARKED = [*DECIDING_VARIABLES, "HOSTNAME"]
 DURATION = r"""
 source "$1"
 mapfile -d '' fields <"$2"
@@ -633,7 +629,8 @@ def test_both_mark_an_environment_alike(environs: list[dict[str, str]], host: st
     """What a profile depends on that leans on the environment or the machine is one number on both sides."""
     environs = [{**environ, "HOSTNAME": host} for environ in environs]
     fields = ["" if name not in environ else f"+{environ[name]}" for environ in environs for name in MARKED]
-    assert in_bash(MARK, fields, locale) == [environment_mark(environ) for environ in environs]
+    script = MARK.replace("@NAMES@", " ".join(MARKED))
+    assert in_bash(script, fields, locale) == [environment_mark(environ) for environ in environs]
 
 
 def test_the_mark_tells_machines_and_variables_apart() -> None:
