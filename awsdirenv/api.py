@@ -15,7 +15,7 @@ from awsdirenv.cache.live_files import leave
 from awsdirenv.config.environment import environment_region
 from awsdirenv.config.settings import role_duration
 from awsdirenv.credentials import SessionCredentials
-from awsdirenv.refresh.person import Wishes
+from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.request import Reporter, Request, loading, served
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 
 from awsdirenv.aws.credential_process import render
 from awsdirenv.cli.output import emit, is_watched, report, report_waiting, say
-from awsdirenv.refresh.person import Wishes
+from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.pins import Conditions
 from awsdirenv.refresh.request import Reporter, Request, served
 from awsdirenv.refresh.sdk_prompt import served_beside

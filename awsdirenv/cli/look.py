@@ -8,7 +8,7 @@ import os
 from awsdirenv.cli.output import emit, report_waiting, say
 from awsdirenv.credentials import utc_now
 from awsdirenv.errors import OutputError
-from awsdirenv.refresh.person import Wishes
+from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.request import Reporter, Request, loading
 from awsdirenv.system.paths import home
 from awsdirenv.system.progress import patience

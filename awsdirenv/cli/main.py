@@ -19,7 +19,7 @@ from awsdirenv.config.environment import environment_region
 from awsdirenv.config.settings import declared_profile
 from awsdirenv.errors import AwsdirenvError, UsageError
 from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.person import Wishes
+from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading, looking
 from awsdirenv.system.direnv import working_directory
@@ -122,13 +122,13 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _exec(options: argparse.Namespace) -> int:
-    from awsdirenv.refresh import execution  # noqa: PLC0415
+    from awsdirenv.refresh import export  # noqa: PLC0415
 
     wishes = Wishes(duration=options.duration, min_life=options.min_life, insist=True)
     with _loading(Request(options.profile, wishes=wishes)) as loader:
         made = loader.long_term_keys() if options.no_session else loader.load()
-    environ = execution.environment(os.environ, made, options.region or _region(made))
-    execution.become(options.words, environ)
+    environ = export.command_environment(os.environ, made, options.region or _region(made))
+    export.become(options.words, environ)
 
 
 def _clear(options: argparse.Namespace) -> int:

@@ -1,14 +1,18 @@
-"""Credentials as text for shells, files and programs. Pure: strings in, strings out."""
+"""Credentials as text for shells, files and programs, and one command that has them in its environment."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import signal
+from collections.abc import Mapping, Sequence
 from datetime import timezone
+from typing import NoReturn
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config import dotenv
-from awsdirenv.config.environment import EXPORTED, STALE
+from awsdirenv.config.environment import BLOCK, EXPORTED, STALE
+from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
 from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote
 
 FORMATS = ("env", "fish", "powershell", "json", "dotenv")
@@ -63,6 +67,33 @@ def render(form: str, snapshot: Snapshot, region: str | None) -> str:
     else:
         lines = dotenv.lines(values)
     return "\n".join(lines) + "\n"
+
+
+def command_environment(environ: Mapping[str, str], snapshot: Snapshot, region: str | None) -> dict[str, str]:
+    """Give the environment with the profile's block in it, and whatever else would name an identity out of it."""
+    kept = {name: value for name, value in environ.items() if name not in BLOCK}
+    return {**kept, **variables(snapshot, region)}
+
+
+def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by a command, which has everything of ours but the environment.
+
+    Raises CommandNotFoundError and CommandNotRunnableError, which carry the status that a shell would give.
+    """
+    import shutil  # noqa: PLC0415 - who only exports need not wait for it
+
+    name = command[0]
+    found = shutil.which(name, mode=os.F_OK, path=environ.get("PATH", os.defpath))
+    if not found:
+        raise CommandNotFoundError(f"there is no command {name}", "check the name, and PATH")
+    # Python ignores SIGPIPE, and what is ignored stays so in the command: `… | head` would end in error messages.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        os.execvpe(name, list(command), dict(environ))  # noqa: S606 - that no shell is in between is the point
+    except FileNotFoundError:
+        raise CommandNotRunnableError(f"cannot run {name}: its interpreter is missing", f"head -n 1 {found}") from None
+    except OSError as error:
+        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", f"ls -l {found}") from None
 
 
 def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:

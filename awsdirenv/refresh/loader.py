@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from awsdirenv.aws import sso_token
 from awsdirenv.cache import snapshots
@@ -22,12 +23,13 @@ from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
-from awsdirenv.refresh.feedback import refuse_feedback, refuse_recursion
-from awsdirenv.refresh.mfa_codes import CodeSource
-from awsdirenv.refresh.person import Human, WantedCode, Wishes, code_source
-from awsdirenv.refresh.sources import CredentialSource
+from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, Wishes, code_source
+from awsdirenv.refresh.preflight import refuse_feedback, refuse_recursion
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.private_files import remove
+
+if TYPE_CHECKING:
+    from awsdirenv.refresh.refresher import CredentialSource
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import re
 import shlex
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from awsdirenv.cache.sessions import UsedCodes
@@ -23,6 +24,27 @@ _PROCESS_TIMEOUT = 60  # seconds
 _PROCESS_HINT = "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says"
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Human:
+    """A person who is there: how to ask them for a line within some seconds, and how to tell them something."""
+
+    ask: Callable[[str, float], str]
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a command or a directory wants its credentials, other than by default."""
+
+    token_code: str | None = None
+    force: bool = False
+    duration: int | None = None  # seconds
+    min_life: timedelta | None = None  # renewed if less is left
+    insist: bool = False  # on `min_life`: less is a failure, although it would do for now
+    sign_in: bool = False  # where that is due, and not only if the settings say so
+    open_browser: bool = True
 
 
 class CodeSource(Protocol):
@@ -170,6 +192,34 @@ def not_now(profile: str) -> Nobody:
 def login_command(profile: str) -> str:
     """Give the command that mends it, ready to paste."""
     return f"awsdirenv login {shlex.quote(profile)}"
+
+
+@dataclass(frozen=True)
+class WantedCode:
+    """A code of whose device: the one `given` on the command line, or what `command` prints, or else a question."""
+
+    profile: str
+    given: str | None
+    command: str | None
+    timeout: timedelta
+
+
+def code_source(
+    wanted: WantedCode, human: Human | None, waiting: Callable[[str], None], *, may_ask: bool
+) -> CodeSource:
+    """Decide who gives the code; `may_ask` says whether the person expects a question now.
+
+    `waiting` is told of a command that takes longer than a second.
+    """
+    if wanted.given is not None:
+        return Given(wanted.given)
+    if wanted.command:
+        return Process(wanted.command, waiting=waiting)
+    if human is None:
+        return nobody_there(wanted.profile)
+    if not may_ask:
+        return not_now(wanted.profile)
+    return Prompt(human.ask, human.say, wanted.timeout.total_seconds())
 
 
 def prove(

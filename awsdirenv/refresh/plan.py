@@ -1,215 +1,403 @@
-"""What a load would do now, step by step, from what is stored: nothing is called, asked, locked or written for it.
+"""The plan of a chain: its steps in the order of the calls, what is stored for each, and what the next load does.
 
-It follows `refresh` with the same arithmetic (`steps`) and the same stores; tests hold the two together by making the
-load after the forecast.
+All rules are here, and here alone: what a session is called, how long it is asked to live, what caps that, which step
+proves the device, who is asked. The refresher carries a plan out, `awsdirenv explain` prints it. Nothing is called,
+locked or written here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.cache import snapshots
-from awsdirenv.cache.layout import CachePaths, snapshot_key
+from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.aws_files import AwsFiles, file_paths, static_keys
-from awsdirenv.config.chain import ENVIRONMENT, PROCESS, SSO, STATIC, Chain
+from awsdirenv.config.chain import ENVIRONMENT, PROCESS, SSO, STATIC, Chain, account_of
 from awsdirenv.config.environment import environment_mark
 from awsdirenv.config.settings import Settings
 from awsdirenv.credentials import SessionCredentials
-from awsdirenv.refresh import session_rules
-from awsdirenv.refresh.identity import USERNAME
 
 MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
 STS_DEFAULT = 3600  # seconds: what AssumeRole gives when it is not asked for a duration
+# AWS: a role assumed with session credentials lives at most one hour, whatever the role allows.
+CHAINING_CAP = 3600  # seconds
+# In mfa_serial: the name of the IAM user whose key it is, so that a team can share the line.
+USERNAME = "${username}"
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a chain. `seconds` is what STS will be asked for, or None where that is not ours to say."""
-
-    kind: str
-    hop: int | None = None  # of the chain's hops
-    seconds: int | None = None
-    is_capped: bool = False
-    proves: bool = False  # takes a code
-    stored: SessionCredentials | None = None
-    renews_ahead: bool = False
-    is_called: bool = False
-    asks: bool = False
-
-    def holds(self, now: datetime) -> bool:
-        """Whether what is stored for it can be used."""
-        return self.stored is not None and self.stored.is_usable(now)
-
-    def is_met(self, now: datetime) -> bool:
-        """Whether what is stored makes a call needless."""
-        return self.stored is not None and (
-            self.stored.is_fresh(now) if self.renews_ahead else self.stored.is_usable(now)
-        )
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """The steps in the order of the calls, the source first. `snapshot` is the one that can be used, if any."""
-
-    steps: tuple[Step, ...]
-    serial: str | None
-    snapshot: Snapshot | None
-    is_fresh: bool  # so that nothing happens at all
-    waits_for_code: bool = False  # a code is due, and is not asked for because what there is still holds
-    sign_in: SsoToken | None = None
-    needs_sign_in: bool = False
-
-
-def forecast(chain: Chain, files: AwsFiles, given: Circumstances) -> Forecast:
-    """Say what the next load of a sound chain does."""
-    return _Forecaster(chain, files, given).made()
-
-
-@dataclass
-class _Forecaster:
-    chain: Chain
-    files: AwsFiles
-    given: Circumstances
-    _store: SessionStore = field(init=False)
-    _key_id: str = field(init=False, default="")
-    _is_long_term: bool = field(init=False, default=False)
-
-    def made(self) -> Forecast:
-        self._store = SessionStore(self.given.paths.sessions)
-        source = self._source()
-        serial = self._serial()
-        found = self._snapshot()
-        token = sso_token.read(self.chain.sso_session, self.given.environ) if self.chain.sso_session else None
-        plain = Forecast(
-            steps=(source, *self._key_session(serial), *(self._role(i, serial) for i in range(len(self.chain.hops)))),
-            serial=serial,
-            snapshot=found,
-            is_fresh=found is not None and found.credentials.is_fresh(self.given.now),
-            sign_in=token,
-        )
-        return plain if plain.is_fresh else self._walked(plain)
-
-    def _source(self) -> Step:
-        chain, environ, stored = self.chain, self.given.environ, None
-        if chain.source_kind == STATIC:
-            self._look_at_keys()
-        elif chain.source_kind == ENVIRONMENT:
-            self._key_id = environ.get("AWS_ACCESS_KEY_ID", "")
-            self._is_long_term = not (environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN"))
-        else:
-            stored = self._store.read(session_rules.source_key(chain, self._identity()))
-            self._key_id = stored.access_key_id if stored else ""
-            # A program may print long-term keys, which are never stored; but their session is.
-            trace = session_rules.device_key(chain, self._identity(), chain.mfa_serial or "", self._own_duration())
-            is_key = chain.source_kind == PROCESS and stored is None and self._store.read(trace) is not None
-            self._is_long_term = is_key
-        return Step(chain.source_kind, stored=stored, renews_ahead=True)
-
-    def _look_at_keys(self) -> None:
-        keys = static_keys(self.files, self.chain.source_profile)
-        if keys:
-            self._key_id, self._is_long_term = keys[0], not keys[2]
-
-    def _serial(self) -> str | None:
-        serial = self.chain.mfa_serial
-        if not serial or USERNAME not in serial:
-            return serial
-        user = UserNames(self.given.paths.marks).read(self._key_id)
-        return serial.replace(USERNAME, user) if user else serial
-
-    def _key_session(self, serial: str | None) -> list[Step]:
-        """Give the step of GetSessionToken, where there is one."""
-        chain = self.chain
-        through_role = chain.hops and (
-            not serial or session_rules.proves_at_role(chain, is_long_term=self._is_long_term)
-        )
-        if not self._is_long_term or through_role:
-            return []
-        default = int(self.given.settings.mfa_session_duration.total_seconds())
-        seconds, own = session_rules.key_session_seconds(chain, default)
-        return [
-            Step(
-                MFA_SESSION if serial else KEY_SESSION,
-                seconds=seconds,
-                proves=bool(serial),
-                stored=self._store.read(session_rules.device_key(chain, self._identity(), serial or "", own)),
-                renews_ahead=not serial,
-            )
-        ]
-
-    def _role(self, index: int, serial: str | None) -> Step:
-        chain = self.chain
-        proves = index == 0 and session_rules.proves_at_role(chain, is_long_term=self._is_long_term)
-        direct = self._is_long_term and (proves or not serial)  # called with the key itself
-        capped = session_rules.is_capped(chain, index, caller_is_long_term=direct)
-        return Step(
-            ASSUME_ROLE,
-            hop=index,
-            seconds=session_rules.CHAINING_CAP if capped else chain.hops[index].duration_seconds or STS_DEFAULT,
-            is_capped=capped,
-            proves=proves,
-            stored=self._store.read(session_rules.hop_key(chain, self._identity(), index)),
-            renews_ahead=index == len(chain.hops) - 1,
-        )
-
-    def _identity(self) -> str:
-        return session_rules.source_identity(self.chain, self._key_id)
-
-    def _own_duration(self) -> int | None:
-        return session_rules.key_session_seconds(self.chain, 0)[1]
-
-    def _snapshot(self) -> Snapshot | None:
-        given = self.given
-        key = snapshot_key(given.profile, given.environ, given.duration)
-        found = snapshots.read(given.paths.snapshots / key)
-        config, credentials = file_paths(given.environ)
-        stamps, mark = (file_stamp(config), file_stamp(credentials)), environment_mark(given.environ)
-        return found if found and found.holds(stamps, given.profile, mark, given.now) else None
-
-    def _walked(self, plain: Forecast) -> Forecast:
-        """Go from the last step to the first, as `refresh` does, until something that is stored will do."""
-        now, has_codes = self.given.now, bool(self.given.settings.mfa_process or self.chain.mfa_process)
-        made, may_ask, is_stuck = list(plain.steps), plain.snapshot is None, False
-        source_needed = True
-        for position in range(len(made) - 1, 0, -1):
-            step = made[position]
-            # The key is looked at before its session is; what a role has in store spares both.
-            if step.is_met(now):
-                source_needed = step.hop is None
-                break
-            may_ask &= not step.holds(now)
-            is_stuck = step.proves and not has_codes and not may_ask
-            if is_stuck:
-                made[position:] = [replace(later, is_called=False, asks=False) for later in made[position:]]
-                break
-            made[position] = replace(step, is_called=True, asks=step.proves and not has_codes)
-        if source_needed and not session_rules.has_plain_keys(self.chain) and not made[0].is_met(now):
-            made[0] = replace(made[0], is_called=True)
-        needs_sign_in = made[0].is_called and not made[0].holds(now) and not self._is_signed_in(plain.sign_in)
-        if needs_sign_in and not self.given.settings.sso_login_auto:
-            made[1:] = [replace(step, is_called=False, asks=False) for step in made[1:]]
-        return replace(plain, steps=tuple(made), waits_for_code=is_stuck, needs_sign_in=needs_sign_in)
-
-    def _is_signed_in(self, token: SsoToken | None) -> bool:
-        if self.chain.source_kind != SSO:
-            return True
-        return token is not None and (token.expiration > self.given.now or token.can_refresh)
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What a look at a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
+class ProfileContext:
+    """What a report on a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
 
     profile: str
     environ: Mapping[str, str]
     settings: Settings
     paths: CachePaths
-    duration: int | None  # seconds, wished for on the command line
+    duration: int | None  # seconds, from the command line
     region: tuple[str, str] | None  # of the environment, and the variable that says so
     now: datetime
+
+
+@dataclass(frozen=True)
+class KnownSource:
+    """What is known of the credentials that a chain starts from: before they are asked for, often nothing.
+
+    `serial` is the device that they were proved with before, where `mfa_serial` leaves the name of the user open.
+    """
+
+    access_key_id: str = ""
+    is_long_term: bool = False
+    serial: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a chain: what it is called, what is stored for it, how it is renewed, what the next load does.
+
+    `key` is the name of its session in the store: empty for plain keys, which are never stored, and while the device
+    has no name. `locks` are held, in this order, while it is renewed. `seconds` is what STS is asked for, None where
+    nothing is asked for. A step that `proves` takes a code of `serial`.
+    """
+
+    kind: str
+    key: str = ""
+    locks: tuple[str, ...] = ()
+    label: str = ""  # for people who look at the store
+    hop: int | None = None  # of the chain's hops
+    seconds: int | None = None
+    is_capped: bool = False  # by role chaining
+    proves: bool = False
+    serial: str | None = None
+    needs_user_name: bool = False  # STS must first say whose key it is
+    identifies: bool | None = None  # STS is asked for the account; None: unless the credentials say it themselves
+    renews_ahead: bool = False  # before its end; then a failure keeps what still works
+    force: bool = False  # what is stored does not count
+    min_life: timedelta | None = None  # what is stored must have this much left
+    stored: SessionCredentials | None = None
+    is_settled: bool = False  # by this very load, which does not renew it a second time
+    is_called: bool = False
+    is_confirmed: bool = False  # AWS is asked whether what is stored still holds, since our clock was set
+    asks: bool = False  # a person for a code
+
+    @property
+    def life(self) -> int | None:
+        """How many seconds a new session lives, where it is STS that gives it."""
+        return self.seconds or (STS_DEFAULT if self.kind == ASSUME_ROLE else None)
+
+    def is_met(self, now: datetime) -> bool:
+        """Whether what is stored makes a call needless."""
+        if self.is_settled:
+            return True
+        if self.stored is None or self.force or not self.stored.lasts(self.min_life, now):
+            return False
+        return self.stored.is_fresh(now) if self.renews_ahead else self.stored.is_usable(now)
+
+    def holds(self, now: datetime) -> bool:
+        """Whether what is stored will do if there is nothing new."""
+        stored = self.stored
+        return stored is not None and not self.force and stored.is_usable(now) and stored.lasts(self.min_life, now)
+
+    def is_in_doubt(self, now: datetime) -> bool:
+        """Whether only AWS can say if what is stored has ended."""
+        return self.stored is not None and not self.force and not self.is_settled and self.stored.is_in_doubt(now)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps in the order of the calls, the source first."""
+
+    steps: tuple[Step, ...]
+    serial: str | None  # of the device to prove, as far as its name is known
+    waits_for_code: bool = False  # one is needed, and not asked for because what there is still holds
+
+    @property
+    def next_position(self) -> int | None:
+        """Which step is to be renewed or confirmed first, if any."""
+        return next((n for n, step in enumerate(self.steps) if step.is_called or step.is_confirmed), None)
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Makes the plans of one chain.
+
+    `force` takes no stored credentials for the last step, `renew_mfa` none of a device. `got` has by their keys the
+    sessions that this load has got or has decided to keep, `refused` the access key ids that STS has refused it.
+    """
+
+    chain: Chain
+    store: SessionStore
+    users: UserNames
+    mfa_session_duration: timedelta
+    force: bool = False
+    renew_mfa: bool = False
+    min_life: timedelta | None = None  # of the last step's credentials
+    got: Mapping[str, SessionCredentials] = field(default_factory=dict)
+    refused: Container[str] = ()
+
+    def plan(self, source: KnownSource, now: datetime, *, asks_nobody: bool, may_ask: bool = True) -> Plan:
+        """Plan the next load.
+
+        `asks_nobody` says that codes come from no person, `may_ask` that one may be asked now.
+        """
+        serial = self._serial(source)
+        steps = (
+            self._source_step(source),
+            *self._key_session(source, serial, now),
+            *(self._role(index, source, serial) for index in range(len(self.chain.hops))),
+        )
+        return _with_calls(steps, serial or self.chain.mfa_serial, now, asks_nobody=asks_nobody, may_ask=may_ask)
+
+    def stored(self, key: str) -> SessionCredentials | None:
+        """Give what is stored for a step, unless STS has refused it."""
+        session = self.got.get(key) or self.store.read(key)
+        return None if session is None or session.access_key_id in self.refused else session
+
+    def _source_step(self, source: KnownSource) -> Step:
+        chain, is_last = self.chain, not self.chain.hops
+        if has_plain_keys(chain):
+            return Step(chain.source_kind, is_settled=True, identifies=is_last and not source.is_long_term)
+        key = source_key(chain)
+        stored = self.stored(key)
+        return Step(
+            chain.source_kind,
+            key=key,
+            locks=(key,),
+            label=chain.source_profile,
+            identifies=is_last and (stored.account_id is None if stored else None),
+            renews_ahead=True,
+            force=self.force and is_last,
+            min_life=self.min_life if is_last else None,
+            stored=stored,
+            is_settled=key in self.got,
+        )
+
+    def _key_session(self, source: KnownSource, serial: str | None, now: datetime) -> Iterator[Step]:
+        """Give the step of GetSessionToken where there is one: with the device, or where no role follows."""
+        chain = self.chain
+        needs_none = proves_at_role(chain, is_long_term=True) if chain.mfa_serial else bool(chain.hops)
+        if not source.is_long_term or needs_none:
+            return
+        if chain.mfa_serial and serial is None:
+            yield self._known_device(source, now) or replace(self._session_of(source, None), needs_user_name=True)
+        else:
+            yield self._session_of(source, serial)
+
+    def _session_of(self, source: KnownSource, serial: str | None) -> Step:
+        chain, is_last = self.chain, not self.chain.hops
+        # A life of its own makes another session, but the device is one: who needs a code of it waits.
+        own = chain.duration_seconds if is_last else None
+        has_device = bool(chain.mfa_serial)
+        is_named = serial is not None or not has_device
+        key = device_key(chain, source.access_key_id, serial, own) if is_named else ""
+        return Step(
+            MFA_SESSION if has_device else KEY_SESSION,
+            key=key,
+            locks=(device_key(chain, source.access_key_id, serial), key) if own else (key,),
+            label=serial or source.access_key_id,
+            seconds=own or int(self.mfa_session_duration.total_seconds()),
+            proves=has_device,
+            serial=serial,
+            identifies=account_of(chain.mfa_serial) is None,
+            # Without a device it costs nobody a code to be early; with one, it is renewed when it is over.
+            renews_ahead=not has_device,
+            force=self.renew_mfa or (self.force and is_last),
+            min_life=self.min_life if is_last else None,
+            stored=self.stored(key) if key else None,
+            is_settled=key in self.got,
+        )
+
+    def _known_device(self, source: KnownSource, now: datetime) -> Step | None:
+        """Find a session of this key, with a device that fits `mfa_serial`, where nobody has said whose key it is."""
+        own = self.chain.duration_seconds if not self.chain.hops else None
+        for key, label, _ in self.store.labelled():
+            if _fits(self.chain, label) and key == device_key(self.chain, source.access_key_id, label, own):
+                step = self._session_of(source, label)
+                if step.is_met(now):
+                    return step
+        return None
+
+    def _role(self, index: int, source: KnownSource, serial: str | None) -> Step:
+        chain, is_last = self.chain, index == len(self.chain.hops) - 1
+        hop = chain.hops[index]
+        proves = index == 0 and proves_at_role(chain, is_long_term=source.is_long_term)
+        is_direct = index == 0 and source.is_long_term and (proves or not chain.mfa_serial)  # with the key itself
+        is_capped = not is_direct and (hop.duration_seconds or 0) > CHAINING_CAP
+        key = hop_key(chain, source.access_key_id, index)
+        return Step(
+            ASSUME_ROLE,
+            key=key,
+            # Codes are single-use: those who need one of the same device ask one after another.
+            locks=(key, device_key(chain, source.access_key_id, serial)) if proves else (key,),
+            label=hop.role_arn,
+            hop=index,
+            seconds=CHAINING_CAP if is_capped else hop.duration_seconds,
+            is_capped=is_capped,
+            proves=proves,
+            serial=serial if proves else None,
+            needs_user_name=proves and serial is None,
+            identifies=False,
+            renews_ahead=is_last,
+            force=self.force and is_last,
+            min_life=self.min_life if is_last else None,
+            stored=self.stored(key),
+            is_settled=key in self.got,
+        )
+
+    def _serial(self, source: KnownSource) -> str | None:
+        """Give the device, with the user's name in it where that is known; None where it is not, or there is none."""
+        serial = self.chain.mfa_serial
+        if not serial or USERNAME not in serial:
+            return serial
+        user = self.users.read(source.access_key_id) if source.access_key_id else None
+        return serial.replace(USERNAME, user) if user else source.serial
+
+
+def _with_calls(steps: Sequence[Step], serial: str | None, now: datetime, *, asks_nobody: bool, may_ask: bool) -> Plan:
+    """Go from the last step to the first until something that is stored will do: the steps passed are to be called."""
+    planned, is_stuck, needs_source = list(steps), False, True
+    for position in range(len(steps) - 1, 0, -1):
+        step = steps[position]
+        if step.is_met(now) or step.is_in_doubt(now):
+            planned[position] = replace(step, is_confirmed=not step.is_met(now))
+            # The key is looked at before its session is; what a role has in store spares both.
+            needs_source = step.hop is None
+            break
+        may_ask &= not step.holds(now)  # no question to a person whose credentials still hold
+        is_stuck = step.proves and not asks_nobody and not may_ask
+        if is_stuck:
+            planned[position:] = steps[position:]
+            break
+        planned[position] = replace(step, is_called=True, asks=step.proves and not asks_nobody)
+    source = steps[0]
+    if needs_source and not source.is_met(now):
+        in_doubt = source.is_in_doubt(now)
+        planned[0] = replace(source, is_called=not in_doubt, is_confirmed=in_doubt)
+    return Plan(tuple(planned), serial, waits_for_code=is_stuck)
+
+
+def has_plain_keys(chain: Chain) -> bool:
+    """Whether the source is a key that stands somewhere, and nobody has to be asked for it."""
+    return chain.source_kind in (STATIC, ENVIRONMENT)
+
+
+def proves_at_role(chain: Chain, *, is_long_term: bool) -> bool:
+    """Whether the first role is assumed with the code itself, instead of through the key's MFA session.
+
+    A role that wants more than an hour cannot have it through a session. And where the source is temporary already,
+    there is no key to prove the device at: the hop's own serial is handed on, as botocore does.
+    """
+    if not chain.mfa_serial or not chain.hops:
+        return False
+    if not is_long_term:
+        return chain.hops[0].mfa_serial is not None
+    return len(chain.hops) == 1 and (chain.hops[0].duration_seconds or 0) > CHAINING_CAP
+
+
+def _identity(chain: Chain, access_key_id: str) -> str:
+    """Tell sources apart: a key by its id; what changes its keys by itself (SSO, …) by what its profile says."""
+    if has_plain_keys(chain):
+        return f"key {access_key_id}"
+    # A named source is the machine's, and the same for every profile that names it.
+    profile = "" if chain.is_named_source else chain.source_profile
+    return f"profile {profile} {chain.source_fingerprint}"
+
+
+def source_key(chain: Chain) -> str:
+    """Name what somebody else gave for the source."""
+    return session_key("source", _identity(chain, ""), chain.endpoint)
+
+
+def device_key(chain: Chain, access_key_id: str, serial: str | None, own_duration: int | None = None) -> str:
+    """Name the key's session, which is also the lock of the device."""
+    own = [own_duration] if own_duration else []
+    return session_key("mfa", _identity(chain, access_key_id), serial or "", chain.endpoint, *own)
+
+
+def hop_key(chain: Chain, access_key_id: str, index: int) -> str:
+    """Name a hop's session by everything that leads to it: an edited role never finds yesterday's credentials."""
+    before = [hop.identity for hop in chain.hops[: index + 1]]
+    # How long the hops before the last one live does not matter: they only open the way.
+    seconds = chain.hops[index].duration_seconds if index == len(chain.hops) - 1 else None
+    identity = _identity(chain, access_key_id)
+    return session_key("role", identity, chain.mfa_serial or "", chain.endpoint, before, seconds)
+
+
+def _fits(chain: Chain, serial: str) -> bool:
+    """Whether a device can be the one that `mfa_serial` means, with some user's name in it."""
+    pattern = re.escape(chain.mfa_serial or "").replace(re.escape(USERNAME), ".+")
+    return re.fullmatch(pattern, serial) is not None
+
+
+@dataclass(frozen=True)
+class NextLoad:
+    """What the next load of a profile does. `snapshot` is the one that can be used, if any."""
+
+    plan: Plan
+    snapshot: Snapshot | None
+    is_fresh: bool  # so that nothing happens at all
+    sign_in: SsoToken | None = None
+    needs_sign_in: bool = False
+
+
+def next_load(chain: Chain, files: AwsFiles, context: ProfileContext) -> NextLoad:
+    """Plan the next load of a sound chain, with a person there who may be asked."""
+    now, settings = context.now, context.settings
+    planner = Planner(
+        chain, SessionStore(context.paths.sessions), UserNames(context.paths.marks), settings.mfa_session_duration
+    )
+    snapshot = _usable_snapshot(context)
+    plan = planner.plan(
+        _known_source(planner, files, context.environ),
+        now,
+        asks_nobody=bool(settings.mfa_process or chain.mfa_process),
+        may_ask=snapshot is None,
+    )
+    token = sso_token.read(chain.sso_session, context.environ) if chain.sso_session else None
+    if snapshot and snapshot.credentials.is_fresh(now):
+        return NextLoad(_without_calls(plan, 0), snapshot, is_fresh=True, sign_in=token)
+    is_signed_in = chain.source_kind != SSO or (token is not None and (token.expiration > now or token.can_refresh))
+    source = plan.steps[0]
+    needs_sign_in = source.is_called and not source.holds(now) and not is_signed_in
+    if needs_sign_in and not settings.sso_login_auto:
+        plan = _without_calls(plan, 1)  # it fails at the source
+    return NextLoad(plan, snapshot, is_fresh=False, sign_in=token, needs_sign_in=needs_sign_in)
+
+
+def _without_calls(plan: Plan, first: int) -> Plan:
+    """Give the plan of a load that does not come to the steps from `first` on."""
+    skipped = (replace(step, is_called=False, is_confirmed=False, asks=False) for step in plan.steps[first:])
+    return replace(plan, steps=(*plan.steps[:first], *skipped))
+
+
+def _usable_snapshot(context: ProfileContext) -> Snapshot | None:
+    key = snapshot_key(context.profile, context.environ, context.duration)
+    snapshot = snapshots.read(context.paths.snapshots / key)
+    config, credentials = file_paths(context.environ)
+    stamps, mark = (file_stamp(config), file_stamp(credentials)), environment_mark(context.environ)
+    return snapshot if snapshot and snapshot.holds(stamps, context.profile, mark, context.now) else None
+
+
+def _known_source(planner: Planner, files: AwsFiles, environ: Mapping[str, str]) -> KnownSource:
+    """Say what is known of the source without asking anybody for it."""
+    chain = planner.chain
+    if chain.source_kind == STATIC:
+        keys = static_keys(files, chain.source_profile)
+        return KnownSource(keys[0], is_long_term=not keys[2]) if keys else KnownSource()
+    if chain.source_kind == ENVIRONMENT:
+        token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
+        return KnownSource(environ.get("AWS_ACCESS_KEY_ID", ""), is_long_term=not token)
+    if chain.source_kind == PROCESS and planner.stored(source_key(chain)) is None:
+        # A program may print long-term keys, which are never stored; but the session that they began is.
+        own = chain.duration_seconds if not chain.hops else None
+        for key, label, _ in planner.store.labelled():
+            serial = label if chain.mfa_serial and _fits(chain, label) else None
+            if key == device_key(chain, "", serial, own):
+                return KnownSource(is_long_term=True, serial=serial)
+    return KnownSource()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from awsdirenv.aws.botocore_session import Budget
-from awsdirenv.aws.sts import Sts
+from awsdirenv.aws.credential_process import is_running_for, profile_wanted
 from awsdirenv.cache.snapshots import check_region
 from awsdirenv.config.aws_files import AwsFiles, static_keys
 from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
-from awsdirenv.errors import ConfigError
-from awsdirenv.refresh.feedback import refuse_feedback
+from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.errors import AwsdirenvError, ConfigError, CredentialProcessError
 
+_LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
 _SSO_KEYS = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
 
 
 def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
     """Raise what a load would raise, or the like of it: ConfigError, NoCredentialsError and other AwsdirenvErrors."""
+    # Not before: a load refuses feedback without what these import.
+    from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
+    from awsdirenv.aws.sts import Sts  # noqa: PLC0415
+
     refuse_feedback(chain, files, environ)
     check_region(chain.profile, chain.region)
     sts = Sts(files, chain, None, environ, Budget(0))
@@ -37,6 +41,48 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
         raise ConfigError(
             f"profile {profile} has web_identity_token_file and no role_arn", f"add role_arn to [profile {profile}]"
         )
+
+
+def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
+    """Refuse keys of our own as the source of new ones, and a credential_process that waits for itself.
+
+    Raises ConfigError and CredentialProcessError.
+    """
+    if chain.source_kind == ENVIRONMENT and "AWSDIRENV_PROFILE" in environ:
+        raise ConfigError(
+            f"profile {chain.source_profile} takes its keys from the environment, which holds those of a directory",
+            "leave the directory first: keys that are exported must not feed their own refresh",
+        )
+    refuse_recursion(chain.profile, environ)
+    if chain.source_kind == PROCESS:
+        refuse_recursion(chain.source_profile, environ)
+        _refuse_loop(chain, files, environ)
+
+
+def refuse_recursion(profile: str, environ: Mapping[str, str]) -> None:
+    """Refuse to work for a profile whose own credential_process has led back to us. Raises CredentialProcessError."""
+    if is_running_for(profile, environ):
+        raise CredentialProcessError(f"credential_process of profile {profile} has come back to awsdirenv", _LOOP_HINT)
+
+
+def _refuse_loop(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
+    """Follow the profiles whose credential_process is us, as far as the files tell, and refuse to go round."""
+    visited = [chain.profile]
+    while chain.source_kind == PROCESS:
+        wanted = profile_wanted(str(files.profiles[chain.source_profile].get("credential_process")))
+        if wanted is None:
+            return
+        if wanted in visited:
+            raise CredentialProcessError(
+                f"credential_process of profile {chain.source_profile} closes a loop: "
+                f"{' -> '.join([*visited, wanted])}",
+                _LOOP_HINT,
+            )
+        visited.append(wanted)
+        try:
+            chain = resolve_chain(files, wanted, environ)
+        except AwsdirenvError:
+            return  # it will say so itself when it is run
 
 
 def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:

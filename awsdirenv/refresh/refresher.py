@@ -1,31 +1,56 @@
-"""The algorithm: from the last hop to the first, take what is stored, get what is not.
+"""Carries out the plan of a chain: look, lock, look again, call, store, and plan anew, until nothing is left to do.
 
-Everything with an effect is handed in (STS, store, locks, codes, clock), so this is only the order of things:
-
-    snapshot lock -> role hop, from the last to the first -> MFA session at the long-term key, or what stands for a key
-
-A hop's lock is keyed by everything before it, so two processes can never want two locks in opposite orders.
+Everything with an effect is handed in (STS, store, locks, codes, clock). The locks of one step are let go before the
+next one begins, so that no process waits for a lock of one step while it holds one of another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames
-from awsdirenv.config.chain import Chain
+from awsdirenv.config.chain import Chain, RoleHop
 from awsdirenv.credentials import SessionCredentials, duration_text
-from awsdirenv.errors import PersonNeededError, SessionRefusedError
-from awsdirenv.refresh import session_rules
-from awsdirenv.refresh.identity import USERNAME, identified, with_username
+from awsdirenv.errors import AwsdirenvError, ConfigError, SessionRefusedError
 from awsdirenv.refresh.mfa_codes import CodeSource, prove
-from awsdirenv.refresh.session_cache import Sessions, Wanted
-from awsdirenv.refresh.session_rules import CHAINING_CAP
-from awsdirenv.refresh.sources import CredentialSource
+from awsdirenv.refresh.plan import USERNAME, KnownSource, Plan, Planner, Step, has_plain_keys, source_key
 from awsdirenv.system.lock import ASKING, Locks
+
+
+class CredentialSource(Protocol):
+    """What a refresher needs of STS; `sts.Sts` is it."""
+
+    def source_credentials(self) -> SessionCredentials:
+        """Resolve where the chain starts."""
+
+    def may_renew_sign_in(self) -> bool:
+        """Whether `source_credentials` may renew what a person has signed in to."""
+
+    def get_session_token(
+        self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
+    ) -> SessionCredentials:
+        """Start a session of the key's own."""
+
+    def assume_role(
+        self,
+        source: SessionCredentials,
+        hop: RoleHop,
+        seconds: int | None,
+        mfa_serial: str | None = None,
+        token_code: str | None = None,
+    ) -> SessionCredentials:
+        """Start a session of a role."""
+
+    def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
+        """Give account id and ARN."""
+
+    def confirmed(self, session: SessionCredentials) -> SessionCredentials:
+        """Ask about credentials whose end our clock cannot tell, and put their times right."""
 
 
 @dataclass
@@ -45,182 +70,192 @@ class Refresher:
     min_life: timedelta | None = None  # of the last step's credentials
     renew_mfa: bool = False  # `login --force --token-code`: nor the stored MFA session
     notices: list[str] = field(default_factory=list)  # what a person should know about what they got
-    _source: SessionCredentials | None = field(default=None, init=False)
-    _sessions: Sessions = field(init=False)
+    _keys: SessionCredentials | None = field(default=None, init=False)  # that stand somewhere
+    _got: dict[str, SessionCredentials] = field(default_factory=dict, init=False)  # or kept, by the step's key
+    _refusals: dict[str, SessionRefusedError] = field(default_factory=dict, init=False)  # by access key id
+    _repeated: set[str] = field(default_factory=set, init=False)  # keys of the steps that have had their second try
+    _planner: Planner = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sessions = Sessions(self.store, self.locks, self.now, self.sts.confirmed)
+        self._planner = Planner(
+            self.chain,
+            self.store,
+            self.users,
+            self.mfa_session_duration,
+            force=self.renew_role,
+            renew_mfa=self.renew_mfa,
+            min_life=self.min_life,
+            got=self._got,
+            refused=self._refusals,
+        )
 
     def credentials(self) -> SessionCredentials:
         """Give the credentials of the chain's end. Raises any AwsdirenvError."""
-        if self.chain.hops:
-            return self._role(len(self.chain.hops) - 1)
-        source = self._source_credentials()
-        if source.is_long_term:
-            return self._key_session(refused=None)
-        if self.chain.duration_seconds:
-            self.notices.append("--duration has no say: what gives these credentials decides how long they live")
-        try:
-            with self._using_source():
-                return identified(source, self.sts)
-        except SessionRefusedError:
-            renewed = self._source_credentials(refused=source.access_key_id)
-            if renewed.access_key_id == source.access_key_id:
-                raise
-            with self._using_source():
-                return identified(renewed, self.sts)
+        if has_plain_keys(self.chain):
+            self._keys = self.sts.source_credentials()
+        while True:
+            plan = self._planner.plan(self._known_source(), self.now(), asks_nobody=self.codes.silent)
+            position = plan.next_position
+            try:
+                if position is None:
+                    return self._end(plan)
+                self._carry_out(plan, position)
+            except AwsdirenvError as error:
+                at = len(plan.steps) if position is None else position
+                if not (self._renounces(plan, at, error) or self._keeps(plan, at)):
+                    raise
 
-    def _role(self, index: int, refused: str | None = None) -> SessionCredentials:
-        """Give the credentials of one hop; `refused` is the access key id of a session that STS no longer takes."""
-        hop = self.chain.hops[index]
-        last = index == len(self.chain.hops) - 1
-        wanted = Wanted(
-            key=session_rules.hop_key(self.chain, self._source_identity(), index),
-            label=hop.role_arn,
-            renew=lambda: self._assume(index),
-            ahead=last,
-            force=last and self.renew_role,
-            min_life=self.min_life if last else None,
-        )
-        return self._sessions.obtain(wanted, refused)
+    def _known_source(self) -> KnownSource:
+        source = self._keys or self._got.get(source_key(self.chain))
+        return KnownSource(source.access_key_id, source.is_long_term) if source else KnownSource()
 
-    def _assume(self, index: int) -> SessionCredentials:
-        hop = self.chain.hops[index]
-        if self._proves_at_role(index):
-            caller, serial = self._source_credentials(), self._serial() or ""
-            seconds = self._seconds(index, caller)
+    def _end(self, plan: Plan) -> SessionCredentials:
+        """Give what the last step has. Of a source alone its account may be unknown so far."""
+        session = self._session(plan, len(plan.steps) - 1)
+        if len(plan.steps) > 1:
+            return session
+        notice = "--duration has no say: what gives these credentials decides how long they live"
+        if self.chain.duration_seconds and notice not in self.notices:
+            self.notices.append(notice)
+        with self._blaming_source(session):
+            return self._identified(session)
 
-            def attempt(code: str) -> SessionCredentials:
-                with self._using_source():
-                    return self.sts.assume_role(caller, hop, seconds, serial, code)
+    def _session(self, plan: Plan, position: int) -> SessionCredentials:
+        session = (self._keys if position == 0 else None) or plan.steps[position].stored
+        assert session is not None  # noqa: S101 - a step is passed only with a session
+        return session
 
-            return self._prove(serial, attempt)
-        caller = self._caller(index)
-        try:
-            return self._assume_with(index, caller)
-        except SessionRefusedError:
-            renewed = self._caller(index, refused=caller.access_key_id)
-            if renewed.access_key_id == caller.access_key_id:
-                raise
-            return self._assume_with(index, renewed)
+    def _carry_out(self, plan: Plan, position: int) -> None:
+        """Renew one step, or find that another process has done so; one process at a time does."""
+        step = plan.steps[position]
+        if step.needs_user_name:
+            self._learn_user_name(self._session(plan, 0))
+            return
+        with ExitStack() as held:
+            for name in step.locks:
+                held.enter_context(self.locks.hold(name))
+            step = replace(step, stored=self._planner.stored(step.key))
+            if step.is_in_doubt(self.now()):
+                self._confirm(step)
+                return
+            if step.is_met(self.now()):
+                return
+            if step.stored is None and self._refusals:
+                self._drop_refused(step)
+            renewed = self._renewed(plan, position)
+            # A program may give long-term keys, which are not ours to write, or say nothing of an end.
+            if not renewed.is_long_term and renewed.expiration is not None:
+                self.store.write(step.key, renewed, step.label)
+            if renewed.access_key_id in self._refusals:
+                raise self._refusals[renewed.access_key_id]
+            self._got[step.key] = renewed
 
-    def _assume_with(self, index: int, caller: SessionCredentials) -> SessionCredentials:
-        with self._using_source() if caller is self._source else nullcontext():
-            return self.sts.assume_role(caller, self.chain.hops[index], self._seconds(index, caller))
+    def _renewed(self, plan: Plan, position: int) -> SessionCredentials:
+        """Call for one step, with the credentials of the step before it."""
+        step = plan.steps[position]
+        if position == 0:
+            # A refresh token is good for one use: one process at a time renews what a person signed in to.
+            sign_in = self.chain.sign_in if self.sts.may_renew_sign_in() else None
+            with self.locks.hold(session_key("sign-in", sign_in)) if sign_in else nullcontext():
+                return self.sts.source_credentials()
+        caller = self._session(plan, position - 1)
 
-    def _caller(self, index: int, refused: str | None = None) -> SessionCredentials:
-        """Give what a hop is called with: the hop before it, the key's MFA session, or the source itself."""
-        if index > 0:
-            return self._role(index - 1, refused)
-        source = self._source_credentials(refused)
-        return self._key_session(refused) if source.is_long_term and self.chain.mfa_serial else source
+        def call(code: str | None) -> SessionCredentials:
+            with self._blaming_source(caller) if position == 1 else nullcontext():
+                return self._called(step, caller, code)
 
-    def _key_session(self, refused: str | None) -> SessionCredentials:
-        """Give the session of the long-term key, shared by every profile behind the same key and device."""
-        source, serial = self._source_credentials(), self._serial()
-        default = int(self.mfa_session_duration.total_seconds())
-        seconds, own_duration = session_rules.key_session_seconds(self.chain, default)
-
-        def start(code: str | None) -> SessionCredentials:
-            with self._using_source():
-                found = self.sts.get_session_token(source, seconds, serial, code)
-                return identified(found, self.sts)
-
-        def renew() -> SessionCredentials:
-            return self._prove(serial, start, holds_device=True) if serial else start(None)
-
-        key = self._device_key(own_duration)
-        wanted = Wanted(
-            key=key,
-            label=serial or source.access_key_id,
-            renew=renew,
-            # Without a device it costs nobody a code to be early; with one, it is renewed when it is over.
-            ahead=not serial,
-            force=self.renew_mfa or (self.renew_role and not self.chain.hops),
-            min_life=None if self.chain.hops else self.min_life,
-        )
-        if own_duration:  # a session of its own life, but the device is one: who needs a code waits for it
-            with self.locks.hold(self._device_key()):
-                return self._sessions.obtain(wanted, refused)
-        return self._sessions.obtain(wanted, refused)
-
-    def _prove(
-        self, serial: str, attempt: Callable[[str], SessionCredentials], *, holds_device: bool = False
-    ) -> SessionCredentials:
-        """Get a code and use it. Codes are single-use: those who need one of the same device ask one after another."""
-        if not self._sessions.may_ask and not self.codes.silent:
-            raise PersonNeededError("the MFA session is over", "awsdirenv login")  # kept from people by `obtain`
-        if not holds_device:
-            with self.locks.hold(self._device_key()):
-                return self._prove(serial, attempt, holds_device=True)
+        if not step.proves:
+            return call(None)
+        serial = step.serial or ""
         self.locks.note(f"{'getting' if self.codes.silent else ASKING} the MFA code of {serial}")
         try:
-            return prove(serial, attempt, self.codes, self.used, self.now)
+            return prove(serial, call, self.codes, self.used, self.now)
         finally:
             self.locks.note("calling STS")
 
-    def _source_credentials(self, refused: str | None = None) -> SessionCredentials:
-        """Give where the chain starts; what others have to be asked for is stored, as any session."""
-        if self._source is None or (refused and self._source.access_key_id == refused):
-            if session_rules.has_plain_keys(self.chain):
-                self._source = self.sts.source_credentials()
-            else:
-                wanted = Wanted(
-                    key=session_rules.source_key(self.chain, self._source_identity()),
-                    label=self.chain.source_profile,
-                    renew=self._resolve_source,
-                    ahead=True,
-                    force=self.renew_role and not self.chain.hops,
-                    min_life=None if self.chain.hops else self.min_life,
-                )
-                self._source = self._sessions.obtain(wanted, refused)
-        return self._source
+    def _called(self, step: Step, caller: SessionCredentials, code: str | None) -> SessionCredentials:
+        if step.hop is None:
+            return self._identified(self.sts.get_session_token(caller, step.seconds or 0, step.serial, code))
+        hop = self.chain.hops[step.hop]
+        if step.is_capped and step.hop == len(self.chain.hops) - 1 and not self.notices:
+            wanted = duration_text(hop.duration_seconds or 0)
+            self.notices.append(f"{wanted} was asked for and AWS grants 1h: role chaining")
+        return self.sts.assume_role(caller, hop, step.seconds, step.serial, code)
 
-    def _resolve_source(self) -> SessionCredentials:
-        # A refresh token is good for one use: one process at a time renews what a person signed in to.
-        sign_in = self.chain.sign_in if self.sts.may_renew_sign_in() else None
-        with self.locks.hold(session_key("sign-in", sign_in)) if sign_in else nullcontext():
-            return self.sts.source_credentials()
+    def _identified(self, session: SessionCredentials) -> SessionCredentials:
+        """Add the account where nothing said it so far. A session without it is still good.
 
-    def _serial(self) -> str | None:
-        """Give the device, with the name of the key's IAM user where `mfa_serial` asks for it."""
-        serial = self.chain.mfa_serial
-        if not serial or USERNAME not in serial:
-            return serial
-        source = self._source_credentials()
-        with self._using_source():
-            return with_username(serial, source, self.sts, self.users)
+        Raises SessionRefusedError.
+        """
+        if session.account_id:
+            return session
+        try:
+            account_id, arn = self.sts.caller_identity(session)
+        except SessionRefusedError:
+            raise
+        except AwsdirenvError:
+            return session
+        return replace(session, account_id=account_id or None, arn=arn or None)
 
-    def _proves_at_role(self, index: int) -> bool:
-        """Whether the role itself is assumed with the code: see `session_rules.proves_at_role`."""
-        if index != 0 or not self.chain.mfa_serial:
+    def _learn_user_name(self, source: SessionCredentials) -> None:
+        """Ask STS whose key it is, once for each key. Raises ConfigError where it is no IAM user's."""
+        with self._blaming_source(source):
+            _, arn = self.sts.caller_identity(source)
+        if ":user/" not in arn:
+            raise ConfigError(
+                f"mfa_serial has {USERNAME}, and whose credentials these are is no IAM user",
+                "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL",
+            )
+        self.users.remember(source.access_key_id, arn.rpartition("/")[2])
+
+    def _confirm(self, step: Step) -> None:
+        """Have AWS say whether a session is over, since our clock was set and cannot."""
+        assert step.stored is not None  # noqa: S101 - there is something to doubt
+        self.locks.note("asking AWS whether the session still holds")
+        try:
+            confirmed = self.sts.confirmed(step.stored)
+        except SessionRefusedError:
+            self.store.drop(step.key)
+        else:
+            self.store.write(step.key, confirmed, step.label)
+
+    def _drop_refused(self, step: Step) -> None:
+        """Forget a session that STS has refused us, but not one that another process has stored in its place."""
+        session = self.store.read(step.key)
+        if session is not None and session.access_key_id in self._refusals:
+            self.store.drop(step.key)
+
+    def _renounces(self, plan: Plan, position: int, error: AwsdirenvError) -> bool:
+        """Give up the credentials that STS has refused for a step, once, so that the step before it is renewed."""
+        step = plan.steps[position] if position < len(plan.steps) else None
+        key = step.key if step else ""
+        is_final = step is not None and (step.proves or step.hop is None)
+        if not isinstance(error, SessionRefusedError) or position == 0 or is_final or key in self._repeated:
             return False
-        return session_rules.proves_at_role(self.chain, is_long_term=self._source_credentials().is_long_term)
+        if position == 1 and self._keys is not None:  # no others can be had
+            return False
+        refused = self._session(plan, position - 1).access_key_id
+        self._repeated.add(key)
+        self._refusals[refused] = error
+        self._got.pop(plan.steps[position - 1].key, None)
+        return True
 
-    def _seconds(self, index: int, caller: SessionCredentials) -> int | None:
-        """Give the duration to ask for, within the chaining cap where a session assumes the role."""
-        wanted = self.chain.hops[index].duration_seconds
-        if wanted is None or not session_rules.is_capped(self.chain, index, caller_is_long_term=caller.is_long_term):
-            return wanted
-        if index == len(self.chain.hops) - 1 and not self.notices:
-            self.notices.append(f"{duration_text(wanted)} was asked for and AWS grants 1h: role chaining")
-        return CHAINING_CAP
-
-    def _device_key(self, own_duration: int | None = None) -> str:
-        return session_rules.device_key(self.chain, self._source_identity(), self._serial() or "", own_duration)
-
-    def _source_identity(self) -> str:
-        key_id = self._source_credentials().access_key_id if session_rules.has_plain_keys(self.chain) else ""
-        return session_rules.source_identity(self.chain, key_id)
+    def _keeps(self, plan: Plan, position: int) -> bool:
+        """Decide after a failure to keep what still works, if anything does: of the step, or of one after it."""
+        kept = next((step for step in plan.steps[position:] if step.holds(self.now())), None)
+        if kept is None or kept.stored is None:
+            return False
+        self._got[kept.key] = kept.stored
+        return True
 
     @contextmanager
-    def _using_source(self) -> Iterator[None]:
+    def _blaming_source(self, source: SessionCredentials) -> Iterator[None]:
         """Blame the source's profile where STS takes no call signed with its credentials."""
         try:
             yield
         except SessionRefusedError:
             name = self.chain.source_profile
-            if self._source is None or self._source.is_long_term:
+            if source.is_long_term:
                 raise SessionRefusedError(
                     f"STS does not take the access key of profile {name}",
                     f"check aws_access_key_id and aws_secret_access_key of [{name}]",

@@ -16,11 +16,10 @@ from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
-from awsdirenv.refresh.feedback import refuse_recursion
 from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.mfa_codes import login_command
-from awsdirenv.refresh.person import Human, Wishes
-from awsdirenv.refresh.plan import Circumstances
+from awsdirenv.refresh.mfa_codes import Human, Wishes, login_command
+from awsdirenv.refresh.plan import ProfileContext
+from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.system.lock import Holder, Locks
 from awsdirenv.system.paths import encode_name
@@ -100,11 +99,11 @@ def served(request: Request, environ: Mapping[str, str], reporter: Reporter) -> 
         return loader.load()
 
 
-def looking(request: Request, environ: Mapping[str, str]) -> Circumstances:
+def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
     """Give what a look at a profile starts from, when nothing is to be loaded, locked or asked."""
     declared = _declared(request, _evaluation(request, environ), environ)
     region = environment_region(environ)
-    return Circumstances(
+    return ProfileContext(
         profile=declared.name,
         environ=without_ours(environ, _OURS),
         settings=Settings.load(environ, loaded_directory(environ)),

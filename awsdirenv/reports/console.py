@@ -23,8 +23,8 @@ from awsdirenv.config.chain import (
 from awsdirenv.config.environment import environment_region
 from awsdirenv.credentials import duration_text, time_left, utc_now
 from awsdirenv.errors import DeniedError
-from awsdirenv.refresh import session_rules
 from awsdirenv.refresh.loader import Loader
+from awsdirenv.refresh.plan import proves_at_role
 
 _OF_ROLES = {SSO, WEB_IDENTITY, CONTAINER, INSTANCE, ATTACHED}  # what these give is always a role's
 
@@ -62,7 +62,7 @@ def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
     seconds = visit.seconds if _takes_duration(chain, is_long_term=is_long_term) else None
     # A role that is assumed with the key and a code is as long as the visit. What is long enough without that is
     # everybody's.
-    needs_own = seconds is None or session_rules.proves_at_role(chain, is_long_term=is_long_term)
+    needs_own = seconds is None or proves_at_role(chain, is_long_term=is_long_term)
     made = loader.load() if needs_own else replace(loader, wishes=replace(loader.wishes, duration=None)).load()
     token = _sign_in_token(chain, files, loader, address, made, seconds)
     _tell_of_the_end(visit, loader, made, seconds)
@@ -105,7 +105,7 @@ def _takes_duration(chain: Chain, *, is_long_term: bool) -> bool:
     """Tell whether AWS takes a SessionDuration: not where a session, the key's own included, assumes the role."""
     if not chain.hops:
         return chain.source_kind in (SSO, WEB_IDENTITY)
-    straight = not chain.mfa_serial or session_rules.proves_at_role(chain, is_long_term=is_long_term)
+    straight = not chain.mfa_serial or proves_at_role(chain, is_long_term=is_long_term)
     return is_long_term and len(chain.hops) == 1 and straight
 
 

@@ -16,8 +16,8 @@ from awsdirenv.config.envrc import Declaration
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
 from awsdirenv.errors import SettingError
-from awsdirenv.refresh.person import Wishes
-from awsdirenv.refresh.plan import Circumstances
+from awsdirenv.refresh.mfa_codes import Wishes
+from awsdirenv.refresh.plan import ProfileContext
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.system.direnv import exported, loaded_directory, working_directory
 
@@ -111,7 +111,9 @@ def _is_edited(place: Place, said: Declaration) -> bool:
     return not is_same and bool(loaded_at) and bool(said.profile) and said.profile != place.mark
 
 
-def _resolved(place: Place, given: Circumstances, files: AwsFiles, chain: Chain, snapshot: Snapshot | None) -> Declared:
+def _resolved(
+    place: Place, given: ProfileContext, files: AwsFiles, chain: Chain, snapshot: Snapshot | None
+) -> Declared:
     own = files.profiles[chain.profile]
     role_arn = chain.hops[-1].role_arn if chain.hops else None
     if chain.source_kind == WEB_IDENTITY and not role_arn:

@@ -17,7 +17,7 @@ from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.credentials import from_epoch
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.person import Human, Wishes
+from awsdirenv.refresh.mfa_codes import Human, Wishes
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.reports.explain.hops import Explanation, explain
 from awsdirenv.system import private_files

@@ -12,7 +12,7 @@ from awsdirenv.config.chain import Chain, with_duration
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.refresh.plan import ASSUME_ROLE, Circumstances, Forecast, Step, forecast
+from awsdirenv.refresh.plan import ASSUME_ROLE, NextLoad, ProfileContext, Step, next_load
 from awsdirenv.refresh.preflight import check
 from awsdirenv.reports.explain.values import HopValues, Value, utc_text
 
@@ -36,33 +36,33 @@ class Hop:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that there is to say. `error` is what a load will stumble over; then there is no forecast."""
+    """All that there is to say. `error` is what a load will stumble over; then there is no next load."""
 
     profile: str
     region: Value | None
     hops: tuple[Hop, ...]
-    forecast: Forecast | None
+    next_load: NextLoad | None
     error: AwsdirenvError | None
 
 
-def explain(given: Circumstances) -> Explanation:
+def explain(context: ProfileContext) -> Explanation:
     """Explain a profile. What is wrong with it is in the explanation, and not raised."""
     try:
-        files = load_files(given.environ)
+        files = load_files(context.environ)
     except AwsdirenvError as error:
-        return Explanation(given.profile, Value(*given.region) if given.region else None, (), None, error)
-    told = HopValues(files, given, Provenance(files))
+        return Explanation(context.profile, Value(*context.region) if context.region else None, (), None, error)
+    values = HopValues(files, context, Provenance(files))
     try:
-        chain = with_duration(resolve_chain(files, given.profile, given.environ), given.duration)
+        chain = with_duration(resolve_chain(files, context.profile, context.environ), context.duration)
     except AwsdirenvError as error:
-        return _made(told, _way(told), None, error)
-    seen = forecast(chain, files, given)
-    hops = [_hop(told, chain, seen, step) for step in seen.steps]
+        return _explanation(values, _way(values), None, error)
+    load = next_load(chain, files, context)
+    hops = [_hop(values, chain, load, step) for step in load.plan.steps]
     try:
-        check(chain, files, given.environ)
+        check(chain, files, context.environ)
     except AwsdirenvError as error:
-        return _made(told, [replace(hop, asks_for_code=False) for hop in hops], None, error)
-    return _made(told, hops, seen, None)
+        return _explanation(values, [replace(hop, asks_for_code=False) for hop in hops], None, error)
+    return _explanation(values, hops, load, None)
 
 
 def document(explained: Explanation) -> str:
@@ -84,41 +84,43 @@ def document(explained: Explanation) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
-def _made(told: HopValues, hops: list[Hop], seen: Forecast | None, error: AwsdirenvError | None) -> Explanation:
-    given = told.given
+def _explanation(
+    values: HopValues, hops: list[Hop], load: NextLoad | None, error: AwsdirenvError | None
+) -> Explanation:
+    context = values.context
     if error:
-        error.on_the_way_to(given.profile)
-    region = Value(*given.region) if given.region else None
-    if region is None and given.profile in told.files.profiles:
-        region = told.of_profile(given.profile, ("region",)).get("region")
+        error.on_the_way_to(context.profile)
+    region = Value(*context.region) if context.region else None
+    if region is None and context.profile in values.files.profiles:
+        region = values.of_profile(context.profile, ("region",)).get("region")
     region = region if region and region.value else None
-    return Explanation(given.profile, region, _with_unused(told, hops), seen, error)
+    return Explanation(context.profile, region, _with_unused(values, hops), load, error)
 
 
-def _hop(told: HopValues, chain: Chain, seen: Forecast, step: Step) -> Hop:
+def _hop(values: HopValues, chain: Chain, load: NextLoad, step: Step) -> Hop:
     role = chain.hops[step.hop] if step.hop is not None else None
     return Hop(
         profile=role.profile if role else chain.source_profile,
         kind=step.kind,
         role_arn=role.role_arn if role else None,
         asks_for_code=step.asks,
-        duration_seconds=step.seconds,
+        duration_seconds=step.life,
         capped_by=ROLE_CHAINING if step.is_capped else None,
-        cached_until=_cached_until(told.given, seen, step),
-        values=told.of_step(chain, seen, step),
+        cached_until=_cached_until(values.context, load, step),
+        values=values.of_step(chain, load.plan, step),
     )
 
 
-def _cached_until(given: Circumstances, seen: Forecast, step: Step) -> datetime | None:
-    if step is seen.steps[-1] and seen.snapshot:
-        return seen.snapshot.credentials.expiration
-    return step.stored.expiration if step.stored and step.holds(given.now) else None
+def _cached_until(context: ProfileContext, load: NextLoad, step: Step) -> datetime | None:
+    if step is load.plan.steps[-1] and load.snapshot:
+        return load.snapshot.credentials.expiration
+    return step.stored.expiration if step.stored and step.holds(context.now) else None
 
 
-def _way(told: HopValues) -> list[Hop]:
+def _way(values: HopValues) -> list[Hop]:
     """Give the steps as far as they can be seen where the chain is broken, the one next to the break first."""
-    profiles = told.files.profiles
-    names: list[str] = [told.given.profile] if told.given.profile in profiles else []
+    profiles = values.files.profiles
+    names: list[str] = [values.context.profile] if values.context.profile in profiles else []
     while names:
         config = profiles[names[-1]]
         source = str(config.get("source_profile"))
@@ -126,24 +128,24 @@ def _way(told: HopValues) -> list[Hop]:
         if "role_arn" not in config or has_keys or source not in profiles or source in names:
             break
         names.append(source)
-    return [_broken_hop(told, name) for name in reversed(names)]
+    return [_broken_hop(values, name) for name in reversed(names)]
 
 
-def _broken_hop(told: HopValues, profile: str) -> Hop:
-    values = told.of_profile(profile)
-    role = values.get("role_arn")
-    kind = ASSUME_ROLE if role and "web_identity_token_file" not in values else source_kind(told.files, profile)
+def _broken_hop(values: HopValues, profile: str) -> Hop:
+    said = values.of_profile(profile)
+    role = said.get("role_arn")
+    kind = ASSUME_ROLE if role and "web_identity_token_file" not in said else source_kind(values.files, profile)
     role_arn = role.value if role and kind == ASSUME_ROLE else None
-    return Hop(profile, kind, role_arn, False, None, None, None, values)
+    return Hop(profile, kind, role_arn, False, None, None, None, said)
 
 
-def _with_unused(told: HopValues, hops: Sequence[Hop]) -> tuple[Hop, ...]:
+def _with_unused(values: HopValues, hops: Sequence[Hop]) -> tuple[Hop, ...]:
     """Add to the last step of each profile what the profile says and no step takes."""
     used = {(name, value.source) for hop in hops for name, value in hop.values.items()}
     last = {hop.profile: hop for hop in hops}
     made = []
     for hop in hops:
-        said = told.of_profile(hop.profile) if last[hop.profile] is hop else {}
+        said = values.of_profile(hop.profile) if last[hop.profile] is hop else {}
         left = {name: value for name, value in said.items() if (name, value.source) not in used}
         made.append(replace(hop, unused=left))
     return tuple(made)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, LOGIN, PROCESS, SSO, STATIC, WEB_IDENTITY
 from awsdirenv.credentials import duration_text, time_left
-from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, Forecast, Step
+from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, NextLoad, Step
 from awsdirenv.reports.explain.hops import Explanation, Hop
 from awsdirenv.reports.explain.values import Value
 from awsdirenv.system.text import printable
@@ -62,8 +62,8 @@ class _Writer:
         lines[0] = lines[0] or f"{self._explained.profile}: no region"
         for number, hop in enumerate(self._explained.hops, start=1):
             lines += ["", f"{number}. {_TITLES[hop.kind]}, profile {hop.profile}", *self._block(hop)]
-        if self._explained.forecast:
-            lines += ["", f"next load: {self._next(self._explained.forecast)}"]
+        if self._explained.next_load:
+            lines += ["", f"next load: {self._next(self._explained.next_load)}"]
         return "".join(f"{printable(line)}\n" for line in lines)
 
     def _block(self, hop: Hop) -> list[str]:
@@ -105,7 +105,7 @@ class _Writer:
         end = datetime.fromisoformat(value.value.replace("Z", "+00:00"))
         if end > self._now:
             return f"until {self._moment(end)}"
-        token = self._explained.forecast and self._explained.forecast.sign_in
+        token = self._explained.next_load and self._explained.next_load.sign_in
         if token and token.can_refresh:
             return "renews itself"
         return f"over; awsdirenv login {shlex.quote(self._explained.profile)}"
@@ -119,24 +119,31 @@ class _Writer:
         clock = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
         return f"{clock}, {time_left(moment, self._now)} left"
 
-    def _next(self, seen: Forecast) -> str:
+    def _next(self, load: NextLoad) -> str:
         """Say what happens on the next load."""
-        held = seen.snapshot.credentials.expiration if seen.snapshot else None
-        if seen.is_fresh:
+        held = load.snapshot.credentials.expiration if load.snapshot else None
+        if load.is_fresh:
             return f"nothing: holds until {self._moment(held)}" if held else "nothing: holds until AWS's files change"
-        if seen.waits_for_code:
-            kept = held or (seen.steps[-1].stored and seen.steps[-1].stored.expiration)
+        if load.plan.waits_for_code:
+            kept = held or (load.plan.steps[-1].stored and load.plan.steps[-1].stored.expiration)
             return f"keeps what holds until {self._moment(kept)}; a new one needs an MFA code" if kept else "nothing"
         done = []
-        for number, step in enumerate(seen.steps, start=1):
-            if step.is_called:
-                done += self._deeds(seen, step, number)
+        for number, step in enumerate(load.plan.steps, start=1):
+            done += self._deeds(load, step, number)
         return ", ".join(done) or "calls nothing: all of it is stored"
 
-    def _deeds(self, seen: Forecast, step: Step, number: int) -> list[str]:
+    def _deeds(self, load: NextLoad, step: Step, number: int) -> list[str]:
+        """Say in order what is done for one step: asked, run, called."""
+        identity = "calls GetCallerIdentity"
+        if step.is_confirmed:
+            return [identity]
+        if not step.is_called:
+            return [identity] if step.identifies and len(load.plan.steps) == 1 and not load.is_fresh else []
         if step.kind in _SOURCES:
             needs = f"needs a sign-in: awsdirenv login {shlex.quote(self._explained.profile)}"
-            return [needs] if seen.needs_sign_in else [_SOURCES[step.kind]]
-        code = "asks for an MFA code" if step.asks else "runs a command for a code"
-        call = f"calls {'GetSessionToken' if step.hop is None else 'AssumeRole'} ({number})"
-        return [code, call] if step.proves else [call]
+            return [needs] if load.needs_sign_in else [_SOURCES[step.kind]]
+        deeds = [identity] if step.needs_user_name else []
+        if step.proves:
+            deeds.append("asks for an MFA code" if step.asks else "runs a command for a code")
+        deeds.append(f"calls {'GetSessionToken' if step.hop is None else 'AssumeRole'} ({number})")
+        return [*deeds, identity] if step.identifies else deeds

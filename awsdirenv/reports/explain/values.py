@@ -27,7 +27,7 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.config.settings import Settings
 from awsdirenv.config.source_lines import Provenance
-from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Circumstances, Forecast, Step
+from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Plan, ProfileContext, Step
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
@@ -77,7 +77,7 @@ class HopValues:
     """Collects the values of one chain's steps."""
 
     files: AwsFiles
-    given: Circumstances
+    context: ProfileContext
     where: Provenance
 
     def of_profile(self, profile: str, keys: Iterable[str] = KNOWN) -> dict[str, Value]:
@@ -85,7 +85,7 @@ class HopValues:
         config = self.files.profiles[profile]
         return {key: Value(_shown(key, config[key]), self.where.of(profile, key)) for key in keys if key in config}
 
-    def of_step(self, chain: Chain, forecast: Forecast, step: Step) -> dict[str, Value]:
+    def of_step(self, chain: Chain, plan: Plan, step: Step) -> dict[str, Value]:
         """Give what takes part in a step."""
         if step.kind == ASSUME_ROLE:
             values = self._of_role(chain, step)
@@ -93,10 +93,10 @@ class HopValues:
             values = {"duration_seconds": self._session_duration(chain, step.seconds)}
         else:
             values = self._of_source(chain)
-        if step.proves and forecast.serial:
-            values["mfa_serial"] = Value(forecast.serial, self._source_of_serial(chain))
+        if step.proves and plan.serial:
+            values["mfa_serial"] = Value(plan.serial, self._source_of_serial(chain))
             values |= self._code_process(chain)
-        return values | (self._of_declared(chain) if step is forecast.steps[-1] else {})
+        return values | (self._of_declared(chain) if step is plan.steps[-1] else {})
 
     def _of_role(self, chain: Chain, step: Step) -> dict[str, Value]:
         hop = chain.hops[step.hop or 0]
@@ -116,12 +116,13 @@ class HopValues:
             return Value(str(seconds), WISH)
         name = "AWSDIRENV_MFA_SESSION_DURATION"
         is_set = (
-            self.given.environ.get(name) or self.given.settings.mfa_session_duration != Settings.mfa_session_duration
+            self.context.environ.get(name)
+            or self.context.settings.mfa_session_duration != Settings.mfa_session_duration
         )
         return Value(str(seconds), name if is_set else DEFAULT)
 
     def _of_source(self, chain: Chain) -> dict[str, Value]:
-        kind, profile, environ = chain.source_kind, chain.source_profile, self.given.environ
+        kind, profile, environ = chain.source_kind, chain.source_profile, self.context.environ
         values: dict[str, Value] = {}
         if kind == STATIC:
             values = self._static_keys(profile)
@@ -158,9 +159,9 @@ class HopValues:
             if name and key in section:
                 values[key] = Value(_shown(key, section[key]), self.where.in_sso_session(name, key))
         if chain.sso_session:
-            token = sso_token.read(chain.sso_session, self.given.environ)
+            token = sso_token.read(chain.sso_session, self.context.environ)
             end = utc_text(token.expiration) if token else None
-            values["sign_in"] = Value(end, str(sso_token.path(chain.sso_session, self.given.environ)))
+            values["sign_in"] = Value(end, str(sso_token.path(chain.sso_session, self.context.environ)))
         return values
 
     def _source_of_serial(self, chain: Chain) -> str:
@@ -171,7 +172,7 @@ class HopValues:
         return next(self.where.of(profile, "mfa_serial") for profile, serial in owners if serial)
 
     def _code_process(self, chain: Chain) -> dict[str, Value]:
-        if self.given.settings.mfa_process:
+        if self.context.settings.mfa_process:
             return {"mfa_process": Value(None, "AWSDIRENV_MFA_PROCESS")}
         visited = [hop.profile for hop in reversed(chain.hops)]
         visited += [] if chain.is_named_source else [chain.source_profile]
@@ -181,9 +182,9 @@ class HopValues:
     def _of_declared(self, chain: Chain) -> dict[str, Value]:
         """Give what the declared profile decides for all steps: which region, and which STS."""
         values = self.of_profile(chain.profile, ("region",) if chain.region else ())
-        if self.given.region:
-            values["region"] = Value(*self.given.region)
-        regional = self.given.environ.get("AWS_STS_REGIONAL_ENDPOINTS")
+        if self.context.region:
+            values["region"] = Value(*self.context.region)
+        regional = self.context.environ.get("AWS_STS_REGIONAL_ENDPOINTS")
         values |= self.of_profile(chain.profile, ("services", "sts_regional_endpoints"))
         if regional:
             values["sts_regional_endpoints"] = Value(regional, "AWS_STS_REGIONAL_ENDPOINTS")
@@ -191,7 +192,7 @@ class HopValues:
 
     def _endpoint(self, profile: str) -> dict[str, Value]:
         """Give the endpoint that botocore takes for STS, in its order: environment, services section, profile."""
-        environ, config = self.given.environ, self.files.profiles[profile]
+        environ, config = self.context.environ, self.files.profiles[profile]
         ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or config.get("ignore_configured_endpoint_urls")
         if str(ignored).lower() == "true":
             return {}

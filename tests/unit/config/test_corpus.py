@@ -19,7 +19,7 @@ from awsdirenv.config.environment import environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.session_rules import proves_at_role
+from awsdirenv.refresh.plan import proves_at_role
 from awsdirenv.system.lock import Locks
 from corpus import CASES, Case, Refused, Resolved
 

@@ -272,6 +272,8 @@ def test_a_line_that_makes_no_sense_costs_that_line_only(tmp_path: Path) -> None
     """python-dotenv's complaint about a broken line does not reach the person's prompt."""
     (tmp_path / ".env").write_text("this is = = 'no line\nAWS_PROFILE=dev\n")
     # A process of its own: pytest takes all logging in.
-    program = "import pathlib as p; from awsdirenv.config.settings import *; print(declared_profile(None, p.Path(), {}))"
+    program = (
+        "import pathlib as p; from awsdirenv.config.settings import *; print(declared_profile(None, p.Path(), {}))"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout[:27], done.stderr) == ("DeclaredProfile(name='dev',", "")

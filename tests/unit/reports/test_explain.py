@@ -37,8 +37,8 @@ Asked = Callable[[], int] | None  # how often a source was asked
 
 def foretold(explained: Explanation) -> list[Call]:
     """Give the calls that an explanation promises."""
-    assert explained.forecast
-    pairs = zip(explained.hops, explained.forecast.steps, strict=True)
+    assert explained.next_load
+    pairs = zip(explained.hops, explained.next_load.plan.steps, strict=True)
     return [
         (CALLS[hop.kind], hop.role_arn or "", hop.duration_seconds or 0, step.proves)
         for hop, step in pairs
@@ -51,7 +51,7 @@ def keeps_its_word(desk: Desk, profile: str, asked: Asked = None, duration: int 
     desk.calls()
     sources, questions = asked and asked(), desk.asked
     before = desk.explain(profile, duration)
-    assert before.forecast, before.error
+    assert before.next_load, before.error
     assert desk.calls() == [], "explaining calls nobody"
     assert (asked and asked(), desk.asked) == (sources, questions)
     failed = desk.load(profile, duration)
@@ -59,14 +59,14 @@ def keeps_its_word(desk: Desk, profile: str, asked: Asked = None, duration: int 
     assert desk.calls() == foretold(before)
     assert desk.asked - questions == sum(hop.asks_for_code for hop in before.hops)
     if asked and before.hops[0].kind not in ("static", "environment", "login"):
-        assert (asked() > (sources or 0)) == before.forecast.steps[0].is_called
+        assert (asked() > (sources or 0)) == before.next_load.plan.steps[0].is_called
 
 
 def is_settled(desk: Desk, profile: str, duration: int | None = None) -> None:
     """Check that the next load is said to do nothing, and until when: as the snapshot and the sessions have it."""
     explained = desk.explain(profile, duration)
-    assert explained.forecast
-    assert explained.forecast.is_fresh
+    assert explained.next_load
+    assert explained.next_load.is_fresh
     assert foretold(explained) == []
     assert not any(hop.asks_for_code for hop in explained.hops)
     ends = {
@@ -74,7 +74,7 @@ def is_settled(desk: Desk, profile: str, duration: int | None = None) -> None:
         for path in desk.paths.sessions.iterdir()
     }
     assert {hop.cached_until for hop in explained.hops[:-1] if hop.cached_until} <= ends
-    last = explained.forecast.snapshot
+    last = explained.next_load.snapshot
     assert last
     assert explained.hops[-1].cached_until == last.credentials.expiration
 
