@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv.aws.botocore_session import local_client
+from awsdirenv.aws.errors import guarded_source
+from awsdirenv.errors import ConfigError
 from shells import Shell
 from strict_sts import Key
 from test_direnv_environment import count_interpreters
@@ -507,6 +510,25 @@ def test_a_web_identity_s_token_has_expired(world: World) -> None:
     assert hint == f"renew web_identity_token_file of [profile start] of {world.config}"
 
 
+def test_a_web_identity_s_token_is_no_text(world: World) -> None:
+    """A token file that cannot be read as text is the source's fault, and not the network's."""
+    web_identity(world)
+    (world.root / "start.token").write_bytes(b"\xff\xfe")
+    message, _ = closed(world, "start")
+    assert message == "the credentials for profile start: UnicodeDecodeError"
+
+
+def test_what_botocore_quotes_is_no_secret() -> None:
+    """What botocore quotes, a parameter of a wrong type, as half of a token file has, is not in the message."""
+    client = local_client("sso-oidc", "http://127.0.0.1:1")
+    secret = ["SENTINEL-SECRET, type: "]
+    request = {"clientId": "c", "clientSecret": secret, "grantType": "refresh_token", "refreshToken": secret}
+    with pytest.raises(ConfigError) as raised:
+        guarded_source("the credentials", lambda: client.create_token(**request), "[corp]", None)
+    assert "SENTINEL" not in raised.value.message
+    assert raised.value.message.startswith("the credentials: Parameter validation failed: Invalid type for parameter ")
+
+
 # Keys of the environment
 
 
@@ -654,6 +676,11 @@ def close(world: World) -> dict[str, str]:
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"}
 
 
+def misspell(_world: World) -> dict[str, str]:
+    """Have an address that is none."""
+    return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254/"}
+
+
 @contextmanager
 def unanswered() -> Iterator[str]:
     """Give a URL that swallows what is sent to it, as the address of the metadata service does anywhere but on EC2."""
@@ -668,7 +695,7 @@ def unanswered() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
 
 
-@pytest.mark.parametrize("end", [detach, disable, fall_silent, close], ids=lambda end: end.__name__)
+@pytest.mark.parametrize("end", [detach, disable, fall_silent, close, misspell], ids=lambda end: end.__name__)
 def test_an_instance_that_gives_nothing(world: World, end: Callable[[World], dict[str, str]]) -> None:
     """An instance without a role, or without its metadata service, closes the directory, and soon."""
     source = attached_instance(world)

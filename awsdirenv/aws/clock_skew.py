@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock
+from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock, server_time
 from awsdirenv.credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
 
 _VERSION = "awsdirenv-v4"  # of the signature, among botocore's
@@ -57,11 +56,14 @@ class AwsClock:
         return self.in_time(call, may_repeat=False)
 
     def ours(self, moment: datetime) -> datetime:
-        """Say in our time when something of AWS's is.
+        """Give a moment of AWS's clock by our clock, in UTC.
 
-        In UTC: botocore may have it in the zone of the machine, where subtraction knows nothing of DST.
+        botocore may have it in the zone of the machine, where subtraction is wrong across a change to or from DST.
         """
-        return moment.astimezone(timezone.utc) - self.offset
+        try:
+            return moment.astimezone(timezone.utc) - self.offset
+        except OverflowError:  # it is at the end of the calendar, as 9999-12-31 for "never"
+            return moment.replace(tzinfo=timezone.utc)
 
     def translated(self, credentials: SessionCredentials) -> SessionCredentials:
         """Give credentials whose end is AWS's with an end in our time."""
@@ -94,12 +96,11 @@ class AwsClock:
         if response_dict is None or not (answer.get("RequestId") or answer.get("HTTPStatusCode") == 200):
             return
         received = utc_now()
-        try:
-            theirs = parsedate_to_datetime(response_dict["headers"].get("date"))
-            # Somewhere between question and answer, which may have been long under way.
-            offset = theirs - received if theirs > received else min(theirs + _SECOND - self._sent, timedelta(0))
-        except (TypeError, ValueError):
+        theirs = server_time(response_dict["headers"].get("date"))
+        if theirs is None:
             return
+        # AWS read its clock at some time between `_sent` and `received`, which may be far apart.
+        offset = theirs - received if theirs > received else min(theirs + _SECOND - self._sent, timedelta(0))
         self.offset = offset if abs(offset) > CLOCK_TOLERANCE else timedelta(0)
 
     def _before_sign(self, request: Any, **_: Any) -> None:

@@ -106,8 +106,8 @@ def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
 
 
 def _is_near(url: str) -> bool:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         with socket.create_connection((parts.hostname or "", parts.port or 80), _NEAR):
             return True
     except (OSError, ValueError):

@@ -42,7 +42,7 @@ def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None
     """Give what is known of the token, or None where there is none that botocore would take."""
     try:
         values = json.loads(path(sso_session, environ).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last one by a thousand brackets
         return None
     if not isinstance(values, dict) or not isinstance(values.get("accessToken"), str):
         return None
