@@ -128,9 +128,9 @@ def parse_time(text: str) -> datetime | None:
     try:
         # Before Python 3.11 fromisoformat takes no Z.
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
+        return moment.astimezone(timezone.utc) if moment.tzinfo else None
+    except (ValueError, OverflowError):  # the latter where UTC would be before the year 1, or after 9999
         return None
-    return moment.astimezone(timezone.utc) if moment.tzinfo else None
 
 
 def time_left(expiration: datetime, now: datetime) -> str:

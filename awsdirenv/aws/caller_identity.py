@@ -1,4 +1,7 @@
-"""Who AWS takes programs of this environment for: botocore's own order of looking for credentials, and STS's answer."""
+"""Who AWS says that a program in this environment is, for `whoami`.
+
+botocore finds the credentials in its usual order, as it does for any program, and STS says whose they are.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,19 @@ from awsdirenv.errors import (
     SignInNeededError,
 )
 
-# What came of asking.
+# The outcomes. NONE: no credentials were found. OFFLINE: AWS was not reached. FAILED: any other error.
 KNOWN, NONE, EXPIRED, OFFLINE, FAILED = "known", "none", "expired", "offline", "failed"
 
 _OUTCOMES = {SignInNeededError: EXPIRED, NetworkError: OFFLINE, BadAnswerError: OFFLINE}
 _WHAT, _STS = "the credentials of this environment", "GetCallerIdentity"
 _TIMEOUTS: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 4}  # seconds
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
-_ANYWHERE = "us-east-1"  # who somebody is does not depend on the region, but a client wants one
+_ANY_REGION = "us-east-1"  # the answer does not depend on the region, but a client must have one
 
 
 @dataclass(frozen=True)
 class Caller:
-    """What came of asking. `access_key_id` and `method` (botocore's word) tell which credentials were found, if any."""
+    """The answer, and which credentials were found, if any. `method` is botocore's name for where it found them."""
 
     outcome: str
     arn: str | None = None
@@ -41,28 +44,28 @@ class Caller:
 
 
 def ask(environ: Mapping[str, str], seconds: float) -> Caller:
-    """Ask STS for at most `seconds`, programs and sign-ins that give the credentials included. Nobody is asked.
+    """Find the credentials and ask STS whose they are, in at most `seconds` for both. No person is asked for anything.
 
     `environ` must be the environment of this process: that is where botocore looks.
     """
-    budget, session, found = Budget(seconds), _session(), Caller(NONE)
+    budget, session, caller = Budget(seconds), _session(), Caller(NONE)
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
     try:
-        search = lambda: budget.spend(_WHAT, lambda: _found(session))  # noqa: E731
-        found = guarded_source(_WHAT, search, "~/.aws/config", "aws sso login, or aws login")
-        if found.access_key_id is None:
-            return found
+        find = lambda: budget.spend(_WHAT, lambda: _find_credentials(session))  # noqa: E731
+        caller = guarded_source(_WHAT, find, "~/.aws/config", "aws sso login, or aws login")
+        if caller.access_key_id is None:
+            return caller
         answer = guarded(_STS, lambda: budget.spend(_STS, lambda: _identity(session, region)))
     except AwsdirenvError as error:
-        return replace(found, outcome=_OUTCOMES.get(type(error), FAILED), error=error)
+        return replace(caller, outcome=_OUTCOMES.get(type(error), FAILED), error=error)
     if answer is None:
-        return replace(found, outcome=EXPIRED)
+        return replace(caller, outcome=EXPIRED)
     arn, account_id, user_id = (str(answer.get(name) or "") or None for name in ("Arn", "Account", "UserId"))
-    return replace(found, outcome=KNOWN, arn=arn, account_id=account_id, user_id=user_id)
+    return replace(caller, outcome=KNOWN, arn=arn, account_id=account_id, user_id=user_id)
 
 
 def _session() -> Any:
-    """Make a session as boto3 does by default. It must not ask for a code: only a look was asked for."""
+    """Make a botocore session as boto3 does by default."""
     let_crt_in()  # for whatever provides the credentials here
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
@@ -73,35 +76,38 @@ def _session() -> Any:
     return session
 
 
-def _found(session: Any) -> Caller:
+def _find_credentials(session: Any) -> Caller:
+    """Give a Caller with the credentials that botocore finds, and no answer yet."""
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
     try:
         providers = session.get_component("credential_provider")
-        providers.get_provider("assume-role")._prompter = _refuse  # noqa: SLF001 - there is no other way to it
-        found = session.get_credentials()
+        # botocore would ask for an MFA code, and has no option that prevents it.
+        providers.get_provider("assume-role")._prompter = _refuse_to_ask  # noqa: SLF001
+        credentials = session.get_credentials()
     except ProfileNotFound:
         raise ProfileNotFoundError(
             f"AWS_PROFILE names a profile that does not exist: {session.profile}",
             "unset AWS_PROFILE AWS_DEFAULT_PROFILE",
         ) from None
-    if found is None:
+    if credentials is None:
         return Caller(NONE)
-    # Frozen, so that what has to be fetched or renewed is.
-    return Caller(NONE, access_key_id=found.get_frozen_credentials().access_key, method=str(found.method))
+    # Only freezing fetches or renews what has to be.
+    access_key_id = credentials.get_frozen_credentials().access_key
+    return Caller(NONE, access_key_id=access_key_id, method=str(credentials.method))
 
 
-def _refuse(_prompt: str) -> NoReturn:
+def _refuse_to_ask(_prompt: str) -> NoReturn:
     raise PersonNeededError(
         "an SDK would ask for an MFA code here", "awsdirenv login, and a directory with use aws_profile"
     )
 
 
 def _identity(session: Any, region: str | None) -> dict[str, Any] | None:
-    """Give STS's answer, or None where it says that the credentials are over."""
+    """Give the answer of GetCallerIdentity; None where it says that the credentials have expired."""
     import botocore.exceptions as bx  # noqa: PLC0415
 
-    region = region or session.get_config_variable("region") or _ANYWHERE
+    region = region or session.get_config_variable("region") or _ANY_REGION
     try:
         answer: dict[str, Any] = session.create_client("sts", region_name=region).get_caller_identity()
     except bx.ClientError as error:

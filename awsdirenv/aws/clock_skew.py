@@ -1,7 +1,7 @@
-"""AWS's clock against ours: every answer tells what time it is there.
+"""The difference between AWS's clock and ours, which the Date header of every answer tells.
 
-What STS says of an end is true time, and what everybody compares it with is the clock of this machine. So ends are put
-into our time, and calls that are refused for their time are signed once more, in AWS's.
+STS gives the end of credentials by AWS's clock, and everybody compares it with the clock of this machine. So ends are
+converted to our clock. A call that AWS refuses because of the time of its signature is signed again, by AWS's clock.
 """
 
 from __future__ import annotations
@@ -9,32 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock
+from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock, server_time
 from awsdirenv.credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
 
-_VERSION = "awsdirenv-v4"  # of the signature, among botocore's
-_OFFSET = "awsdirenv_offset"  # in the context of a request
+_VERSION = "awsdirenv-v4"  # our name for our signature, in botocore's table of signatures
+_OFFSET = "awsdirenv_offset"  # our key in the context of botocore's requests
 _SIGNED = ("GetSessionToken", "AssumeRole", "GetCallerIdentity")
-_SECOND = timedelta(seconds=1)  # what a Date header leaves out
+_SECOND = timedelta(seconds=1)  # a Date header has no fractions of a second
 
 T = TypeVar("T")
 
 
 class AwsClock:
-    """What AWS's answers to one load have told of its clock. `offset` is by how much that is ahead of ours."""
+    """AWS's clock, by the answers to one load. `offset` is by how much it is ahead of ours.
+
+    `tell` shows the person a line.
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        """Take how to tell a person."""
         self.offset = timedelta(0)
         self._tell = tell
         self._has_told = False
         self._sent = utc_now()
 
     def listen(self, session: Any) -> None:
-        """Hear what is answered to any client that a botocore session makes, and have a say in STS's signatures."""
+        """Read the clock in the answers to every client of a botocore session, and sign its calls of STS by that."""
         session.register("before-send", self._send)
         session.register("response-received", self._receive)
         session.register("before-sign.sts", self._before_sign)
@@ -42,7 +43,7 @@ class AwsClock:
             session.register(f"choose-signer.sts.{operation}", self._choose_signer)
 
     def in_time(self, call: Callable[[], T], *, may_repeat: bool = True) -> T:
-        """Call, and once more if AWS has refused the time of it and told a better one."""
+        """Call, and call again if AWS has refused the time of the signature and its answer says what time it is."""
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         signed_with = self.offset
@@ -52,26 +53,29 @@ class AwsClock:
             if not is_about_clock(error.response):
                 raise
             if not may_repeat or abs(self.offset - signed_with) < UNREPORTED_SKEW:
-                self._has_told = True  # the error will
+                self._has_told = True  # the error says so itself
                 raise
         return self.in_time(call, may_repeat=False)
 
     def ours(self, moment: datetime) -> datetime:
-        """Say in our time when something of AWS's is.
+        """Give a moment of AWS's clock by our clock, in UTC.
 
-        In UTC: botocore may have it in the zone of the machine, where subtraction knows nothing of DST.
+        botocore may have it in the zone of the machine, where subtraction is wrong across a change to or from DST.
         """
-        return moment.astimezone(timezone.utc) - self.offset
+        try:
+            return moment.astimezone(timezone.utc) - self.offset
+        except OverflowError:  # it is at the end of the calendar, as 9999-12-31 for "never"
+            return moment.replace(tzinfo=timezone.utc)
 
     def translated(self, credentials: SessionCredentials) -> SessionCredentials:
-        """Give credentials whose end is AWS's with an end in our time."""
+        """Give the same credentials with an end by our clock instead of AWS's."""
         end = credentials.expiration and self.ours(credentials.expiration)
         return replace(credentials, expiration=end, offset=self.offset)
 
     def settled(self, session: SessionCredentials) -> SessionCredentials:
-        """Give credentials that AWS has just taken with times of our clock as it is now."""
-        found = session.moved(session.offset - self.offset)
-        return replace(found, issued=min(found.issued, utc_now()), set_forward=timedelta(0))
+        """Give credentials that AWS has just accepted with times by our clock as it is now."""
+        moved = session.moved(session.offset - self.offset)
+        return replace(moved, issued=min(moved.issued, utc_now()), set_forward=timedelta(0))
 
     def report(self) -> None:
         """Tell the person, once, if our clock is wrong."""
@@ -90,16 +94,15 @@ class AwsClock:
         self, response_dict: Mapping[str, Any] | None, parsed_response: Mapping[str, Any] | None, **_: Any
     ) -> None:
         answer = (parsed_response or {}).get("ResponseMetadata", {})
-        # What stands between us and AWS has a clock of its own.
+        # A proxy or portal between us and AWS has a clock of its own.
         if response_dict is None or not (answer.get("RequestId") or answer.get("HTTPStatusCode") == 200):
             return
         received = utc_now()
-        try:
-            theirs = parsedate_to_datetime(response_dict["headers"].get("date"))
-            # Somewhere between question and answer, which may have been long under way.
-            offset = theirs - received if theirs > received else min(theirs + _SECOND - self._sent, timedelta(0))
-        except (TypeError, ValueError):
+        theirs = server_time(response_dict["headers"].get("date"))
+        if theirs is None:
             return
+        # AWS read its clock at some time between `_sent` and `received`, which may be far apart.
+        offset = theirs - received if theirs > received else min(theirs + _SECOND - self._sent, timedelta(0))
         self.offset = offset if abs(offset) > CLOCK_TOLERANCE else timedelta(0)
 
     def _before_sign(self, request: Any, **_: Any) -> None:
@@ -112,29 +115,29 @@ class AwsClock:
 def session_credentials(
     what: str, answer: Mapping[str, Any], clock: AwsClock, account_id: str | None, arn: str | None = None
 ) -> SessionCredentials:
-    """Read an answer of STS's. Raises BadAnswerError for one without credentials, or with useless ones."""
-    found = answer.get("Credentials") or {}
+    """Read the credentials in an answer of STS. Raises BadAnswerError where there are none that can be used."""
+    given = answer.get("Credentials") or {}
     try:
         session = SessionCredentials(
-            access_key_id=found["AccessKeyId"],
-            secret_access_key=found["SecretAccessKey"],
-            session_token=found["SessionToken"],
-            expiration=clock.ours(found["Expiration"]),
+            access_key_id=given["AccessKeyId"],
+            secret_access_key=given["SecretAccessKey"],
+            session_token=given["SessionToken"],
+            expiration=clock.ours(given["Expiration"]),
             issued=utc_now(),
             account_id=account_id,
             arn=arn,
             offset=clock.offset,
         )
-        sound = session.is_well_formed() and not session.is_long_term and session.is_usable(utc_now())
+        is_sound = session.is_well_formed() and not session.is_long_term and session.is_usable(utc_now())
     except (AttributeError, KeyError, TypeError):
-        sound = False
-    if not sound:
+        is_sound = False
+    if not is_sound:
         raise bad_answer(what)
     return session
 
 
 def _signature_version() -> str:
-    """Make a signature by AWS's time known to botocore, which has no such correction, and give its name."""
+    """Add a signature by AWS's clock to botocore's table, and give its name. botocore has none."""
     from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth  # noqa: PLC0415
 
     class AwsTimeAuth(SigV4Auth):

@@ -172,7 +172,7 @@ class Federation:
             raise _refused(status, with_duration=seconds is not None)
         try:
             token = json.loads(body)["SigninToken"] if status == 200 else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):  # the last one by a thousand brackets
             token = None
         if not isinstance(token, str) or not token.isprintable() or not 0 < len(token) <= _LONGEST_TOKEN:
             raise bad_answer(_OPERATION)
@@ -187,6 +187,8 @@ class Federation:
 
     def _call(self, form: Mapping[str, str]) -> tuple[int, bytes]:
         status, body = guarded(_OPERATION, lambda: self.budget.spend(_OPERATION, lambda: self._post(form)))
+        if status == 429:
+            raise NetworkError(f"{_OPERATION}: AWS asks for fewer calls ({status})", "wait a moment, then try again")
         if status >= 500 and status != 511:  # of a portal on the way, which no second call passes
             raise NetworkError(f"{_OPERATION}: AWS has a problem ({status})", "wait a moment, then try again")
         return status, body

@@ -1,8 +1,8 @@
-"""The protocol of credential_process, both ways: running such a program, and being one.
+"""The protocol of credential_process, in both roles: we run such programs, and we are one for SDKs.
 
-The format is Version 1 of AWS's "Sourcing credentials with an external process". A program that we run is told in its
-environment for which profiles we are at it, so that one that comes back to us for the same is noticed at once: it
-would wait for a lock that is held for it.
+The format is Version 1 of AWS's "Sourcing credentials with an external process". A program that we run finds in its
+environment for which profiles we run it. If it calls us for one of these profiles, it is refused at once: otherwise it
+would wait for a lock that we hold until it has ended.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from awsdirenv.system.paths import home
 from awsdirenv.system.progress import patience
 
 TIMEOUT = 60  # seconds
-RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"  # names of snapshots: the same profile of other files is another
+# The profiles, one a line, by the names of their snapshots: a profile of the same name in other files is another one.
+RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"
 _COMMAND = "credential-process"
-# What is as long as a key may be one, but for the one long word that our own messages have.
+# Any word as long as a key may be one. The exception is the one long word in our own messages.
 _LIKE_A_KEY = re.compile(r"(?<![\w+/=-])(?!credential[_-]process(?![\w+/=-]))[\w+/=-]{16,}")
 _ACCOUNT = re.compile(r"[0-9]{1,20}")
-_LONGEST_COMPLAINT = 200
+_LONGEST_COMPLAINT = 200  # characters
 _OUR_WORDS = "awsdirenv: error: "
 
 
@@ -39,10 +40,10 @@ def credentials(
     wanted_for: str,
     waiting: Callable[[str], None] = lambda _: None,
 ) -> SessionCredentials:
-    """Run a profile's credential_process and give its credentials. Raises CredentialProcessError.
+    """Run the credential_process of a profile and give its credentials. Raises CredentialProcessError.
 
-    `wanted_for` is the profile that was asked for, at the other end of the chain; `waiting` is told when it takes
-    longer than a second.
+    `wanted_for` is the profile at the other end of the chain, which somebody wants to use. `waiting` is told when it
+    takes longer than a second.
     """
     arguments = _arguments(command, profile, environ)
     keys = [*_running_for(environ), *(snapshot_key(name, environ) for name in (wanted_for, profile))]
@@ -64,21 +65,21 @@ def credentials(
     return _parsed(done.output, profile)
 
 
-def render(found: SessionCredentials) -> str:
-    """Write credentials as a program prints them. An end that nobody knows is left out, as the format demands."""
+def render(given: SessionCredentials) -> str:
+    """Give credentials as a credential_process prints them. An unknown end is left out, as the format demands."""
     document = {
         "Version": 1,
-        "AccessKeyId": found.access_key_id,
-        "SecretAccessKey": found.secret_access_key,
-        "SessionToken": found.session_token,
-        "Expiration": found.expiration and found.expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "AccountId": found.account_id,
+        "AccessKeyId": given.access_key_id,
+        "SecretAccessKey": given.secret_access_key,
+        "SessionToken": given.session_token,
+        "Expiration": given.expiration and given.expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "AccountId": given.account_id,
     }
     return json.dumps({name: value for name, value in document.items() if value is not None}) + "\n"
 
 
 def profile_wanted(command: str) -> str | None:
-    """Give the profile that a credential_process wants from us, or None where it is not us, or not plainly so."""
+    """Give the profile that a credential_process asks us for; None where it is another program, or one cannot tell."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -93,6 +94,7 @@ def profile_wanted(command: str) -> str | None:
 
 
 def _positional(words: Iterator[str]) -> str | None:
+    """Give the first argument that is no option of `awsdirenv credential-process`."""
     for word in words:
         if word in ("--", "--duration"):
             value = next(words, None)
@@ -104,7 +106,7 @@ def _positional(words: Iterator[str]) -> str | None:
 
 
 def is_running_for(profile: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether we were started, however indirectly, by a credential_process of that very profile."""
+    """Tell whether a credential_process of this very profile has started us, directly or not."""
     return snapshot_key(profile, environ) in _running_for(environ)
 
 
@@ -113,7 +115,7 @@ def _running_for(environ: Mapping[str, str]) -> list[str]:
 
 
 def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[str]:
-    """Split a command line as botocore does, without a shell; a leading ~ is the home folder in every word."""
+    """Split a command line as botocore does, without a shell. A ~ at the start of a word is the home folder."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -126,7 +128,7 @@ def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[s
 def _parsed(output: bytes, profile: str) -> SessionCredentials:
     try:
         document: Any = json.loads(output)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is the former, a thousand brackets are the latter
+    except (ValueError, RecursionError):  # no text is the first one, a thousand brackets are the second one
         raise _error(profile, "did not print JSON") from None
     if not isinstance(document, dict):
         raise _error(profile, "did not print a JSON object")
@@ -142,7 +144,7 @@ def _parsed(output: bytes, profile: str) -> SessionCredentials:
     )
     if token is not None and not isinstance(token, str):
         raise _error(profile, "printed a SessionToken that is no text")
-    found = SessionCredentials(
+    given = SessionCredentials(
         access_key_id=document["AccessKeyId"],
         secret_access_key=document["SecretAccessKey"],
         session_token=token or None,
@@ -150,17 +152,17 @@ def _parsed(output: bytes, profile: str) -> SessionCredentials:
         issued=utc_now(),
         account_id=account if _ACCOUNT.fullmatch(account) else None,
     )
-    if not found.is_usable(utc_now()):
+    if not given.is_usable(utc_now()):
         raise _error(profile, "gave credentials that have expired already")
-    return found
+    return given
 
 
 def _moment(text: object, profile: str) -> datetime:
-    """Read an Expiration: ISO 8601 with an offset, and whatever else botocore's parser takes."""
+    """Read an Expiration: ISO 8601 with an offset, and whatever else botocore's parser accepts."""
     from dateutil.parser import parse  # noqa: PLC0415 - botocore's own
 
     try:
-        # The parser would warn of names of zones that it does not know, on stderr.
+        # Without tzinfos the parser writes warnings about unknown time zones to stderr.
         moment: datetime = parse(text if isinstance(text, str) else "", tzinfos=_zone)
         if moment.tzinfo is None:
             raise _error(profile, "printed an Expiration without an offset")
@@ -174,7 +176,7 @@ def _zone(_name: str | None, offset: int | None) -> tzinfo | None:
 
 
 def _last_words(complaint: bytes) -> str:
-    """Give the last line of what a program wrote to stderr, without anything that may be a key."""
+    """Give the last line that a program wrote to stderr, without anything that may be a key."""
     lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()]
     ours = [line.removeprefix(_OUR_WORDS) for line in lines if line.startswith(_OUR_WORDS)]  # a hint comes after it
     last = next(reversed(ours or lines), "")

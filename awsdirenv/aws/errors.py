@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -57,6 +57,10 @@ _BY_PROVIDER = {
 }
 _WEB_IDENTITY = {"InvalidIdentityToken", "ExpiredTokenException", "IDPCommunicationError", "IDPRejectedClaim"}
 _SSO_DENIED = {"ForbiddenException", "ResourceNotFoundException"}
+# A clock without a battery begins in 1970. What is further away is no clock, and calendars end where it is added.
+_LARGEST_SKEW = timedelta(days=36500)
+# A parameter of the wrong type, which botocore quotes, may be a secret of a token file.
+_QUOTED_VALUE = re.compile(r"(Invalid type for parameter [^,]*), value: .*")
 UNREPORTED_SKEW = timedelta(minutes=1)  # a person is told when our clock differs from AWS's by at least this much
 
 T = TypeVar("T")
@@ -85,7 +89,8 @@ def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, w
     except bx.ClientError as error:
         raise _client_error(what, error.response, where, with_code=with_code) from None
     except misconfigured as error:
-        raise ConfigError(f"{what}: {one_line(str(error))}", f"mend {where}") from None
+        words = _QUOTED_VALUE.sub(r"\1", one_line(str(error)))
+        raise ConfigError(f"{what}: {words}", f"mend {where}") from None
     except (bx.ConnectionError, bx.HTTPClientError) as error:
         raise _no_answer(what, error) from None
     except ResponseParserError:
@@ -113,10 +118,13 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
             raise _source_client_error(what, error, where) or error from None
         except bx.BotoCoreError as error:
             raise _provider_error(what, error, sign_in) or error from None
+        except ValueError as error:  # a program's output or a token file cannot be read; answers of AWS fail otherwise
+            raise _source_failed(what, error) from None
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise CredentialSourceError(
-                f"{what}: {reason}: {error.filename}", f"check the files named in {where}"
+                f"{what}: {reason}: {error.filename}" if error.filename else f"{what}: {reason}",
+                f"check the files named in {where}",
             ) from None
         except RuntimeError:  # what botocore raises where credentials that it has just fetched have expired
             raise CredentialSourceError(f"{what}: they have expired already", f"renew what {where} names") from None
@@ -214,14 +222,21 @@ def is_about_clock(response: Mapping[str, Any]) -> bool:
     return code in _CLOCK or (code in _SIGNATURE and _ABOUT_CLOCK.search(message) is not None)
 
 
+def server_time(date: str | None) -> datetime | None:
+    """Read the Date header of an answer; None where it is missing, or says nothing that a clock can show."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
+        return theirs if abs(theirs - utc_now()) < _LARGEST_SKEW else None
+    except (OverflowError, TypeError, ValueError):  # TypeError is for a time without a zone, too
+        return None
+
+
 def _skew(response: Mapping[str, Any]) -> str:
     """Give a phrase that says by how much our clock differs from AWS's, or "" where that is little or unknown."""
-    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        theirs = parsedate_to_datetime(date)
-        ahead = utc_now() - theirs
-    except (TypeError, ValueError):
+    theirs = server_time(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
+    if theirs is None:
         return ""
+    ahead = utc_now() - theirs
     if abs(ahead) < UNREPORTED_SKEW:
         return ""
     return f" by {time_left(theirs + abs(ahead), theirs)}, {'ahead' if ahead > timedelta(0) else 'behind'}"

@@ -1,7 +1,6 @@
-"""What AWS says of a long-term key: whose it is, how old, whether its user has an MFA device, and what time it is.
+"""What AWS says about a long-term key, for `doctor`: whose it is, how old, whether its user has an MFA device.
 
-Asked with the key itself, and only by `doctor`. IAM need not let the key ask: then nothing is known, and that is no
-failure.
+AWS is asked with the key itself. Many keys may not ask IAM; the facts are then unknown, which is no failure.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _TIMEOUT = 3  # seconds, for each call
 
 @dataclass(frozen=True)
 class LongTermKey:
-    """A key of one of AWS's files. `region` is where its STS is asked."""
+    """A long-term key of one of AWS's files. `region` is the one whose STS is asked."""
 
     profile: str
     access_key_id: str
@@ -34,15 +33,16 @@ class LongTermKey:
 
     @property
     def shown(self) -> str:
-        """The last four characters of its id, as AWS's console shows keys in lists."""
+        """The last four characters of its id, for messages."""
         return f"…{self.access_key_id[-4:]}"
 
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """What AWS said. `created` has the user's active keys by id; None is for what AWS would not say.
+    """What AWS said about a key; None for what it would not say.
 
-    `offset` is by how much AWS's clock is ahead of ours. `refusal` is why STS did not say whose key it is.
+    `created` has the times at which the user's active keys were made, by access key id. `offset` is by how much AWS's
+    clock is ahead of ours. `refusal` is the error where STS did not say whose key it is.
     """
 
     key: LongTermKey
@@ -59,11 +59,13 @@ class KeyFacts:
 
 
 def ask(files: AwsFiles, key: LongTermKey, budget: Budget) -> KeyFacts:
-    """Ask STS, and where it knows the key IAM. Failures of the network and of AWS are part of the answer."""
-    return _Asking(files, key, budget).facts()
+    """Ask STS whose key it is, and then IAM about the user. Errors of AWS and the network are part of the answer."""
+    return _Inquiry(files, key, budget).facts()
 
 
-class _Asking:
+class _Inquiry:
+    """The calls about one key, which share a clock."""
+
     def __init__(self, files: AwsFiles, key: LongTermKey, budget: Budget) -> None:
         self._files = files
         self._key = key
@@ -77,8 +79,8 @@ class _Asking:
             return KeyFacts(self._key, None, self._clock.offset, refusal=error)
         if ":user/" not in arn:  # root has no name that IAM could be asked about
             return KeyFacts(self._key, arn, self._clock.offset)
-        keys = self._known("list_access_keys", "AccessKeyMetadata")
-        devices = self._known("list_mfa_devices", "MFADevices")
+        keys = self._listed("list_access_keys", "AccessKeyMetadata")
+        devices = self._listed("list_mfa_devices", "MFADevices")
         created = {str(k.get("AccessKeyId")): k.get("CreateDate") for k in keys or () if k.get("Status") == "Active"}
         return KeyFacts(
             self._key,
@@ -88,13 +90,13 @@ class _Asking:
             mfa_devices=None if devices is None else tuple(str(device.get("SerialNumber")) for device in devices),
         )
 
-    def _known(self, operation: str, member: str) -> list[Mapping[str, Any]] | None:
-        """Ask IAM for a list, of the caller's own things; None where it says no."""
+    def _listed(self, operation: str, member: str) -> list[Mapping[str, Any]] | None:
+        """Ask IAM for a list of the user's own keys or devices; None where it does not give it."""
         try:
-            found = self._call("iam", operation).get(member)
+            items = self._call("iam", operation).get(member)
         except AwsdirenvError:
             return None
-        return found if isinstance(found, list) else None
+        return items if isinstance(items, list) else None
 
     def _call(self, service: str, operation: str) -> dict[str, Any]:
         what = f"{operation} with the access key {self._key.shown} of profile {self._key.profile}"

@@ -1,7 +1,7 @@
-"""Where a chain starts: botocore's own providers, asked one by one, for everything but plain keys and programs.
+"""The credentials that a chain starts from, by botocore's own providers: all but stored keys and credential_process.
 
-What botocore can resolve, botocore resolves. Ours are the choice of the provider, which `profile` has made in
-botocore's order, the environment that it sees, and a look whether there is an EC2 at all before it waits for one.
+What botocore can resolve, botocore resolves. Three things are ours: which provider is asked (`config.resolve` has
+chosen it in botocore's order), which environment it sees, and a quick look whether this machine is an EC2 instance.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from awsdirenv.aws import sso_token
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
 from awsdirenv.credentials import SessionCredentials, utc_now
 
-_NEAR = 0.8  # seconds: the metadata service is on the very machine
+_CONNECT_TIMEOUT = 0.8  # seconds; the metadata service is on the same machine, so it answers at once or never
 _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}
 
 
 def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
-    """Give what the chain starts from, or None where there is nothing. Raises whatever botocore raises."""
+    """Give the credentials that the chain starts from, None where there are none. Raises whatever botocore raises."""
     import botocore.credentials as bc  # noqa: PLC0415
 
     if chain.source_kind == ENVIRONMENT:
@@ -30,7 +30,7 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
     elif chain.source_kind == INSTANCE:
         providers = _instance(session, environ)
     else:
-        # Exactly the providers that botocore asks for a named profile: no keys of the environment.
+        # Exactly the providers that botocore asks for a named profile. The environment's keys are not among them.
         providers = bc.ProfileProviderBuilder(session, region_name=region).providers(chain.source_profile, True)
         if chain.source_kind == ATTACHED and not chain.hops:
             providers += _attached(chain.source_profile, session, region, environ)
@@ -38,20 +38,20 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
 
 
 def _signed_in(sso_session: SsoSession, providers: list[Any], environ: Mapping[str, str]) -> SessionCredentials | None:
-    """Load with the token of a sign-in, and once more where another program has just made a new one."""
+    """Load with the token of a sign-in, and try again where another program has just written a new token."""
     import botocore.exceptions as bx  # noqa: PLC0415
 
     before = sso_token.read(sso_session, environ)
     try:
         return _load(providers)
     except (bx.SSOError, bx.TokenRetrievalError):
-        # The AWS CLI knows no lock of ours: when both refresh at once, the refresh token is spent for one of them.
+        # The AWS CLI does not take our lock. When both refresh at once, the refresh token works for one of them only.
         if sso_token.read(sso_session, environ) == before:
             raise
-    except bx.InvalidRegionError:  # a ValueError, but no token's
+    except bx.InvalidRegionError:  # a ValueError, but the token has no part in it
         raise
     except (KeyError, ValueError, TypeError, AttributeError, bx.ParamValidationError):
-        # A token file that is no token, or half of one: the AWS CLI writes in place, botocore reads without a look.
+        # The token file is broken or half written: the AWS CLI writes in place, and botocore does not check it.
         if sso_token.is_sound(sso_session, environ):
             raise
         raise bx.SSOTokenLoadError(error_msg="the token is none") from None
@@ -61,15 +61,15 @@ def _signed_in(sso_session: SsoSession, providers: list[Any], environ: Mapping[s
 def _load(providers: list[Any]) -> SessionCredentials | None:
     import botocore.credentials as bc  # noqa: PLC0415
 
-    found = bc.CredentialResolver(providers).load_credentials()
-    return _frozen(found) if found else None
+    credentials = bc.CredentialResolver(providers).load_credentials()
+    return _frozen(credentials) if credentials else None
 
 
 def _attached(profile: str, session: Any, region: str | None, environ: Mapping[str, str]) -> list[Any]:
     """Give the providers for the role that is attached to this pod, function, task or machine.
 
-    botocore leaves the first two out for a profile that was named. But a profile that says nothing about credentials
-    has no other meaning there, and these variables are not such as people export by hand.
+    For a named profile botocore asks neither the pod's nor the function's. We do: a profile that says nothing about
+    credentials can mean nothing else there, and people do not export these variables by hand.
     """
     import botocore.credentials as bc  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def _attached(profile: str, session: Any, region: str | None, environ: Mapping[s
 
 
 def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
-    """Give the provider of an EC2's role; none where there is no EC2, at once and not after botocore's two timeouts."""
+    """Give the provider of an EC2 instance's role; none where nothing answers, without botocore's two long timeouts."""
     import botocore.credentials as bc  # noqa: PLC0415
     from botocore.utils import resolve_imds_endpoint_mode  # noqa: PLC0415
 
@@ -104,27 +104,27 @@ def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
         if value := environ.get(f"AWS_{name.upper()}"):
             session.set_config_variable(name, value)
     endpoint = session.get_config_variable("ec2_metadata_service_endpoint")
-    if not _is_near(endpoint or _METADATA[str(resolve_imds_endpoint_mode(session))]):
+    if not _answers(endpoint or _METADATA[str(resolve_imds_endpoint_mode(session))]):
         return []
     return [bc.create_credential_resolver(session).get_provider("iam-role")]
 
 
-def _is_near(url: str) -> bool:
-    parts = urlsplit(url)
+def _answers(url: str) -> bool:
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), _NEAR):
+        parts = urlsplit(url)
+        with socket.create_connection((parts.hostname or "", parts.port or 80), _CONNECT_TIMEOUT):
             return True
     except (OSError, ValueError):
         return False
 
 
-def _frozen(found: Any) -> SessionCredentials:
-    frozen = found.get_frozen_credentials()
+def _frozen(credentials: Any) -> SessionCredentials:
+    frozen = credentials.get_frozen_credentials()
     return SessionCredentials(
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
         session_token=frozen.token or None,
-        expiration=getattr(found, "_expiry_time", None),
+        expiration=getattr(credentials, "_expiry_time", None),
         issued=utc_now(),
         account_id=getattr(frozen, "account_id", None),
     )

@@ -1,6 +1,6 @@
 """The token of a sign-in to IAM Identity Center, in the file that the AWS CLI and every SDK share.
 
-botocore reads and refreshes it; we write it after a sign-in, and look how long it lasts.
+botocore reads and refreshes it. We write it after a sign-in, and read how long it lasts.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class SsoToken:
-    """What a token file says of itself, but for the token."""
+    """What a token file says about its token; not the token itself."""
 
     expiration: datetime
-    can_refresh: bool  # without a person, until the registration is over
+    can_refresh: bool  # without a person; so until the registration of the client has ended
 
 
 def path(sso_session: SsoSession, environ: Mapping[str, str]) -> Path:
-    """Give the file: named by the session, or by the start URL of a legacy profile, exactly as configured."""
+    """Give the file's path: by the name of the session, or of a legacy profile the start URL, exactly as configured."""
     name = hashlib.sha1(str(sso_session).encode(), usedforsecurity=False).hexdigest()
     return home(environ) / ".aws" / "sso" / "cache" / f"{name}.json"
 
 
 def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None:
-    """Give what is known of the token, or None where there is none that botocore would take."""
+    """Read what the file says about the token; None where it has none that botocore would use."""
     try:
         values = json.loads(path(sso_session, environ).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last one by a thousand brackets
         return None
     if not isinstance(values, dict) or not isinstance(values.get("accessToken"), str):
         return None
@@ -52,18 +52,18 @@ def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None
     registered_until = _moment(values.get("registrationExpiresAt"))
     is_registered = registered_until is not None and registered_until > utc_now()
     has_all = all(isinstance(values.get(name), str) for name in ("refreshToken", "clientId", "clientSecret"))
-    # botocore refreshes nothing for a legacy profile.
+    # botocore does not refresh the token of a legacy profile.
     return SsoToken(expiration, can_refresh=is_registered and has_all and sso_session.name is not None)
 
 
 def is_sound(sso_session: SsoSession, environ: Mapping[str, str]) -> bool:
-    """Tell whether there is a token, as far as the file says, that holds or can be refreshed."""
-    found = read(sso_session, environ)
-    return found is not None and (found.can_refresh or found.expiration > utc_now())
+    """Tell whether the file has a token that has not ended, or can be refreshed without a person."""
+    token = read(sso_session, environ)
+    return token is not None and (token.can_refresh or token.expiration > utc_now())
 
 
 def prepare(sso_session: SsoSession, environ: Mapping[str, str]) -> None:
-    """Make sure, as far as that can be known, that `write` will not fail. Raises CacheError."""
+    """Make the folder, and check as far as possible that `write` will not fail. Raises CacheError."""
     target = path(sso_session, environ)
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def prepare(sso_session: SsoSession, environ: Mapping[str, str]) -> None:
 
 
 def write(sso_session: SsoSession, token: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Replace the file, 0600. Datetimes become text. Raises CacheError."""
+    """Replace the file with mode 0600. `token` has the AWS CLI's keys; datetimes become text. Raises CacheError."""
     target = path(sso_session, environ)
     document = {"startUrl": sso_session.start_url, "region": sso_session.region}
     for name, value in token.items():
@@ -91,5 +91,5 @@ def _cannot_use(target: Path, error: OSError) -> CacheError:
 
 
 def _moment(text: object) -> datetime | None:
-    # Older AWS CLIs wrote "UTC" for "Z".
+    # Older versions of the AWS CLI wrote "UTC" for "Z".
     return parse_time(text.replace("UTC", "Z")) if isinstance(text, str) else None

@@ -1,6 +1,6 @@
-"""STS, through botocore, and where a chain's credentials start.
+"""The calls of STS, through botocore, and the credentials that a chain starts from.
 
-One client serves a whole chain; what changes from hop to hop is what it signs with.
+One client serves a whole chain. From one role to the next only the keys change that it signs with.
 """
 
 from __future__ import annotations
@@ -32,13 +32,17 @@ from awsdirenv.config.chain import (
 from awsdirenv.credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
 
-_TOKEN_DUE = timedelta(minutes=16)  # botocore renews in the last 15
-_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
-_SETTING = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
+_TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
+_CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
+_SETTING_LINE = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
 
 class Sts:
-    """STS as one profile's configuration reaches it (region, endpoint, CA bundle, proxy)."""
+    """STS as the configuration of one profile reaches it (region, endpoint, CA bundle, proxy).
+
+    `region` is the one that is wanted, `budget` the time for all calls together. `tell` shows the person a line about a
+    wrong clock.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - it is where the parts come together
         self,
@@ -49,12 +53,11 @@ class Sts:
         budget: Budget,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take files, chain, region wished for, environment, the time for all calls, and whom to tell of the clock."""
         self._files = files
         self._chain = chain
         self._environ = environ
         self._budget = budget
-        # Which STS answers is nobody's wish where no region is set; it must only be of the role's partition.
+        # Any region of the role's partition will do: keys are only good for the STS of their own partition.
         partition = chain.partition or partition_of(region or "")
         self._region = region if region and partition_of(region) == partition else HOME_REGIONS.get(partition)
         self._session: Any = None
@@ -63,14 +66,14 @@ class Sts:
         self._clock = AwsClock(tell)
 
     def source_credentials(self) -> SessionCredentials:
-        """Resolve where the chain starts.
+        """Get the credentials that the chain starts from.
 
         Raises NoCredentialsError, CredentialSourceError, CredentialProcessError, SignInNeededError and ConfigError.
         """
         chain, what = self._chain, self._named("the credentials", self._chain.source_profile)
         keys = static_keys(self._files, chain.source_profile) if chain.source_kind == STATIC else None
         if keys:
-            return self._stored(*keys)
+            return self._from_stored_keys(*keys)
         if chain.source_kind == PROCESS:
             return credential_process.credentials(
                 self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
@@ -78,19 +81,20 @@ class Sts:
         from awsdirenv.aws.providers import resolve  # noqa: PLC0415 - imports botocore
 
         session = self._boto_session()
-        found = guarded_source(
+        credentials = guarded_source(
             what,
             lambda: self._budget.spend(what, lambda: resolve(chain, session, self._region, self._environ)),
             self._section(chain.source_profile),
             self._sign_in(),
         )
-        if found is None:
+        if credentials is None:
             raise self.nothing_found()
         self._clock.report()
-        return found if chain.source_kind == LOGIN else self._clock.translated(found)  # of `aws login` it is our time
+        # The end of what `aws login` gives is by our clock already.
+        return credentials if chain.source_kind == LOGIN else self._clock.translated(credentials)
 
     def may_renew_sign_in(self) -> bool:
-        """Whether a token may be due that everybody behind the same sign-in shares."""
+        """Tell whether a token may have to be renewed that other profiles behind the same sign-in share."""
         if self._chain.sso_session is None:
             return self._chain.sign_in is not None
         token = sso_token.read(self._chain.sso_session, self._environ)
@@ -99,7 +103,7 @@ class Sts:
     def get_session_token(
         self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
     ) -> SessionCredentials:
-        """Call GetSessionToken for `seconds`, proving the device where one is given."""
+        """Call GetSessionToken for a session of `seconds`, with a code of the MFA device where one is given."""
         request: dict[str, Any] = {"DurationSeconds": seconds}
         if mfa_serial:
             request |= {"SerialNumber": mfa_serial, "TokenCode": token_code}
@@ -118,10 +122,13 @@ class Sts:
         mfa_serial: str | None = None,
         token_code: str | None = None,
     ) -> SessionCredentials:
-        """Call AssumeRole for `seconds` (None leaves it to STS), proving the device where one is given."""
+        """Call AssumeRole for a session of `seconds`, with a code of the MFA device where one is given.
+
+        None leaves the seconds to STS.
+        """
         request: dict[str, Any] = {
             "RoleArn": hop.role_arn,
-            # As botocore does: a name that tells the sessions apart, and the tool, in CloudTrail.
+            # As botocore does. In CloudTrail it shows the tool, and tells sessions apart.
             "RoleSessionName": hop.role_session_name or f"awsdirenv-session-{int(time.time())}",
             "ExternalId": hop.external_id,
             "DurationSeconds": seconds,
@@ -138,41 +145,41 @@ class Sts:
         return session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
-        """Ask STS who these credentials are: account id and ARN."""
+        """Ask STS whose credentials these are, and give account id and ARN; "" for what it does not say."""
         what = self._named("GetCallerIdentity", self._chain.source_profile)
         answer = self._call(what, self._chain.source_profile, source, "get_caller_identity", {})
         return str(answer.get("Account", "")), str(answer.get("Arn", ""))
 
     def confirmed(self, session: SessionCredentials) -> SessionCredentials:
-        """Ask STS for credentials whose end our clock cannot tell, and put their times right.
+        """Ask STS whether it still accepts credentials whose end our clock cannot tell, and correct their times.
 
-        Raises SessionRefusedError where they are over, and NetworkError.
+        Raises SessionRefusedError where they have ended, and NetworkError.
         """
         self.caller_identity(session)
         return self._clock.settled(session)
 
     def _named(self, step: str, profile: str) -> str:
-        """Say which step of which profile, and where it leads."""
+        """Name a step in messages: of which profile, and for which profile in the end."""
         way = "" if profile == self._chain.profile else f", on the way to {self._chain.profile}"
         return f"{step} for profile {profile}{way}"
 
-    def _stored(self, key_id: str, secret: str, token: str | None) -> SessionCredentials:
+    def _from_stored_keys(self, key_id: str, secret: str, token: str | None) -> SessionCredentials:
         profile = self._chain.source_profile
         end = parse_time(stored_expiration(self._files, profile) or "") if token else None
-        found = SessionCredentials(key_id, secret, token, expiration=end, issued=utc_now())
-        if not found.is_usable(utc_now()):
+        credentials = SessionCredentials(key_id, secret, token, expiration=end, issued=utc_now())
+        if not credentials.is_usable(utc_now()):
             raise CredentialSourceError(
                 f"the session token that is stored for profile {profile} has ended",
                 f"renew it with the tool that wrote it into [{profile}]",
             )
-        return found
+        return credentials
 
     def process(self) -> str:
-        """Give the credential_process that the chain starts from. Raises ConfigError where it swallows a setting."""
+        """Give the credential_process that the chain starts from. Raises ConfigError where a setting is part of it."""
         profile = self._chain.source_profile
         command = self._files.profiles[profile]["credential_process"]
-        # botocore takes further lines for arguments. One that is an indented setting may be the secret key.
-        if not isinstance(command, str) or _SETTING.search(command.partition("\n")[2]):
+        # botocore takes indented lines below it for arguments. One that was meant as a setting may be the secret key.
+        if not isinstance(command, str) or _SETTING_LINE.search(command.partition("\n")[2]):
             raise ConfigError(
                 f"profile {profile} has a setting within credential_process",
                 "take the spaces from the front of the line below credential_process: they make it a part of it",
@@ -180,16 +187,16 @@ class Sts:
         return command
 
     def _sign_in(self) -> str | None:
-        """Give the command by which a person signs in anew, where that may be what is missing."""
+        """Give the command with which a person signs in again; None for a chain that does not start at a sign-in."""
         if self._chain.sso_session:
             return f"awsdirenv login {shlex.quote(self._chain.profile)}"
         return f"aws login --profile {shlex.quote(self._chain.source_profile)}" if self._chain.sign_in else None
 
     def nothing_found(self) -> NoCredentialsError:
-        """Give the error for a source that has no credentials, and what to do about it."""
+        """Make the error for a source that has no credentials."""
         profile = self._chain.source_profile
         if self._chain.is_named_source:
-            named = _BY_KIND[self._chain.source_kind]
+            named = _CREDENTIAL_SOURCE_BY_KIND[self._chain.source_kind]
             return NoCredentialsError(
                 f"profile {profile} has credential_source = {named}, and there are none here",
                 f"change credential_source in [profile {profile}], or go where it works",
@@ -201,11 +208,12 @@ class Sts:
         )
 
     def _owner_of_serial(self) -> str:
-        """Give the profile that names the device."""
+        """Give the profile that has the mfa_serial."""
         owners = [hop.profile for hop in self._chain.hops if hop.mfa_serial == self._chain.mfa_serial]
         return next(iter(owners), self._chain.source_profile)
 
     def _section(self, profile: str) -> str:
+        """Name the section that a person has to change, and its file."""
         in_credentials = profile not in self._files.config_profiles and profile in self._files.credentials_sections
         if in_credentials:
             return f"[{profile}] of {self._files.credentials_path}"
@@ -232,7 +240,7 @@ class Sts:
         if self._session is None:
             self._session = boto_session(self._files, self._chain.profile, needs_crt=self._chain.source_kind == LOGIN)
             self._clock.listen(self._session)
-            # Tokens of the global endpoint are worth nothing in regions that an account has to opt in to.
+            # Session tokens of the global endpoint do not work in regions that an account has to enable first.
             if not self._set_by_person("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"):
                 self._session.set_config_variable("sts_regional_endpoints", "regional")
         return self._session

@@ -1,6 +1,7 @@
-"""What `.envrc` insists on before anything is exported: which account, which role, and a person who means it.
+"""What `.envrc` demands before anything is exported: an account, a role, a person's confirmation.
 
-The extension checks the same from the snapshot alone (`_awsdirenv_admits`); here is where it is said, and asked.
+The extension checks the same from the snapshot alone (`_awsdirenv_admits`). This module has the messages and the
+question.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from awsdirenv.system.paths import encode_name
 
 @dataclass(frozen=True)
 class Conditions:
-    """What one `use aws_profile` insists on: the account's id, the role's name, and whether entering is confirmed."""
+    """What one `use aws_profile` demands: the account's id, the role's name, and whether a person must confirm.
+
+    `stage` is that of the line in `.envrc`; None leaves it to the profile.
+    """
 
     account: str | None = None
     role: str | None = None
@@ -30,31 +34,33 @@ class Conditions:
 
 
 def admitted(loader: Loader, conditions: Conditions, load: Callable[[], Snapshot]) -> Snapshot:
-    """Load what meets the conditions. Raises WrongIdentityError, where possible before anybody is called or asked.
+    """Load credentials that meet the conditions.
 
-    Raises ConfirmationNeededError and CancelledError for a person who is not there, or thinks better of it.
+    Raises WrongIdentityError, where possible before a call or a question; ConfirmationNeededError where nobody can be
+    asked to confirm; CancelledError where the person does not.
     """
     if conditions.account or conditions.role:
         _check_chain(conditions, loader.chain())
-    made = load()
-    check(conditions, made)
-    word = _word(conditions, made, loader.environ.get("AWSDIRENV_CONFIRM", ""))
+    snapshot = load()
+    check(conditions, snapshot)
+    word = _word(conditions, snapshot, loader.environ.get("AWSDIRENV_CONFIRM", ""))
     if word:
-        _confirm(loader, made, word)
-    return made
+        _confirm(loader, snapshot, word)
+    return snapshot
 
 
-def check(conditions: Conditions, made: Snapshot) -> None:
-    """Compare credentials, as STS gave them, with what is wanted. Raises WrongIdentityError."""
-    wanted, account = conditions.account, made.credentials.account_id
+def check(conditions: Conditions, snapshot: Snapshot) -> None:
+    """Compare the credentials that STS gave with the conditions. Raises WrongIdentityError."""
+    wanted, account = conditions.account, snapshot.credentials.account_id
     if wanted and account != wanted:
-        raise _wrong(made.profile, f"account {account or 'unknown'}", f"account {wanted}")
-    if conditions.role and made.role != conditions.role:
-        raise _wrong(made.profile, f"role {made.role}" if made.role else "no role", f"role {conditions.role}")
+        raise _wrong(snapshot.profile, f"account {account or 'unknown'}", f"account {wanted}")
+    if conditions.role and snapshot.role != conditions.role:
+        leads_to = f"role {snapshot.role}" if snapshot.role else "no role"
+        raise _wrong(snapshot.profile, leads_to, f"role {conditions.role}")
 
 
 def _check_chain(conditions: Conditions, chain: Chain) -> None:
-    """Compare what the files say, before a call."""
+    """Compare what AWS's files say with the conditions, before any call. Raises WrongIdentityError."""
     account = chain.hops[-1].account_id if chain.hops else None
     if conditions.account and account and account != conditions.account:
         raise _wrong(chain.profile, f"account {account}", f"account {conditions.account}")
@@ -62,33 +68,36 @@ def _check_chain(conditions: Conditions, chain: Chain) -> None:
         raise _wrong(chain.profile, f"role {chain.role}", f"role {conditions.role}")
 
 
-def _wrong(profile: str, found: str, wanted: str) -> WrongIdentityError:
+def _wrong(profile: str, leads_to: str, wanted: str) -> WrongIdentityError:
     return WrongIdentityError(
-        f"profile {profile} leads to {found}, and .envrc insists on {wanted}",
+        f"profile {profile} leads to {leads_to}, and .envrc insists on {wanted}",
         f"correct [profile {profile}], or the line in .envrc",
     )
 
 
-def _word(conditions: Conditions, made: Snapshot, setting: str) -> str | None:
-    """Give what a person has to type to enter, if they have to."""
-    stage = conditions.stage or made.stage
+def _word(conditions: Conditions, snapshot: Snapshot, setting: str) -> str | None:
+    """Give the word that a person has to type to enter; None where no confirmation is demanded.
+
+    `setting` is the stage for which the person demands one everywhere.
+    """
+    stage = conditions.stage or snapshot.stage
     if conditions.confirm:
-        return stage or made.profile
+        return stage or snapshot.profile
     return stage if stage and _folded(stage) == _folded(setting) else None
 
 
 def _folded(text: str) -> str:
-    """Fold the case of ASCII letters only: what the extension does, and both must agree on whether to ask."""
+    """Fold the case of ASCII letters only, as the extension does: both must agree whether a question is needed."""
     return "".join(char.lower() if char.isascii() else char for char in text)
 
 
-def _confirm(loader: Loader, made: Snapshot, word: str) -> None:
-    """Have the person type the word, once for each MFA session, in whichever shell."""
+def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
+    """Have the person type the word, once in each MFA session, whichever shell that is in."""
     mark = loader.paths.confirmed / loader.key
     since = (private_files.read_private(loader.paths.mfa_renewed) or {}).get("SINCE", "")
     values = {
         "AWSDIRENV_WORD": encode_name(word),
-        "AWSDIRENV_ACCOUNT_ID": made.credentials.account_id or "",
+        "AWSDIRENV_ACCOUNT_ID": snapshot.credentials.account_id or "",
         "AWSDIRENV_SINCE": since,
     }
 
@@ -99,26 +108,28 @@ def _confirm(loader: Loader, made: Snapshot, word: str) -> None:
 
     if is_confirmed():
         return
-    with loader.locks.hold_unless(f"confirm-{loader.key}", is_confirmed) as seen:
-        if seen or is_confirmed():
+    with loader.locks.hold_unless(f"confirm-{loader.key}", is_confirmed) as was_confirmed:
+        if was_confirmed or is_confirmed():
             return
-        # Who is inside already has confirmed it, and is not to be asked by an `ls`.
-        if loader.is_expected or opened_profile(loader.environ) != made.profile:
-            loader.locks.note(f"{ASKING} the confirmation of {made.profile}")
-            _ask(loader, made, word)
+        # Who is in the directory already has confirmed it, and must not be asked because of an `ls`.
+        if loader.is_expected or opened_profile(loader.environ) != snapshot.profile:
+            loader.locks.note(f"{ASKING} the confirmation of {snapshot.profile}")
+            _ask(loader, snapshot, word)
         until = utc_now() + loader.settings.mfa_session_duration
         private_files.write_private(mark, {**values, "AWSDIRENV_UNTIL": str(int(until.timestamp()))})
 
 
-def _ask(loader: Loader, made: Snapshot, word: str) -> None:
+def _ask(loader: Loader, snapshot: Snapshot, word: str) -> None:
     again = "direnv reload"
     if loader.human is None or not loader.is_expected:
         where = "" if loader.human else ", and nobody is here to give it"
-        raise ConfirmationNeededError(f"entering {made.profile} needs a confirmation{where}", f"in a terminal: {again}")
-    question = f"Type {word} to enter {made.profile} ({made.credentials.account_id or 'account unknown'}): "
+        raise ConfirmationNeededError(
+            f"entering {snapshot.profile} needs a confirmation{where}", f"in a terminal: {again}"
+        )
+    question = f"Type {word} to enter {snapshot.profile} ({snapshot.credentials.account_id or 'account unknown'}): "
     try:
         answer = loader.human.ask(question, loader.settings.prompt_timeout.total_seconds())
     except (CancelledError, PersonNeededError):
         answer = ""
     if _folded(answer.strip()) != _folded(word):
-        raise CancelledError(f"entering {made.profile} was not confirmed", again)
+        raise CancelledError(f"entering {snapshot.profile} was not confirmed", again)

@@ -1,8 +1,8 @@
-"""Credentials for a program in a live directory, which waits for us, has our stderr, and may share its terminal.
+"""Credentials for an SDK in a live directory. Its program waits for us, and may be using the same terminal.
 
-The terminal is touched only for a question. Of all that ask for credentials there at once (an SDK for each of ten
-clients, a Terraform with ten providers) one asks the person; the others wait without touching the terminal, and give up
-with the one that was given no answer.
+The terminal is touched only for a question. When several processes of ours want credentials at once (an SDK with ten
+clients, a Terraform with ten providers), one of them asks the person. The others wait without touching the terminal,
+and if that one gets no answer, all of them fail.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from awsdirenv.system.tty import open_in_foreground
 def served_beside(
     profile: str, wishes: Wishes, environ: Mapping[str, str], reporter: Reporter, *, as_it_is: bool
 ) -> Snapshot:
-    """Give a profile's snapshot, or with `as_it_is` its long-term keys. Raises AwsdirenvError."""
+    """Give a profile's snapshot, or with `as_it_is` one of its long-term keys. Raises AwsdirenvError."""
     started = utc_now()
     with loading(Request(profile, wishes=wishes, may_ask=False), environ, reporter) as loader:
         refuse_recursion(profile, environ)
         if as_it_is:
             return loader.long_term_keys()
         try:
-            return _quietly(loader)
+            return _without_question(loader)
         except PersonNeededError:
             if loader.settings.no_prompt or not _is_in_foreground(environ):
                 raise
         with loader.locks.hold("terminal"):
             unanswered = loader.paths.marks / "cancelled-terminal"
             try:
-                return _quietly(loader)
+                return _without_question(loader)
             except PersonNeededError:
                 if _is_since(unanswered, started):
                     raise
@@ -52,15 +52,17 @@ def served_beside(
                 raise
 
 
-def _quietly(loader: Loader) -> Snapshot:
-    found = loader.fresh()
-    if found:
-        return found
-    loader.chain()  # what would wait for itself is refused before it holds what it waits for
+def _without_question(loader: Loader) -> Snapshot:
+    """Load without asking a person. Raises PersonNeededError where that is needed."""
+    fresh = loader.fresh()
+    if fresh:
+        return fresh
+    loader.chain()  # raises for a profile that would wait for its own lock, before the lock is taken
     return loader.load()
 
 
 def _is_since(mark: Path, started: datetime) -> bool:
+    """Tell whether the mark, of a question without an answer, was written after we started."""
     since = (private_files.read_private(mark) or {}).get("SINCE", "")
     return since.isdecimal() and int(since) >= int(started.timestamp())
 

@@ -1,8 +1,8 @@
-"""One detached process per profile in use, which renews its credentials while everybody sits still.
+"""The timer: a detached process for each profile in use, which renews its credentials while nobody does anything.
 
-direnv has no notion of time: it looks only when a shell shows its prompt, and only at files. So somebody has to rewrite
-the snapshot before its end; every shell that watches it then has the new one at its next prompt. The timer itself is
-small and naps; what it runs for a renewal is a process of its own.
+direnv acts only when a shell shows its prompt, and only on files that have changed. So a process has to rewrite the
+snapshot before it ends; every shell that watches it then takes the new one at its next prompt. The timer is a small
+process that mostly sleeps; it runs each renewal as a process of its own.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from pathlib import Path
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.system import clocks, private_files
 
-_NAP = 20.0  # seconds: naps end by the wall clock, so a suspended laptop is noticed after one of them at most
-_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between attempts that fail
-_LONGEST = 300.0  # seconds for one attempt
+# Seconds of one sleep. A sleep takes no notice of a suspended laptop or a clock that was set; after it, we look.
+_NAP = 20.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between renewals that fail
+_RENEWAL_TIMEOUT = 300.0  # seconds
 
 
 @dataclass(frozen=True)
-class _Generation:
-    """What the timer needs to know of a snapshot. All in epoch seconds."""
+class _Times:
+    """The times in a snapshot, in epoch seconds."""
 
     issued: float
     refresh_at: float
@@ -34,35 +35,36 @@ class _Generation:
     expiration: float
 
     @classmethod
-    def read(cls, path: Path) -> _Generation | None:
+    def read(cls, path: Path) -> _Times | None:
+        """Read them; None where there is no snapshot, or one that never ends."""
         values = private_files.read_private(path) or {}
         names = ("ISSUED", "REFRESH_AT", "USABLE_UNTIL", "EXPIRATION")
         try:
             return cls(*(float(values[f"AWSDIRENV_{name}"]) for name in names))
         except (KeyError, ValueError):
-            return None  # cleared, or one that never ends
+            return None
 
 
 class Timer:
     """Keeps one snapshot fresh for as long as somebody uses it.
 
-    Its mark holds our process id: whoever empties it ends us. Beside it is a file that every evaluation touches that
-    exports the snapshot.
+    `key` is the name of the snapshot, `renewal` the command that renews it once, `directory` the folder to run it in.
+    The timer's mark is a file with our process id: without it, or with another id in it, we end. Beside it is the file
+    `KEY.used`, which every evaluation touches that exports the snapshot.
     """
 
     def __init__(self, paths: CachePaths, key: str, renewal: Sequence[str], directory: Path) -> None:
-        """Take the folders, the snapshot's name, the command that renews it once, and the folder to run that in."""
         self._snapshot = paths.snapshots / key
         self._mark = paths.timers / key
         self._used = paths.timers / f"{key}.used"
         self._renewal = renewal
         self._directory = directory
-        # The snapshot's own, since the clock may have been set while we were started.
+        # The anchor of the snapshot, because the clock may have been set while we were started.
         anchor = (private_files.read_private(self._snapshot) or {}).get("AWSDIRENV_CLOCK", "")
         self._anchor = anchor if clocks.is_anchor(anchor) else clocks.anchor()
 
     def run(self) -> None:
-        """Renew ahead of time until nobody uses the profile for its life, it is cleared, or we are told to end."""
+        """Renew the snapshot until nobody has used it for as long as it lives, it is cleared, or the mark is gone."""
         self._mark.touch(0o600)
         self._mark.write_text(f"{os.getpid()}\n", encoding="ascii")
         try:
@@ -76,19 +78,19 @@ class Timer:
         while self._is_wanted():
             if self._follow_clock():
                 try_at = 0.0
-            present = _Generation.read(self._snapshot)
+            present = _Times.read(self._snapshot)
             now = time.time()
             if present is None:
                 return
             if now >= present.usable_until:
-                private_files.outdate(self._snapshot)  # what the shells have exported is over
+                private_files.outdate(self._snapshot)  # so that shells drop what they have exported
                 return
             due = max(present.refresh_at, try_at)
             if self._is_used(present, now) and now >= due:
                 self._renew()
-                renewed = _Generation.read(self._snapshot) != present
+                renewed = _Times.read(self._snapshot) != present
                 pause = _FIRST_PAUSE if renewed else min(pause * 2, _LONGEST_PAUSE)
-                # Not sooner than a sixth of what is left: generations of a minute exist, and must not be missed.
+                # At most a sixth of the time that is left, because credentials that live for a minute exist, too.
                 left = max(present.usable_until - now, 0)
                 try_at = 0.0 if renewed else time.time() + min(pause, max(left / 6, 1.0))
                 continue
@@ -96,7 +98,7 @@ class Timer:
             time.sleep(max(0.2, min(_NAP, until - now)))
 
     def _follow_clock(self) -> bool:
-        """Have what goes by the wall clock put right if that was set; say whether it was."""
+        """If the clock was set, correct the time of use and, by a renewal, the snapshot. Tell whether it was."""
         by = clocks.set_since(self._anchor).total_seconds() if self._anchor else 0
         if not by:
             return False
@@ -108,11 +110,13 @@ class Timer:
         return True
 
     def _renew(self) -> None:
-        """Run one renewal. It asks nobody, and what it says nobody hears: the present credentials still hold."""
+        """Run one renewal. It asks no person, and its messages go nowhere: the present credentials still hold."""
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             cwd = self._directory if self._directory.is_dir() else None
-            subprocess.run(self._renewal, cwd=cwd, stdin=null, stdout=null, stderr=null, timeout=_LONGEST, check=False)
+            subprocess.run(
+                self._renewal, cwd=cwd, stdin=null, stdout=null, stderr=null, timeout=_RENEWAL_TIMEOUT, check=False
+            )
 
     def _is_wanted(self) -> bool:
         try:
@@ -120,8 +124,11 @@ class Timer:
         except (OSError, ValueError):
             return False
 
-    def _is_used(self, present: _Generation, now: float) -> bool:
-        """Whether an evaluation exported it within one life; one in the future is from before the clock was set."""
+    def _is_used(self, present: _Times, now: float) -> bool:
+        """Tell whether an evaluation has exported the snapshot within the time that it lives.
+
+        A time of use in the future counts: it is from before the clock was set back.
+        """
         try:
             used = self._used.stat().st_mtime
         except OSError:
@@ -130,18 +137,18 @@ class Timer:
 
 
 def detach() -> bool:
-    """Leave the terminal, the session and direnv's pipes; True in the process that goes on, which nobody waits for.
+    """Fork a process without terminal, session and direnv's pipes, for which nobody waits. Gives True in that process.
 
-    A descriptor of direnv's that stays open would hold its prompt until we end.
+    While we hold an open pipe of direnv's, direnv waits for us, and the shell for direnv.
     """
     if os.fork():
         return False
     os.setsid()
     if os.fork():
-        os.kill(os.getpid(), signal.SIGKILL)  # nothing of ours is to be tidied up twice
+        os.kill(os.getpid(), signal.SIGKILL)  # without clean-up, which is for the first process alone
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.closerange(3, 256)
-    os.chdir("/")  # or nobody could unmount where it was started
+    os.chdir("/")  # otherwise the file system of the folder could not be unmounted
     return True

@@ -9,15 +9,19 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from botocore.exceptions import ClientError
 
 from awsdirenv.aws.clock_skew import AwsClock
+from awsdirenv.aws.errors import guarded
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.credentials import SessionCredentials, utc_now
+from awsdirenv.errors import StsError
 from awsdirenv.system import clocks, private_files
 from in_process import caller_arn
 from shells import Shell
@@ -308,7 +312,38 @@ def test_ends_are_in_utc_whatever_the_zone_they_came_in() -> None:
     assert AwsClock(lambda _: None).ours(end).tzinfo is timezone.utc
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Sun, 01 Mar 2026 12:00:00 -0000"])
+DATES_THAT_ARE_NONE = [
+    *("", "yesterday", "Sun, 01 Mar 2026 12:00:00 -0000", "Fri, 31 Dec 9999 23:59:59 GMT"),
+    *("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"),
+]
+
+
+@pytest.mark.parametrize("date", DATES_THAT_ARE_NONE)
+def test_an_error_about_the_clock_survives_any_date(date: str) -> None:
+    """What AWS says of our clock is said, without a difference where the answer's date is none."""
+
+    def refuse() -> None:
+        answer: Any = {"Error": {"Code": "RequestTimeTooSkewed", "Message": "too skewed"}}
+        answer["ResponseMetadata"] = {"HTTPHeaders": {"date": date}}
+        raise ClientError(answer, "GetSessionToken")
+
+    with pytest.raises(StsError) as raised:
+        guarded("GetSessionToken", refuse)
+    assert raised.value.message == "GetSessionToken: the clock of this machine is wrong (too skewed)"
+
+
+@pytest.mark.parametrize("offset", [timedelta(hours=-1), timedelta(days=36500)])
+@pytest.mark.parametrize(
+    "end", [datetime(1, 1, 1, tzinfo=timezone.utc), datetime(9999, 12, 31, 23, tzinfo=timezone.utc)]
+)
+def test_the_ends_of_the_calendar_are_moments_too(end: datetime, offset: timedelta) -> None:
+    """An end that our clock cannot show stays at the end of the calendar."""
+    clock = AwsClock(lambda _: None)
+    clock.offset = offset
+    assert abs(clock.ours(end).year - end.year) <= 100
+
+
+@pytest.mark.parametrize("date", DATES_THAT_ARE_NONE)
 def test_a_date_that_is_none_is_not_heard(date: str) -> None:
     """Endpoints that are not AWS's may send anything."""
     found = AwsClock(lambda _: None)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv.aws.botocore_session import local_client
+from awsdirenv.aws.errors import guarded_source
+from awsdirenv.errors import ConfigError
 from interpreter import count_interpreters
 from network import unanswered
 from sentinels import holders
@@ -329,6 +332,25 @@ def test_a_web_identity_s_token_has_expired(world: World) -> None:
     assert hint == f"renew web_identity_token_file of [profile start] of {world.config}"
 
 
+def test_a_web_identity_s_token_is_no_text(world: World) -> None:
+    """A token file that cannot be read as text is the source's fault, and not the network's."""
+    web_identity(world)
+    (world.root / "start.token").write_bytes(b"\xff\xfe")
+    message, _ = closed(world, "start")
+    assert message == "the credentials for profile start: UnicodeDecodeError"
+
+
+def test_what_botocore_quotes_is_no_secret() -> None:
+    """What botocore quotes, a parameter of a wrong type, as half of a token file has, is not in the message."""
+    client = local_client("sso-oidc", "http://127.0.0.1:1")
+    secret = ["SENTINEL-SECRET, type: "]
+    request = {"clientId": "c", "clientSecret": secret, "grantType": "refresh_token", "refreshToken": secret}
+    with pytest.raises(ConfigError) as raised:
+        guarded_source("the credentials", lambda: client.create_token(**request), "[corp]", None)
+    assert "SENTINEL" not in raised.value.message
+    assert raised.value.message.startswith("the credentials: Parameter validation failed: Invalid type for parameter ")
+
+
 # Keys of the environment
 
 
@@ -477,6 +499,26 @@ def close(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("end", [detach, disable, fall_silent, close], ids=lambda end: end.__name__)
+def misspell(_world: World) -> dict[str, str]:
+    """Have an address that is none."""
+    return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254/"}
+
+
+@contextmanager
+def unanswered() -> Iterator[str]:
+    """Give a URL that swallows what is sent to it, as the address of the metadata service does anywhere but on EC2."""
+    with ExitStack() as stack:
+        # Linux drops whoever comes when the queue is full.
+        server = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
+        port = server.getsockname()[1]
+        for _ in range(3):
+            waiting = stack.enter_context(closing(socket.socket()))
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.mark.parametrize("end", [detach, disable, fall_silent, close, misspell], ids=lambda end: end.__name__)
 def test_an_instance_that_gives_nothing(world: World, end: Callable[[World], dict[str, str]]) -> None:
     """An instance without a role, or without its metadata service, closes the directory, and soon."""
     source = attached_instance(world)

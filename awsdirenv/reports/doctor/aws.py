@@ -1,4 +1,4 @@
-"""Checks of `doctor` about the profiles in use: what their files say, and what AWS says of their keys."""
+"""Checks of `doctor` about the profiles in use: what AWS's files say about them, and what AWS says about their keys."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 
-_OLD = timedelta(days=90)
-_SKEW, _REFUSED_FROM = timedelta(seconds=60), timedelta(minutes=5)  # AWS refuses what is signed beyond the second
+_OLD_KEY = timedelta(days=90)
+_SKEW = timedelta(seconds=60)  # of the clock; less is no finding
+_REFUSED_SKEW = timedelta(minutes=5)  # AWS refuses a call that is signed with a clock as wrong as that
 _SETS_REGION = re.compile(r"^[^#\n]*\bAWS_(?:DEFAULT_)?REGION=", re.MULTILINE)
 
 
@@ -48,12 +49,12 @@ def region(situation: Situation) -> Iterator[Finding]:
 
 def sso_sign_in(situation: Situation) -> Iterator[Finding]:
     """Whether the sign-ins to IAM Identity Center behind the profiles in use still hold."""
-    seen = set()
+    checked = set()
     for name, chain in situation.chains.items():
         session = chain.sso_session
-        if session is None or str(session) in seen:
+        if session is None or str(session) in checked:
             continue
-        seen.add(str(session))
+        checked.add(str(session))
         if sso_token.is_sound(session, situation.outer):
             continue
         is_here = name == situation.profile
@@ -65,11 +66,9 @@ def sso_sign_in(situation: Situation) -> Iterator[Finding]:
 
 def network(situation: Situation) -> Iterator[Finding]:
     """Whether AWS answers, where a long-term key is there to ask with."""
-    silent = [fact for fact in situation.asked if fact.refusal and not _is_refused(fact)]
-    for fact in silent[:1]:
-        if fact.refusal:
-            message = f"AWS was not asked about keys: {fact.refusal.message}"
-            yield Finding(INFO, message, fact.refusal.hint)
+    errors = [fact.refusal for fact in situation.asked if fact.refusal and not _is_refused(fact)]
+    for error in errors[:1]:  # the others say the same
+        yield Finding(INFO, f"AWS was not asked about keys: {error.message}", error.hint)
 
 
 def access_key(situation: Situation) -> Iterator[Finding]:
@@ -93,18 +92,18 @@ def root_key(situation: Situation) -> Iterator[Finding]:
 
 def key_age(situation: Situation) -> Iterator[Finding]:
     """Whether a long-term key is older than 90 days, where IAM says so."""
-    told = set()
+    reported = set()
     for fact in situation.asked:
-        for access_key_id, made in (fact.created or {}).items():
-            days = (situation.now - made).days
-            if situation.now - made <= _OLD or access_key_id in told:
+        for access_key_id, created in (fact.created or {}).items():
+            age = situation.now - created
+            if age <= _OLD_KEY or access_key_id in reported:
                 continue
-            told.add(access_key_id)
-            is_it = access_key_id == fact.key.access_key_id
-            whose = f"of profile {fact.key.profile}" if is_it else f"of the user behind profile {fact.key.profile}"
-            message = f"the access key …{access_key_id[-4:]} {whose} is {days} days old"
+            reported.add(access_key_id)
+            is_its_own = access_key_id == fact.key.access_key_id
+            whose = f"of profile {fact.key.profile}" if is_its_own else f"of the user behind profile {fact.key.profile}"
+            message = f"the access key …{access_key_id[-4:]} {whose} is {age.days} days old"
             hint = "make a new one in IAM, put it in its place, and delete this one"
-            yield Finding(WARNING, message, hint, _file(situation) if is_it else None)
+            yield Finding(WARNING, message, hint, _file(situation) if is_its_own else None)
 
 
 def mfa(situation: Situation) -> Iterator[Finding]:
@@ -135,22 +134,24 @@ def clock(situation: Situation) -> Iterator[Finding]:
     amount = time_left(situation.now + abs(offset), situation.now)
     message = f"this machine's clock is {amount} {'behind' if offset > timedelta(0) else 'ahead of'} AWS's"
     hint = "set it, and have it kept right: timedatectl set-ntp true, or your system's settings"
-    yield Finding(ERROR if abs(offset) >= _REFUSED_FROM else WARNING, message, hint)
+    yield Finding(ERROR if abs(offset) >= _REFUSED_SKEW else WARNING, message, hint)
 
 
 def _is_refused(fact: KeyFacts) -> bool:
+    """Tell whether AWS does not accept the key; other errors say nothing about it."""
     return isinstance(fact.refusal, SessionRefusedError)
 
 
 def _names_device(situation: Situation, name: str) -> bool:
-    """Tell whether a device is named for the keys of a profile: for all, by it, or by a role that starts from it."""
+    """Tell whether an MFA device is configured for the keys of a profile, by itself or by a role that uses them."""
     profiles = situation.files.profiles if situation.files else {}
     users = (values for other, values in profiles.items() if name in (other, values.get("source_profile")))
-    behind = any(chain.mfa_serial for chain in situation.chains.values() if chain.source_profile == name)
-    return behind or any(values.get("mfa_serial") for values in users)
+    in_chains = any(chain.mfa_serial for chain in situation.chains.values() if chain.source_profile == name)
+    return in_chains or any(values.get("mfa_serial") for values in users)
 
 
 def _sets_region(situation: Situation) -> bool:
+    """Tell whether `.envrc` sets a region by a variable of AWS's."""
     try:
         text = situation.envrc.read_text(encoding="utf-8", errors="replace") if situation.envrc else ""
     except OSError:

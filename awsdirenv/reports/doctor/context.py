@@ -1,4 +1,4 @@
-"""What the checks of `doctor` start from, each part looked up once, and what they find. Nothing is written."""
+"""What the checks of `doctor` work with, each part looked up once, and what they find. It writes nothing."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ from awsdirenv.system.paths import decode_name
 from awsdirenv.system.private_files import read_private
 
 ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")
-NETWORK_TIME = 8.0  # seconds, for all that AWS is asked together
-_MOST_KEYS = 3
-_GLOBAL = "us-east-1"
+NETWORK_TIME = 8.0  # seconds, for all calls to AWS together
+_MOST_KEYS = 3  # that AWS is asked about
+_ANY_REGION = "us-east-1"  # for a key without a region: every region of a partition knows all its keys
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be. `path` is a file, a folder or `path:line`; `check` is who found it."""
+    """One thing that is not as it should be.
+
+    `path` is a file, a folder or `path:line`. `check` is the name of the check that found it.
+    """
 
     severity: str
     message: str
@@ -46,7 +49,7 @@ Check = Callable[["Situation"], Iterable[Finding]]
 
 @dataclass(frozen=True)
 class StoredSnapshot:
-    """A snapshot as far as it can be read, with the profile that it is of."""
+    """What can be read of a snapshot. `expiration` is None where it has none, or the snapshot is not valid."""
 
     path: Path
     profile: str
@@ -56,10 +59,11 @@ class StoredSnapshot:
 
 @dataclass(frozen=True)
 class Situation:
-    """Where somebody is, and which profiles matter there.
+    """The directory and the environment that are checked, and which profiles matter there.
 
-    `environ` is the environment as it is, `outer` as it was outside the directory that direnv has loaded. `profile` is
-    None where nothing declares one, and `problem` says why that could not be told.
+    `environ` is the present environment, `outer` the one from before direnv loaded the directory. `profile` is None
+    where nothing declares one, and where that cannot be found out; `problem` then says why. `patience` is for all calls
+    to AWS together.
     """
 
     environ: Mapping[str, str]
@@ -71,11 +75,11 @@ class Situation:
     patience: timedelta = timedelta(seconds=NETWORK_TIME)
     problem: AwsdirenvError | None = None
     now: datetime = field(default_factory=utc_now)
-    told: dict[str, str | None] = field(default_factory=dict)  # what direnv said, by command; None where it failed
+    told: dict[str, str | None] = field(default_factory=dict)  # what commands of direnv printed; None where one failed
 
     @classmethod
     def here(cls, environ: Mapping[str, str], *, offline: bool = False) -> Situation:
-        """Look where we are. Raises nothing: what cannot be told is a finding."""
+        """Look at the present directory. An error is kept in `problem`, which a check reports."""
         try:
             directory = working_directory(environ)
         except DirectoryError as error:
@@ -83,20 +87,21 @@ class Situation:
         line = envrc.nearest(directory)
         is_loaded = "AWSDIRENV_PROFILE" in environ or "AWSDIRENV_DECLARED" in environ
         try:
-            found = looking(Request(None if is_loaded or not line else line.profile or None), environ)
+            look = looking(Request(None if is_loaded or not line else line.profile or None), environ)
         except AwsdirenvError as error:
             return cls(environ, directory, offline, outer=environ, problem=error)
-        # `default` is what is meant where nobody has said anything; what only bash can tell is nobody's guess.
-        is_declared = is_loaded or (line.profile is not None if line else found.profile != "default")
+        # Where nothing names a profile, `looking` gives `default`, which nobody has declared. A name that only bash can
+        # work out (a variable) is not guessed.
+        is_declared = is_loaded or (line.profile is not None if line else look.profile != "default")
         return cls(
             environ,
             directory,
             offline,
-            outer=found.environ,
-            profile=found.profile if is_declared else None,
-            region=(line.options.get("--region") if line else None) or (found.region[0] if found.region else None),
-            patience=min(found.settings.sts_timeout, timedelta(seconds=NETWORK_TIME)),
-            now=found.now,
+            outer=look.environ,
+            profile=look.profile if is_declared else None,
+            region=(line.options.get("--region") if line else None) or (look.region[0] if look.region else None),
+            patience=min(look.settings.sts_timeout, timedelta(seconds=NETWORK_TIME)),
+            now=look.now,
         )
 
     @cached_property
@@ -112,7 +117,7 @@ class Situation:
 
     @cached_property
     def project(self) -> Path:
-        """The folder of that `.envrc`; without one where we are."""
+        """The folder of that `.envrc`; the present directory where there is none."""
         return self.envrc.parent if self.envrc else self.directory
 
     @cached_property
@@ -134,8 +139,8 @@ class Situation:
 
     @cached_property
     def snapshots(self) -> list[StoredSnapshot]:
-        """All snapshots that we would believe."""
-        found = []
+        """All snapshots that are ours alone, and name a profile."""
+        stored = []
         with contextlib.suppress(OSError):
             for path in sorted(self.paths.snapshots.iterdir()):
                 values = read_private(path) or {}
@@ -144,35 +149,37 @@ class Situation:
                     name = decode_name(values["AWSDIRENV_PROFILE"])
                     config_path = values["AWSDIRENV_CONFIG"].partition(" ")[2]
                     end = whole.credentials.expiration if whole else None
-                    found.append(StoredSnapshot(path, name, config_path, end))
-        return found
+                    stored.append(StoredSnapshot(path, name, config_path, end))
+        return stored
 
     @cached_property
     def chains(self) -> dict[str, Chain]:
-        """The profiles in use, this directory's first, with the chain of each that has one."""
+        """The chains of the profiles in use, this directory's first; without those that cannot be resolved."""
         names = dict.fromkeys([*([self.profile] if self.profile else []), *(each.profile for each in self.snapshots)])
-        found = {}
-        for name in names if self.files else ():
+        if self.files is None:
+            return {}
+        chains = {}
+        for name in names:
             with contextlib.suppress(AwsdirenvError):
-                found[name] = resolve_chain(self.files, name, self.outer)  # type: ignore[arg-type] # None has no names
-        return found
+                chains[name] = resolve_chain(self.files, name, self.outer)
+        return chains
 
     @cached_property
     def keys(self) -> list[LongTermKey]:
         """The long-term keys behind the profiles in use, each once."""
-        found: dict[str, LongTermKey] = {}
+        keys: dict[str, LongTermKey] = {}
         for chain in self.chains.values():
-            pair = static_keys(self.files, chain.source_profile) if self.files else None
-            if chain.source_kind != STATIC or not pair or pair[2]:
+            stored = static_keys(self.files, chain.source_profile) if self.files else None
+            if chain.source_kind != STATIC or not stored or stored[2]:  # a session token: the key is not long-term
                 continue
-            region = self.region or chain.region or _GLOBAL
+            region = self.region or chain.region or _ANY_REGION
             if chain.partition in (None, partition_of(region)):
-                found.setdefault(pair[0], LongTermKey(chain.source_profile, pair[0], pair[1], region))
-        return [*found.values()]
+                keys.setdefault(stored[0], LongTermKey(chain.source_profile, stored[0], stored[1], region))
+        return [*keys.values()]
 
     @cached_property
     def asked(self) -> list[KeyFacts]:
-        """What AWS says of these keys; nothing where it is not to be asked."""
+        """What AWS says about these keys; nothing where it must not be asked."""
         if self.offline or self.files is None:
             return []
         budget = Budget(self.patience.total_seconds())

@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong, and how to mend it. Each check is a function of its own; one that fails harms no other."""
+"""`doctor`: carries out the checks, and writes what they find. When a check fails, the others still run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from awsdirenv.reports.doctor import aws, files, setup, store
 from awsdirenv.reports.doctor.context import ERROR, INFO, NETWORK_TIME, SEVERITIES, WARNING, Check, Finding, Situation
 from awsdirenv.system.text import printable
 
-# The names are for people and scripts: docs/reference.md has each of them.
+# The names are part of the output, for people and scripts. docs/reference.md has each of them.
 CHECKS: Mapping[str, Check] = {
     "direnv": setup.direnv,
     "direnv-version": setup.direnv_version,
@@ -40,31 +40,31 @@ CHECKS: Mapping[str, Check] = {
     "mfa": aws.mfa,
     "clock": aws.clock,
 }
-_PATIENCE = 1.0  # seconds, then the person hears what is waited for
-_LONGEST = NETWORK_TIME + 4  # seconds for one check: a dead network file system answers nobody, ever
+_PATIENCE = 1.0  # seconds, until the person is told which check takes so long
+_LONGEST = NETWORK_TIME + 4  # seconds for one check: a network file system without its server never answers
 _COLOURS = {ERROR: "31", WARNING: "33", INFO: "36"}
 
 
 def examine(situation: Situation, tell: Callable[[str], None], checks: Mapping[str, Check] = CHECKS) -> list[Finding]:
-    """Carry out the checks, and give what they find, worst first. `tell` hears of what takes longer than a second."""
-    found = [finding for name, check in checks.items() for finding in _carried_out(name, check, situation, tell)]
-    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+    """Carry out the checks and give what they find, worst first. `tell` is told of a check that takes over a second."""
+    findings = [finding for name, check in checks.items() for finding in _carry_out(name, check, situation, tell)]
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """Give 1 if there is anything to mend."""
+    """Give 1 for any finding that is not only information, else 0."""
     return int(any(finding.severity != INFO for finding in findings))
 
 
 def document(findings: Iterable[Finding]) -> str:
-    """Write the findings for programs."""
+    """Give the findings as JSON."""
     names = ("check", "severity", "message", "hint", "path")
     rows = [{name: getattr(finding, name) for name in names} for finding in findings]
     return json.dumps({"version": 1, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def text(findings: list[Finding], home: str, *, is_coloured: bool) -> str:
-    """Write the findings for people: a block for each; paths below `home` begin with `~`."""
+    """Give the findings for people, a block for each. Paths below `home` begin with `~`."""
     if not findings:
         return "nothing to mend\n"
     blocks = [_block(finding, home, is_coloured=is_coloured) for finding in findings]
@@ -85,18 +85,18 @@ def _block(finding: Finding, home: str, *, is_coloured: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _carried_out(name: str, check: Check, situation: Situation, tell: Callable[[str], None]) -> list[Finding]:
-    """Give what one check finds, in the time that it has; its own failure is a finding, too."""
-    found: list[Finding] = []
+def _carry_out(name: str, check: Check, situation: Situation, tell: Callable[[str], None]) -> list[Finding]:
+    """Give what one check finds in the time that it has. If the check itself fails, that is a finding, too."""
+    findings: list[Finding] = []
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            found.extend(check(situation))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still worth something
+            findings.extend(check(situation))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still useful
             failures.append(error)
 
-    # A thread of its own: what waits for a dead file system or name server cannot be interrupted, only left behind.
+    # In a thread of its own: a check that waits for a file system or a name server cannot be interrupted, only left.
     thread = threading.Thread(target=work, daemon=True)
     started = time.monotonic()
     thread.start()
@@ -117,5 +117,5 @@ def _carried_out(name: str, check: Check, situation: Situation, tell: Callable[[
     for error in failures:
         what = getattr(error, "strerror", None) or getattr(error, "message", None) or type(error).__name__
         path = getattr(error, "filename", None)
-        found.append(Finding(INFO, f"the check failed: {what}", "mend that, then look again", path and str(path)))
-    return [replace(finding, check=name) for finding in found]
+        findings.append(Finding(INFO, f"the check failed: {what}", "mend that, then look again", path and str(path)))
+    return [replace(finding, check=name) for finding in findings]

@@ -1,4 +1,4 @@
-"""Checks of `doctor` about our own folder: can it be locked, does anything in it outlive its use."""
+"""Checks of `doctor` about our own folder: whether it can be used and locked, and what in it is of no more use."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from awsdirenv.credentials import time_left
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 
 _MOUNTS = Path("/proc/mounts")
-_OF_NETWORK = re.compile(
+_NETWORK_KINDS = re.compile(
     r"(?:nfs\d?|cifs|smb\w*|9p|afs|ncpfs|ceph|glusterfs|lustre|fuse\.(?:sshfs|rclone|s3fs|gluster\w*|smb\w*))$"
 )
-_OWN_LOCKS = re.compile(r"(?:^|,)(?:nolock|local_lock=(?:all|flock))(?:,|$)")
-_OTHERS_SEE = {"nfs", "nfs4", "ceph", "glusterfs", "lustre"}  # locks of one machine hold on the others
-_LONG = timedelta(minutes=5)  # a question for a code has ended long before
+_LOCAL_LOCKS = re.compile(r"(?:^|,)(?:nolock|local_lock=(?:all|flock))(?:,|$)")
+_SHARED_LOCKS = {"nfs", "nfs4", "ceph", "glusterfs", "lustre"}  # a lock of one machine holds on the others
+_LONG = timedelta(minutes=5)  # for holding a lock; a question for a code ends long before
 _ELSEWHERE = "set XDG_CACHE_HOME to a folder on a local file system"
 
 
 def cache_folder(situation: Situation) -> Iterator[Finding]:
     """Whether our folder is yours, can be written to, and can be locked."""
     root = situation.paths.root
-    place = next((path for path in (root, *root.parents) if path.exists()), Path("/"))
-    info = place.stat()
-    if place == root and info.st_uid != os.geteuid():
+    # Where it is not made yet, what matters is the folder that it will be made in.
+    folder = next((path for path in (root, *root.parents) if path.exists()), Path("/"))
+    info = folder.stat()
+    if folder == root and info.st_uid != os.geteuid():
         yield Finding(ERROR, f"{root} belongs to another user", _ELSEWHERE, str(root))
         return
-    if not stat.S_ISDIR(info.st_mode) or not os.access(place, os.W_OK | os.X_OK):
-        yield Finding(ERROR, f"{place} cannot be written to", f"make {place} a writable folder", str(place))
+    if not stat.S_ISDIR(info.st_mode) or not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(ERROR, f"{folder} cannot be written to", f"make {folder} a writable folder", str(folder))
         return
-    problem = _lock_problem(_to_lock(situation, place))
-    kind, options = mount_of(os.path.realpath(place), _mounts())
+    problem = _lock_problem(_to_lock(situation, folder))
+    kind, options = mount_of(os.path.realpath(folder), _mounts())
     if problem:
-        yield Finding(ERROR, f"files in {place} cannot be locked ({kind}): {problem}", _ELSEWHERE, str(place))
-    elif _OF_NETWORK.match(kind) and (kind not in _OTHERS_SEE or _OWN_LOCKS.search(options)):
+        yield Finding(ERROR, f"files in {folder} cannot be locked ({kind}): {problem}", _ELSEWHERE, str(folder))
+    elif _NETWORK_KINDS.match(kind) and (kind not in _SHARED_LOCKS or _LOCAL_LOCKS.search(options)):
         message = f"{root} is on a network file system ({kind}), where other machines may not see our locks"
-        yield Finding(WARNING, message, _ELSEWHERE, str(place))
-    elif _OF_NETWORK.match(kind):
+        yield Finding(WARNING, message, _ELSEWHERE, str(folder))
+    elif _NETWORK_KINDS.match(kind):
         message = f"{root} is on a network file system ({kind}): locks work, and take longer"
-        yield Finding(INFO, message, _ELSEWHERE, str(place))
+        yield Finding(INFO, message, _ELSEWHERE, str(folder))
 
 
 def locks(situation: Situation) -> Iterator[Finding]:
@@ -58,7 +59,7 @@ def locks(situation: Situation) -> Iterator[Finding]:
             hint = f"answer it, or end that process: kill {lock.pid}"
             place = str(situation.paths.locks / f"{lock.name}.lock")
             yield Finding(WARNING, f"a lock has been held for {age} by {who}", hint, place)
-    for path in (*_regular(situation.paths.claims, "*"), *_regular(situation.paths.timers, "*")):
+    for path in (*_regular_files(situation.paths.claims, "*"), *_regular_files(situation.paths.timers, "*")):
         if path.suffix != ".used" and _is_left_over(path):
             message = "the mark of a process that was killed: harmless, the next load passes over it"
             yield Finding(INFO, message, f"rm {shlex.quote(str(path))}", str(path))
@@ -69,7 +70,7 @@ def snapshots(situation: Situation) -> Iterator[Finding]:
     if situation.files is None:
         return
     for stored in situation.snapshots:
-        # Of other files (AWS_CONFIG_FILE) we know nothing.
+        # Other files (AWS_CONFIG_FILE) may have the profile.
         if stored.config_path != situation.files.config_path or stored.profile in situation.files.profiles:
             continue
         ends = stored.expiration
@@ -80,17 +81,17 @@ def snapshots(situation: Situation) -> Iterator[Finding]:
 
 
 def mount_of(path: str, mounts: str) -> tuple[str, str]:
-    """Give type and options of the file system that a path is on, by the text of /proc/mounts; "" where it is not."""
-    found, length = ("", ""), -1
+    """Give type and options of the file system that a path is on, both "" if unknown. `mounts` is from /proc/mounts."""
+    mount, length = ("", ""), -1
     for line in mounts.splitlines():
         parts = line.split(" ")
         if len(parts) < 4:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), parts[1])
-        # Of two at the same point the later one is on top.
+        # Of two mounts at the same point the later one counts.
         if len(point) >= length and (path + "/").startswith(point.rstrip("/") + "/"):
-            found, length = (parts[2], parts[3]), len(point)
-    return found
+            mount, length = (parts[2], parts[3]), len(point)
+    return mount
 
 
 def _mounts() -> str:
@@ -100,13 +101,13 @@ def _mounts() -> str:
         return ""
 
 
-def _to_lock(situation: Situation, place: Path) -> Path:
-    """Give something to try a lock at: a lock file where there is one, which network file systems prefer to folders."""
-    return next(iter(_regular(situation.paths.locks, "*.lock")), place)
+def _to_lock(situation: Situation, folder: Path) -> Path:
+    """Give a lock file where there is one, else the folder: some network file systems do not lock folders."""
+    return next(iter(_regular_files(situation.paths.locks, "*.lock")), folder)
 
 
 def _lock_problem(path: Path) -> str | None:
-    """Try a lock that others may share and nothing is written for; say why it cannot be had. One held will do."""
+    """Try a shared lock, which writes nothing, and say why it fails; None where locks work, also where one is held."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -121,7 +122,7 @@ def _lock_problem(path: Path) -> str | None:
 
 
 def _is_left_over(path: Path) -> bool:
-    """Tell whether the process whose id a mark holds has ended, some time ago."""
+    """Tell whether the process whose id is in a mark has ended, more than a minute ago."""
     try:
         pid = int(path.read_text(encoding="ascii"))
         if time.time() - path.stat().st_mtime < timedelta(minutes=1).total_seconds():
@@ -134,5 +135,5 @@ def _is_left_over(path: Path) -> bool:
     return False
 
 
-def _regular(folder: Path, pattern: str) -> list[Path]:
+def _regular_files(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.glob(pattern) if path.is_file() and not path.is_symlink())

@@ -111,8 +111,10 @@ def test_a_new_folder_is_private(environ: dict[str, str]) -> None:
         {"accessToken": "x", "expiresAt": 7},
         {"accessToken": "x", "expiresAt": "soon"},
         {"accessToken": "x", "expiresAt": ""},
+        {"accessToken": "x", "expiresAt": "0001-01-01T00:00:00+10:00"},
+        "[" * 200_000,
     ],
-    ids=str,
+    ids=lambda values: str(values)[:80],
 )
 def test_what_is_no_token(values: object, environ: dict[str, str]) -> None:
     """A file that is torn, empty or something else is no token, and no reason to fail."""

@@ -393,7 +393,7 @@ def test_trouble_that_stays(world: World) -> None:
     assert time.monotonic() - started < 1 + AT_ONCE
 
 
-@pytest.mark.parametrize("token", ['""', "1", '"a\\u001bb"', "null", f'"{"x" * 20000}"'])
+@pytest.mark.parametrize("token", ['""', "1", '"a\\u001bb"', "null", f'"{"x" * 20000}"', "[" * 200_000], ids=len)
 def test_tokens_that_are_none(world: World, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that cannot be one opens nothing."""
     from strict_sts import Answer  # noqa: PLC0415
@@ -402,6 +402,15 @@ def test_tokens_that_are_none(world: World, token: str, monkeypatch: pytest.Monk
     body = f'{{"SigninToken": {token}}}'.encode()
     monkeypatch.setattr(world.sts.federation, "carry_out", lambda *_, **__: Answer(200, body, "application/json"))
     assert refused(world, "adminrole")[0] == "getSigninToken: what answered is not AWS"
+
+
+def test_too_many_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That AWS asks for fewer calls says nothing of the credentials."""
+    from strict_sts import Answer  # noqa: PLC0415
+
+    world.role("adminrole", mfa=False)
+    monkeypatch.setattr(world.sts.federation, "carry_out", lambda *_, **__: Answer(429, b"", "text/html"))
+    assert refused(world, "adminrole")[0] == "getSigninToken: AWS asks for fewer calls (429)"
 
 
 def test_an_endpoint_that_is_none(world: World) -> None:

@@ -607,6 +607,15 @@ def test_a_program_that_fails(home: World) -> None:
     assert seen.problems["credential-source"]["hint"] == "aws sts get-caller-identity --profile broken"
 
 
+@pytest.mark.parametrize("command", ["echo nonsense", "printf '\\377'"], ids=["no JSON", "no text"])
+def test_a_program_that_prints_nonsense(home: World, command: str) -> None:
+    """A program whose output cannot be read is at fault, and not the network."""
+    home.profile("broken", credential_process=home.program("broken", command), region=REGION)
+    seen = whoami(home, home.root, AWS_PROFILE="broken")
+    assert (seen.verdict, seen.kinds) == ("none", ["credential-source"])
+    assert seen.problems["credential-source"]["hint"] == "aws sts get-caller-identity --profile broken"
+
+
 def test_nothing_is_written(home: World) -> None:
     """A look writes nothing."""
     folder = home.root / "adminrole"
