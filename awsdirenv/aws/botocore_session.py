@@ -9,10 +9,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.environment import ENDPOINT_VARIABLES
 from awsdirenv.errors import NetworkError
 from awsdirenv.system.progress import patience
 
@@ -53,6 +54,32 @@ def parsed_session(files: AwsFiles, profile: str) -> Any:
             return files.full_config
 
     return ParsedSession(profile=profile if profile in files.profiles else None)
+
+
+def endpoint_setting(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str | None:
+    """Ask botocore which setting says where STS is: a variable, `services` or `endpoint_url`; None for AWS's own place.
+
+    Each setting has its own name for a value here, so that botocore's answer names the one that counts. This imports
+    much of botocore, but makes no client.
+    """
+    from botocore.configprovider import ConfiguredEndpointProvider  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    if parsed_session(files, profile).get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    config, sections = files.profiles[profile], files.full_config.get("services", {})
+    name = config.get("services")
+    own = {"endpoint_url": "endpoint_url"} if config.get("endpoint_url") else {}
+    of_sts = sections.get(name, {}).get("sts")
+    if isinstance(of_sts, Mapping) and of_sts.get("endpoint_url"):
+        sections = {**sections, name: {**sections[name], "sts": {**of_sts, "endpoint_url": "services"}}}
+    variables = {variable: variable for variable in ENDPOINT_VARIABLES if environ.get(variable)}
+    provider = ConfiguredEndpointProvider({"services": sections}, {**config, **own}, "sts", variables)
+    try:
+        setting = provider.provide()
+    except BotoCoreError:  # a services section that is not there: botocore makes no client then
+        return None
+    return str(setting) if setting else None
 
 
 def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> Any:

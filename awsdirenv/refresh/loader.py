@@ -200,6 +200,7 @@ class Loader:
             mfa_session_duration=self.settings.mfa_session_duration,
             renew_role=self.wishes.force,
             min_life=self.wishes.min_life,
+            may_ask=ask,
             renew_mfa=self.wishes.force and self.wishes.token_code is not None,
         )
         seen = sso_token.read(chain.sso_session, self.environ) if chain.sso_session else None

@@ -17,7 +17,7 @@ from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames
 from awsdirenv.config.chain import Chain, RoleHop
 from awsdirenv.credentials import SessionCredentials, duration_text
 from awsdirenv.errors import AwsdirenvError, ConfigError, SessionRefusedError
-from awsdirenv.refresh.mfa_codes import CodeSource, prove
+from awsdirenv.refresh.mfa_codes import CodeSource, Nobody, prove
 from awsdirenv.refresh.plan import USERNAME, KnownSource, Plan, Planner, Step, has_plain_keys, source_key
 from awsdirenv.system.lock import ASKING, Locks
 
@@ -69,6 +69,7 @@ class Refresher:
     renew_role: bool = False  # `login --force`: take no stored credentials for the last step
     min_life: timedelta | None = None  # of the last step's credentials
     renew_mfa: bool = False  # `login --force --token-code`: nor the stored MFA session
+    may_ask: bool = True  # False while the person has credentials that hold
     notices: list[str] = field(default_factory=list)  # what a person should know about what they got
     _keys: SessionCredentials | None = field(default=None, init=False)  # that stand somewhere
     _got: dict[str, SessionCredentials] = field(default_factory=dict, init=False)  # or kept, by the step's key
@@ -94,7 +95,7 @@ class Refresher:
         if has_plain_keys(self.chain):
             self._keys = self.sts.source_credentials()
         while True:
-            plan = self._planner.plan(self._known_source(), self.now(), asks_nobody=self.codes.silent)
+            plan = self._plan()
             position = plan.next_position
             try:
                 if position is None:
@@ -105,12 +106,17 @@ class Refresher:
                 if not (self._renounces(plan, at, error) or self._keeps(plan, at)):
                     raise
 
-    def _known_source(self) -> KnownSource:
+    def _plan(self) -> Plan:
         source = self._keys or self._got.get(source_key(self.chain))
-        return KnownSource(source.access_key_id, source.is_long_term) if source else KnownSource()
+        known = KnownSource(source.access_key_id, source.is_long_term) if source else KnownSource()
+        # Where no code can be had, and none is worth a question, the plan ends before the calls that lead to it.
+        asks_nobody = self.codes.silent and (self.may_ask or not isinstance(self.codes, Nobody))
+        return self._planner.plan(known, self.now(), asks_nobody=asks_nobody, may_ask=self.may_ask)
 
     def _end(self, plan: Plan) -> SessionCredentials:
         """Give what the last step has. Of a source alone its account may be unknown so far."""
+        if plan.waits_for_code and not plan.steps[-1].holds(self.now()):
+            self.codes.next_code(plan.serial or "")  # says why there is none
         session = self._session(plan, len(plan.steps) - 1)
         if len(plan.steps) > 1:
             return session

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from awsdirenv.cache import directories
@@ -18,7 +19,6 @@ from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.mfa_codes import Human, Wishes, login_command
-from awsdirenv.refresh.plan import ProfileContext
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.system.lock import Holder, Locks
@@ -50,6 +50,19 @@ class Reporter:
 
     waiting: Callable[[Holder | str], None]
     notice: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ProfileContext:
+    """What a report on a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
+
+    profile: str
+    environ: Mapping[str, str]
+    settings: Settings
+    paths: CachePaths
+    duration: int | None  # seconds, from the command line
+    region: tuple[str, str] | None  # of the environment, and the variable that says so
+    now: datetime
 
 
 @contextmanager

@@ -17,8 +17,7 @@ from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
 from awsdirenv.errors import SettingError
 from awsdirenv.refresh.mfa_codes import Wishes
-from awsdirenv.refresh.plan import ProfileContext
-from awsdirenv.refresh.request import Request, looking
+from awsdirenv.refresh.request import ProfileContext, Request, looking
 from awsdirenv.system.direnv import exported, loaded_directory, working_directory
 
 

@@ -12,8 +12,10 @@ from awsdirenv.config.chain import Chain, with_duration
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.refresh.plan import ASSUME_ROLE, NextLoad, ProfileContext, Step, next_load
+from awsdirenv.refresh.plan import ASSUME_ROLE, Step
 from awsdirenv.refresh.preflight import check
+from awsdirenv.refresh.request import ProfileContext
+from awsdirenv.reports.explain.next_load import NextLoad, next_load
 from awsdirenv.reports.explain.values import HopValues, Value, utc_text
 
 ROLE_CHAINING = "role chaining"

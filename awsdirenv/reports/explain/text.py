@@ -11,8 +11,9 @@ from datetime import datetime
 
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, LOGIN, PROCESS, SSO, STATIC, WEB_IDENTITY
 from awsdirenv.credentials import duration_text, time_left
-from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, NextLoad, Step
+from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, Step
 from awsdirenv.reports.explain.hops import Explanation, Hop
+from awsdirenv.reports.explain.next_load import NextLoad
 from awsdirenv.reports.explain.values import Value
 from awsdirenv.system.text import printable
 
@@ -124,12 +125,13 @@ class _Writer:
         held = load.snapshot.credentials.expiration if load.snapshot else None
         if load.is_fresh:
             return f"nothing: holds until {self._moment(held)}" if held else "nothing: holds until AWS's files change"
-        if load.plan.waits_for_code:
-            kept = held or (load.plan.steps[-1].stored and load.plan.steps[-1].stored.expiration)
-            return f"keeps what holds until {self._moment(kept)}; a new one needs an MFA code" if kept else "nothing"
         done = []
         for number, step in enumerate(load.plan.steps, start=1):
             done += self._deeds(load, step, number)
+        if load.plan.waits_for_code:
+            until = held or (load.plan.steps[-1].stored and load.plan.steps[-1].stored.expiration)
+            kept = f"keeps what holds until {self._moment(until)}; a new one needs an MFA code" if until else "nothing"
+            done.append(kept)
         return ", ".join(done) or "calls nothing: all of it is stored"
 
     def _deeds(self, load: NextLoad, step: Step, number: int) -> list[str]:

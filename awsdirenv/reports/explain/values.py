@@ -27,7 +27,8 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.config.settings import Settings
 from awsdirenv.config.source_lines import Provenance
-from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Plan, ProfileContext, Step
+from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Plan, Step
+from awsdirenv.refresh.request import ProfileContext
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
@@ -188,23 +189,24 @@ class HopValues:
         values |= self.of_profile(chain.profile, ("services", "sts_regional_endpoints"))
         if regional:
             values["sts_regional_endpoints"] = Value(regional, "AWS_STS_REGIONAL_ENDPOINTS")
-        return values | self._endpoint(chain.profile)
+        return values | self._endpoint(chain)
 
-    def _endpoint(self, profile: str) -> dict[str, Value]:
-        """Give the endpoint that botocore takes for STS, in its order: environment, services section, profile."""
-        environ, config = self.context.environ, self.files.profiles[profile]
-        ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or config.get("ignore_configured_endpoint_urls")
-        if str(ignored).lower() == "true":
+    def _endpoint(self, chain: Chain) -> dict[str, Value]:
+        """Give the endpoint that botocore takes for STS, with the setting that it takes it from."""
+        if not chain.endpoint:
             return {}
-        for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
-            if environ.get(name):
-                return {"endpoint_url": Value(_shown("endpoint_url", environ[name]), name)}
-        services = config.get("services")
-        found = self.files.full_config.get("services", {}).get(services, {}).get("sts") if services else None
-        if isinstance(found, Mapping) and found.get("endpoint_url"):
-            at = self.where.in_service(str(services), "sts", "endpoint_url")
-            return {"endpoint_url": Value(_shown("endpoint_url", found["endpoint_url"]), at)}
-        return self.of_profile(profile, ("endpoint_url",))
+        # What this imports is only worth it where an endpoint is set at all.
+        from awsdirenv.aws.botocore_session import endpoint_setting  # noqa: PLC0415
+
+        setting = endpoint_setting(self.files, chain.profile, self.context.environ)
+        if setting == "services":
+            name = str(self.files.profiles[chain.profile]["services"])
+            url = self.files.full_config["services"][name]["sts"]["endpoint_url"]
+            place = self.where.in_service(name, "sts", "endpoint_url")
+            return {"endpoint_url": Value(_shown("endpoint_url", url), place)}
+        if setting and setting in self.context.environ:
+            return {"endpoint_url": Value(_shown("endpoint_url", self.context.environ[setting]), setting)}
+        return self.of_profile(chain.profile, ("endpoint_url",)) if setting else {}
 
 
 def utc_text(moment: datetime) -> str:
