@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from test_explain import Desk, desk  # noqa: F401 - a fixture
 
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.config.aws_files import load_files, static_keys
@@ -19,7 +20,6 @@ from awsdirenv.refresh.plan import USERNAME
 from awsdirenv.reports.explain.hops import Explanation
 from awsdirenv.reports.explain.text import text
 from corpus import CASES, Case, Resolved
-from test_explain import Desk, desk  # noqa: F401 - a fixture
 from world import REGION, World
 
 HOUR = 3600  # seconds

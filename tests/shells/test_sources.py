@@ -498,24 +498,9 @@ def close(world: World) -> dict[str, str]:
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"}
 
 
-@pytest.mark.parametrize("end", [detach, disable, fall_silent, close], ids=lambda end: end.__name__)
 def misspell(_world: World) -> dict[str, str]:
     """Have an address that is none."""
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254/"}
-
-
-@contextmanager
-def unanswered() -> Iterator[str]:
-    """Give a URL that swallows what is sent to it, as the address of the metadata service does anywhere but on EC2."""
-    with ExitStack() as stack:
-        # Linux drops whoever comes when the queue is full.
-        server = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
-        port = server.getsockname()[1]
-        for _ in range(3):
-            waiting = stack.enter_context(closing(socket.socket()))
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", port))
-        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.mark.parametrize("end", [detach, disable, fall_silent, close, misspell], ids=lambda end: end.__name__)
