@@ -28,8 +28,8 @@ OWNERS = {
     "boto3": {"aws.boto3_provider"},
     "filelock": {"system.lock"},
     "dotenv": {"config.dotenv"},
-    "moto": {"cli.demo"},
-    "pexpect": {"cli.demo"},
+    "moto": {"cli.commands.demo"},
+    "pexpect": {"cli.commands.demo"},
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 40  # lines
 MOST_FOLDERS, MOST_FILES = 9, 7  # of the package's root

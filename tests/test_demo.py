@@ -133,7 +133,7 @@ def test_with_an_aws_cli_that_would_go_to_aws(env: dict[str, str], tmp_path: Pat
     old = python.parent / "aws"
     old.write_text("#!/bin/sh\necho aws-cli/2.9.19 Python/3.11.2\n")
     old.chmod(0o755)
-    code = f"import sys; sys.executable = {str(python)!r}; from awsdirenv.cli import run; sys.exit(run(['demo']))"
+    code = f"import sys; sys.executable = {str(python)!r}; from awsdirenv.cli.main import run; sys.exit(run(['demo']))"
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
     )

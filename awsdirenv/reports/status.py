@@ -1,4 +1,4 @@
-"""All that we hold and all that runs: what `awsdirenv status` says, as data. No call, no question, no lock, no write.
+"""All that we hold and all that runs: what `awsdirenv status` prints. No call, no question, no lock, no write.
 
 Nothing of botocore's is imported: what a profile stands for is in its snapshot, and where AWS's files say it is looked
 up line by line (`glance`).
@@ -23,11 +23,27 @@ from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
 from awsdirenv.config.glance import Glance, Said
-from awsdirenv.credentials import SessionCredentials, refresh_at
-from awsdirenv.reports.explain.values import utc_text
+from awsdirenv.credentials import SessionCredentials, refresh_at, time_left
+from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
+from awsdirenv.system.text import utc_text
 
 FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
 _KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
+
+_STATES = {DUE: YELLOW, OUTDATED: YELLOW, EXPIRED: RED}
+_PROFILES = (
+    Column("profile", 14),
+    Column("account"),
+    Column("role", 10),
+    Column("region"),
+    Column("region from", 12, keeps_end=True, may_go=True),
+    STAGE,
+    Column("time left", colour=lambda left: _STATES.get(left.rpartition(" ")[2], "")),
+)
+_SESSIONS = (Column("MFA session", 24, keeps_end=True), Column("time left"))
+_LOCKS = (Column("lock", 16), Column("held by", 12), Column("doing", 16), Column("since"))
+_TIMERS = (Column("timer of", 16), Column("process"), Column("renews at"))
+_DIRECTORIES = (Column("directory", 20, keeps_end=True), Column("profile", 16))
 
 
 @dataclass(frozen=True)
@@ -97,6 +113,18 @@ def document(seen: Status) -> str:
         "directories": [{"path": str(one.path), "profile": one.profile} for one in seen.directories],
     }
     return json.dumps(whole, indent=2) + "\n"
+
+
+def text(seen: Status, home: str, canvas: Canvas) -> str:
+    """Write it for a person; paths below `home` begin with `~`, times are of the machine's time zone."""
+    tables = [
+        table(_PROFILES, [_profile_row(held, home, seen.now) for held in seen.profiles], canvas),
+        table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, seen.now)) for s in seen.mfa_sessions], canvas),
+        table(_LOCKS, [_lock_row(held, seen.now) for held in seen.locks], canvas),
+        table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, seen.now)) for t, at in seen.timers], canvas),
+        table(_DIRECTORIES, [(_short(str(one.path), home), one.profile) for one in seen.directories], canvas),
+    ]
+    return "\n".join(one for one in tables if one) or "no credentials are held\n"
 
 
 class _Looker:
@@ -197,3 +225,41 @@ def _time_entry(expiration: datetime | None, now: datetime) -> dict[str, Any]:
 
 def _utc(moment: datetime | None) -> str | None:
     return utc_text(moment) if moment else None
+
+
+def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
+    source = held.region_source and _short(held.region_source, home)
+    return held.profile, held.account_id, held.role, held.region, source, held.stage, _life(held, now)
+
+
+def _life(held: HeldProfile, now: datetime) -> str:
+    """Say how long credentials last, and what there is to know about them besides."""
+    left = time_left(held.expiration, now) if held.expiration else "no end known"
+    return {FRESH: left, DUE: f"{left}, {DUE}"}.get(held.state, held.state)
+
+
+def _lock_row(held: HeldLock, now: datetime) -> Row:
+    holder = held.holder
+    place, doing = (holder.place, holder.doing) if holder else (f"pid {held.pid}", None)
+    return held.name, place, doing, _clock(held.since, now)
+
+
+def _left(expiration: datetime, now: datetime) -> str:
+    return time_left(expiration, now) if expiration > now else "ended"
+
+
+def _clock(moment: datetime | None, now: datetime) -> str | None:
+    """Say a time as a clock shows it, with the date if it is not today."""
+    if moment is None:
+        return None
+    local = moment.astimezone()
+    return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+
+
+def _due(moment: datetime | None, now: datetime) -> str | None:
+    return "now" if moment and moment <= now else _clock(moment, now)
+
+
+def _short(path: str, home: str) -> str:
+    below = home.rstrip("/") + "/"
+    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path

@@ -1,0 +1,28 @@
+"""Show what is held and what runs: profiles, MFA sessions, locks, timers, and which directories use them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from awsdirenv.cli.output import emit
+from awsdirenv.cli.parser import add_json
+
+POSITION = 90
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the form."""
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look and print; nothing is asked, locked or written."""
+    from awsdirenv.credentials import utc_now
+    from awsdirenv.reports import status
+    from awsdirenv.reports.table import Canvas
+    from awsdirenv.system.paths import home
+
+    seen = status.look(os.environ, utc_now())
+    emit(status.document(seen) if options.json else status.text(seen, str(home(os.environ)), Canvas.of(os.environ)))
+    return 0
