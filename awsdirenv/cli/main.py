@@ -6,6 +6,7 @@ A command is a file in `commands`: `credential_process.py` makes the command `cr
 - `run(options)`, which does it, and gives the exit status,
 - `arguments(parser)`, which adds the arguments, if there are any,
 - IN_LIVE_FILES = True, if in a live directory it wants AWS's files as programs see them, and not the person's own,
+- BARE, the options by their names where nothing is typed behind the command, if it is to be quick: without argparse,
 - ERROR_ON_ONE_LINE = True, if a program shows its errors.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from types import SimpleNamespace
 
 from awsdirenv.cli.output import emit, report
 from awsdirenv.errors import AwsdirenvError
@@ -34,8 +36,9 @@ def run(arguments: list[str]) -> int:
         names = _names()
         called = [name for name in names if arguments[:1] == [name]]
         command = _command(called[0]) if called else None
-        options = None  # a command without arguments needs no argparse, which takes longer than all else together
-        if not called or arguments != called or hasattr(command, "arguments"):
+        if called and arguments == called and hasattr(command, "BARE"):
+            options: Any = SimpleNamespace(**command.BARE)
+        else:
             from awsdirenv.cli.parser import parse  # noqa: PLC0415
 
             options = parse(_parser(called or names), arguments)

@@ -6,13 +6,11 @@ up line by line (`glance`).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from awsdirenv.cache import directories, running, snapshots
 from awsdirenv.cache.directories import Directory
@@ -22,10 +20,13 @@ from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
-from awsdirenv.config.glance import Glance, Said
 from awsdirenv.credentials import SessionCredentials, refresh_at, time_left
 from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
 from awsdirenv.system.text import utc_text
+
+TYPE_CHECKING = False  # of botocore's configparser nothing is imported before there is a profile to look up
+if TYPE_CHECKING:
+    from awsdirenv.config.glance import Glance
 
 FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
 _KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
@@ -102,6 +103,8 @@ def look(environ: Mapping[str, str], now: datetime) -> Status:
 
 def document(seen: Status) -> str:
     """Write it as JSON."""
+    import json  # noqa: PLC0415
+
     whole = {
         "version": 1,
         "profiles": [_profile_entry(held, seen.now) for held in seen.profiles],
@@ -137,32 +140,37 @@ class _Looker:
 
     def profile(self, held: Snapshot) -> HeldProfile:
         """Tell of one snapshot; each is of its own pair of files."""
+        from awsdirenv.config.glance import Glance  # noqa: PLC0415
+
         config, credentials = (stamp.partition(" ")[2] for stamp in held.stamps)
         glance = self._glances.setdefault((config, credentials), Glance(config, credentials))
-        region = self._region(held, glance)
+        region, region_source = self._region(held, glance)
         end = held.credentials.expiration
         return HeldProfile(
             profile=held.profile,
             account_id=held.credentials.account_id,
             role=held.role,
             role_arn=self._roles.get(held.credentials.access_key_id) or _role_arn(held, glance),
-            region=region.value if region else None,
-            region_source=region.source or None if region else None,
+            region=region,
+            region_source=region_source,
             stage=held.stage,
             state=self._state(held, config, credentials),
             expiration=end,
             refresh_at=refresh_at(held.credentials.issued, end) if end else None,
         )
 
-    def _region(self, held: Snapshot, glance: Glance) -> Said | None:
-        """Give the region as a directory has it that asks for none: the environment's, else the profile's own."""
+    def _region(self, held: Snapshot, glance: Glance) -> tuple[str | None, str | None]:
+        """Give the region as a directory has it that asks for none, and who says so.
+
+        That is the environment's region, else the profile's own.
+        """
         region = environment_region(self._environ)
         if region:
-            return Said(region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION")
+            return region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
         if held.region is None:
-            return None
+            return None, None
         said = glance.said(held.profile, "region")
-        return said if said and said.value == held.region else Said(held.region, "")
+        return held.region, said.source if said and said.value == held.region else None
 
     def _state(self, held: Snapshot, config: str, credentials: str) -> str:
         if not held.credentials.is_usable(self._now):
@@ -212,13 +220,13 @@ def _wakes_at(snapshot: Snapshot | None) -> datetime | None:
     return refresh_at(snapshot.credentials.issued, end) if snapshot and end else None
 
 
-def _profile_entry(held: HeldProfile, now: datetime) -> dict[str, Any]:
+def _profile_entry(held: HeldProfile, now: datetime) -> dict[str, object]:
     names = ("profile", "account_id", "role_arn", "region", "region_source", "stage", "state")
     entry = {name: getattr(held, name) for name in names}
     return {**entry, **_time_entry(held.expiration, now), "refresh_at": _utc(held.refresh_at)}
 
 
-def _time_entry(expiration: datetime | None, now: datetime) -> dict[str, Any]:
+def _time_entry(expiration: datetime | None, now: datetime) -> dict[str, object]:
     left = max(0, int((expiration - now).total_seconds())) if expiration else None
     return {"expiration": _utc(expiration), "seconds_remaining": left}
 

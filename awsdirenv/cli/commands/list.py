@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 
 from awsdirenv.cli.output import emit, say
-from awsdirenv.cli.parser import add_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 POSITION = 100
+BARE = {"json": False}  # the options when there are none
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the form."""
+    from awsdirenv.cli.parser import add_json
+
     add_json(parser)
 
 

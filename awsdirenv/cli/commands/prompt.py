@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from awsdirenv.cli.output import emit
 
 POSITION = 170
+BARE: dict[str, object] = {}
 
 
 # What a prompt, a status line or a terminal would take for its own: expansions of bash, zsh and tmux, escapes.
