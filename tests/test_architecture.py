@@ -300,7 +300,7 @@ def test_status_knows_no_aws(fresh: World) -> None:
 
 
 def test_a_command_is_its_file(world: World, tmp_path: Path) -> None:
-    """A file in `cli/commands` is a command, with its help and completion; without the file there is no such command."""
+    """A file in `cli/commands` is a command, with help and completion; without the file there is no such command."""
     copy = tmp_path / "awsdirenv"
     shutil.copytree(PACKAGE, copy)
     (copy / "cli" / "commands" / "list.py").unlink()
@@ -318,10 +318,8 @@ def test_a_command_is_its_file(world: World, tmp_path: Path) -> None:
     assert (names[0], "list" in names, "status" in names) == ("say-hello", False, True)
     assert "greet somebody" in ours("--help").stdout
     script = ours("completion", "bash").stdout
-    assert ("'say-hello options') place=(choices -h --help --loud)" in script, "'list options'" in script) == (
-        True,
-        False,
-    )
+    assert "'say-hello options') place=(choices -h --help --loud)" in script
+    assert "'list options'" not in script
     assert (ours("say-hello", "--loud").stdout, ours("say-hello").returncode) == ("HELLO\n", 7)
     assert "invalid choice: 'list'" in ours("list").stderr
     assert "invalid choice: 'say_hello'" in ours("say_hello").stderr

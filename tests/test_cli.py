@@ -81,7 +81,7 @@ def test_help(command: str) -> None:
 @pytest.mark.parametrize("name", [name for name in commands() if hasattr(main._command(name), "BARE")])
 def test_nothing_typed_behind_a_quick_command(name: str) -> None:
     """What a quick command takes for its options, where nothing is typed, is what argparse would make of that."""
-    assert vars(parser().parse_args([name])) == {**main._command(name).BARE, "command": name}
+    assert vars(parser().parse_args([name])) == main._command(name).BARE
 
 
 def test_help_names_the_exit_statuses() -> None:

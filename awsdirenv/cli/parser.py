@@ -32,7 +32,6 @@ def make(commands: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
         sub = add.add_parser(name, help=text[0].lower() + text[1:].rstrip("."), description=text, allow_abbrev=False)
         if hasattr(command, "arguments"):
             command.arguments(sub)
-        sub.set_defaults(command=name)
     return top
 
 
