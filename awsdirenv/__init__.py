@@ -4,20 +4,22 @@
 
     awsdirenv.session("adminrole").client("s3")
 
-Importing this costs little: boto3 is imported by the first call that needs it.
+Importing this costs little: boto3 is imported by the first call that needs it, and what stands below in `_HOMES` when
+it is asked for.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from awsdirenv.credentials import SessionCredentials
-from awsdirenv.errors import AwsdirenvError
-from awsdirenv.version import __version__
-
+TYPE_CHECKING = False  # `typing` is a tenth of the time that `awsdirenv prompt` may take, and begins with this file
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.credentials import CredentialProvider
+
+    from awsdirenv.credentials import SessionCredentials
+    from awsdirenv.errors import AwsdirenvError
+    from awsdirenv.version import __version__
+
+_HOMES = {"AwsdirenvError": "errors", "SessionCredentials": "credentials", "__version__": "version"}
 
 __all__ = ["AwsdirenvError", "SessionCredentials", "__version__", "credential_provider", "credentials", "session"]
 
@@ -73,3 +75,14 @@ def credential_provider(profile: str | None = None, *, duration: int | str | Non
     from awsdirenv import api  # noqa: PLC0415
 
     return api.credential_provider(profile, duration)
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of `_HOMES` at its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    value: object = getattr(import_module(f"awsdirenv.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -7,8 +7,9 @@ Every kind has a heading in docs/troubleshooting.md (tests/promises/test_errors.
 
 from __future__ import annotations
 
-import re
-from typing import ClassVar
+TYPE_CHECKING = False  # `typing` and `re` are most of what this would import for every command
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -36,6 +37,8 @@ class AwsdirenvError(Exception):
 
     def on_the_way_to(self, profile: str) -> None:
         """Name the profile that was asked for, where the message names only a hop before it, or none."""
+        import re  # noqa: PLC0415
+
         if re.search(rf"(?<![\w-]){re.escape(profile)}(?![\w-])", self.message) is None:
             way = ", on the way to" if "profile " in self.message else ", for profile"
             self.message = f"{self.message}{way} {profile}"

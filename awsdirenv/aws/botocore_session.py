@@ -25,17 +25,11 @@ _SERVICES = ("iam", "signin", "sso", "sso-oidc", "sts")  # all that we, or botoc
 T = TypeVar("T")
 
 
-def leave_crt_out() -> None:
-    """Keep botocore from importing awscrt, AWS's native library: a quarter of all that botocore imports.
-
-    botocore imports it wherever it is installed, and of what our own process asks of botocore only `aws login` needs
-    it. To be called before botocore is imported, and never in a Python program of somebody else, who may need it.
-    """
-    sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type] # Python's way to say that there is none
-
-
 def let_crt_in() -> None:
-    """Undo `leave_crt_out`. It has no effect once botocore is imported."""
+    """Let botocore import awscrt, AWS's native library, which `__main__` keeps out.
+
+    To be called before botocore is imported; afterwards it has no effect.
+    """
     if sys.modules.get("awscrt", sys) is None:
         del sys.modules["awscrt"]
 

@@ -7,7 +7,6 @@ its `.envrc` and the line is still in it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -173,4 +172,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _hash(envrc: Path, text: bytes) -> str:
     """Hash as direnv does to name the file that allows an `.envrc`; without its content, the one that denies it."""
+    import hashlib  # noqa: PLC0415
+
     return hashlib.sha256(os.fsencode(envrc) + b"\n" + text).hexdigest()

@@ -6,8 +6,6 @@ held together by tests/unit/cache/test_snapshot.py.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,5 +114,8 @@ def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:
 
 def session_key(kind: str, *parts: object) -> str:
     """Name a session by everything that decides what it is. The name tells nothing of the parts."""
+    import hashlib  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
     text = json.dumps([kind, *parts], sort_keys=True, default=str)
     return f"{kind}-{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

@@ -6,7 +6,6 @@ never written anywhere by us.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,6 +108,8 @@ class UsedCodes:
 
     @staticmethod
     def _hash(mfa_serial: str, code: str) -> str:
+        import hashlib  # noqa: PLC0415
+
         return hashlib.sha256(f"{mfa_serial}\n{code}".encode()).hexdigest()[:32]
 
 

@@ -1,42 +1,54 @@
-"""The commands: what each does with its arguments. Only this module reads os.environ and decides exit codes."""
+"""From a command line to an exit status. Of the commands only the one that runs is imported.
+
+A command is a file in `commands`: `credential_process.py` makes the command `credential-process`. Such a file has
+- a docstring, whose first line is the help,
+- POSITION, a number by which `--help` orders the commands,
+- `run(options)`, which does it, and gives the exit status,
+- `arguments(parser)`, which adds the arguments, if there are any,
+- IN_LIVE_FILES = True, if in a live directory it wants AWS's files as programs see them, and not the person's own,
+- BARE, the options by their names where nothing is typed behind the command, if it is to be quick: without argparse,
+- ERROR_ON_ONE_LINE = True, if a program shows its errors.
+"""
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import os
-from contextlib import AbstractContextManager
+from types import SimpleNamespace
 
-from awsdirenv.cache.layout import CachePaths, snapshot_key
-from awsdirenv.cache.live_files import leave
-from awsdirenv.cache.sessions import CancelMarks, prepare
-from awsdirenv.cache.snapshots import Snapshot
-from awsdirenv.cache.snapshots import text as snapshot_text
-from awsdirenv.cli import live, look
-from awsdirenv.cli.output import describe, emit, report, report_waiting, say, warn
-from awsdirenv.cli.parser import parse
-from awsdirenv.cli.parser import parser as _parser
-from awsdirenv.config.environment import environment_region
-from awsdirenv.config.settings import declared_profile
-from awsdirenv.errors import AwsdirenvError, UsageError
-from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.mfa_codes import Wishes
-from awsdirenv.refresh.pins import Conditions, admitted
-from awsdirenv.refresh.request import Reporter, Request, loading, looking
-from awsdirenv.system.direnv import working_directory
-from awsdirenv.system.lock import Locks
-from awsdirenv.system.paths import encode_name, home
+from awsdirenv.cli.output import emit, report
+from awsdirenv.errors import AwsdirenvError
+
+TYPE_CHECKING = False  # `typing` would be a tenth of what `awsdirenv prompt` costs
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+_FOLDER = os.path.join(os.path.dirname(__file__), "commands")
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit status."""
+    command: Any = None
     try:
-        options = parse(parser(), arguments)
-        if arguments[:1] != ["whoami"]:  # which tells what programs see in a live directory
+        if arguments == ["--version"]:
+            return _say_version()
+        names = _names()
+        called = [name for name in names if arguments[:1] == [name]]
+        command = _command(called[0]) if called else None
+        if called and arguments == called and hasattr(command, "BARE"):
+            options: Any = SimpleNamespace(**command.BARE)
+        else:
+            from awsdirenv.cli.parser import parse  # noqa: PLC0415
+
+            options = parse(_parser(called or names), arguments)
+        if not getattr(command, "IN_LIVE_FILES", False) and "AWS_CONFIG_FILE" in os.environ:
+            from awsdirenv.cache.live_files import leave  # noqa: PLC0415
+
             leave(os.environ)
-        status: int = options.command(options)
+        status: int = command.run(options)
     except AwsdirenvError as error:
-        # SDKs show what we say in the middle of a message of their own.
-        report(error, on_one_line=arguments[:1] == ["credential-process"])
+        report(error, on_one_line=getattr(command, "ERROR_ON_ONE_LINE", False))
         return error.exit_code
     except BrokenPipeError:
         return 1
@@ -44,208 +56,28 @@ def run(arguments: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    return _parser(
-        {
-            "setup": _setup,
-            "init": _init,
-            "login": _login,
-            "load": _load,
-            "export": _export,
-            "exec": _exec,
-            "credential-process": live.credential_process,
-            "clear": _clear,
-            "status": look.status,
-            "list": look.listing,
-            "explain": _explain,
-            "doctor": look.doctor,
-            "whoami": look.whoami,
-            "console": look.console,
-            "timer": _timer,
-            "hook": _hook,
-            "prompt": look.prompt,
-            "completion": _completion,
-            "demo": _demo,
-        }
-    )
+    """Describe the whole command line, with all commands."""
+    return _parser(_names())
 
 
-def _load(options: argparse.Namespace) -> int:
-    wishes = Wishes(duration=options.duration, min_life=options.min_life)
-    request = Request(options.profile, options.envrc, wishes)
-    conditions = Conditions(options.account, options.role, options.stage, options.confirm)
-    if options.live:
-        return live.load(request, conditions)
-    with _loading(request) as loader:
-        if options.no_session:
-            emit(snapshot_text(admitted(loader, conditions, loader.long_term_keys)))
-        else:
-            admitted(loader, conditions, loader.load)
+def _say_version() -> int:
+    from awsdirenv.version import __version__  # noqa: PLC0415
+
+    emit(f"awsdirenv {__version__}\n")
     return 0
 
 
-def _login(options: argparse.Namespace) -> int:
-    wishes = Wishes(
-        token_code=options.token_code,
-        force=options.force,
-        duration=options.duration,
-        sign_in=True,
-        open_browser=not options.no_browser,
-    )
-    with _loading(Request(options.profile, wishes=wishes)) as loader:
-        CancelMarks(loader.paths.marks).clear()
-        made = loader.load()
-    say(f"awsdirenv: {describe(made, _region(made))}")
-    return 0
+def _parser(names: list[str]) -> argparse.ArgumentParser:
+    from awsdirenv.cli.parser import make  # noqa: PLC0415
+
+    return make({name: _command(name) for name in names})
 
 
-def _export(options: argparse.Namespace) -> int:
-    from awsdirenv.refresh import export  # noqa: PLC0415
-
-    with _loading(Request(options.profile, wishes=Wishes(duration=options.duration))) as loader:
-        made = loader.long_term_keys() if options.no_session else loader.load()
-    region = _region(made)
-    if options.output is None:
-        emit(export.render(options.format, made, region))
-    elif options.format == "dotenv":
-        from awsdirenv.config import dotenv  # noqa: PLC0415
-
-        values = export.variables(made, region)
-        dotenv.update(options.output, values, export.stale_names(values))
-    else:
-        from awsdirenv.shell import extension  # noqa: PLC0415
-
-        extension.write_output(options.output, export.render(options.format, made, region))
-    if options.output is not None:
-        say(f"awsdirenv: wrote {options.output}: {describe(made, region)}")
-    return 0
+def _names() -> list[str]:
+    """Give the names of all commands."""
+    stems = (os.path.splitext(entry) for entry in os.listdir(_FOLDER))
+    return [stem.replace("_", "-") for stem, suffix in stems if suffix == ".py" and stem[0] != "_"]
 
 
-def _exec(options: argparse.Namespace) -> int:
-    from awsdirenv.refresh import export  # noqa: PLC0415
-
-    wishes = Wishes(duration=options.duration, min_life=options.min_life, insist=True)
-    with _loading(Request(options.profile, wishes=wishes)) as loader:
-        made = loader.long_term_keys() if options.no_session else loader.load()
-    environ = export.command_environment(os.environ, made, options.region or _region(made))
-    export.become(options.words, environ)
-
-
-def _clear(options: argparse.Namespace) -> int:
-    from awsdirenv.cache import clear  # noqa: PLC0415
-
-    if options.all and options.profile:
-        raise UsageError("clear takes a PROFILE or --all, not both", "awsdirenv clear --help")
-    with _loading(Request(options.profile)) as loader:
-        if options.all:
-            count = clear.clear_all(loader.paths, loader.locks)
-            say(f"awsdirenv: forgot everything ({count} files)")
-        else:
-            count = clear.clear_profile(loader.declared.name, loader.paths, loader.locks)
-            say(
-                f"awsdirenv: forgot the credentials of {loader.declared.name} ({count} files); "
-                "MFA sessions are shared and stay: awsdirenv clear --all"
-            )
-    return 0
-
-
-def _setup(options: argparse.Namespace) -> int:
-    from awsdirenv.shell import completion, extension, hooks, installed_files  # noqa: PLC0415
-
-    others = [*hooks.files(os.environ), *completion.files(parser(), os.environ)]
-    (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
-    for file in others:
-        (installed_files.remove if options.uninstall else installed_files.write)(file, say)
-    if options.uninstall:
-        return 0
-    prepare(CachePaths.from_environ(os.environ))
-    for problem, remedy in extension.missing_parts(os.environ):
-        warn(problem, remedy)
-    line = hooks.line_to_add(os.environ)
-    if line:
-        say(f"  for a shell that has sat still, in its start-up file: {line}")
-    say("  next, in a project: awsdirenv init PROFILE")
-    return 0
-
-
-def _init(options: argparse.Namespace) -> int:
-    from awsdirenv.config.aws_files import load_files  # noqa: PLC0415
-    from awsdirenv.config.resolve import resolve_chain  # noqa: PLC0415
-    from awsdirenv.shell import extension  # noqa: PLC0415
-
-    directory = working_directory(os.environ)
-    if options.profile is not None:
-        encode_name(options.profile)
-    name = declared_profile(options.profile, directory, os.environ).name
-    extension.init(directory, options.profile, say)
-    extension.direnv_allow(directory, os.environ)
-    say("  direnv allow")
-    if not extension.extension_path(os.environ).exists():
-        warn("the extension is not installed", "awsdirenv setup")
-    try:
-        resolve_chain(load_files(os.environ), name, os.environ)
-    except AwsdirenvError as error:
-        warn(error.message, error.hint)
-    return 0
-
-
-def _explain(options: argparse.Namespace) -> int:
-    from awsdirenv.reports.explain import hops, text  # noqa: PLC0415
-
-    given = looking(Request(options.profile, wishes=Wishes(duration=options.duration)), os.environ)
-    explained = hops.explain(given)
-    home_folder = str(home(os.environ))
-    emit(hops.document(explained) if options.json else text.text(explained, home_folder, given.now))
-    if explained.error:
-        raise explained.error
-    return 0
-
-
-def _timer(options: argparse.Namespace) -> int:
-    from awsdirenv.refresh import timer  # noqa: PLC0415
-    from awsdirenv.shell.extension import own_command  # noqa: PLC0415
-
-    directory = working_directory(os.environ)
-    name = declared_profile(options.profile, directory, os.environ).name
-    key = snapshot_key(name, os.environ, options.duration)
-    paths = CachePaths.from_environ(os.environ)
-    wanted = [f"--duration={options.duration}"] if options.duration else []
-    if timer.detach():
-        prepare(paths)
-        locks = Locks(paths.locks, 0, lambda *_: None)
-        with locks.hold_unless(f"timer-{key}", lambda: True) as other:  # one is enough
-            if not other:
-                timer.Timer(paths, key, [*own_command(), "load", "--envrc", *wanted, "--", name], directory).run()
-    return 0
-
-
-def _hook(options: argparse.Namespace) -> int:
-    from awsdirenv.shell.hooks import script  # noqa: PLC0415
-
-    emit(script(options.shell, os.environ))
-    return 0
-
-
-def _completion(options: argparse.Namespace) -> int:
-    from awsdirenv.shell.completion import script  # noqa: PLC0415
-
-    emit(script(options.shell, parser()))
-    return 0
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from awsdirenv.cli import demo  # noqa: PLC0415
-
-    return demo.run(interactive=options.interactive)
-
-
-def _loading(request: Request) -> AbstractContextManager[Loader]:
-    return loading(request, os.environ, _reporter())
-
-
-def _reporter() -> Reporter:
-    return Reporter(report_waiting, lambda notice: say(f"awsdirenv: {notice}"))
-
-
-def _region(snapshot: Snapshot) -> str | None:
-    return environment_region(os.environ) or snapshot.region
+def _command(name: str) -> Any:
+    return importlib.import_module(f"awsdirenv.cli.commands.{name.replace('-', '_')}")

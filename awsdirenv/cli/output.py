@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from awsdirenv.cache.snapshots import Snapshot
-from awsdirenv.credentials import time_left, utc_now
 from awsdirenv.errors import AwsdirenvError, OutputError
-from awsdirenv.system.lock import Holder
-from awsdirenv.system.text import printable
+
+TYPE_CHECKING = False  # no lock is needed to print a line
+if TYPE_CHECKING:
+    from awsdirenv.system.lock import Holder
 
 
 def say(line: str) -> None:
@@ -49,36 +49,29 @@ def emit(text: str) -> None:
 
 def warn(problem: str, remedy: str) -> None:
     """Say what is not as it should be, and what to do about it."""
-    say(f"awsdirenv: warning: {printable(problem)}")
-    say(f"awsdirenv: hint: {printable(remedy)}")
+    _say(f"warning: {problem}")
+    _say(f"hint: {remedy}")
 
 
 def report(error: AwsdirenvError, *, on_one_line: bool = False) -> None:
     """Say what failed, and what to do about it."""
     if on_one_line:
-        say(f"awsdirenv: error: {printable(error.message)}: {printable(error.hint)}")
+        _say(f"error: {error.message}: {error.hint}")
         return
-    say(f"awsdirenv: error: {printable(error.message)}")
-    say(f"awsdirenv: hint: {printable(error.hint)}")
+    _say(f"error: {error.message}")
+    _say(f"hint: {error.hint}")
 
 
 def report_waiting(whom: Holder | str) -> None:
     """Say whom or what we wait for."""
-    say(f"awsdirenv: waiting for {printable(str(whom))}")
+    _say(f"waiting for {whom}")
 
 
-def describe(snapshot: Snapshot, region: str | None) -> str:
-    """Say where a snapshot leads, in the words of the extension's line on entering."""
-    credentials = snapshot.credentials
-    parts = [f"account {credentials.account_id or 'unknown'}"]
-    if snapshot.role:
-        parts.append(f"role {snapshot.role}")
-    parts.append(region or "no region")
-    if credentials.is_long_term:
-        parts.append("long-term keys")
-    if credentials.expiration:
-        parts.append(f"{time_left(credentials.expiration, utc_now())} left")
-    return f"{printable(snapshot.profile)}: {', '.join(parts)}"
+def _say(text: str) -> None:
+    # Not imported by the commands that have nothing to say: those are the quick ones.
+    from awsdirenv.system.text import printable  # noqa: PLC0415
+
+    say(f"awsdirenv: {printable(text)}")
 
 
 def _discard(descriptor: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from enum import Flag, auto
 
@@ -96,5 +95,5 @@ def environment_region(environ: Mapping[str, str]) -> str | None:
 def environment_mark(environ: Mapping[str, str]) -> str:
     """Tell one environment and machine from another, for profiles that take their credentials from there."""
     # A home on a network file system has many machines; bash knows the name of its own as we do.
-    values = [*(environ.get(name, "") for name in DECIDING_VARIABLES), environ.get("HOSTNAME", socket.gethostname())]
+    values = [*(environ.get(name, "") for name in DECIDING_VARIABLES), environ.get("HOSTNAME", os.uname().nodename)]
     return f"{fnv1a(os.fsencode(chr(10).join(values))):08x}"

@@ -15,9 +15,6 @@ from awsdirenv.config.environment import BLOCK, EXPORTED, STALE
 from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
 from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote
 
-FORMATS = ("env", "fish", "powershell", "json", "dotenv")
-
-
 # A universal variable is the person's in every session and not ours to erase, but it must not go unnoticed.
 _FISH_LEFTOVERS = """\
 for name in {names}
@@ -50,7 +47,10 @@ def stale_names(values: Mapping[str, str]) -> frozenset[str]:
 
 
 def render(form: str, snapshot: Snapshot, region: str | None) -> str:
-    """Write the block for `form`, one of FORMATS. Raises SetupError for a value that the form cannot carry."""
+    """Write the block as `env`, `fish`, `powershell`, `json` or `dotenv`.
+
+    Raises SetupError for a value that the form cannot carry.
+    """
     values = variables(snapshot, region)
     stale = sorted(stale_names(values))
     if form == "env":

@@ -1,4 +1,4 @@
-"""All profiles of AWS's files, each with where it leads: what `awsdirenv list` says, as data. Works offline."""
+"""All profiles of AWS's files, each with where it leads: what `awsdirenv list` prints. Works offline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from awsdirenv.config.chain import Chain, account_of
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.preflight import check
+from awsdirenv.reports.table import RED, STAGE, Canvas, Column, Row, tab_separated, table
 from awsdirenv.system.paths import encode_name
+
+_COLUMNS = (
+    Column("profile", 16),
+    Column("account"),
+    Column("role", 10),
+    Column("source", 8),
+    STAGE,
+    Column("problem", 12, colour=lambda _problem: RED),
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,16 @@ def listed(environ: Mapping[str, str]) -> list[Listed]:
 def document(entries: list[Listed]) -> str:
     """Write it as JSON."""
     return json.dumps({"version": 1, "profiles": [asdict(entry) for entry in entries]}, indent=2) + "\n"
+
+
+def text(entries: list[Listed], canvas: Canvas) -> str:
+    """Write it for a person, as a table."""
+    return table(_COLUMNS, [_row(entry) for entry in entries], canvas)
+
+
+def rows(entries: list[Listed]) -> str:
+    """Write it for programs: a row for each profile, without a header; the columns are always the same."""
+    return tab_separated([_row(entry) for entry in entries])
 
 
 def _entry(
@@ -121,3 +141,9 @@ def _known_accounts(environ: Mapping[str, str]) -> dict[str, str]:
     except OSError:
         return {}
     return {s.profile: s.credentials.account_id for s in held if s and s.stamps == stamps and s.credentials.account_id}
+
+
+def _row(entry: Listed) -> Row:
+    is_own = entry.source_profile in (None, entry.profile)
+    source = entry.source_kind if is_own else f"{entry.source_kind} {entry.source_profile}"
+    return entry.profile, entry.account_id, entry.role, source, entry.stage, entry.problem

@@ -1,4 +1,4 @@
-"""All that we hold and all that runs: what `awsdirenv status` says, as data. No call, no question, no lock, no write.
+"""All that we hold and all that runs: what `awsdirenv status` prints. No call, no question, no lock, no write.
 
 Nothing of botocore's is imported: what a profile stands for is in its snapshot, and where AWS's files say it is looked
 up line by line (`glance`).
@@ -6,13 +6,11 @@ up line by line (`glance`).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from awsdirenv.cache import directories, running, snapshots
 from awsdirenv.cache.directories import Directory
@@ -22,12 +20,31 @@ from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
-from awsdirenv.config.glance import Glance, Said
-from awsdirenv.credentials import SessionCredentials, refresh_at
-from awsdirenv.reports.explain.values import utc_text
+from awsdirenv.credentials import SessionCredentials, refresh_at, time_left
+from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
+from awsdirenv.system.text import utc_text
+
+TYPE_CHECKING = False  # of botocore's configparser nothing is imported before there is a profile to look up
+if TYPE_CHECKING:
+    from awsdirenv.config.glance import Glance
 
 FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
 _KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
+
+_STATES = {DUE: YELLOW, OUTDATED: YELLOW, EXPIRED: RED}
+_PROFILES = (
+    Column("profile", 14),
+    Column("account"),
+    Column("role", 10),
+    Column("region"),
+    Column("region from", 12, keeps_end=True, may_go=True),
+    STAGE,
+    Column("time left", colour=lambda left: _STATES.get(left.rpartition(" ")[2], "")),
+)
+_SESSIONS = (Column("MFA session", 24, keeps_end=True), Column("time left"))
+_LOCKS = (Column("lock", 16), Column("held by", 12), Column("doing", 16), Column("since"))
+_TIMERS = (Column("timer of", 16), Column("process"), Column("renews at"))
+_DIRECTORIES = (Column("directory", 20, keeps_end=True), Column("profile", 16))
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,8 @@ def look(environ: Mapping[str, str], now: datetime) -> Status:
 
 def document(seen: Status) -> str:
     """Write it as JSON."""
+    import json  # noqa: PLC0415
+
     whole = {
         "version": 1,
         "profiles": [_profile_entry(held, seen.now) for held in seen.profiles],
@@ -99,6 +118,18 @@ def document(seen: Status) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
+def text(seen: Status, home: str, canvas: Canvas) -> str:
+    """Write it for a person; paths below `home` begin with `~`, times are of the machine's time zone."""
+    tables = [
+        table(_PROFILES, [_profile_row(held, home, seen.now) for held in seen.profiles], canvas),
+        table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, seen.now)) for s in seen.mfa_sessions], canvas),
+        table(_LOCKS, [_lock_row(held, seen.now) for held in seen.locks], canvas),
+        table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, seen.now)) for t, at in seen.timers], canvas),
+        table(_DIRECTORIES, [(_short(str(one.path), home), one.profile) for one in seen.directories], canvas),
+    ]
+    return "\n".join(one for one in tables if one) or "no credentials are held\n"
+
+
 class _Looker:
     def __init__(self, environ: Mapping[str, str], now: datetime, roles: Mapping[str, str]) -> None:
         """Take the environment, the time, and the ARNs of roles by the access key ids of their sessions."""
@@ -109,32 +140,37 @@ class _Looker:
 
     def profile(self, held: Snapshot) -> HeldProfile:
         """Tell of one snapshot; each is of its own pair of files."""
+        from awsdirenv.config.glance import Glance  # noqa: PLC0415
+
         config, credentials = (stamp.partition(" ")[2] for stamp in held.stamps)
         glance = self._glances.setdefault((config, credentials), Glance(config, credentials))
-        region = self._region(held, glance)
+        region, region_source = self._region(held, glance)
         end = held.credentials.expiration
         return HeldProfile(
             profile=held.profile,
             account_id=held.credentials.account_id,
             role=held.role,
             role_arn=self._roles.get(held.credentials.access_key_id) or _role_arn(held, glance),
-            region=region.value if region else None,
-            region_source=region.source or None if region else None,
+            region=region,
+            region_source=region_source,
             stage=held.stage,
             state=self._state(held, config, credentials),
             expiration=end,
             refresh_at=refresh_at(held.credentials.issued, end) if end else None,
         )
 
-    def _region(self, held: Snapshot, glance: Glance) -> Said | None:
-        """Give the region as a directory has it that asks for none: the environment's, else the profile's own."""
+    def _region(self, held: Snapshot, glance: Glance) -> tuple[str | None, str | None]:
+        """Give the region as a directory has it that asks for none, and who says so.
+
+        That is the environment's region, else the profile's own.
+        """
         region = environment_region(self._environ)
         if region:
-            return Said(region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION")
+            return region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
         if held.region is None:
-            return None
+            return None, None
         said = glance.said(held.profile, "region")
-        return said if said and said.value == held.region else Said(held.region, "")
+        return held.region, said.source if said and said.value == held.region else None
 
     def _state(self, held: Snapshot, config: str, credentials: str) -> str:
         if not held.credentials.is_usable(self._now):
@@ -184,16 +220,54 @@ def _wakes_at(snapshot: Snapshot | None) -> datetime | None:
     return refresh_at(snapshot.credentials.issued, end) if snapshot and end else None
 
 
-def _profile_entry(held: HeldProfile, now: datetime) -> dict[str, Any]:
+def _profile_entry(held: HeldProfile, now: datetime) -> dict[str, object]:
     names = ("profile", "account_id", "role_arn", "region", "region_source", "stage", "state")
     entry = {name: getattr(held, name) for name in names}
     return {**entry, **_time_entry(held.expiration, now), "refresh_at": _utc(held.refresh_at)}
 
 
-def _time_entry(expiration: datetime | None, now: datetime) -> dict[str, Any]:
+def _time_entry(expiration: datetime | None, now: datetime) -> dict[str, object]:
     left = max(0, int((expiration - now).total_seconds())) if expiration else None
     return {"expiration": _utc(expiration), "seconds_remaining": left}
 
 
 def _utc(moment: datetime | None) -> str | None:
     return utc_text(moment) if moment else None
+
+
+def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
+    source = held.region_source and _short(held.region_source, home)
+    return held.profile, held.account_id, held.role, held.region, source, held.stage, _life(held, now)
+
+
+def _life(held: HeldProfile, now: datetime) -> str:
+    """Say how long credentials last, and what there is to know about them besides."""
+    left = time_left(held.expiration, now) if held.expiration else "no end known"
+    return {FRESH: left, DUE: f"{left}, {DUE}"}.get(held.state, held.state)
+
+
+def _lock_row(held: HeldLock, now: datetime) -> Row:
+    holder = held.holder
+    place, doing = (holder.place, holder.doing) if holder else (f"pid {held.pid}", None)
+    return held.name, place, doing, _clock(held.since, now)
+
+
+def _left(expiration: datetime, now: datetime) -> str:
+    return time_left(expiration, now) if expiration > now else "ended"
+
+
+def _clock(moment: datetime | None, now: datetime) -> str | None:
+    """Say a time as a clock shows it, with the date if it is not today."""
+    if moment is None:
+        return None
+    local = moment.astimezone()
+    return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+
+
+def _due(moment: datetime | None, now: datetime) -> str | None:
+    return "now" if moment and moment <= now else _clock(moment, now)
+
+
+def _short(path: str, home: str) -> str:
+    below = home.rstrip("/") + "/"
+    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path

@@ -57,6 +57,14 @@ class Column:
     colour: Callable[[str], str] | None = None
 
 
+def _stage_colour(stage: str) -> str:
+    # The one that nobody wants to be in by mistake.
+    return RED if stage.lower().startswith("prod") else ""
+
+
+STAGE = Column("stage", 8, colour=_stage_colour)
+
+
 def table(columns: Sequence[Column], rows: Sequence[Row], canvas: Canvas) -> str:
     """Give the lines of a table with a header. A column without any value is left out; no rows are no text."""
     cells = [[printable(value or "") for value in row] for row in rows]

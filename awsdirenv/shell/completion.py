@@ -15,9 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from awsdirenv.shell.installed_files import OwnFile
 from awsdirenv.system.paths import data_folder, data_home
 from awsdirenv.system.text import fish_quote
+
+TYPE_CHECKING = False  # `awsdirenv completion` installs nothing
+if TYPE_CHECKING:
+    from awsdirenv.shell.installed_files import OwnFile
 
 _WORDS = "# awsdirenv's completion for "
 
@@ -30,6 +33,8 @@ def script(shell: str, parser: argparse.ArgumentParser) -> str:
 
 def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[OwnFile]:
     """Give the scripts where each shell looks for them; zsh, which looks nowhere, is told by our hook."""
+    from awsdirenv.shell.installed_files import OwnFile  # noqa: PLC0415
+
     places = {
         "bash": data_home(environ) / "bash-completion" / "completions" / "awsdirenv",
         "zsh": data_folder(environ) / "zsh" / "_awsdirenv",

@@ -14,10 +14,12 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from awsdirenv.shell.extension import rc_file
-from awsdirenv.shell.installed_files import OwnFile, read
 from awsdirenv.system.paths import data_folder
 from awsdirenv.system.text import fish_quote, sh_quote
+
+TYPE_CHECKING = False  # `awsdirenv hook` installs nothing
+if TYPE_CHECKING:
+    from awsdirenv.shell.installed_files import OwnFile
 
 SHELLS = ("bash", "zsh", "fish")
 _WORDS = "# awsdirenv's hook for "
@@ -39,12 +41,17 @@ def installed(shell: str, environ: Mapping[str, str]) -> Path:
 
 def files(environ: Mapping[str, str]) -> list[OwnFile]:
     """Give the scripts as `setup` installs them."""
+    from awsdirenv.shell.installed_files import OwnFile  # noqa: PLC0415
+
     # As old as the clock: see above.
     return [OwnFile(installed(shell, environ), script(shell, environ), _WORDS, mtime=0) for shell in SHELLS]
 
 
 def line_to_add(environ: Mapping[str, str]) -> str | None:
     """Give the line that the start-up file of the person's shell lacks, or None, also where that cannot be told."""
+    from awsdirenv.shell.extension import rc_file  # noqa: PLC0415
+    from awsdirenv.shell.installed_files import read  # noqa: PLC0415
+
     shell = Path(environ.get("SHELL", "")).name
     if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read(rc_file(shell, environ)) or ""):
         return None

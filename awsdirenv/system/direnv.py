@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +82,13 @@ def working_directory(environ: Mapping[str, str]) -> Path:
 
 def decode(text: str) -> object:
     """Give what direnv has put into a variable (zlib-compressed JSON in URL-safe base64), or None for anything else."""
+    import base64  # noqa: PLC0415
+    import json  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
     try:
         return json.loads(zlib.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
-    except (ValueError, binascii.Error, zlib.error, RecursionError):
+    except (ValueError, zlib.error, RecursionError):
         return None
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from awsdirenv.errors import CacheError, LockTimeoutError
 
@@ -22,7 +21,11 @@ _NOTE_SIZE = 256  # bytes
 ASKING = "asking for"
 SIGNING_IN = f"{ASKING} the sign-in"
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # `typing` is slow to import
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,6 +71,8 @@ def private_text(values: Mapping[str, str]) -> str:
 
 def replace_file(target: Path, data: bytes, mode: int) -> None:
     """Replace a file of the person's in one step. Raises OSError, with the old one untouched."""
+    import tempfile  # noqa: PLC0415
+
     # mkstemp makes 0600: what is to be private is never readable by others, not even before it is complete.
     descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
     try:

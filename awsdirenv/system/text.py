@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 
 def printable(text: str) -> str:
     """Keep what a file or a server says from steering the terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_set(value: str | None) -> bool:

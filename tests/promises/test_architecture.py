@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from awsdirenv.config.aws_files import load_files
 from awsdirenv.system.lock import Locks
 from documents import ROOT
 from interpreter import SLOW, imported
-from world import World
+from world import BIN, World
 
 PACKAGE = Path(awsdirenv.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one. What stands in the root is the ground, open to
@@ -30,8 +32,8 @@ OWNERS = {
     "boto3": {"aws.boto3_provider"},
     "filelock": {"system.lock"},
     "dotenv": {"config.dotenv"},
-    "moto": {"cli.demo"},
-    "pexpect": {"cli.demo"},
+    "moto": {"cli.commands.demo"},
+    "pexpect": {"cli.commands.demo"},
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 40  # lines
 MOST_FOLDERS, MOST_FILES = 9, 7  # of the package's root
@@ -265,6 +267,76 @@ def test_modules_are_short(module: str) -> None:
         n for n in ast.walk(ast.parse(MODULES[module])) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     assert [n.name for n in functions if (n.end_lineno or n.lineno) - n.lineno >= LONGEST_FUNCTION] == []
+
+
+MOST_LOADED = 12  # modules of ours
+TELLING = (
+    "import os, sys; os._exit = lambda status: sys.exit('\\n'.join([*sys.modules, str(status)]));"
+    "from awsdirenv.__main__ import main; main()"
+)
+
+
+def loaded(world: World, *words: str) -> set[str]:
+    """Run our command in a process of its own and give the modules of ours that are loaded at its end, as MODULES."""
+    done = world.run(str(BIN / "python"), "-c", TELLING, *words)
+    *names, status = done.stderr.splitlines()
+    assert status == "0", done.stderr
+    return {name.removeprefix("awsdirenv.") for name in names if name.removeprefix("awsdirenv.") in MODULES}
+
+
+COMMANDS = {name for name in MODULES if name.startswith("cli.commands.")}
+
+
+@pytest.mark.parametrize("words", ["--version", "prompt", "hook bash", "hook fish"])
+def test_a_light_command_loads_little(world: World, words: str) -> None:
+    """Point 6: what a prompt or a start-up file runs loads at most twelve modules of ours."""
+    assert {"cli.main", "__main__"} <= (found := loaded(world, *words.split()))
+    assert len(found) <= MOST_LOADED
+
+
+def test_completion_loads_the_commands_and_little_else(world: World) -> None:
+    """Point 6: a completion script is made from the files of all commands, and at most twelve other modules of ours."""
+    found = loaded(world, "completion", "bash")
+    assert found >= COMMANDS
+    assert len(found - COMMANDS) <= MOST_LOADED
+
+
+@pytest.mark.parametrize("words", ["status", "status --json", "prompt", "list", "export adminrole", "hook zsh"])
+def test_only_the_command_that_runs_is_loaded(fresh: World, words: str) -> None:
+    """Of the commands only the one that runs is loaded."""
+    assert loaded(fresh, *words.split()) & COMMANDS == {f"cli.commands.{words.split(maxsplit=1)[0]}"}
+
+
+def test_status_knows_no_aws(fresh: World) -> None:
+    """Point 6: status, with credentials to show, loads nothing of `aws`, and nothing slow."""
+    assert not {name for name in loaded(fresh, "status") if floor(name) == floor("aws.sts")}
+    assert imported(fresh, "status") & SLOW == set()
+
+
+def test_a_command_is_its_file(world: World, tmp_path: Path) -> None:
+    """A file in `cli/commands` is a command, with help and completion; without the file there is no such command."""
+    copy = tmp_path / "awsdirenv"
+    shutil.copytree(PACKAGE, copy)
+    (copy / "cli" / "commands" / "list.py").unlink()
+    (copy / "cli" / "commands" / "say_hello.py").write_text(
+        '"""Greet somebody."""\nPOSITION = 1\n\n'
+        "def arguments(parser):\n    parser.add_argument('--loud', action='store_true')\n\n"
+        "def run(options):\n    print('HELLO' if options.loud else 'hello')\n    return 7\n"
+    )
+
+    def ours(*words: str) -> subprocess.CompletedProcess[str]:
+        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from awsdirenv.__main__ import main; main()"
+        return world.run(str(BIN / "python"), "-I", "-c", code, *words)
+
+    names = re.findall(r"^    ([a-z-]+) ", ours("--help").stdout, re.MULTILINE)
+    assert (names[0], "list" in names, "status" in names) == ("say-hello", False, True)
+    assert "greet somebody" in ours("--help").stdout
+    script = ours("completion", "bash").stdout
+    assert "'say-hello options') place=(choices -h --help --loud)" in script
+    assert "'list options'" not in script
+    assert (ours("say-hello", "--loud").stdout, ours("say-hello").returncode) == ("HELLO\n", 7)
+    assert "invalid choice: 'list'" in ours("list").stderr
+    assert "invalid choice: 'say_hello'" in ours("say_hello").stderr
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 
 from awsdirenv import __version__
 from awsdirenv.cache.layout import CachePaths, snapshot_key
+from awsdirenv.cli import main
 from awsdirenv.cli.main import parser
 from awsdirenv.system.lock import Locks
 from world import AT_ONCE, BIN, World, told, wait_for
@@ -75,6 +76,12 @@ def test_help(command: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: awsdirenv {command}".rstrip())
     assert re.search(r"^[A-Z].*", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name in commands() if hasattr(main._command(name), "BARE")])
+def test_nothing_typed_behind_a_quick_command(name: str) -> None:
+    """What a quick command takes for its options, where nothing is typed, is what argparse would make of that."""
+    assert vars(parser().parse_args([name])) == main._command(name).BARE
 
 
 def test_help_names_the_exit_statuses() -> None:

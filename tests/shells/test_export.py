@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cli.commands.export import FORMATS
 from awsdirenv.config import dotenv
 from awsdirenv.config.environment import STALE
 from awsdirenv.credentials import SessionCredentials, utc_now
@@ -388,7 +389,7 @@ def test_a_linked_dotenv_file_stays_a_link(role: World) -> None:
     assert is_what_sts_gave(role, {name: value or "" for name, value in values.items()})
 
 
-@pytest.mark.parametrize("form", export.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_file_is_made_private(role: World, form: str) -> None:
     """In each format the output file holds just what would be printed, readable by its owner alone from the start."""
     printed = exported(role, "--format", form)
@@ -454,6 +455,6 @@ def test_a_file_that_is_not_utf8_is_left_alone(role: World) -> None:
 
 def test_export_reaches_sts_once(role: World) -> None:
     """Exporting in every format, one after the other, makes one AssumeRole."""
-    for form in export.FORMATS:
+    for form in FORMATS:
         exported(role, "--format", form)
     assert role.sts.count("AssumeRole") == 1

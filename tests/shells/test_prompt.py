@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import prompts
-from awsdirenv.shell.prompt import segment
+from awsdirenv.cli.commands.prompt import segment
 from shells import SHELLS, Shell, hook
 from world import REGION, World
 

@@ -16,7 +16,8 @@ from awsdirenv.refresh.plan import ASSUME_ROLE, Step
 from awsdirenv.refresh.preflight import check
 from awsdirenv.refresh.request import ProfileContext
 from awsdirenv.reports.explain.next_load import NextLoad, next_load
-from awsdirenv.reports.explain.values import HopValues, Value, utc_text
+from awsdirenv.reports.explain.values import HopValues, Value
+from awsdirenv.system.text import utc_text
 
 ROLE_CHAINING = "role chaining"
 

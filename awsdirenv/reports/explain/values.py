@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from awsdirenv.aws import sso_token
 from awsdirenv.config.aws_files import AwsFiles
@@ -29,6 +28,7 @@ from awsdirenv.config.settings import Settings
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Plan, Step
 from awsdirenv.refresh.request import ProfileContext
+from awsdirenv.system.text import utc_text
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
@@ -207,11 +207,6 @@ class HopValues:
         if setting and setting in self.context.environ:
             return {"endpoint_url": Value(_shown("endpoint_url", self.context.environ[setting]), setting)}
         return self.of_profile(chain.profile, ("endpoint_url",)) if setting else {}
-
-
-def utc_text(moment: datetime) -> str:
-    """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _shown(key: str, value: object) -> str | None:

@@ -488,8 +488,8 @@ def test_a_browser_that_does_not_come(world: World) -> None:
     """Who waits for a browser in vain is told so."""
     world.role("adminrole", mfa=False)
     program = (
-        "import os, awsdirenv.cli.look as look; from awsdirenv.cli.main import run; "
-        "look._BROWSER_COMES_WITHIN = 0.5; os._exit(run(['console', 'adminrole']))"
+        "import os, awsdirenv.cli.commands.console as console; from awsdirenv.cli.main import run; "
+        "console._BROWSER_COMES_WITHIN = 0.5; os._exit(run(['console', 'adminrole']))"
     )
     done = world.run(sys.executable, "-c", program, BROWSER="/nowhere/browser")
     assert done.returncode == 1

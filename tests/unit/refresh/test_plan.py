@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from test_explain import Desk, desk  # noqa: F401 - a fixture
 
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.config.aws_files import load_files, static_keys
@@ -20,6 +19,7 @@ from awsdirenv.refresh.plan import USERNAME
 from awsdirenv.reports.explain.hops import Explanation
 from awsdirenv.reports.explain.text import text
 from corpus import CASES, Case, Resolved
+from desk import Desk
 from world import REGION, World
 
 HOUR = 3600  # seconds
@@ -48,7 +48,7 @@ class Event:
 SOURCE, IDENTITY = Event("source"), Event("GetCallerIdentity")
 
 
-def foretold(desk: Desk, explained: Explanation) -> list[Event]:  # noqa: F811
+def foretold(desk: Desk, explained: Explanation) -> list[Event]:
     """Read the events from the text that a person sees."""
     assert explained.error is None, explained.error.message
     printed = text(explained, str(desk.world.home), datetime.now(timezone.utc)).splitlines()[-1]
@@ -74,7 +74,7 @@ def foretold(desk: Desk, explained: Explanation) -> list[Event]:  # noqa: F811
     return events
 
 
-def done(desk: Desk, seen: int, runs: int) -> tuple[list[Event], bool]:  # noqa: F811
+def done(desk: Desk, seen: int, runs: int) -> tuple[list[Event], bool]:
     """Give what STS and the sources have recorded since `seen` calls, and whether one of them was refused."""
     calls = [call for call in desk.world.sts.calls[seen:] if call.action in STS_ACTIONS + SOURCE_ACTIONS]
     events = [SOURCE] * min(runs, 1)
@@ -91,7 +91,7 @@ def done(desk: Desk, seen: int, runs: int) -> tuple[list[Event], bool]:  # noqa:
     return events, any(call.error_code for call in calls)
 
 
-def keeps_its_word(desk: Desk, profile: str, duration: int | None, where: object) -> bool:  # noqa: F811
+def keeps_its_word(desk: Desk, profile: str, duration: int | None, where: object) -> bool:
     """Compare what is foretold with what the load does; say whether that got credentials."""
     log = desk.world.root / "runs"
     seen, asked = len(desk.world.sts.calls), desk.asked
@@ -116,7 +116,7 @@ def keeps_its_word(desk: Desk, profile: str, duration: int | None, where: object
     return error is None
 
 
-def forget(desk: Desk, *kinds: str) -> None:  # noqa: F811
+def forget(desk: Desk, *kinds: str) -> None:
     """Forget all snapshots, and the sessions and marks whose names begin so."""
     desk.forget_snapshots()
     for folder in (desk.paths.sessions, desk.paths.marks):
@@ -125,7 +125,7 @@ def forget(desk: Desk, *kinds: str) -> None:  # noqa: F811
                 path.unlink()
 
 
-def in_all_states(desk: Desk, profile: str, duration: int | None, where: object) -> bool:  # noqa: F811
+def in_all_states(desk: Desk, profile: str, duration: int | None, where: object) -> bool:
     """Go through what can be stored; say whether there were credentials at all."""
     if not keeps_its_word(desk, profile, duration, (where, "nothing stored")):
         return False
@@ -134,7 +134,7 @@ def in_all_states(desk: Desk, profile: str, duration: int | None, where: object)
     return True
 
 
-def after_the_first(desk: Desk, profile: str, duration: int | None, where: object) -> None:  # noqa: F811
+def after_the_first(desk: Desk, profile: str, duration: int | None, where: object) -> None:
     """Go on with a profile that was loaded once."""
     forget(desk, "nothing")
     keeps_its_word(desk, profile, duration, (where, "every session"))
@@ -174,7 +174,7 @@ BATCH = 12  # cases in one world, which takes as long as they do
 
 
 @pytest.mark.parametrize("first", range(0, len(LOADABLE), BATCH))
-def test_the_corpus(desk: Desk, first: int) -> None:  # noqa: F811
+def test_the_corpus(desk: Desk, first: int) -> None:
     """Whatever people have in their files, a load does what was foretold."""
     environ, loaded = dict(desk.env), 0
     for case in LOADABLE[first : first + BATCH]:
@@ -186,7 +186,7 @@ def test_the_corpus(desk: Desk, first: int) -> None:  # noqa: F811
     assert loaded
 
 
-def of_the_corpus(desk: Desk, case: Case) -> bool:  # noqa: F811
+def of_the_corpus(desk: Desk, case: Case) -> bool:
     """Write a case into the home, with its key and its device at STS, and load it; say whether there was something."""
     world, expected = desk.world, case.expected
     assert isinstance(expected, Resolved)
@@ -372,7 +372,7 @@ def test_there_are_enough_configurations() -> None:
     assert sum(shape.roles > 0 for _, shape in CONFIGURATIONS) > 200
 
 
-def write(desk: Desk, start: Start, shape: Shape) -> str:  # noqa: F811
+def write(desk: Desk, start: Start, shape: Shape) -> str:
     """Write the files of a configuration; give the profile at the end of its chain."""
     world = desk.world
     device = world.mfa_serial.replace(f"/{world.user.name}", f"/{USERNAME}") if shape.device == "user" else ""
@@ -401,7 +401,7 @@ def write(desk: Desk, start: Start, shape: Shape) -> str:  # noqa: F811
 
 @pytest.mark.parametrize("roles", [0, 1, 2])
 @pytest.mark.parametrize("start", STARTS, ids=lambda start: start.make.__name__)
-def test_every_source_with_every_chain(desk: Desk, start: Start, roles: int) -> None:  # noqa: F811
+def test_every_source_with_every_chain(desk: Desk, start: Start, roles: int) -> None:
     """In each state of the store a load does what was foretold, whatever the source and whatever stands behind it."""
     loaded = 0
     environ = dict(desk.env)
@@ -421,7 +421,7 @@ def test_every_source_with_every_chain(desk: Desk, start: Start, roles: int) -> 
     assert loaded or (start.named == "Environment" and not roles)
 
 
-def in_the_states_of(desk: Desk, start: Start, shape: Shape) -> bool:  # noqa: F811
+def in_the_states_of(desk: Desk, start: Start, shape: Shape) -> bool:
     """Walk one configuration."""
     profile = write(desk, start, shape)
     if start.make is not program_with_keys:

@@ -1,4 +1,6 @@
-"""`awsdirenv demo`: the main job in a throw-away home, with moto for AWS and a real bash on a terminal of its own.
+"""Show it all in a throw-away home, against an STS on this machine.
+
+The main job, with moto for AWS and a real bash on a terminal of its own.
 
 It is a whole program for people to watch, so unlike the other modules it reads os.environ and writes to stdout and
 stderr itself. What it runs sees nothing of the person's home and settings, and reaches loopback only.
@@ -14,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,8 +24,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from awsdirenv.errors import AwsdirenvError, SetupError
-from awsdirenv.shell import extension
 
+POSITION = 190
 _USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto's own, and it takes any code
 _MFA_SERIAL = f"arn:aws:iam::{_ACCOUNT}:mfa/{_USER}"
 _MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
@@ -61,9 +64,14 @@ _ROLES = (
 )
 
 
-def run(*, interactive: bool) -> int:
-    """Play the demo, or with `interactive` let the person play. Raises SetupError where something is missing."""
-    if interactive and not (sys.stdin.isatty() and sys.stderr.isatty()):
+def arguments(parser: ArgumentParser) -> None:
+    """Add who plays."""
+    parser.add_argument("--interactive", action="store_true", help="get the shell of the demo instead of a transcript")
+
+
+def run(options: Namespace) -> int:
+    """Play the demo, or let the person play. Raises SetupError where something is missing."""
+    if options.interactive and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SetupError("the interactive demo needs a terminal", "awsdirenv demo")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that the home goes then, too
@@ -73,7 +81,7 @@ def run(*, interactive: bool) -> int:
         _check_parts(env)
         env["AWS_ENDPOINT_URL"] = url = _start_aws(end)
         _make_home(home, _make_user(url), env)
-        if interactive:
+        if options.interactive:
             sys.stderr.write(_INVITATION)
             subprocess.run(_BASH, env=env, cwd=home, check=False)
         else:
@@ -97,8 +105,8 @@ def _environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
 def _check_parts(env: Mapping[str, str]) -> None:
     """Look for what the demo needs. Raises SetupError."""
     try:
-        import moto.server  # noqa: F401, PLC0415
-        import pexpect  # noqa: F401, PLC0415
+        import moto.server  # noqa: F401
+        import pexpect  # noqa: F401
     except ImportError as error:
         raise SetupError(f"the demo needs {error.name}, which is not installed", _EXTRA) from None
     for program, hint in (("bash", "install bash"), ("direnv", "install direnv with apt-get or brew"), ("aws", _EXTRA)):
@@ -112,7 +120,7 @@ def _check_parts(env: Mapping[str, str]) -> None:
 
 def _start_aws(end: ExitStack) -> str:
     """Start moto on a free port, give its URL, and have it stopped at the end."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+    from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request otherwise
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -123,7 +131,7 @@ def _start_aws(end: ExitStack) -> str:
 
 def _make_user(url: str) -> dict[str, str]:
     """Make an IAM user with an MFA device who may only AssumeRole, and a role; give the user's access key."""
-    from awsdirenv.aws.botocore_session import local_client  # noqa: PLC0415
+    from awsdirenv.aws.botocore_session import local_client
 
     iam = local_client("iam", url)
     iam.create_user(UserName=_USER)
@@ -140,6 +148,8 @@ def _make_user(url: str) -> dict[str, str]:
 
 def _make_home(home: Path, access_key: Mapping[str, str], env: Mapping[str, str]) -> None:
     """Write what a person would have written, and run what they would have run once."""
+    from awsdirenv.shell import extension
+
     keys = f"{access_key['AccessKeyId']}\naws_secret_access_key = {access_key['SecretAccessKey']}\n"
     profiles = "".join(
         f"[profile {role.profile}]\nrole_arn = arn:aws:iam::{role.account_id}:role/{role.name}\n"
@@ -189,7 +199,7 @@ class _Person:
     """Somebody at a terminal with bash. Its screen is our stdout."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        import pexpect  # noqa: PLC0415
+        import pexpect
 
         self.codes_given = 0
         self._ended, self._nothing = pexpect.EOF, pexpect.TIMEOUT

@@ -1,12 +1,26 @@
-"""The segment of a prompt: which profile a directory has open. The shells' hooks give the same without Python."""
+"""Print this directory's profile for a shell's prompt; with the hook in your shell, without starting Python."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
+from awsdirenv.cli.output import emit
+
+POSITION = 170
+BARE: dict[str, object] = {}
+
+
 # What a prompt, a status line or a terminal would take for its own: expansions of bash, zsh and tmux, escapes.
 _TAKEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff$`\\\\%!#]")
+
+
+def run(_options: object) -> int:
+    """Print the segment of a prompt, or nothing. The shells' hooks give the same without Python."""
+    text = segment(os.environ)
+    emit(f"{text}\n" if text else "")
+    return 0
 
 
 def segment(environ: Mapping[str, str]) -> str:

@@ -1,0 +1,23 @@
+"""Print the completion script of a shell."""
+
+from __future__ import annotations
+
+import argparse
+
+from awsdirenv.cli.output import emit
+
+POSITION = 180
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add for which shell."""
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script, which is made from the arguments of all commands."""
+    from awsdirenv.cli.main import parser
+    from awsdirenv.shell.completion import script
+
+    emit(script(options.shell, parser()))
+    return 0

@@ -1,0 +1,59 @@
+"""Open AWS's console in the browser, signed in as a profile."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from awsdirenv.cli.output import emit, say
+from awsdirenv.cli.parser import add_profile, duration
+from awsdirenv.errors import OutputError
+
+POSITION = 140
+_BROWSER_COMES_WITHIN = 30.0  # seconds
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add as whom, where to, and for how long."""
+    add_profile(parser)
+    parser.add_argument("--service", metavar="NAME", help="which part, as s3 or ec2; without it, the home page")
+    parser.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
+    parser.add_argument("--print", action="store_true", help="print the link, which is a secret, and open no browser")
+    parser.add_argument("--duration", metavar="TIME", type=duration, help="how long you stay signed in: 15m to 12h")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the console, or print the link."""
+    from awsdirenv.cli.loading import loading
+    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.request import Request
+    from awsdirenv.reports import console
+    from awsdirenv.system import browser
+    from awsdirenv.system.text import printable
+
+    if not options.print and not browser.is_there(os.environ):
+        raise OutputError("there is no desktop to open a browser on", "awsdirenv console --print")
+    visit = console.Visit(options.service, options.region, options.duration)
+    with loading(Request(options.profile, wishes=Wishes(duration=options.duration))) as loader:
+        found = console.link(visit, loader, os.environ)
+    if options.print:
+        emit(f"{found.address}\n")
+    else:
+        _open(found.address)
+    say(f"awsdirenv: {printable(console.describe(found))}")
+    return 0
+
+
+def _open(address: str) -> None:
+    from awsdirenv.system import browser
+    from awsdirenv.system.handover import hand_over
+
+    say(f"awsdirenv: opening your browser; waiting for it up to {_BROWSER_COMES_WITHIN:g}s")
+    try:
+        has_come = hand_over(address, lambda page: browser.start(page, os.environ), _BROWSER_COMES_WITHIN)
+    except OSError as error:
+        raise OutputError(f"cannot hand the link to a browser: {error.strerror}", "awsdirenv console --print") from None
+    if not has_come:
+        raise OutputError(
+            f"no browser came for the link within {_BROWSER_COMES_WITHIN:g}s", "awsdirenv console --print"
+        )

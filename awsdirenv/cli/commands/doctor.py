@@ -1,0 +1,30 @@
+"""Look for what is wrong, and tell how to mend it; nothing is changed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from awsdirenv.cli.output import emit, say
+from awsdirenv.cli.parser import add_json
+
+POSITION = 120
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how far to look, and the form."""
+    parser.add_argument("--offline", action="store_true", help="do not ask AWS about your keys")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at everything, and print what was found."""
+    from awsdirenv.reports.doctor import report as checks
+    from awsdirenv.reports.doctor.context import Situation
+    from awsdirenv.reports.table import Canvas
+    from awsdirenv.system.paths import home
+
+    found = checks.examine(Situation.here(os.environ, offline=options.offline), say)
+    text = checks.text(found, str(home(os.environ)), is_coloured=Canvas.of(os.environ).is_coloured)
+    emit(checks.document(found) if options.json else text)
+    return checks.exit_status(found)

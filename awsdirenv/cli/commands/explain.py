@@ -1,0 +1,34 @@
+"""Tell step by step how a profile comes to its credentials, without a call, a question or a write."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from awsdirenv.cli.output import emit
+from awsdirenv.cli.parser import add_duration, add_json, add_profile
+
+POSITION = 110
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which profile, and the form."""
+    add_profile(parser)
+    add_duration(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the explanation, and fail where a load would."""
+    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.request import Request, looking
+    from awsdirenv.reports.explain import hops, text
+    from awsdirenv.system.paths import home
+
+    given = looking(Request(options.profile, wishes=Wishes(duration=options.duration)), os.environ)
+    explained = hops.explain(given)
+    home_folder = str(home(os.environ))
+    emit(hops.document(explained) if options.json else text.text(explained, home_folder, given.now))
+    if explained.error:
+        raise explained.error
+    return 0

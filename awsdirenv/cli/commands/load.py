@@ -1,0 +1,68 @@
+"""Make sure that a profile's snapshot is fresh; this is what the extension calls."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from awsdirenv.cli.output import emit, report
+from awsdirenv.cli.parser import add_duration, add_min_life, add_no_session, add_profile
+
+if TYPE_CHECKING:
+    from awsdirenv.refresh.pins import Conditions
+    from awsdirenv.refresh.request import Request
+
+POSITION = 40
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what can stand behind `use aws_profile`, and what the extension says of itself."""
+    add_profile(parser)
+    add_duration(parser)
+    add_min_life(parser)
+    add_no_session(parser)
+    parser.add_argument("--account", metavar="ID", type=_account, help="refuse credentials of another account")
+    parser.add_argument("--role", metavar="NAME", help="refuse credentials of another role")
+    parser.add_argument("--stage", metavar="STAGE", help="what kind of place it is, such as production")
+    parser.add_argument("--confirm", action="store_true", help="have the person type the stage, or the profile's name")
+    parser.add_argument("--envrc", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Load; long-term keys are kept nowhere, and go to stdout as a snapshot."""
+    from awsdirenv.cache.snapshots import text
+    from awsdirenv.cli.loading import loading
+    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.pins import Conditions, admitted
+    from awsdirenv.refresh.request import Request
+
+    wishes = Wishes(duration=options.duration, min_life=options.min_life)
+    request = Request(options.profile, options.envrc, wishes)
+    conditions = Conditions(options.account, options.role, options.stage, options.confirm)
+    if options.live:
+        return _load_live(request, conditions)
+    with loading(request) as loader:
+        if options.no_session:
+            emit(text(admitted(loader, conditions, loader.long_term_keys)))
+        else:
+            admitted(loader, conditions, loader.load)
+    return 0
+
+
+def _load_live(request: Request, conditions: Conditions) -> int:
+    """Load for a live directory; status 0 says that it may be opened, whatever was said about its credentials."""
+    from awsdirenv.cli.loading import reporter
+    from awsdirenv.refresh import live
+
+    failed = live.load(request, conditions, os.environ, reporter())
+    if failed:
+        report(failed)
+    return 0
+
+
+def _account(text: str) -> str:
+    if not (len(text) == 12 and text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError("an account id is twelve digits")
+    return text

@@ -1,0 +1,50 @@
+"""Get a profile's credentials now, asking for an MFA code where one is due."""
+
+from __future__ import annotations
+
+import argparse
+
+from awsdirenv.cli.output import say
+from awsdirenv.cli.parser import add_duration, add_profile
+
+POSITION = 30
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add whose credentials, and how to come to them."""
+    add_profile(parser)
+    parser.add_argument("--token-code", metavar="N", type=_token_code, help="the MFA code, instead of being asked")
+    parser.add_argument(
+        "--force", action="store_true", help="renew credentials that still hold; with --token-code, the MFA session too"
+    )
+    add_duration(parser)
+    parser.add_argument("--no-browser", action="store_true", help="print where to sign in, and open no browser")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Load, also where the person has just cancelled it, and say where that led."""
+    from awsdirenv.cache.sessions import CancelMarks
+    from awsdirenv.cli.loading import describe, loading, region
+    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.request import Request
+
+    wishes = Wishes(
+        token_code=options.token_code,
+        force=options.force,
+        duration=options.duration,
+        sign_in=True,
+        open_browser=not options.no_browser,
+    )
+    with loading(Request(options.profile, wishes=wishes)) as loader:
+        CancelMarks(loader.paths.marks).clear()
+        made = loader.load()
+    say(f"awsdirenv: {describe(made, region(made))}")
+    return 0
+
+
+def _token_code(text: str) -> str:
+    from awsdirenv.refresh.mfa_codes import is_code
+
+    if not is_code(text):
+        raise argparse.ArgumentTypeError("an MFA code is six digits")
+    return text

@@ -1,0 +1,38 @@
+"""Install the extension into direnv's lib folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from awsdirenv.cli.output import say, warn
+
+POSITION = 10
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the way back."""
+    parser.add_argument("--uninstall", action="store_true", help="remove it again")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Install the extension, the hooks and the completion scripts, or remove them; say what is missing besides."""
+    from awsdirenv.cache.layout import CachePaths
+    from awsdirenv.cache.sessions import prepare
+    from awsdirenv.cli.main import parser
+    from awsdirenv.shell import completion, extension, hooks, installed_files
+
+    others = [*hooks.files(os.environ), *completion.files(parser(), os.environ)]
+    (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
+    for file in others:
+        (installed_files.remove if options.uninstall else installed_files.write)(file, say)
+    if options.uninstall:
+        return 0
+    prepare(CachePaths.from_environ(os.environ))
+    for problem, remedy in extension.missing_parts(os.environ):
+        warn(problem, remedy)
+    line = hooks.line_to_add(os.environ)
+    if line:
+        say(f"  for a shell that has sat still, in its start-up file: {line}")
+    say("  next, in a project: awsdirenv init PROFILE")
+    return 0

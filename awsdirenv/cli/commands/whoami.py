@@ -1,0 +1,36 @@
+"""Tell who you are here: what .envrc declares, what the environment holds, and what AWS says, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from awsdirenv.cli.output import emit, report_waiting
+from awsdirenv.cli.parser import add_json
+
+POSITION = 130
+IN_LIVE_FILES = True  # tells what programs see in a live directory
+_ANSWER_COMES_WITHIN = 6.0  # seconds
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the form."""
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, ask AWS, and print; 0 only where nothing is wrong."""
+    from awsdirenv.aws import caller_identity
+    from awsdirenv.credentials import utc_now
+    from awsdirenv.reports.table import Canvas
+    from awsdirenv.reports.whoami import text, verdict
+    from awsdirenv.reports.whoami.problems import with_problems
+    from awsdirenv.system.progress import patience
+
+    environ = dict(os.environ)
+    os.environ["AWSDIRENV_NO_PROMPT"] = "1"  # for a credential_process that is us: a look asks nobody
+    with patience(report_waiting, "AWS to say who this is"):
+        asked = caller_identity.ask(environ, _ANSWER_COMES_WITHIN)
+    seen = with_problems(verdict.look(environ, asked, utc_now()))
+    emit(verdict.document(seen) if options.json else text.text(seen, Canvas.of(environ)))
+    return 0 if seen.verdict == verdict.OK else 1

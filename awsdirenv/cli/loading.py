@@ -1,0 +1,44 @@
+"""What the commands share that load credentials."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+
+from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cli.output import report_waiting, say
+from awsdirenv.config.environment import environment_region
+from awsdirenv.credentials import time_left, utc_now
+from awsdirenv.refresh import request as requests
+from awsdirenv.refresh.loader import Loader
+from awsdirenv.refresh.request import Reporter, Request
+from awsdirenv.system.text import printable
+
+
+def loading(request: Request) -> AbstractContextManager[Loader]:
+    """Keep the terminal in order around a load, as `refresh.request` does, in this environment."""
+    return requests.loading(request, os.environ, reporter())
+
+
+def reporter() -> Reporter:
+    """Tell a person on stderr what a load waits for, and what is worth knowing."""
+    return Reporter(report_waiting, lambda notice: say(f"awsdirenv: {notice}"))
+
+
+def region(snapshot: Snapshot) -> str | None:
+    """Give the environment's region, else the profile's."""
+    return environment_region(os.environ) or snapshot.region
+
+
+def describe(snapshot: Snapshot, region: str | None) -> str:
+    """Say where a snapshot leads, in the words of the extension's line on entering."""
+    credentials = snapshot.credentials
+    parts = [f"account {credentials.account_id or 'unknown'}"]
+    if snapshot.role:
+        parts.append(f"role {snapshot.role}")
+    parts.append(region or "no region")
+    if credentials.is_long_term:
+        parts.append("long-term keys")
+    if credentials.expiration:
+        parts.append(f"{time_left(credentials.expiration, utc_now())} left")
+    return f"{printable(snapshot.profile)}: {', '.join(parts)}"
