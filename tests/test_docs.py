@@ -14,7 +14,7 @@ from awsdirenv.cli.main import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXTENSION = (ROOT / "direnvrc.d" / "aws_profile.sh").read_text(encoding="utf-8")
+EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {

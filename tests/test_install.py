@@ -93,7 +93,7 @@ def test_setup_says_what_it_writes_and_writes_nothing_else(home: Home) -> None:
     assert tree(home.path).keys() - before.keys() == {".config/direnv/lib/awsdirenv.sh", *OTHERS}
     assert before.items() <= tree(home.path).items()
     text = home.extension.read_text(encoding="utf-8")
-    assert f"\n  {python_of(home.extension)} -I -c " in text
+    assert f" {python_of(home.extension)} -I -c " in text
     assert os.path.samefile(python_of(home.extension), sys.executable)
     assert "command awsdirenv" not in text
     assert stat.S_IMODE(home.extension.stat().st_mode) == 0o644
