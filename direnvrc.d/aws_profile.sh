@@ -13,22 +13,20 @@ use_aws_profile() {
   local -A _ad_outer=()
   for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* ]] || _ad_outer[$_ad_name]=${!_ad_name}; done
   _awsdirenv_unset_block # whatever fails from here on: no credentials are left
-  shopt -q expand_aliases && _ad_aliases=-s
-  shopt -u expand_aliases
+  shopt -q expand_aliases && _ad_aliases=-s && shopt -u expand_aliases
   _awsdirenv_run warm _awsdirenv_use "$@"
   shopt "$_ad_aliases" expand_aliases
   [[ ! ${_ad_exports[*]} ]] || export "${_ad_exports[@]}"
   return 0
 }
-_awsdirenv_run() { # $1: the part in which the function $2 stands. A part that cannot be read is said once.
-  declare -F "$2" >/dev/null || _awsdirenv_part "$1" builtin source 2>/dev/null
-  if declare -F "$2" >/dev/null; then
+_awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
+  declare -F "_awsdirenv_$1_end" >/dev/null || _awsdirenv_part "$1" builtin source 2>/dev/null
+  if declare -F "_awsdirenv_$1_end" >/dev/null; then
     "${@:2}"
-    return
+  else
+    [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } &&
+      _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
   fi
-  [[ ! $_ad_unread ]] || return 1
-  _ad_unread=1 && _awsdirenv_part "$1" watch_file
-  _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
 }
 _awsdirenv_unset_block() {
   unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE \

@@ -286,3 +286,6 @@ _awsdirenv_refuse_option() {
       ;;
   esac
 }
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_cold_end() { :; }

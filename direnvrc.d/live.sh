@@ -119,3 +119,6 @@ _awsdirenv_open_live() {
   _ad_region=${_ad_wanted:-$_ad_region} _ad_expiration=''
   _awsdirenv_say_where
 }
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_live_end() { :; }

@@ -458,7 +458,7 @@ _awsdirenv_say_where() {
 # Not direnv's log_error: it takes % for a format, and since 2.36 it starts a process.
 _awsdirenv_say() { printf '%s\n' "awsdirenv: $1: $2" >&2; }
 
-# What `use aws_profile` does. This function is the last: where it is missing, this file has been cut off.
+# What `use aws_profile` does.
 _awsdirenv_use() {
   local _ad_name
   # Only in here, and for what we start: the environment as it was around the line.
@@ -483,3 +483,6 @@ _awsdirenv_use() {
     _awsdirenv_run cold _awsdirenv_renew || _awsdirenv_close
   fi
 }
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_warm_end() { :; }

@@ -89,7 +89,8 @@ source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
 mapfile -d '' fields <"$2"
 for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   cd -- "${{fields[i]}}" || exit 9
-  _ad_has_profile='' _ad_declared='' _ad_key='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_config='' _ad_credentials=''
+  _ad_has_profile='' _ad_declared='' _ad_key='' _ad_cache='' _ad_snapshot='' _ad_dotenv=''
+  _ad_config='' _ad_credentials=''
   case ${{fields[i + 1]}} in +*) _ad_has_profile=1 _ad_declared=${{fields[i + 1]#+}} ;; esac
   j=$((i + 2))
   for name in {" ".join(PLACES)}; do unset "$name"; done

@@ -22,8 +22,8 @@ from awsdirenv.system.private_files import replace_file
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MULTILINE)
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
-# The parts that the extension reads when it is used, and the function that each must have: it comes last.
-_PARTS = {"warm": "_awsdirenv_use", "cold": "_awsdirenv_refuse_option", "live": "_awsdirenv_open_live"}
+# The parts that the extension reads when it is used; each ends with a function that only says so.
+_PARTS = ("warm", "cold", "live")
 # How the extension of releases began that installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 
@@ -68,16 +68,16 @@ def is_whole(text: str) -> bool:
 
 
 def unreadable_part(text: str) -> Path | None:
-    """Give the first part that an installed extension does not find, or that is not as this awsdirenv has it."""
+    """Give the first part that an installed extension does not find, or that has been cut off."""
     found = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
     folder = Path(shlex.split(found[1])[0]) if found else extension_source().parent
-    for name, last in _PARTS.items():
+    for name in _PARTS:
         part = folder / f"{name}.sh"
         try:
             text = part.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return part
-        if f"\n{last}() {{\n" not in text or not text.endswith("\n}\n"):
+        if not text.endswith(f"\n_awsdirenv_{name}_end() {{ :; }}\n"):
             return part
     return None
 
