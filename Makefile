@@ -51,7 +51,7 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@echo "ruff, mypy, shellcheck and shfmt have nothing to say" >&2
 
 bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
-	@$(BIN)/python tests/bench.py --plot docs/bench.svg $(ARGS)
+	@$(BIN)/python tools/bench.py --plot docs/bench.svg $(ARGS)
 
 pictures: venv ## draw docs/demo.svg and docs/scene-*.svg from real sessions
 	@.ci/tools direnv
@@ -60,4 +60,4 @@ pictures: venv ## draw docs/demo.svg and docs/scene-*.svg from real sessions
 
 clean: ## remove all that the targets above have made here
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find awsdirenv tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find awsdirenv tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
