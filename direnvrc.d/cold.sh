@@ -247,10 +247,10 @@ _awsdirenv_encode_all() {
   done
 }
 
-# Says what is wrong with an argument of the line, and fails.
+# Says what is wrong with an argument of the line, and fails. $2 is for a second profile.
 _awsdirenv_refuse_argument() {
   local _ad_printable=${1//[[:cntrl:]]/?}
-  case $1 in
+  case ${2-}$1 in
     --live)
       _awsdirenv_refuse "use aws_profile takes --live or --no-session, not both" \
         "in a live directory, name the profile that has the keys: aws --profile NAME"

@@ -15,7 +15,13 @@
 _awsdirenv_parse_arguments() {
   local _ad_name _ad_value _ad_only_names=''
   while (($#)); do
-    case $_ad_only_names$1 in
+    if [[ $_ad_only_names || $1 != -* ]]; then
+      [[ ! $_ad_has_profile ]] || _awsdirenv_run cold _awsdirenv_refuse_argument "$1" second || return 1
+      _ad_has_profile=1 _ad_declared=$1
+      shift
+      continue
+    fi
+    case $1 in
       --) _ad_only_names=1 ;;
       --region | --region=* | --duration | --duration=* | --min-life | --min-life=* | \
         --account | --account=* | --role | --role=* | --stage | --stage=*)
@@ -31,11 +37,7 @@ _awsdirenv_parse_arguments() {
       --no-session) _ad_option_no_session=1 ;;
       --live) _ad_option_live=1 ;;
       --confirm) _ad_option_confirm=1 ;;
-      -*) _awsdirenv_run cold _awsdirenv_refuse_argument "$1" || return 1 ;;
-      *)
-        [[ ! $_ad_has_profile ]] || _awsdirenv_run cold _awsdirenv_refuse_argument "$1" || return 1
-        _ad_has_profile=1 _ad_declared=$1
-        ;;
+      *) _awsdirenv_run cold _awsdirenv_refuse_argument "$1" || return 1 ;;
     esac
     shift
   done
@@ -153,9 +155,8 @@ _awsdirenv_encode() {
 # FNV-1a, 32 bits, in REPLY: the one decent hash that bash can do without a process.
 _awsdirenv_hash() {
   local LC_ALL=C _ad_text=$1 _ad_i _ad_code _ad_value=2166136261
-  for ((_ad_i = 0; _ad_i < ${#_ad_text}; _ad_i++)); do
+  for ((_ad_i = 0; _ad_i < ${#_ad_text}; _ad_i++, _ad_value = ((_ad_value ^ (_ad_code & 255)) * 16777619) & 4294967295)); do
     printf -v _ad_code %d "'${_ad_text:_ad_i:1}"
-    ((_ad_value = ((_ad_value ^ (_ad_code & 255)) * 16777619) & 4294967295))
   done
   printf -v REPLY %08x "$_ad_value"
 }
@@ -219,10 +220,11 @@ _awsdirenv_recall_watches() {
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
   _awsdirenv_read_file "$_ad_cache/watches/$_ad_key" 64 || return 1
+  local _ad_before="$DIRENV_WATCHES $1 "
   for _ad_line in "${_ad_lines[@]}"; do
-    [[ $_ad_line == "$DIRENV_WATCHES $1 "*' .' ]] || continue
-    _ad_line=${_ad_line#"$DIRENV_WATCHES $1 "}
-    _ad_line=${_ad_line%' .'}
+    [[ $_ad_line == "$_ad_before"*' .' ]] || continue
+    # By length: taking a long pattern off the beginning costs its square.
+    _ad_line=${_ad_line:${#_ad_before}:-2}
     case $_ad_line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
     export DIRENV_WATCHES=$_ad_line
     return 0
@@ -297,7 +299,8 @@ _awsdirenv_take_values() {
   _ad_values=() _ad_stamps=()
   [[ ${#_ad_lines[@]} -gt 2 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 && ${_ad_lines[-1]} == AWSDIRENV_END=1 ]] || return 1
   for _ad_line in "${_ad_lines[@]:1:${#_ad_lines[@]}-2}"; do
-    _ad_name=${_ad_line%%=*} _ad_value=${_ad_line#*=}
+    _ad_name=${_ad_line%%=*}
+    _ad_value=${_ad_line:${#_ad_name}+1}
     case $_ad_name in
       AWS_SECRET_ACCESS_KEY | AWS_SESSION_TOKEN) _ad_bad='*[!!-~]*' ;;
       AWS_ACCESS_KEY_ID) _ad_bad='*[!A-Za-z0-9_]*' ;;

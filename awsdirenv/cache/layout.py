@@ -1,6 +1,6 @@
 """Our folders and file names, and AWS's. Nothing here touches the disk.
 
-direnvrc.d/aws_profile.sh computes `snapshot_key` on its own, to find a snapshot without starting Python; the two are
+direnvrc.d computes `snapshot_key` on its own, to find a snapshot without starting Python; the two are
 held together by tests/test_snapshot.py.
 """
 
