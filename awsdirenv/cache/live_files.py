@@ -1,6 +1,6 @@
 """The files that a live directory hands to programs, and the way back from them to the person's own.
 
-The first lines of the config file say from what it was made; direnvrc.d/aws_profile.sh compares them before it uses
+The first lines of the config file say from what it was made; direnvrc.d compares them before it uses
 the file. They also have what AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE were: every command of ours in such a
 directory goes back to those.
 """

@@ -1,4 +1,4 @@
-"""The snapshot: what one profile stands for right now, written here and read by direnvrc.d/aws_profile.sh.
+"""The snapshot: what one profile stands for right now, written here and read by direnvrc.d.
 
 The extension takes only the names below, checks each value against a pattern and exports all or nothing. A snapshot
 says which state of which files it was made from; a stamp that differs makes it worthless, whatever its expiration.

@@ -18,9 +18,14 @@ from awsdirenv.errors import SetupError
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.private_files import replace_file
 
-_INSTALLATION = re.compile(r"# >>> installation\n.*?# <<< installation\n", re.DOTALL)
+# The lines of the extension that name the installation.
+_INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MULTILINE)
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
+# The parts that the extension reads when it is used; each ends with a function that only says so.
+_PARTS = ("warm", "cold", "live")
+# How the extension of releases began that installed it as one file.
+_FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 
 # `-I` keeps the project's PYTHON* variables and folders out of our process; the path of the installation comes back
 # last, so that nothing in it can stand in for the standard library.
@@ -48,10 +53,33 @@ def own_command() -> list[str]:
 def extension_text() -> str:
     """Give the extension with this installation's absolute paths in it."""
     python, *arguments = map(shlex.quote, own_command())
+    source = extension_source()
     run = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
-    command = f"_awsdirenv_command() {{\n  [[ -x {python} ]] || return 127\n  {run}\n}}\n"
-    source = extension_source().read_text(encoding="utf-8")
-    return _INSTALLATION.sub(lambda _: f"# >>> installation\n{command}# <<< installation\n", source)
+    lines = [
+        f'_awsdirenv_part() {{ "${{@:2}}" {shlex.quote(str(source.parent.resolve()))}/"$1.sh"; }}\n',
+        f"_awsdirenv_command() {{ if [[ -x {python} ]]; then {run}; else return 127; fi; }}\n",
+    ]
+    return _INSTALLATION.sub(lambda _: lines.pop(0), source.read_text(encoding="utf-8"))
+
+
+def is_whole(text: str) -> bool:
+    """Tell whether an installed extension is that of an older release, which was one file."""
+    return _FIRST_WORDS_OF_WHOLE in text
+
+
+def unreadable_part(text: str) -> Path | None:
+    """Give the first part that an installed extension does not find, or that has been cut off."""
+    found = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
+    folder = Path(shlex.split(found[1])[0]) if found else extension_source().parent
+    for name in _PARTS:
+        part = folder / f"{name}.sh"
+        try:
+            text = part.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return part
+        if not text.endswith(f"\n_awsdirenv_{name}_end() {{ :; }}\n"):
+            return part
+    return None
 
 
 def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -64,7 +92,8 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         return
     if present is not None and FIRST_WORDS not in present:
         raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
-    say(f"{'~' if present else '+'} {target}")
+    replaced = " (the whole extension of an older release is replaced)" if is_whole(present or "") else ""
+    say(f"{'~' if present else '+'} {target}{replaced}")
     with contextlib.suppress(OSError):  # `_write` says what is wrong
         target.parent.mkdir(parents=True, exist_ok=True)
     _write(target, text, 0o644)

@@ -25,7 +25,7 @@ _PROC = Path("/proc")
 def anchor() -> str | None:
     """Name this start of the machine, and give its time by the wall clock: `<start>:<epoch seconds>`.
 
-    None where it cannot be told: no Linux, or no /proc. direnvrc.d/aws_profile.sh does the same.
+    None where it cannot be told: no Linux, or no /proc. direnvrc.d does the same.
     """
     try:
         boot = _first_line("sys/kernel/random/boot_id").partition("-")[0]

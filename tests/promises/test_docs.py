@@ -13,7 +13,7 @@ from awsdirenv.cli.main import parser
 from documents import ROOT, part
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXTENSION = (ROOT / "direnvrc.d" / "aws_profile.sh").read_text(encoding="utf-8")
+EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
     *("AWSDIRENV_PROFILE", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED", "AWSDIRENV_VERSION", "AWSDIRENV_END"),

@@ -18,7 +18,7 @@ from awsdirenv.errors import AwsdirenvError
 
 PACKAGE = Path(awsdirenv.__file__).parent
 ROOT = PACKAGE.parent
-EXTENSION = ROOT / "direnvrc.d" / "aws_profile.sh"
+EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 CLASSES = {
@@ -105,7 +105,7 @@ def shell_lines(text: str, word: str) -> set[str]:
     """Collect what a shell script says with a word such as `error`, each variable part as a placeholder."""
     said = re.findall(rf"_awsdirenv_say {word} (?:'([^'\n]*)'|\"((?:\\.|[^\"\\\n])*)\")", text)
     assert len(said) == len(re.findall(rf"_awsdirenv_say {word}\b", text)), f"not every {word} is understood"
-    refused = re.findall(r'_awsdirenv_refuse "([^"\n]*)" "([^"\n]*)"', text)
+    refused = re.findall(r'_awsdirenv_refuse "([^"\n]*)" (?:\\\n +)?"([^"\n]*)"', text)
     assert len(refused) == len(re.findall(r"_awsdirenv_refuse (?=\S)", text)), "not every refusal is understood"
     both = {placeholders(pair[word == "hint"]) for pair in refused} if word in ("error", "hint") else set()
     return {single or placeholders(double) for single, double in said} | both
@@ -120,7 +120,7 @@ def placeholders(double_quoted: str) -> str:
 def all_messages() -> set[Line]:
     """Collect all that can be printed behind `error:` and `warning:`, by section."""
     found = python_lines(0) - NEVER_PRINTED
-    script = EXTENSION.read_text(encoding="utf-8")
+    script = EXTENSION
     in_python = {text for _, text in found}
     found |= {(EXTENSION_SECTION, text) for text in shell_lines(script, "error") - in_python}
     found |= {(WARNING_SECTION, text) for text in shell_lines(script, "warning")}
@@ -189,7 +189,7 @@ def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None
 def all_hints() -> set[str]:
     """Collect all hints, of the modules and of the extension."""
     said = {text for _, text in python_lines(1)}
-    return said | shell_lines(EXTENSION.read_text(encoding="utf-8"), "hint")
+    return said | shell_lines(EXTENSION, "hint")
 
 
 def test_all_read_alike() -> None:

@@ -12,7 +12,7 @@ import pytest
 from awsdirenv.config.environment import BLOCK, EXPORTED, VARIABLES
 from world import REGION, World
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SAYS_WHO = "import botocore.session as s; c = s.get_session().get_credentials(); print(c.access_key if c else None)"
 
 THEIRS = sorted(name for name in BLOCK if not name.startswith("AWSDIRENV_"))

@@ -20,7 +20,7 @@ from awsdirenv.shell.completion import script
 from world import World
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-EXTENSION = "awsdirenv/direnvrc.d/aws_profile.sh"
+EXTENSION = "awsdirenv/direnvrc.d/"
 # All that is made in a checkout and not written. (A `venv` in sight of the build would be packed for minutes.)
 MADE = (".git", ".venv", "__pycache__", "build", "dist", ".*_cache", ".hypothesis", "*.egg-info")
 
@@ -88,9 +88,10 @@ def test_the_wheel_has_the_package_and_the_extension_and_no_more(wheel: Path) ->
     """Tests and tools stay at home; the extension and the templates of the completions come along."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        extension = archive.read(EXTENSION)
+        extension = {name.removeprefix(EXTENSION): archive.read(name) for name in names if name.startswith(EXTENSION)}
     assert wheel.name == f"awsdirenv-{__version__}-py3-none-any.whl"
-    assert extension == (CHECKOUT / "direnvrc.d" / "aws_profile.sh").read_bytes()
+    assert extension == {path.name: path.read_bytes() for path in (CHECKOUT / "direnvrc.d").iterdir()}
+    assert extension.keys() == {"aws_profile.sh", "warm.sh", "cold.sh", "live.sh"}
     modules = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "awsdirenv").rglob("*.py")}
     templates = {
         f"awsdirenv/shell/scripts/completions/{path.name}"

@@ -16,7 +16,7 @@ import pytest
 from awsdirenv.errors import SetupError
 from awsdirenv.shell.extension import init, use_line
 from in_process import call
-from world import BIN, REGION, World
+from world import BIN, REGION, WHOLE_EXTENSION, World
 
 NEXT = "  next, in a project: awsdirenv init PROFILE\n"
 HOOKS = {
@@ -93,7 +93,7 @@ def test_setup_says_what_it_writes_and_writes_nothing_else(home: Home) -> None:
     assert tree(home.path).keys() - before.keys() == {".config/direnv/lib/awsdirenv.sh", *OTHERS}
     assert before.items() <= tree(home.path).items()
     text = home.extension.read_text(encoding="utf-8")
-    assert f"\n  {python_of(home.extension)} -I -c " in text
+    assert f" {python_of(home.extension)} -I -c " in text
     assert os.path.samefile(python_of(home.extension), sys.executable)
     assert "command awsdirenv" not in text
     assert stat.S_IMODE(home.extension.stat().st_mode) == 0o644
@@ -116,6 +116,20 @@ def test_setup_updates_an_older_copy(home: Home) -> None:
     home.extension.write_text(older, encoding="utf-8")
     assert home.run("setup") == f"~ {home.extension}\n{home.others('  {} is up to date')}{NEXT}"
     assert home.extension.read_text(encoding="utf-8") == current
+
+
+def test_setup_replaces_the_whole_extension_of_older_releases(home: Home) -> None:
+    """The one file of older releases gives way to the short one, which is said once; `--uninstall` removes it, too."""
+    home.with_hook().run("setup")
+    current = home.extension.read_text(encoding="utf-8")
+    home.extension.write_text(WHOLE_EXTENSION, encoding="utf-8")
+    said = f"~ {home.extension} (the whole extension of an older release is replaced)\n"
+    assert home.run("setup").startswith(said)
+    assert home.extension.read_text(encoding="utf-8") == current
+    assert home.run("setup").startswith(f"  {home.extension} is up to date\n")
+    home.extension.write_text(WHOLE_EXTENSION, encoding="utf-8")
+    assert home.run("setup", "--uninstall").startswith(f"- {home.extension}\n")
+    assert not home.extension.exists()
 
 
 def test_setup_keeps_a_link(home: Home) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING
+from awsdirenv.shell.extension import extension_source
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from world import BIN, World
+from world import BIN, WHOLE_EXTENSION, World
 
 HOOK = 'eval "$(direnv hook bash)"\n'
 # Put together here, so that no scanner takes this file for one with keys.
@@ -267,6 +269,28 @@ def _no_extension(home: Home) -> None:
 def _old_extension(home: Home) -> None:
     path = home.lib / "awsdirenv.sh"
     path.write_text(path.read_text(encoding="utf-8").replace("404", "403"), encoding="utf-8")
+
+
+@fault("extension", WARNING, "the installed extension is that of an older release")
+def _whole_extension(home: Home) -> None:
+    (home.lib / "awsdirenv.sh").write_text(WHOLE_EXTENSION, encoding="utf-8")
+
+
+@fault("extension", ERROR, "a part of the installed extension cannot be read: warm.sh")
+def _moved_extension(home: Home) -> None:
+    path = home.lib / "awsdirenv.sh"
+    path.write_text(path.read_text(encoding="utf-8").replace("/direnvrc.d/", "/gone/"), encoding="utf-8")
+
+
+@fault("extension", ERROR, "a part of the installed extension cannot be read: cold.sh")
+def _cut_extension(home: Home) -> None:
+    path = home.lib / "awsdirenv.sh"
+    parts = home.world.root / "parts"
+    shutil.copytree(extension_source().parent, parts)
+    text = (parts / "cold.sh").read_text(encoding="utf-8")
+    (parts / "cold.sh").write_text(text[: len(text) * 9 // 10], encoding="utf-8")
+    installed = path.read_text(encoding="utf-8")
+    path.write_text(installed.replace(str(extension_source().parent), str(parts)), encoding="utf-8")
 
 
 @fault("extension", ERROR, "the file in the extension's place is not ours")

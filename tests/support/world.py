@@ -34,6 +34,14 @@ BLOCK = (
     "AWS_ACCOUNT_ID",
 )
 
+# How the extension of releases began that were one file.
+WHOLE_EXTENSION = """#!/usr/bin/env bash
+#
+# awsdirenv's extension of direnv's stdlib. `awsdirenv setup` installs it into direnv's lib folder with the absolute
+# path of the installation in `_awsdirenv_command`.
+use_aws_profile() { export WHOLE=1; }
+"""
+
 # Seconds: "at once", on a machine that has a lot else to do. What would be wrong instead takes far longer.
 AT_ONCE = 10
 

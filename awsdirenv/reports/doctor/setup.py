@@ -130,7 +130,13 @@ def extension(situation: Situation) -> Iterator[Finding]:
         message = "the file in the extension's place is not ours"
         yield Finding(ERROR, message, "move it away, then: awsdirenv setup", str(target))
         return
-    if present != installation.extension_text():
+    if installation.is_whole(present):
+        message = "the installed extension is that of an older release, in one file that every evaluation reads whole"
+        yield Finding(WARNING, message, "awsdirenv setup", str(target))
+    elif (part := installation.unreadable_part(present)) is not None:
+        message = f"a part of the installed extension cannot be read: {part.name}"
+        yield Finding(ERROR, message, "install awsdirenv again, then: awsdirenv setup", str(part))
+    elif present != installation.extension_text():
         message = f"the installed extension is another version's or installation's than this awsdirenv {__version__}"
         yield Finding(WARNING, message, "awsdirenv setup", str(target))
     for shell in hooks.SHELLS:

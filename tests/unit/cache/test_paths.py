@@ -63,7 +63,7 @@ LOCALES = [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LC_ALL": "C.UTF-8", "LANG": "C"
 SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
 
 ENCODE = """
-source "$1"; IFS=$3
+source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
 mapfile -d '' names <"$2"
 for name in "${names[@]}"; do
   REPLY=
@@ -71,7 +71,7 @@ for name in "${names[@]}"; do
 done
 """
 HASH = """
-source "$1"; IFS=$3
+source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do REPLY=; _awsdirenv_hash "$text"; printf '%s\\0' "$REPLY"; done
 """
@@ -85,12 +85,13 @@ VARIABLES = (
 PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
 # A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
 LOCATE = f"""
-source "$1"; IFS=$3
+source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
 mapfile -d '' fields <"$2"
 for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   cd -- "${{fields[i]}}" || exit 9
-  has_profile='' declared='' key='' cache='' snapshot='' dotenv='' config='' credentials=''
-  case ${{fields[i + 1]}} in +*) has_profile=1 declared=${{fields[i + 1]#+}} ;; esac
+  _ad_has_profile='' _ad_declared='' _ad_key='' _ad_cache='' _ad_snapshot='' _ad_dotenv=''
+  _ad_config='' _ad_credentials=''
+  case ${{fields[i + 1]}} in +*) _ad_has_profile=1 _ad_declared=${{fields[i + 1]#+}} ;; esac
   j=$((i + 2))
   for name in {" ".join(PLACES)}; do unset "$name"; done
   IFS=' '
@@ -99,8 +100,8 @@ for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
     j=$((j + 1))
   done
   IFS=$3
-  if _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$snapshot"; else printf -- '-\\0'; fi
-  [[ ! $4 ]] || printf '%s\\0' "$config" "$credentials"
+  if _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$_ad_snapshot"; else printf -- '-\\0'; fi
+  [[ ! $4 ]] || printf '%s\\0' "$_ad_config" "$_ad_credentials"
 done
 """
 
@@ -595,7 +596,7 @@ def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.Monkey
 # What a directory and its environment add
 
 MARK = r"""
-source "$1"
+source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source
 mapfile -d '' fields <"$2"
 names=(@NAMES@)
 for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
@@ -609,12 +610,12 @@ done
 """
 MARKED = [*DECIDING_VARIABLES, "HOSTNAME"]
 DURATION = r"""
-source "$1"
+source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source
 mapfile -d '' fields <"$2"
 for field in "${fields[@]}"; do
-  option_duration=''
-  _awsdirenv_take_option --duration "$field" 2>/dev/null || option_duration=-
-  printf '%s\0' "$option_duration"
+  _ad_option_duration=''
+  _awsdirenv_take_option --duration "$field" 2>/dev/null || _ad_option_duration=-
+  printf '%s\0' "$_ad_option_duration"
 done
 """
 

@@ -609,10 +609,11 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-source "$1"
-key=dev config=$PWD/config credentials=$PWD/credentials cache='' dotenv='' envrc_mtime=0 declared=dev
-for snapshot in "$2"/*; do
-  if _awsdirenv_read_snapshot watched; then printf '%s\\0' "${snapshot##*/}"; fi
+source "$1"; _awsdirenv_part warm source
+declare -A _ad_values
+_ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
+for _ad_snapshot in "$2"/*; do
+  if _awsdirenv_read_snapshot :; then printf '%s\\0' "${_ad_snapshot##*/}"; fi
 done
 """
 
@@ -777,7 +778,7 @@ class Watched:
         self.log = world.root / "starts"
         extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
         text = extension.read_text()
-        (python,) = set(re.findall(r"^  \[\[ -x (\S+) \]\]", text, re.MULTILINE))
+        (python,) = set(re.findall(r"\[\[ -x (\S+) \]\]", text))
         wrapper = world.root / "python"
         wrapper.write_text(f'#!/bin/sh\necho >>"{self.log}"\nexec {python} "$@"\n')
         wrapper.chmod(0o755)

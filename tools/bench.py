@@ -1,22 +1,27 @@
 """`make bench`: what a person waits for, as ratios of whole processes within one run, and a plot of them.
 
-Every figure is a median of interleaved pairs, because the machine's speed drifts. Nothing here is a test: a slow
-machine is no fault. Milliseconds are printed for orientation only.
+Whatever is compared runs in turn, because the machine's speed drifts; a figure is the median ratio. Beside the wall
+time stands that of the processor, user and system, of the process and all it has waited for: other programs of a busy
+machine do not count in it. Nothing here is a test: a slow machine is no fault. Milliseconds are for orientation only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+# The doubles of the tests are not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from strict_sts import StrictSts
 from world import REGION, World
@@ -81,6 +86,7 @@ class Row:
     ratio: float
     budget: float
     unit: str
+    cpu: float | None = None  # the same ratio of the processor's time
 
 
 def main() -> None:
@@ -96,7 +102,8 @@ def main() -> None:
         world.run("awsdirenv", "clear", "--all").check_returncode()  # ends them
     for row in rows:
         verdict = "ok" if row.ratio <= row.budget else "OVER BUDGET"
-        print(f"{row.name:46} {row.ratio:6.2f} x {row.unit:34} budget {row.budget:.2f}  {verdict}")
+        cpu = f"  (processor {row.cpu:.3f})" if row.cpu else ""
+        print(f"{row.name:46} {row.ratio:6.3f} x {row.unit:34} budget {row.budget:.2f}  {verdict}{cpu}")
     if arguments.plot:
         arguments.plot.write_text(plot(rows), encoding="utf-8")
         print(f"wrote {arguments.plot}")
@@ -104,21 +111,98 @@ def main() -> None:
 
 def measure(world: World, pairs: int) -> list[Row]:
     """Give all figures."""
-    floor = world.project("floor", "".join(f"export VARIABLE{n}=value\n" for n in range(6)))
+    world.project("floor", "".join(f"export VARIABLE{n}=value\n" for n in range(6)))
     world.role("plain", mfa=False)
-    folder = world.project("plain")
+    world.project("plain")
+    world.project("live", "use aws_profile plain --live\n")
     rows = []
     for count in (10, 5000):
         pad_config(world, count)
-        world.enter(folder)
-        world.enter(folder)
-        ratio, ours, base = pair(lambda: evaluate(world, folder), lambda: evaluate(world, floor), pairs)
-        rows.append(Row(f"warm, {count} profiles in the config file", ratio, 1.30, "static exports"))
-        print(f"# warm, {count} profiles: {ours * 1e3:.1f} ms, static exports {base * 1e3:.1f} ms")
+        rows += entering(world, count, pairs)
         rows.append(cold(world, count, max(8, pairs // 3)))
+    rows += light_commands(world, pairs)
     rows.append(crowd(world, max(5, pairs // 5)))
     rows += [row for shell in PROMPTS for row in at_prompts(world, shell, max(5, pairs // 5))]
     return rows + sources(world, max(8, pairs // 3))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took, in seconds: from start to end, and of the processor with all that it has waited for."""
+
+    wall: float
+    cpu: float
+
+
+def entering(world: World, count: int, pairs: int) -> list[Row]:
+    """Measure what the shell's hook runs, against the same in a home where awsdirenv was never installed."""
+    never = {**world.env, "DIRENV_CONFIG": str(world.root / "direnv-without-us")}
+    hook = ["direnv", "export", "bash"]
+    cases = {
+        "floor": (hook, world.root / "floor", never),
+        "static exports, awsdirenv installed": (hook, world.root / "floor", world.env),
+        "warm": (hook, world.root / "plain", world.env),
+        "warm, --live": (hook, world.root / "live", world.env),
+    }
+    costs = in_turn(cases, pairs)
+    if count > 10:
+        del cases["static exports, awsdirenv installed"]
+    budgets = {"static exports, awsdirenv installed": 1.01, "warm": 1.25, "warm, --live": 1.25}
+    names = {name: name if name not in ("warm", "warm, --live") else f"{name}, {count} profiles" for name in cases}
+    return [
+        compared(names[name], costs[name], costs["floor"], budgets[name], "static exports without us")
+        for name in cases
+        if name != "floor"
+    ]
+
+
+def light_commands(world: World, pairs: int) -> list[Row]:
+    """Measure the commands that prompts and people run all the time, against a Python that does nothing."""
+    budgets = {"--version": 2.0, "prompt": 2.0, "status": 3.5}
+    env = {**world.env, "AWSDIRENV_PROFILE": "plain"}
+    cases = {word: ([str(Path(sys.executable).with_name("awsdirenv")), word], world.root, env) for word in budgets}
+    cases["floor"] = ([sys.executable, "-I", "-c", "pass"], world.root, env)
+    costs = in_turn(cases, pairs)
+    return [
+        compared(f"awsdirenv {word}", costs[word], costs["floor"], budget, "python -I -c pass")
+        for word, budget in budgets.items()
+    ]
+
+
+def in_turn(cases: Mapping[str, tuple[list[str], Path, dict[str, str]]], rounds: int) -> dict[str, list[Cost]]:
+    """Run all cases one after the other, again and again; the first three rounds do not count."""
+    costs: dict[str, list[Cost]] = {name: [] for name in cases}
+    for number in range(rounds + 3):
+        for name, (command, folder, env) in cases.items():
+            cost = cost_of(command, folder, env)
+            if number >= 3:
+                costs[name].append(cost)
+    return costs
+
+
+def cost_of(command: list[str], folder: Path, env: dict[str, str]) -> Cost:
+    """Run a program that must succeed, with nobody at a terminal."""
+    null = subprocess.DEVNULL
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env=env, stdin=null, stdout=null, stderr=null)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return Cost(wall, usage.ru_utime + usage.ru_stime)
+
+
+def compared(name: str, ours: list[Cost], theirs: list[Cost], budget: float, unit: str) -> Row:
+    """Give the median ratios of what ran in the same round, and print the least times."""
+    print(
+        f"# {name}: at least {min(cost.wall for cost in ours) * 1e3:.1f} ms, "
+        f"processor {min(cost.cpu for cost in ours) * 1e3:.1f} ms; "
+        f"{unit} {min(cost.wall for cost in theirs) * 1e3:.1f} ms, "
+        f"processor {min(cost.cpu for cost in theirs) * 1e3:.1f} ms"
+    )
+    wall = statistics.median(a.wall / b.wall for a, b in zip(ours, theirs, strict=True))
+    cpu = statistics.median(a.cpu / b.cpu for a, b in zip(ours, theirs, strict=True))
+    return Row(name, wall, budget, unit, cpu)
 
 
 def at_prompts(world: World, shell: str, rounds: int) -> list[Row]:

@@ -1,0 +1,291 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+#
+# What the extension needs where Python has to be started, where something is wrong with the line, and for the rare cases
+# of names and paths. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
+
+# The cold path: Python renews what is due, and whatever came of it decides what is exported.
+_awsdirenv_renew() {
+  local _ad_watches _ad_watches_if_closed _ad_status=0
+  if _awsdirenv_let_another_do_it && _awsdirenv_read_fresh_snapshot; then
+    _awsdirenv_open
+    return 0
+  fi
+  _ad_watches=${DIRENV_WATCHES-}
+  # A directory that stays closed also waits for the next MFA session, whichever shell starts it, and for the AWS CLI's
+  # next sign-in.
+  _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
+  _ad_watches_if_closed=${DIRENV_WATCHES-}
+  _awsdirenv_load || _ad_status=$?
+  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  export DIRENV_WATCHES=$_ad_watches
+  if _awsdirenv_read_snapshot _awsdirenv_watch_files; then
+    _awsdirenv_open
+    return 0
+  fi
+  # First watch, then look again: a refresh by another shell is then either in what we read, or a change that direnv
+  # will see at the next prompt.
+  export DIRENV_WATCHES=$_ad_watches_if_closed
+  _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  if _awsdirenv_read_snapshot :; then
+    _awsdirenv_open
+    return 0
+  fi
+  if ((_ad_status == 0)); then
+    _awsdirenv_refuse "the snapshot for ${_ad_declared:-this directory} cannot be used" "direnv reload"
+  fi
+  _awsdirenv_close
+}
+
+# Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
+_awsdirenv_open_without_session() {
+  local LC_ALL=C _ad_lines=() _ad_stamps=() _ad_fd
+  printf -v _ad_now '%(%s)T' -1
+  _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  exec {_ad_fd}< <(_awsdirenv_load)
+  mapfile -t -n 40 -u "$_ad_fd" _ad_lines
+  exec {_ad_fd}<&-
+  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
+  if _awsdirenv_take_values; then
+    _awsdirenv_open
+  else
+    _awsdirenv_close
+  fi
+}
+
+# First the watch, then the look, so that no change falls between; and the outcome is kept for the next time.
+_awsdirenv_watch_and_look() {
+  local _ad_before=${DIRENV_WATCHES-}
+  _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  _awsdirenv_begin_look
+  _awsdirenv_end_look || return 1
+  _awsdirenv_remember_watches "$_ad_before" "$_ad_present,$_ad_times"
+}
+
+# Watches files: a changed one is a reload at the next prompt, in every shell that watches it.
+_awsdirenv_watch() {
+  local _ad_file _ad_files=() _ad_path _ad_folder
+  for _ad_file in "$@"; do
+    # direnv takes no path below a file, and then watches nothing at all: it gets the file that is in the way.
+    _ad_path=$_ad_file
+    while _ad_folder=${_ad_path%/*} && [[ $_ad_folder == /* && ! -d $_ad_folder ]]; do
+      [[ ! -e $_ad_folder ]] || _ad_file=$_ad_folder
+      _ad_path=$_ad_folder
+    done
+    [[ ! $_ad_file ]] || _ad_files+=("$_ad_file")
+  done
+  watch_file "${_ad_files[@]}" # one call: three would cost three processes
+}
+
+# Keeps what `direnv watch` made, for the next time. Losing it costs one process.
+_awsdirenv_remember_watches() {
+  local _ad_remembered=()
+  [[ $1 && -d $_ad_cache/watches && -O $_ad_cache/watches ]] || return 0
+  (
+    exec 3>&-
+    umask 077
+    mapfile -t -n 64 _ad_remembered <"$_ad_cache/watches/$_ad_key"
+    # A directory's line is of no use once a file has changed: start again rather than grow.
+    ((${#_ad_remembered[@]} < 48)) || : >"$_ad_cache/watches/$_ad_key"
+    printf '%s\n' "$1 $2 $DIRENV_WATCHES ." >>"$_ad_cache/watches/$_ad_key"
+  ) 2>/dev/null
+  return 0
+}
+
+# True after waiting, up to a second, for another shell that is already getting the same: fifty shells then start one
+# Python instead of fifty. This is no lock, only good manners; the lock is the Python side's, which takes the claim away
+# when it is done, and as soon as it turns to a person.
+_awsdirenv_let_another_do_it() {
+  local _ad_claim=$_ad_cache/claims/$_ad_key _ad_pid='' _ad_pause _ad_rounds
+  [[ $_ad_key && -d ${_ad_claim%/*} && -O ${_ad_claim%/*} ]] || return 1
+  set -C
+  if { printf '%s\n' "$$" >"$_ad_claim"; } 2>/dev/null; then
+    set +C
+    return 1
+  fi
+  set +C
+  # A pipe that nobody writes to: reading it with a time limit is the sleep that costs no process.
+  { exec {_ad_pause}<> <(:); } 2>/dev/null || return 1
+  for ((_ad_rounds = 0; _ad_rounds < 25; _ad_rounds++)); do
+    { read -r _ad_pid <"$_ad_claim"; } 2>/dev/null || _ad_pid=$PPID # not written yet, or gone, which ends the loop
+    if [[ ! -e $_ad_claim || $_ad_pid == "$$" ]] || ! kill -0 "$_ad_pid" 2>/dev/null; then
+      break
+    fi
+    read -r -t 0.04 -u "$_ad_pause" _
+  done
+  exec {_ad_pause}<&-
+}
+
+# Starts the timer in a subshell of its own, without any of direnv's descriptors: nobody waits for it.
+_awsdirenv_start_timer() {
+  local _ad_arguments=(timer)
+  [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
+  (_awsdirenv_command "${_ad_arguments[@]}" -- "$_ad_declared" </dev/null >/dev/null 2>&1 3>&- &)
+}
+
+# Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
+_awsdirenv_load() {
+  local _ad_arguments=(load --envrc) _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
+  _ad_output=$_awsdirenv_stderr
+  [[ ! $_ad_option_no_session ]] || _ad_arguments+=(--no-session) _ad_output=1
+  [[ ! $_ad_option_live ]] || _ad_arguments+=(--live)
+  [[ ! $_ad_option_account ]] || _ad_arguments+=("--account=$_ad_option_account")
+  [[ ! $_ad_option_role ]] || _ad_arguments+=("--role=$_ad_option_role")
+  [[ ! $_ad_option_stage ]] || _ad_arguments+=("--stage=$_ad_option_stage")
+  [[ ! $_ad_option_confirm ]] || _ad_arguments+=(--confirm)
+  [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
+  [[ ! $_ad_option_min_life ]] || _ad_arguments+=("--min-life=$_ad_option_min_life")
+  [[ $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
+  [[ ! -t 2 ]] || _ad_terminal=$(stty -g 2>/dev/null </dev/tty)
+  # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
+  # whole command line, that it was killed.
+  { _awsdirenv_command "${_ad_arguments[@]}" </dev/null >&"$_ad_output" 3>&-; } 2>/dev/null
+  _ad_status=$?
+  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
+  if ((_ad_status > 125)); then
+    [[ ! $_ad_key ]] || rm -f -- "$_ad_cache/claims/$_ad_key"
+    [[ ! $_ad_terminal ]] || stty "$_ad_terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
+    if ((_ad_status > 128)); then
+      _awsdirenv_refuse "awsdirenv was ended by signal $((_ad_status - 128))" "direnv reload"
+    else
+      _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
+    fi
+  fi
+  return "$_ad_status"
+}
+
+# True while the person's word for this place holds: until its end, or until the next MFA session.
+_awsdirenv_is_confirmed() {
+  local _ad_lines=() REPLY _ad_line _ad_since='' _ad_until=''
+  _awsdirenv_read_file "$_ad_cache/marks/mfa-renewed" 3
+  for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != SINCE=* ]] || _ad_since=${_ad_line#*=}; done
+  _ad_lines=()
+  _awsdirenv_read_file "$_ad_cache/confirmed/$_ad_key" 9 && _awsdirenv_encode "$1" || return 1
+  _ad_until=${_ad_lines[4]-}
+  _ad_until=${_ad_until#AWSDIRENV_UNTIL=}
+  case $_ad_until in '' | *[!0-9]* | ???????????*) return 1 ;; esac
+  [[ ${_ad_lines[0]} == AWSDIRENV_VERSION=1 && ${_ad_lines[1]} == "AWSDIRENV_WORD=$REPLY" && ${_ad_lines[5]} == AWSDIRENV_END=1 &&
+    ${_ad_lines[2]} == "AWSDIRENV_ACCOUNT_ID=$_ad_account_id" && ${_ad_lines[3]} == "AWSDIRENV_SINCE=$_ad_since" ]] || return 1
+  printf -v _ad_line '%(%s)T' -1
+  ((_ad_line < _ad_until))
+}
+
+# Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
+# this one, or a shell that direnv has lost sight of.
+_awsdirenv_leave_live() {
+  local LC_ALL=C _ad_lines=() _ad_name _ad_i=4
+  if ! _awsdirenv_read_file "$AWS_CONFIG_FILE" 13; then
+    _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}" \
+      "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE, then: direnv reload"
+    return
+  fi
+  for _ad_name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; do
+    if [[ ${!_ad_name-} == */awsdirenv/live/* && ${_ad_lines[_ad_i]-} == "# $_ad_name="* ]]; then
+      unset "$_ad_name"
+      [[ ${_ad_lines[_ad_i]} != "# $_ad_name=="* ]] || export "$_ad_name=${_ad_lines[_ad_i]#*==}"
+    fi
+    ((++_ad_i))
+  done
+  [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
+}
+
+# Expands variables of the environment and then a leading ~ as botocore does, in REPLY. A variable that is not set stays
+# as it is. ~user is more than bash can expand without evaluating the value, so it is refused.
+_awsdirenv_expand() {
+  local _ad_rest=$1 _ad_braced _ad_name
+  REPLY=''
+  while [[ $_ad_rest == *\$* ]]; do
+    REPLY+=${_ad_rest%%\$*}
+    _ad_rest=${_ad_rest#*\$}
+    _ad_braced=''
+    if [[ $_ad_rest =~ ^([A-Za-z0-9_]+|\{[^}]*\}) ]]; then
+      _ad_braced=${BASH_REMATCH[1]}
+      _ad_rest=${_ad_rest#"$_ad_braced"}
+    fi
+    _ad_name=${_ad_braced#'{'}
+    _ad_name=${_ad_name%'}'}
+    # Our own variables, and bash's, are none of the environment's.
+    if [[ $_ad_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && ${!_ad_name@a} == *x* ]]; then
+      REPLY+=${!_ad_name}
+    else
+      REPLY+=\$$_ad_braced
+    fi
+  done
+  REPLY+=$_ad_rest
+  # shellcheck disable=SC2088 # the tilde is in the value, where botocore expands it and bash does not
+  case $REPLY in
+    '~' | '~/'*) REPLY=$HOME${REPLY#'~'} ;;
+    '~'*)
+      _awsdirenv_refuse "cannot tell where ${REPLY//[[:cntrl:]]/?} is" "write the whole path instead of ~user"
+      ;;
+  esac
+}
+
+# A profile name of any characters as a file name, in REPLY.
+_awsdirenv_encode_all() {
+  local _ad_name=$1 _ad_char _ad_code _ad_i
+  case $_ad_name in
+    '') _awsdirenv_refuse "the profile name is empty" "name a profile, as in \`use aws_profile adminrole\`" || return ;;
+    *[[:cntrl:]]*)
+      _awsdirenv_refuse "the profile name has control characters" "use the name as it stands in ~/.aws/config" || return
+      ;;
+  esac
+  REPLY=''
+  for ((_ad_i = 0; _ad_i < ${#_ad_name}; _ad_i++)); do
+    _ad_char=${_ad_name:_ad_i:1}
+    case $_ad_char in
+      [A-Za-z0-9_-]) REPLY+=$_ad_char ;;
+      .) if ((_ad_i)); then REPLY+=.; else REPLY+=%2E; fi ;;
+      *)
+        printf -v _ad_code %d "'$_ad_char"
+        printf -v _ad_code %%%02X "$((_ad_code & 255))"
+        REPLY+=$_ad_code
+        ;;
+    esac
+  done
+}
+
+# Says what is wrong with an argument of the line, and fails. $2 is for a second profile.
+_awsdirenv_refuse_argument() {
+  local _ad_printable=${1//[[:cntrl:]]/?}
+  case ${2-}$1 in
+    --live)
+      _awsdirenv_refuse "use aws_profile takes --live or --no-session, not both" \
+        "in a live directory, name the profile that has the keys: aws --profile NAME"
+      ;;
+    -*)
+      _awsdirenv_refuse "unknown option of use aws_profile: $_ad_printable" \
+        "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm]"
+      ;;
+    *)
+      _awsdirenv_refuse "use aws_profile takes one profile, and got a second: $_ad_printable" \
+        "put a name with spaces into quotes"
+      ;;
+  esac
+}
+
+# The same for the value $2 of an option.
+_awsdirenv_refuse_option() {
+  local LC_ALL=C _ad_line="use aws_profile ${_ad_declared:-adminrole} $1" _ad_range='between 15m and 12h'
+  case $1 in
+    --region) _awsdirenv_refuse "$1 needs the name of a region" "$_ad_line eu-west-1" ;;
+    --account) _awsdirenv_refuse "$1 needs the twelve digits of an account" "$_ad_line 123456789012" ;;
+    --role) _awsdirenv_refuse "$1 needs the name of a role, without its path" "$_ad_line adminrole" ;;
+    --stage)
+      if [[ $2 && $2 != *[[:cntrl:]]* ]]; then
+        _awsdirenv_refuse "$1 is too long" "$_ad_line production"
+      else
+        _awsdirenv_refuse "$1 needs a word such as production" "$_ad_line production"
+      fi
+      ;;
+    *)
+      [[ $1 == --duration ]] || _ad_range='up to 12h'
+      _awsdirenv_refuse "$1 is no duration $_ad_range: ${2//[[:cntrl:]]/?}" "such as 3600, 15m, 2h or 1h30m"
+      ;;
+  esac
+}
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_cold_end() { :; }

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+#
+# `use aws_profile --live`. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
+
+# The cold path: Python makes the files, and gets credentials. True where the directory may be opened: also without
+# credentials, unless the line insists on what only they can tell.
+_awsdirenv_make_live() {
+  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_if_closed _ad_status=0
+  _awsdirenv_run cold _awsdirenv_load || _ad_status=$?
+  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  export DIRENV_WATCHES=$_ad_watches
+  # First watch, then look: see _awsdirenv_renew.
+  _awsdirenv_run cold _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" \
+    "$HOME"/.aws/sso/cache/*.json "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  _ad_watches_if_closed=${DIRENV_WATCHES-}
+  export DIRENV_WATCHES=$_ad_watches
+  if _awsdirenv_read_snapshot_and_live; then
+    return 0
+  fi
+  if ((_ad_status == 0)); then
+    if _awsdirenv_read_live; then
+      _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
+      # Why there are no credentials has been said.
+      [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
+    else
+      _awsdirenv_refuse "the live files for ${_ad_declared:-this directory} cannot be used" "direnv reload"
+    fi
+  fi
+  export DIRENV_WATCHES=$_ad_watches_if_closed
+  return 1
+}
+
+# One look is for both: the live file is made from the same files as the snapshot.
+_awsdirenv_read_snapshot_and_live() {
+  _ad_live=$_ad_cache/live/$_ad_key
+  _awsdirenv_read_snapshot _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+}
+
+_awsdirenv_take_live() {
+  local _ad_lines=() _ad_live_stamps _ad_modified
+  _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header || return 1
+  [[ ${_ad_live_stamps[0]} == "${_ad_stamps[0]}" && ${_ad_live_stamps[1]} == "${_ad_stamps[1]}" ]] && _awsdirenv_check_live
+}
+
+# True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
+_awsdirenv_read_live() {
+  local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps _ad_modified
+  _ad_live=$_ad_cache/live/$_ad_key
+  [[ $_ad_key ]] && _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
+  _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
+  _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+  _awsdirenv_end_look && _awsdirenv_check_live
+  set -- "$?"
+  exec {_ad_fd}<&-
+  return "$1"
+}
+
+# Takes the first lines apart, as awsdirenv/cache/live_files.py writes them: `_ad_live_stamps`, `_ad_modified`, and what to say on
+# entering.
+_awsdirenv_take_live_header() {
+  local _ad_name _ad_i=0 _ad_header=() _ad_original_config='' _ad_original_credentials=''
+  for _ad_name in version profile config credentials AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_MFA_SERIAL \
+    duration python region account_id role stage mtime; do
+    [[ ${_ad_lines[_ad_i]-} == "# $_ad_name="* ]] || return 1
+    _ad_header+=("${_ad_lines[_ad_i]#*=}")
+    ((++_ad_i))
+  done
+  [[ ! ${AWS_CONFIG_FILE+set} ]] || _ad_original_config="=$AWS_CONFIG_FILE"
+  [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || _ad_original_credentials="=$AWS_SHARED_CREDENTIALS_FILE"
+  [[ ${_ad_header[0]} == 1 && ${_ad_header[1]} == "${_ad_key%%@*}" && ${_ad_header[4]} == "$_ad_original_config" &&
+    ${_ad_header[5]} == "$_ad_original_credentials" && ${_ad_header[6]} == "${AWS_MFA_SERIAL-}" &&
+    ${_ad_header[7]} == "$_ad_option_duration" && -x ${_ad_header[8]} ]] || return 1
+  _ad_live_stamps=("${_ad_header[2]}" "${_ad_header[3]}")
+  [[ ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]] || return 1
+  _ad_live_region=${_ad_header[9]} _ad_live_account_id=${_ad_header[10]} _ad_live_role=${_ad_header[11]} _ad_modified=${_ad_header[13]}
+  printf -v _ad_live_stage %b "${_ad_header[12]//%/\\x}"
+}
+
+# Judges what the look has told of our files, and sees to it that direnv watches them and AWS's own: first the watch,
+# then the look.
+_awsdirenv_check_live() {
+  local _ad_before=${DIRENV_WATCHES-}
+  _awsdirenv_are_live_files_ours || return 1
+  _awsdirenv_recall_watches "$_ad_live_times" && return
+  _awsdirenv_run cold _awsdirenv_watch "$_ad_live" "$_ad_empty" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+  _awsdirenv_end_look && _awsdirenv_are_live_files_ours || return 1
+  _awsdirenv_run cold _awsdirenv_remember_watches "$_ad_before" "$_ad_live_times"
+}
+
+# The empty file must be empty: keys that somebody has written into it would win.
+_awsdirenv_are_live_files_ours() {
+  local _ad_of_live=${_ad_live_look[0]-} _ad_of_empty=${_ad_live_look[1]-}
+  [[ ${#_ad_live_look[@]} == 3 && $_ad_of_live == "$_ad_live/ $EUID 600 $_ad_modified "* && $_ad_of_empty == "$_ad_empty/ $EUID 600 "*:*:0:* &&
+    ${_ad_live_look[2]} == "$_ad_cache/live/ $EUID 700 "* && ! -L $_ad_empty ]] || return 1
+  _ad_of_live=${_ad_of_live% *} _ad_of_empty=${_ad_of_empty% *}
+  _ad_live_times=live,$_ad_present,${_ad_of_live##* },${_ad_of_empty##* },${_ad_times#*,}
+}
+
+# Exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot only says
+# whether there is something to ask of a person who enters.
+_awsdirenv_open_live() {
+  local _ad_live='' _ad_empty=$_ad_cache/live/.empty _ad_live_times='' _ad_live_region='' _ad_live_account_id='' _ad_live_role='' _ad_live_stage=''
+  if ! { _awsdirenv_read_snapshot_and_live || {
+    _awsdirenv_run cold _awsdirenv_let_another_do_it && _awsdirenv_read_snapshot_and_live
+  } || _awsdirenv_make_live; }; then
+    _awsdirenv_close
+    return 0
+  fi
+  local _ad_wanted=$_ad_option_region
+  [[ ${AWSDIRENV_PROFILE+set} ]] || _ad_wanted=${_ad_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
+  _ad_exports=(
+    "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
+    "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
+    # Not the profile's own, which would be wrong for every other profile.
+    ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
+  )
+  _ad_region=${_ad_wanted:-$_ad_region} _ad_expiration=''
+  _awsdirenv_say_where
+}
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_live_end() { :; }

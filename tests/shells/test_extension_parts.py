@@ -1,0 +1,138 @@
+"""The extension in parts: a short file in direnv's lib folder, and the rest only where there is a reason for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from awsdirenv.shell.extension import extension_source, unreadable_part
+from world import World
+
+OUTER = {"AWS_ACCESS_KEY_ID": "OUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_PROFILE": "outer", "AWS_REGION": "eu-x-1"}
+HINT = "awsdirenv: hint: install awsdirenv again, then: awsdirenv setup\n"
+
+
+@pytest.fixture
+def parts(world: World) -> Path:
+    """Let the installed extension read a copy of the parts, which a test may damage."""
+    folder = world.root / "an installation's"
+    shutil.copytree(extension_source().parent, folder)
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    text = extension.read_text(encoding="utf-8")
+    assert text.count(f"{extension_source().parent.resolve()}/") == 1
+    quoted = "'" + str(folder).replace("'", "'\"'\"'") + "'/"
+    text = text.replace(f"{extension_source().parent.resolve()}/", quoted)
+    extension.write_text(text, encoding="utf-8")
+    assert unreadable_part(text) is None
+    return folder
+
+
+def cut(path: Path) -> None:
+    """Lose the last tenth of a file."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: len(text) * 9 // 10], encoding="utf-8")
+
+
+def unbalance(path: Path) -> None:
+    """Damage the middle of a file so that bash cannot parse it."""
+    text = path.read_text(encoding="utf-8")
+    middle = text.index("() {\n", len(text) // 2)
+    path.write_text(f"{text[:middle]}() {{ fi\n{text[middle + 5 :]}", encoding="utf-8")
+
+
+def test_the_extension_is_short() -> None:
+    """What direnv reads at every evaluation, of every directory, is at most 40 lines."""
+    assert len(extension_source().read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_a_warm_load_reads_the_warm_part_only(world: World, parts: Path) -> None:
+    """With a fresh snapshot neither of the other parts is needed."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain")
+    world.enter(folder)
+    (parts / "cold.sh").unlink()
+    (parts / "live.sh").unlink()
+    changes, said = world.enter(folder)
+    assert changes["AWSDIRENV_PROFILE"] == "plain"
+    assert "error" not in said
+
+
+def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None:
+    """The parts are read at the first use: without one it does not matter what has become of them."""
+    shutil.rmtree(parts)
+    changes, said = world.enter(world.project("p", "export MINE=1\n"))
+    assert (changes["MINE"], "awsdirenv" in said) == ("1", False)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut, unbalance])
+@pytest.mark.parametrize(
+    ("part", "line"), [("warm.sh", "plain"), ("cold.sh", "plain"), ("live.sh", "plain --live"), ("cold.sh", "p --bad")]
+)
+def test_a_part_that_cannot_be_read_closes_the_directory(
+    world: World, parts: Path, part: str, line: str, damage: Callable[[Path], None]
+) -> None:
+    """One error, one hint, no credentials, and the rest of `.envrc` loads; a part that is back opens the directory."""
+    whole = (parts / part).read_bytes()
+    damage(parts / part)
+    if (parts / part).exists():
+        os.utime(parts / part, (1, 1))  # direnv compares whole seconds
+    world.role("plain", mfa=False)
+    folder = world.project("p", f"strict_env\nset -x\nuse aws_profile {line}\nexport AFTER=1\n")
+    changes, said = world.enter(folder, **OUTER)
+    assert f"awsdirenv: error: a part of this extension cannot be read: {part}\n{HINT}" in said
+    assert [said.count(word) for word in ("awsdirenv: error", "awsdirenv: hint")] == [1, 1]
+    assert changes["AFTER"] == "1"
+    assert {name: changes[name] for name in OUTER} == dict.fromkeys(OUTER)
+    assert "outer" not in said
+    assert not [name for name in changes if name.startswith("AWS_") and name not in OUTER]
+    (parts / part).write_bytes(whole)
+    if "bad" not in line:
+        changes, _ = world.enter(folder, **{name: value for name, value in changes.items() if value is not None})
+        assert changes["AWSDIRENV_PROFILE"] == "plain"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "readonly region=x profile=x role=x stage=x config=x credentials=x cache=x key=x line=x name=x\n",
+        "shopt -s expand_aliases\nalias local=false exec=false printf=false source=false return=false\n",
+        "set -o posix\nset -a\n",
+        "strict_env\nset -x\n",
+    ],
+)
+def test_what_surrounds_the_line_does_not_get_in(world: World, before: str) -> None:
+    """Variables, aliases and options of a person's own change nothing, cold or warm, and no secret is traced."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"{before}use aws_profile plain\n")
+    for _ in range(2):
+        changes, said = world.enter(folder, **OUTER)
+        assert changes["AWSDIRENV_PROFILE"] == "plain", said
+        assert str(changes["AWS_SECRET_ACCESS_KEY"]) not in said
+        assert not [name for name in changes if name.startswith(("BASH_FUNC", "_ad_"))]
+
+
+@pytest.mark.parametrize("name", ["_ad_values", "_ad_declared", "_ad_lines", "LC_ALL"])
+@pytest.mark.parametrize("line", ["plain", "plain --live"])
+def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, line: str) -> None:
+    """Where bash gives up our function half-way, the outer credentials are gone already."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"readonly {name}=x\nuse aws_profile {line}\nexport AFTER=1\n")
+    changes, _ = world.enter(folder, **OUTER)
+    assert changes["AFTER"] == "1"
+    assert changes["AWS_SECRET_ACCESS_KEY"] != "outer"
+    assert {*changes} >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"}
+
+
+def test_what_we_start_has_the_environment_around_the_line(world: World) -> None:
+    """The block is out before we work, but what Python and a profile's own program see is what the person has set."""
+    log = world.root / "seen"
+    program = world.program("give", f'echo "$AWS_EC2_METADATA_SERVICE_ENDPOINT $AWS_ROLE_ARN" >{log}; exit 1')
+    world.profile("process", credential_process=program, region="eu-west-1")
+    outer = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9", "AWS_ROLE_ARN": "arn:outer"}
+    changes, _ = world.enter(world.project("process"), **outer)
+    assert log.read_text(encoding="utf-8") == "http://127.0.0.1:9 arn:outer\n"
+    assert {name: changes[name] for name in outer} == dict.fromkeys(outer)
