@@ -9,7 +9,7 @@ from interpreter import imported
 from world import BIN, World
 
 
-@pytest.mark.root
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("profile", ["one", "three"])
 def test_works_offline(desk: Desk, profile: str) -> None:
     """Without any network it says the same as with it, before and after a load."""

@@ -680,7 +680,7 @@ def test_a_config_that_breaks(world: World, folder: Path) -> None:
         assert shell.variable("AWS_PROFILE") == "plain"
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_no_place_for_the_files(world: World, folder: Path) -> None:
     """Where the files cannot be written the directory is closed."""
     os.chown(world.cache / "live", 12345, 12345)

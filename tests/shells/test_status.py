@@ -258,7 +258,7 @@ def test_costs_nobody_anything(desk: Desk) -> None:
     assert not (world.root / "ran").exists()
 
 
-@pytest.mark.root
+@pytest.mark.needs("network namespaces")
 def test_works_offline(world: World) -> None:
     """Without any network it says the same."""
     world.role("plain", mfa=False)

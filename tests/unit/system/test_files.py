@@ -121,7 +121,7 @@ def test_a_fifo_in_our_place_is_replaced_without_waiting_for_a_reader(tmp_path: 
     assert private_files.read_private(tmp_path / "f") == VALUES
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_file_in_our_place_is_replaced(tmp_path: Path) -> None:
     """The new file is ours, and not the stranger's with our secrets in it."""
     (tmp_path / "f").write_text("AWSDIRENV_VERSION=1\n")
@@ -234,7 +234,7 @@ def test_a_file_open_to_others_is_not_believed(tmp_path: Path, bits: int) -> Non
     assert private_files.read_private(tmp_path / "f") is None
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_file_is_not_believed(tmp_path: Path) -> None:
     """A file of another user's is refused even at 0600."""
     private_files.write_private(tmp_path / "f", VALUES)
@@ -343,7 +343,7 @@ def test_a_folder_made_under_a_crippling_umask_is_0700_all_the_same(tmp_path: Pa
     assert mode(tmp_path / "ours") == 0o700
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
     """What another user owns is an error that names the folder, and is not changed."""
     folder = tmp_path / "theirs"
