@@ -57,10 +57,10 @@ def test_sdks_over_generations(ours: World, node_modules: Path) -> None:
     """When a life ends the SDKs come back to us and have the next one, without an error in between."""
     ours.sts.life_override = 12
     ways = (*ONE_OF_EACH, "fromIni")  # in which the client remembers the credentials, and not the provider
-    commands = [sdk_of(name, node_modules)("sdk-plain", calls=4, pause=7) for name in ways]
+    commands = [sdk_of(name, node_modules)("sdk-plain", calls=3, pause=7) for name in ways]
     for status, said, complained in at_once(ours, commands):
-        assert (status, len(said.splitlines())) == (0, 4), complained
-    assert ours.sts.count("GetCallerIdentity", ok=True) == 4 * len(ways)
+        assert (status, len(said.splitlines())) == (0, 3), complained
+    assert ours.sts.count("GetCallerIdentity", ok=True) == 3 * len(ways)
     assert ours.sts.count("GetCallerIdentity", ok=False) == 0
     assert 3 <= ours.sts.count("AssumeRole") <= 7
 

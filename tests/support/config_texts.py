@@ -35,10 +35,15 @@ SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=[Healt
 
 
 def parsed(folder: Path, config: str = "", credentials: str = "") -> AwsFiles:
-    """Write both files, byte by byte, and parse them."""
+    """Write both files and parse them."""
+    write(folder, config, credentials)
+    return load_files(environ(folder))
+
+
+def write(folder: Path, config: str, credentials: str) -> None:
+    """Write both files, byte by byte."""
     (folder / "config").write_bytes(config.encode())
     (folder / "credentials").write_bytes(credentials.encode())
-    return load_files(environ(folder))
 
 
 def environ(folder: Path) -> dict[str, str]:

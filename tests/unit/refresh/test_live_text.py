@@ -262,8 +262,8 @@ def test_duration(files: Files) -> None:
 def test_many_profiles(files: Files) -> None:
     """It takes not much longer than reading the files."""
     section = "[profile p{0}]\n" + f"{ROLE}/r{{0}}\nsource_profile = base\nregion = eu-west-1\n{MFA}\n"
-    config = "[profile dev]\nregion = x\n" + "".join(section.format(number) for number in range(2000))
-    assert len(files.ways(config)) == 2002
+    config = "[profile dev]\nregion = x\n" + "".join(section.format(number) for number in range(1000))
+    assert len(files.ways(config)) == 1002
 
     def fastest(work: Callable[[], object]) -> float:
         times = []
