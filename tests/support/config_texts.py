@@ -31,7 +31,7 @@ FILES = st.lists(st.tuples(st.sampled_from(HEADERS), SECTIONS), max_size=5, uniq
     lambda sections: [line for header, lines in sections for line in (header, *lines)]
 )
 
-SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEVERAL = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def parsed(folder: Path, config: str = "", credentials: str = "") -> AwsFiles:
