@@ -9,7 +9,7 @@ JOBS := 6
 TEST_PARTS := tests/support:tests/doubles
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
-.PHONY: help tools venv demo test lint bench pictures clean
+.PHONY: help tools venv demo quick test lint bench pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,7 +41,10 @@ demo: venv ## see it work, against an AWS on this machine (ARGS=--interactive: t
 	@.ci/tools direnv
 	@$(BIN)/awsdirenv demo $(ARGS)
 
-test: tools venv ## run the tests (ARGS="-k demo": some of them)
+quick: venv ## run the tests of the rooms, which start no process, in a minute
+	@$(BIN)/python -m pytest -n auto --dist worksteal tests/unit $(ARGS)
+
+test: tools venv ## run all tests (ARGS="-k demo": some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint: tools venv ## ruff, mypy, shellcheck and shfmt

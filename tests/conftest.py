@@ -1,4 +1,15 @@
-"""What every test stands on: a real STS on loopback, and a home that has nothing of the developer's in it."""
+"""What every test stands on: a real STS on loopback, and a home that has nothing of the developer's in it.
+
+- `unit/ROOM/`: a room of `awsdirenv/`, in the test's own process; `unit/conftest.py` lets none start another one.
+  `make quick` runs these.
+- `shells/`: real direnv, real shells on terminals, real commands as processes.
+- `promises/`: what holds for all of it: secrets, faults, many at once, a day, the shape of the code, errors, documents,
+  the wheel.
+- `doubles/`: what stands in for AWS, a proxy and TLS, each with its own tests.
+- `support/`: what tests of several files use; no test file imports another one.
+
+One test: `.venv/bin/python -m pytest tests/shells/test_direnv_prompt.py -k wrong_codes`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from container import allows, must_have
 from desk import Desk, sit_down
 from sdks import installed_node_modules
 from strict_sts import StrictSts
@@ -19,13 +31,15 @@ TOOLS = ("direnv", "bash", "zsh", "fish", "shellcheck", "shfmt", "stat", "stty",
 OF_VENV = ("aws", "node", "npm")  # pip brings them
 
 
-def pytest_sessionstart() -> None:
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Fail loudly where a shell or a tool is missing: a skipped shell is an untested shell."""
     # A run in the background (`make test &`) ignores Ctrl-C, and whatever it starts would, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         # Linux shares processors out by sessions: in one with the other workers, an STS starves between busy shells.
         os.setsid()
+    if all("tests/unit" in argument for argument in session.config.args):
+        return
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     missing += [tool for tool in OF_VENV if shutil.which(tool, path=str(BIN)) is None]
     if missing:
@@ -33,13 +47,15 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest. What needs root (mounts, strangers' files) is skipped in plain sight, but not in CI."""
+    """Begin with the longest."""
     items.sort(key=lambda item: item.path.name != "test_day.py")
-    if os.geteuid() == 0 or os.environ.get("CI"):
-        return
-    for item in items:
-        if item.get_closest_marker("root"):
-            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Run what needs more than a container may have only where that is there."""
+    for marker in item.iter_markers("needs"):
+        for what in marker.args:
+            must_have(what, is_there=allows(what))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -60,16 +61,25 @@ def floor(module: str) -> int:
     return -1 if root in GROUND else FLOORS.index(root)
 
 
-def runtime_nodes(source: str) -> Iterator[ast.AST]:
-    """Walk over what runs: not over what is imported for types only."""
-    waiting: list[ast.AST] = [ast.parse(source)]
+@functools.cache
+def parsed(source: str) -> ast.Module:
+    """Parse a module, once for all the tests that look at it."""
+    return ast.parse(source)
+
+
+@functools.cache
+def runtime_nodes(source: str) -> list[ast.AST]:
+    """Give what runs: not what is imported for types only."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [parsed(source)]
     while waiting:
         node = waiting.pop()
-        yield node
+        found.append(node)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             waiting += node.orelse
         else:
             waiting += ast.iter_child_nodes(node)
+    return found
 
 
 def imports(source: str, modules: Sources) -> Iterator[tuple[str, str | None]]:
@@ -120,7 +130,7 @@ def private_imports(modules: Sources) -> set[str]:
     }
     for module, source in modules.items():
         leaves = {name.rpartition(".")[2] for name in below(module, modules)}
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parsed(source)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in leaves:
                 found |= {f"{module}: {node.attr}"} if node.attr.startswith("_") else set()
     return found
@@ -234,10 +244,9 @@ def imported_tests(source: str) -> set[str]:
     return {name for name, _ in imports(source, {}) if stems & set(name.split("."))}
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
-def test_no_test_imports_another(path: Path) -> None:
+def test_no_test_imports_another() -> None:
     """A test module imports no other test module."""
-    assert imported_tests(TESTS[path]) == set()
+    assert {str(path): found for path, source in TESTS.items() if (found := imported_tests(source))} == {}
 
 
 def test_an_import_between_tests_is_noticed() -> None:
@@ -246,9 +255,20 @@ def test_an_import_between_tests_is_noticed() -> None:
     assert imported_tests("import tests.shells.test_cli") == {"tests.shells.test_cli"}
 
 
+def skips(source: str) -> bool:
+    """Tell whether a module skips tests, or expects them to fail."""
+    ways = {"skip", "skipif", "importorskip", "xfail"}
+    return any(isinstance(node, ast.Attribute) and node.attr in ways for node in ast.walk(parsed(source)))
+
+
+def test_nothing_is_skipped_in_silence() -> None:
+    """What cannot be run here says so by support/container.py, which lets nothing be skipped in CI."""
+    assert [path.name for path in (ROOT / "tests").rglob("*.py") if skips(path.read_text("utf-8"))] == ["container.py"]
+
+
 def is_called(source: str, name: str) -> bool:
     """Tell whether a function of this name is called anywhere."""
-    return any(isinstance(n, ast.Call) and ast.unparse(n.func) == name for n in ast.walk(ast.parse(source)))
+    return any(isinstance(n, ast.Call) and ast.unparse(n.func) == name for n in ast.walk(parsed(source)))
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -263,9 +283,7 @@ def test_nothing_is_evaluated(module: str) -> None:
 def test_modules_are_short(module: str) -> None:
     """A module is read in one go: it has at most 400 lines, and a function at most 40, without its decorators."""
     assert len(MODULES[module].splitlines()) <= LONGEST_MODULE
-    functions = [
-        n for n in ast.walk(ast.parse(MODULES[module])) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
-    ]
+    functions = [n for n in ast.walk(parsed(MODULES[module])) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     assert [n.name for n in functions if (n.end_lineno or n.lineno) - n.lineno >= LONGEST_FUNCTION] == []
 
 

@@ -69,8 +69,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install it into a new virtual environment; give that one's folder of programs."""
 
     def make(folder: Path) -> None:
-        run(sys.executable, "-m", "venv", folder, cwd=folder)
-        run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+        run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
+        pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+        run(*pip, "install", "--quiet", "--no-compile", wheel, cwd=folder)
 
     return made_once(tmp_path_factory, "installed", make) / "bin"
 

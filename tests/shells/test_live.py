@@ -680,7 +680,7 @@ def test_a_config_that_breaks(world: World, folder: Path) -> None:
         assert shell.variable("AWS_PROFILE") == "plain"
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_no_place_for_the_files(world: World, folder: Path) -> None:
     """Where the files cannot be written the directory is closed."""
     os.chown(world.cache / "live", 12345, 12345)
@@ -787,11 +787,11 @@ def test_below_another_directory(world: World, folder: Path) -> None:
     assert "AWS_SHARED_CREDENTIALS_FILE" not in changes
     assert (changes["AWSDIRENV_PROFILE"], "AWS_PROFILE" in changes) == ("inner", False)
     (inner / ".envrc").write_text("source_up\nuse aws_profile inner --live\n", encoding="utf-8")
-    world.run("direnv", "allow", str(inner)).check_returncode()
+    world.allow(inner)
     env = live(world, inner)
     assert role(identity(world, env)) == "inner"
     (folder / ".envrc").write_text("use aws_profile plain\n", encoding="utf-8")
-    world.run("direnv", "allow", str(folder)).check_returncode()
+    world.allow(folder)
     env = live(world, inner)
     assert not {"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWSDIRENV_REFRESH_AT"} & set(env)
     assert role(identity(world, env)) == "inner"
@@ -803,7 +803,7 @@ def test_profile_of_a_dotenv(world: World, folder: Path) -> None:
     made(world)
     made(world, "other")
     (folder / ".envrc").write_text("use aws_profile --live\n", encoding="utf-8")
-    world.run("direnv", "allow", str(folder)).check_returncode()
+    world.allow(folder)
     for name in ("plain", "other", "plain"):
         (folder / ".env").write_text(f"AWS_PROFILE={name}\n", encoding="utf-8")
         assert role(identity(world, live(world, folder))) == name

@@ -51,10 +51,10 @@ def test_a_shell_that_sits_still_has_new_credentials_at_its_next_prompt(world: W
         assert len(timers(world)) == 1
 
 
-def test_forty_evaluations_share_one_timer(world: World, folder: Path) -> None:
+def test_twenty_evaluations_share_one_timer(world: World, folder: Path) -> None:
     """Neither directories nor shells make more of them, however many come at once."""
     live_for_hours(world)
-    folders = [folder, *(world.project(f"plain{n}", "use aws_profile plain\n") for n in range(9))]
+    folders = [folder, *(world.project(f"plain{n}", "use aws_profile plain\n") for n in range(4))]
     command, null = ["direnv", "export", "bash"], subprocess.DEVNULL
     for _ in range(2):
         shells = [

@@ -31,14 +31,19 @@ FILES = st.lists(st.tuples(st.sampled_from(HEADERS), SECTIONS), max_size=5, uniq
     lambda sections: [line for header, lines in sections for line in (header, *lines)]
 )
 
-SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEVERAL = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def parsed(folder: Path, config: str = "", credentials: str = "") -> AwsFiles:
-    """Write both files, byte by byte, and parse them."""
+    """Write both files and parse them."""
+    write(folder, config, credentials)
+    return load_files(environ(folder))
+
+
+def write(folder: Path, config: str, credentials: str) -> None:
+    """Write both files, byte by byte."""
     (folder / "config").write_bytes(config.encode())
     (folder / "credentials").write_bytes(credentials.encode())
-    return load_files(environ(folder))
 
 
 def environ(folder: Path) -> dict[str, str]:

@@ -62,7 +62,7 @@ class Home:
     def envrc(self, text: str) -> None:
         """Write the `.envrc`, and allow it."""
         self.file(".envrc", text)
-        self.world.run("direnv", "allow", str(self.folder)).check_returncode()
+        self.world.allow(self.folder)
 
     def fake_direnv(self, text: str) -> None:
         """Put a program in front of direnv."""

@@ -6,17 +6,19 @@ import resource
 from collections.abc import Callable
 
 
-def quickest(deed: Callable[[], object]) -> float:
-    """Give the seconds of processor time that the programs take at least which are run: others use the machine, too."""
-    took = []
+def takes_at_most(seconds: float, deed: Callable[[], object]) -> bool:
+    """Tell whether a deed, and the programs it runs, take so little processor time, at the third attempt at the latest.
+
+    Others use the machine, too.
+    """
     for _ in range(3):
-        before = processor_time()
+        before = _processor_time()
         deed()
-        took.append(processor_time() - before)
-    return min(took)
+        if _processor_time() - before < seconds:
+            return True
+    return False
 
 
-def processor_time() -> float:
-    """Give the seconds that this process, and the programs that it has run, have had of a processor."""
+def _processor_time() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)

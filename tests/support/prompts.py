@@ -13,9 +13,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from filelock import FileLock
 
+from container import must_have
 from world import BIN
 
 # The first release of Debian with a starship; an older system runs it with that release's C library.
@@ -62,10 +62,8 @@ def _install_npm(folder: Path) -> None:
 
 
 def _install_debian(folder: Path) -> None:
-    if not shutil.which("apt-get") or not (archive := _archive()):
-        if os.environ.get("CI"):
-            pytest.fail("there is no archive of Debian's to get prompts from")
-        pytest.skip("needs Debian's archive")
+    archive = _archive() if shutil.which("apt-get") else None
+    must_have("an archive of Debian's, to get prompts from", is_there=bool(archive))
     apt = folder / "apt"
     (apt / "lists" / "partial").mkdir(parents=True)
     (apt / "archives" / "partial").mkdir(parents=True)

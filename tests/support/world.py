@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import json
 import os
@@ -67,7 +68,7 @@ def _written_by_setup() -> list[tuple[Path, int, bytes | None, float]]:
     """Run the real `setup`; give each folder and file with its mode, content and time. It costs what a test costs."""
     with tempfile.TemporaryDirectory(prefix="awsdirenv-home-") as home:
         env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
-        subprocess.run(["awsdirenv", "setup"], env=env, capture_output=True, check=True)
+        call(("setup",), env, Path(home), timeout=60).check_returncode()
         found = []
         for path in sorted(Path(home).rglob("*")):
             data = path.read_bytes().replace(home.encode(), b"/home-of-nobody") if path.is_file() else None
@@ -222,8 +223,15 @@ class World:
         folder = self.root / name
         folder.mkdir(parents=True, exist_ok=True)
         self._write(folder / ".envrc", f"use aws_profile {name}\n" if envrc is None else envrc)
-        self.run("direnv", "allow", str(folder)).check_returncode()
+        self.allow(folder)
         return folder
+
+    def allow(self, folder: Path) -> None:
+        """Allow a folder's `.envrc` as `direnv allow` does, without its process; the real direnv then believes it."""
+        path = os.fsencode(folder / ".envrc") + b"\n"
+        allowed = Path(self.env.get("XDG_DATA_HOME") or self.home / ".local" / "share") / "direnv" / "allow"
+        allowed.mkdir(parents=True, exist_ok=True)
+        (allowed / hashlib.sha256(path + (folder / ".envrc").read_bytes()).hexdigest()).write_bytes(path)
 
     def run(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a program with nobody at a terminal; a command of ours in this process, in a tenth of the time."""

@@ -6,24 +6,21 @@ import gc
 import json
 import os
 import shlex
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from awsdirenv.aws import credential_process
 from awsdirenv.aws.credential_process import credentials, is_running_for, profile_wanted, render
 from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import CredentialProcessError
-from awsdirenv.system import subprocesses
+from programs import HANGING, is_gone
 from strict_sts import SECRET_PREFIX
-from world import AT_ONCE, REGION, World, wait_for
+from world import AT_ONCE, REGION, World
 
 SECRET = f"{SECRET_PREFIX}abcdefghijklmnopqrstuvwxyz0123456789"
 ANSWER: dict[str, Any] = {"Version": 1, "AccessKeyId": "ASIATEST", "SecretAccessKey": SECRET, "SessionToken": "token"}
@@ -238,22 +235,6 @@ def test_far_too_much(tmp_path: Path, environ: dict[str, str]) -> None:
     assert is_gone(int((tmp_path / "pid").read_text(encoding="utf-8")))
 
 
-def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended, within a moment; one that nobody has waited for yet has."""
-    for _ in range(40):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
-HANGING = "echo $$ >~/pid; sleep 300 & echo $! >~/child; wait"
-
-
 @pytest.mark.parametrize("text", [HANGING, f"exec >&- 2>&-; {HANGING}"], ids=["open", "closed"])
 def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A program that does not end is ended with all that it started, whether its output is open or closed."""
@@ -263,42 +244,6 @@ def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.Mo
     assert failure("~/give", environ) == "gave nothing within 1s"
     assert 1 <= time.monotonic() - started < 1 + AT_ONCE
     assert all(is_gone(int((tmp_path / name).read_text(encoding="utf-8"))) for name in ("pid", "child"))
-
-
-def test_an_interrupt_while_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Ctrl-C between the start of a program and our knowing of it ends it, too, and is not lost."""
-    pid = tmp_path / "pid"
-
-    class Interrupted(subprocess.Popen[bytes]):
-        def __init__(self, *words: Any, **options: Any) -> None:
-            super().__init__(*words, **options)
-            wait_for(lambda: pid.exists() and pid.read_text(encoding="utf-8").strip())
-            signal.raise_signal(signal.SIGINT)
-
-    before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(subprocess, "Popen", Interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        subprocesses.run(f"echo $$ >{pid}; sleep 300", 60)
-    assert is_gone(int(pid.read_text(encoding="utf-8")))
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_ctrl_c(world: World) -> None:
-    """Ctrl-C ends a hanging program and what it has started at once, with one error and one hint."""
-    world.profile("tool", credential_process=world.program("give", HANGING))
-    child = pexpect.spawn("awsdirenv", ["login", "tool"], env=world.env, cwd=str(world.root), encoding="utf-8")
-    files = [world.home / "pid", world.home / "child"]
-    wait_for(lambda: all(file.exists() and file.read_text(encoding="utf-8").strip() for file in files))
-    started = time.monotonic()
-    child.sendcontrol("c")
-    child.expect(pexpect.EOF, timeout=60)
-    said = str(child.before).replace("\r\n", "\n")
-    child.close()
-    assert time.monotonic() - started < AT_ONCE
-    assert child.exitstatus == 3
-    assert said.endswith("awsdirenv: error: loading tool was cancelled\nawsdirenv: hint: awsdirenv login tool\n")
-    assert "Traceback" not in said
-    assert all(is_gone(int(file.read_text(encoding="utf-8"))) for file in files)
 
 
 def test_what_a_program_has(tmp_path: Path, environ: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -361,7 +360,11 @@ def test_who_has_waited_signs_in_to_nothing(person: Person, tmp_path: Path) -> N
 def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Have no browser started, but noted how it would be."""
     found: list[dict[str, Any]] = []
-    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: found.append({"page": command[-1], **options}))
+
+    def note(command: list[str], **options: Any) -> None:
+        found.append({"page": command[-1], **options})
+
+    monkeypatch.setattr("awsdirenv.system.browser.subprocess.Popen", note)
     return found
 
 

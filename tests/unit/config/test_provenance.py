@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import ConfigError
-from config_texts import FILES, SEVERAL, environ, parsed
+from config_texts import FILES, SEVERAL, environ, parsed, write
 
 
 def split(source: str) -> tuple[Path, int]:
@@ -56,7 +56,7 @@ def test_the_line_decides(tmp_path: Path, config: list[str], credentials: list[s
         with_another_value(source)
         value = str(load_files(environ(tmp_path)).profiles[name][key])
         assert value == "CHANGED" or value.startswith("CHANGED\n"), (name, key)
-        parsed(tmp_path, *texts)
+        write(tmp_path, *texts)
 
 
 CASES = {

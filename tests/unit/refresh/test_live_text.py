@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.refresh.live import command_line, config_text
+from awsdirenv.refresh.live import config_text
 from awsdirenv.system.paths import decode_name
 
 MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/foo"
@@ -253,27 +251,6 @@ def test_any_name_and_value(name: str, value: str) -> None:
         assert found == {key: values for key, values in expected.items() if key}
 
 
-PLACES = ["/opt/venv/bin/python", "/home/me/my # proj; x/it's/py", '/a\t#b/$(id)/`x`/"q"', "/größe/日本/python"]
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("split", ["shlex", "sh"])
-def test_command(place: str, split: str) -> None:
-    """However an installation's path looks, shlex and sh get the words that were meant, and INI finds no comment."""
-    code = "import sys; print(sys.argv[1:])"
-    line = command_line([place, "-c", code], "a b", 900, "keys")
-    words = [place, "-c", code, "credential-process", "--duration=900", "--keys", "--live=a%20b"]
-    assert not any(mark in line for mark in (" #", " ;", "\t#", "\t;"))
-    assert "\n" not in line
-    if split == "shlex":
-        assert shlex.split(line) == words
-        return
-    program = "import json, sys; print(json.dumps(sys.argv[1:]))"
-    shell = ["sh", "-c", f"{shlex.quote(sys.executable)} -c '{program}' {line}"]
-    done = subprocess.run(shell, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == words
-
-
 def test_duration(files: Files) -> None:
     """The life that the directory wants is the declared profile's alone."""
     config = (
@@ -285,8 +262,8 @@ def test_duration(files: Files) -> None:
 def test_many_profiles(files: Files) -> None:
     """It takes not much longer than reading the files."""
     section = "[profile p{0}]\n" + f"{ROLE}/r{{0}}\nsource_profile = base\nregion = eu-west-1\n{MFA}\n"
-    config = "[profile dev]\nregion = x\n" + "".join(section.format(number) for number in range(2000))
-    assert len(files.ways(config)) == 2002
+    config = "[profile dev]\nregion = x\n" + "".join(section.format(number) for number in range(1000))
+    assert len(files.ways(config)) == 1002
 
     def fastest(work: Callable[[], object]) -> float:
         times = []

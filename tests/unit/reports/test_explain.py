@@ -20,10 +20,9 @@ from awsdirenv.system import private_files
 from awsdirenv.system.lock import Locks
 from corpus import CASES, Case, Refused
 from desk import HOUR, Call, Desk
-from interpreter import imported
 from sentinels import SENTINELS
 from sources import ALONE, BEHIND, Make, function, process, process_with_keys, sso, stored_session
-from world import BIN, HOSTILE, REGION, World, tree
+from world import HOSTILE, REGION, World, tree
 
 HOP = ["profile", "kind", "role_arn", "asks_for_code", "duration_seconds", "capped_by", "cached_until", "values"]
 KINDS = {
@@ -823,29 +822,6 @@ def test_costs_nobody_anything(desk: Desk) -> None:
     assert set(tree(world.root)) == set(before) | locked
     assert world.sts.count("*") == 0
     assert not (world.root / "ran").exists()
-
-
-@pytest.mark.root
-@pytest.mark.parametrize("make", [role, roles_behind_roles], ids=lambda make: make.__name__)
-def test_works_offline(desk: Desk, make: Roles) -> None:
-    """Without any network it says the same as with it, before and after a load."""
-    profile = make(desk.world)
-    command = ["unshare", "-n", str(BIN / "awsdirenv"), "explain", profile, "--json"]
-    for _ in range(2):
-        alone = desk.world.run(*command)
-        assert alone.returncode == 0, alone.stderr
-        assert alone.stdout == printed(desk.world, profile, "--json")
-        assert desk.load(profile) is None
-
-
-def test_imports_little(world: World) -> None:
-    """Of botocore only the parser of AWS's files is imported; no client, no session, no lock."""
-    world.role("one")
-    world.env["AWS_ENDPOINT_URL"] = ""  # where one is set, botocore is asked which
-    found = imported(world, "explain", "one")
-    assert "botocore.configloader" in found
-    slow = {"boto3", "botocore.session", "botocore.client", "botocore.credentials", "urllib3", "filelock", "socket.ssl"}
-    assert found & slow == set()
 
 
 @pytest.mark.parametrize("owner", ["one", "base", "two", "variable"])

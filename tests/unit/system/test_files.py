@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
-import shutil
 import signal
-import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +16,9 @@ from hypothesis import strategies as st
 
 from awsdirenv.errors import CacheError
 from awsdirenv.system import private_files
+from files import STRANGER, VALUES, mode
 from world import AT_ONCE
 
-VALUES = {"NAME": "value", "EMPTY": "", "EQUALS": "a=b=", "SPACES": "  x  y ", "ÜMLAUT": "日本", "RAW": "\udcff"}
-STRANGER = 12345
 # Python 3.12 warns of forking beside threads; the children here only call the system.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -36,55 +31,6 @@ def umask(mask: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-def mode(path: Path) -> int:
-    """Give the permission bits of the thing itself."""
-    return stat.S_IMODE(path.lstat().st_mode)
-
-
-def in_child(action: Callable[[], object]) -> str:
-    """Run something in a process of its own that may change itself; give its result or error as text."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            text = str(action())
-        except BaseException as error:  # noqa: BLE001 - all of it is the parent's business
-            text = f"{type(error).__name__}: {error}"
-        os.write(writer, text.encode())
-        os._exit(0)
-    os.close(writer)
-    with open(reader, encoding="utf-8") as answer:
-        text = answer.read()
-    assert os.waitpid(pid, 0)[1] == 0
-    return text
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """Make a folder that other users can reach, unlike pytest's."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    folder.chmod(0o700)
-    shutil.rmtree(folder)
-
-
-def as_ordinary_user(folder: Path, action: Callable[[], object]) -> str:
-    """Run something in a child that has no privileges, with the folder given to it."""
-
-    def unprivileged() -> object:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setgid(STRANGER)
-            os.setuid(STRANGER)
-        return action()
-
-    if os.geteuid() == 0:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, STRANGER, STRANGER)
-    return in_child(unprivileged)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -119,56 +65,6 @@ def test_the_file_is_0600_under_any_umask(tmp_path: Path, mask: int) -> None:
         private_files.write_private(tmp_path / "f", VALUES)
     assert mode(tmp_path / "f") == 0o600
     assert private_files.read_private(tmp_path / "f") == VALUES
-
-
-def test_a_lax_umask_never_shows_the_draft_to_others(tmp_path: Path) -> None:
-    """A reader who polls during thousands of writes never sees a readable file of any name: no write-then-chmod."""
-    path = tmp_path / "f"
-    ended = tmp_path / "ended"
-
-    def write() -> str:
-        os.umask(0)
-        until = time.monotonic() + 0.6
-        while time.monotonic() < until:
-            private_files.write_private(path, VALUES)
-        ended.touch(0o600)
-        return "written"
-
-    seen: set[int] = set()
-    watcher = os.fork()
-    if watcher == 0:
-        os._exit(0 if in_child(write) == "written" else 1)
-    while not ended.exists():
-        for name in ("f", "f.new"):
-            with contextlib.suppress(FileNotFoundError):
-                seen.add(mode(tmp_path / name))
-    assert os.waitpid(watcher, 0)[1] == 0
-    assert seen == {0o600}
-
-
-def test_a_reader_sees_the_old_or_the_new_file_and_nothing_between(tmp_path: Path) -> None:
-    """A file that is replaced again and again is whole at every look."""
-    path = tmp_path / "f"
-    old, new = ({"GENERATION": text * 4000} for text in "on")
-    private_files.write_private(path, old)
-
-    def write() -> str:
-        until = time.monotonic() + 0.4
-        while time.monotonic() < until:
-            private_files.write_private(path, new)
-            private_files.write_private(path, old)
-        (tmp_path / "ended").touch()
-        return ""
-
-    watcher = os.fork()
-    if watcher == 0:
-        os._exit(len(in_child(write)))
-    found = []
-    while not (tmp_path / "ended").exists():
-        found.append(private_files.read_private(path))
-    assert os.waitpid(watcher, 0)[1] == 0
-    assert len(found) > 20
-    assert all(values in (old, new) for values in found)
 
 
 def test_the_modification_time_is_the_one_asked_for(tmp_path: Path) -> None:
@@ -225,7 +121,7 @@ def test_a_fifo_in_our_place_is_replaced_without_waiting_for_a_reader(tmp_path: 
     assert private_files.read_private(tmp_path / "f") == VALUES
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_file_in_our_place_is_replaced(tmp_path: Path) -> None:
     """The new file is ours, and not the stranger's with our secrets in it."""
     (tmp_path / "f").write_text("AWSDIRENV_VERSION=1\n")
@@ -338,7 +234,7 @@ def test_a_file_open_to_others_is_not_believed(tmp_path: Path, bits: int) -> Non
     assert private_files.read_private(tmp_path / "f") is None
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_file_is_not_believed(tmp_path: Path) -> None:
     """A file of another user's is refused even at 0600."""
     private_files.write_private(tmp_path / "f", VALUES)
@@ -447,7 +343,7 @@ def test_a_folder_made_under_a_crippling_umask_is_0700_all_the_same(tmp_path: Pa
     assert mode(tmp_path / "ours") == 0o700
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
     """What another user owns is an error that names the folder, and is not changed."""
     folder = tmp_path / "theirs"
@@ -481,56 +377,3 @@ def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
     assert (tmp_path / "kept").exists()
     with pytest.raises(CacheError, match="cannot use"):
         private_files.remove(tmp_path / "folder")
-
-
-@pytest.mark.root
-def test_a_full_disk_leaves_the_old_file_untouched(tmp_path: Path) -> None:
-    """On a file system without a free block the error says so, the old file stays whole and no draft is left."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)], check=False)
-    if mounted.returncode:
-        pytest.skip("this root may not mount; the file size limit below covers the same")
-    try:
-        path = tmp_path / "f"
-        private_files.write_private(path, {"OLD": "x" * 5000})
-        with pytest.raises(CacheError) as caught:
-            private_files.write_private(path, {"NEW": "y" * 5000})
-        assert caught.value.message == f"cannot use {path}: No space left on device"
-        assert private_files.read_private(path) == {"OLD": "x" * 5000}
-        assert [one.name for one in tmp_path.iterdir()] == ["f"]
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-@pytest.mark.parametrize("limit", [0, 1, 20, 100])
-def test_a_write_that_stops_half_way_leaves_the_old_file_untouched(tmp_path: Path, limit: int) -> None:
-    """A quota or a size limit hit at any byte is an error of ours, and what was there is whole."""
-    path = tmp_path / "f"
-    private_files.write_private(path, {"OLD": "1"})
-
-    def write() -> object:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        private_files.write_private(path, {"NEW": "y" * 200})
-        return "written"
-
-    assert in_child(write) == f"CacheError: cannot use {path}: File too large"
-    assert private_files.read_private(path) == {"OLD": "1"}
-    assert [one.name for one in tmp_path.iterdir()] == ["f"]
-
-
-def test_a_read_only_folder_is_an_error_of_ours(open_folder: Path) -> None:
-    """Without the right to write, reading goes on and writing names the path and the remedy."""
-    path = open_folder / "f"
-    private_files.write_private(path, {"OLD": "1"})
-    open_folder.chmod(0o555)
-    answer = as_ordinary_user(open_folder, lambda: private_files.write_private(path, VALUES))
-    assert answer == f"CacheError: cannot use {path}: Permission denied"
-    assert as_ordinary_user(open_folder, lambda: private_files.read_private(path)) == str({"OLD": "1"})
-    assert as_ordinary_user(open_folder, lambda: private_files.remove(path)).startswith("CacheError: cannot use ")
-
-
-def test_a_folder_that_cannot_be_made_is_an_error_of_ours(open_folder: Path) -> None:
-    """A read-only ~/.cache is reported with the path that was wanted."""
-    open_folder.chmod(0o555)
-    answer = as_ordinary_user(open_folder, lambda: private_files.ensure_private_folder(open_folder / "awsdirenv"))
-    assert answer == f"CacheError: cannot use {open_folder / 'awsdirenv'}: Permission denied"

@@ -538,7 +538,7 @@ def test_offline(home: World, kind: str) -> None:
     assert re.search(r"^account +123456789012 +123456789012 +(- +)?yes$", seen.text, re.MULTILINE)
 
 
-@pytest.mark.root
+@pytest.mark.needs("network namespaces")
 def test_no_network_at_all(home: World) -> None:
     """Without any network it is the same."""
     folder = home.root / "adminrole"

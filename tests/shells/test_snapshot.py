@@ -560,7 +560,7 @@ def test_a_damaged_snapshot_is_healed_at_once_from_the_stored_session(ward: Ward
     assert "Traceback" not in entered.stderr
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_a_stranger_s_snapshot_is_not_read_and_replaced(ward: Ward) -> None:
     """A file that another user owns is healed away even where its content is sound."""
     ward.plant(lambda path: os.chown(path, STRANGER, -1))

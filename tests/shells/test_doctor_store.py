@@ -12,6 +12,7 @@ import pytest
 
 from awsdirenv.reports.doctor.store import mount_of
 from awsdirenv.system.lock import Locks
+from container import must_have
 from doctor_faults import Home, sound_home
 from world import BIN, World
 
@@ -67,9 +68,9 @@ def test_no_mounts_no_file_system() -> None:
     assert mount_of("/x", "") == ("", "")
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="knows the numbers of two machines' calls")
 def test_a_folder_that_cannot_be_locked(home: Home) -> None:
     """Where the kernel refuses locks that is an error, with a way out."""
+    must_have("x86_64 or aarch64, whose system calls it knows", is_there=platform.machine() in ("x86_64", "aarch64"))
     words = [sys.executable, "-c", WITHOUT_FLOCK, sys.executable, "-m", "awsdirenv", "doctor"]
     done = home.world.run(*words, cwd=home.folder)
     assert done.returncode == 1, done.stderr
@@ -78,7 +79,7 @@ def test_a_folder_that_cannot_be_locked(home: Home) -> None:
     assert "  hint: set XDG_CACHE_HOME to a folder on a local file system\n" in done.stdout
 
 
-@pytest.mark.root
+@pytest.mark.needs("mounts")
 @pytest.mark.parametrize(
     ("kind", "options", "severity"),
     [
@@ -109,7 +110,7 @@ def test_a_network_file_system(home: Home, kind: str, options: str, severity: st
     assert done.returncode == (severity == "warning")
 
 
-@pytest.mark.root
+@pytest.mark.needs("root")
 def test_somebody_elses_folder(home: Home) -> None:
     """A cache folder that belongs to another user is an error."""
     os.chown(home.world.cache, 12345, 12345)

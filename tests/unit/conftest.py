@@ -1,0 +1,35 @@
+"""What is true for every test of the rooms: it runs in the test's own process, so that all of them take a minute."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import types
+from typing import Any, NoReturn
+
+import pytest
+
+from awsdirenv.system import browser, subprocesses
+
+
+class _Refused(subprocess.Popen[Any]):
+    def __init__(self, command: object, *_: object, **__: object) -> None:
+        _fail(command)
+
+
+def _fail(*what: object) -> NoReturn:
+    pytest.fail(f"a test of a room starts no process, and this one does: {what}")
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test start a process; our own code may run a profile's programs, which a test makes of two lines of sh."""
+    for_our_code = types.ModuleType("subprocess")
+    vars(for_our_code).update(vars(subprocess))
+    for module in (browser, subprocesses):
+        monkeypatch.setattr(module, "subprocess", for_our_code)
+    monkeypatch.setattr(subprocess, "Popen", _Refused)
+    for module, names in ((os, ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")), (pty, ("fork", "spawn"))):
+        for name in names:
+            monkeypatch.setattr(module, name, _fail)
