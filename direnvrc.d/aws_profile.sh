@@ -248,7 +248,7 @@ _awsdirenv_leave_live() {
   case ${AWS_CONFIG_FILE-} in */awsdirenv/live/*) ;; *) return 0 ;; esac
   if ! _awsdirenv_open_file "$AWS_CONFIG_FILE" 13; then
     _awsdirenv_say error "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}"
-    _awsdirenv_say hint 'unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE, then: direnv reload'
+    _awsdirenv_say hint 'unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload'
     return 1
   fi
   exec {fd}<&-
@@ -314,30 +314,30 @@ _awsdirenv_parse_arguments() {
 
 # Checks the value of an option and fills the variable of its name; durations become seconds.
 _awsdirenv_take_option() {
-  local LC_ALL=C line="use aws_profile ${declared:-adminrole} $1"
+  local LC_ALL=C
   case $1 in
     --region)
-      _awsdirenv_is_region "$2" || _awsdirenv_refuse "$1 needs the name of a region" "$line eu-west-1" || return 1
+      _awsdirenv_is_region "$2" || _awsdirenv_refuse "$1 needs the name of a region" "$1 eu-west-1" || return 1
       option_region=$2
       ;;
     --account)
       [[ $2 == [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9] ]] ||
-        _awsdirenv_refuse "$1 needs the twelve digits of an account" "$line 123456789012" || return 1
+        _awsdirenv_refuse "$1 needs the twelve digits of an account" "$1 123456789012" || return 1
       option_account=$2
       ;;
     --role)
       case $2 in
         '' | *[!A-Za-z0-9+=,.@_-]*)
-          _awsdirenv_refuse "$1 needs the name of a role, without its path" "$line adminrole" || return 1
+          _awsdirenv_refuse "$1 needs the name of a role, without its path" "$1 adminrole" || return 1
           ;;
       esac
       option_role=$2
       ;;
     --stage)
       case $2 in
-        '' | *[[:cntrl:]]*) _awsdirenv_refuse "$1 needs a word such as production" "$line production" || return 1 ;;
+        '' | *[[:cntrl:]]*) _awsdirenv_refuse "$1 needs a word such as production" "$1 production" || return 1 ;;
       esac
-      ((${#2} <= 40)) || _awsdirenv_refuse "$1 is too long" "$line production" || return 1
+      ((${#2} <= 40)) || _awsdirenv_refuse "$1 is too long" "$1 production" || return 1
       option_stage=$2
       ;;
     *) _awsdirenv_take_duration "$1" "$2" ;;
@@ -358,10 +358,26 @@ _awsdirenv_take_duration() {
   if [[ $1 == --duration ]]; then option_duration=$seconds; else option_min_life=$seconds; fi
 }
 
-# Says what is wrong with the line, and fails.
+# Says what is wrong with the line and, from an option with a value, how it may look. Fails.
 _awsdirenv_refuse() {
-  printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2
+  local LC_ALL=C REPLY line
+  _awsdirenv_quote "${declared:-adminrole}"
+  line="$REPLY $2"
+  [[ $REPLY != -* && $REPLY != \'-* ]] || line="$2 -- $REPLY"
+  printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: use aws_profile $line" >&2
   return 1
+}
+
+# Quotes a word for every shell, in REPLY: shell_word of awsdirenv/system/commands.py.
+_awsdirenv_quote() {
+  local text=${1//[[:cntrl:]]/?}
+  case $text in
+    '' | [=%]* | *[!A-Za-z0-9_@%+=:,./-]*)
+      text=${text//\'/\'\"\'\"\'}
+      REPLY=\'${text//\\/\'\\\\\'}\'
+      ;;
+    *) REPLY=$text ;;
+  esac
 }
 
 _awsdirenv_is_region() {

@@ -230,12 +230,14 @@ def test_aws_profile_beside_keys(home: World) -> None:
     assert seen.problems["profile-beside-keys"] == {
         "kind": "profile-beside-keys",
         "message": "AWS_PROFILE is other, beside keys: some SDKs take the one, some the other",
-        "hint": "unset AWS_PROFILE",
+        "hint": "unset AWS_PROFILE; in fish: set -e AWS_PROFILE",
     }
     assert seen.actual["account_id"] == ACCOUNT
     assert re.search(r"^profile +adminrole +other +.*differs$", seen.text, re.MULTILINE)
     seen = whoami(home, home.root, **inside(home, folder), AWS_DEFAULT_PROFILE="other")
-    assert seen.problems["profile-beside-keys"]["hint"] == "unset AWS_DEFAULT_PROFILE"
+    assert (
+        seen.problems["profile-beside-keys"]["hint"] == "unset AWS_DEFAULT_PROFILE; in fish: set -e AWS_DEFAULT_PROFILE"
+    )
 
 
 def test_a_profile_that_is_not_there(home: World) -> None:

@@ -18,6 +18,7 @@ from awsdirenv.errors import (
     ProfileNotFoundError,
     SignInNeededError,
 )
+from awsdirenv.system.commands import unset_command
 
 # What came of asking.
 KNOWN, NONE, EXPIRED, OFFLINE, FAILED = "known", "none", "expired", "offline", "failed"
@@ -85,7 +86,7 @@ def _found(session: Any) -> Caller:
     except ProfileNotFound:
         raise ProfileNotFoundError(
             f"AWS_PROFILE names a profile that does not exist: {session.profile}",
-            "unset AWS_PROFILE AWS_DEFAULT_PROFILE",
+            unset_command("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
         ) from None
     if found is None:
         return Caller(NONE)

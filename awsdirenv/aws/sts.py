@@ -6,7 +6,6 @@ One client serves a whole chain; what changes from hop to hop is what it signs w
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -32,6 +31,7 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
+from awsdirenv.system.commands import aws_command, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews in the last 15
 _BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
@@ -183,8 +183,8 @@ class Sts:
     def _sign_in(self) -> str | None:
         """Give the command by which a person signs in anew, where that may be what is missing."""
         if self._chain.sso_session:
-            return f"awsdirenv login {shlex.quote(self._chain.profile)}"
-        return f"aws login --profile {shlex.quote(self._chain.source_profile)}" if self._chain.sign_in else None
+            return login_command(self._chain.profile)
+        return aws_command("aws login", self._chain.source_profile) if self._chain.sign_in else None
 
     def nothing_found(self) -> NoCredentialsError:
         """Give the error for a source that has no credentials, and what to do about it."""

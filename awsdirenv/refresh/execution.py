@@ -12,6 +12,7 @@ from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import BLOCK
 from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
 from awsdirenv.refresh.export import variables
+from awsdirenv.system.commands import command_line
 
 
 def environment(environ: Mapping[str, str], snapshot: Snapshot, region: str | None) -> dict[str, str]:
@@ -34,6 +35,8 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     try:
         os.execvpe(name, list(command), dict(environ))  # noqa: S606 - that no shell is in between is the point
     except FileNotFoundError:
-        raise CommandNotRunnableError(f"cannot run {name}: its interpreter is missing", f"head -n 1 {found}") from None
+        raise CommandNotRunnableError(
+            f"cannot run {name}: its interpreter is missing", command_line("head -n 1", found)
+        ) from None
     except OSError as error:
-        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", f"ls -l {found}") from None
+        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", command_line("ls -l", found)) from None

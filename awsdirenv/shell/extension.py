@@ -15,6 +15,7 @@ from pathlib import Path
 
 from awsdirenv.config.envrc import USE, used_profile
 from awsdirenv.errors import SetupError
+from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.private_files import replace_file
 
@@ -83,7 +84,7 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     try:
         target.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {target}: {error.strerror}", f"rm {target}") from None
+        raise SetupError(f"cannot remove {target}: {error.strerror}", command_line("rm", str(target))) from None
 
 
 def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -115,7 +116,7 @@ def use_line(profile: str | None) -> str:
     """Give the line for `.envrc`."""
     if not profile:
         return "use aws_profile"
-    return f"use aws_profile {'-- ' if profile.startswith('-') else ''}{shlex.quote(profile)}"
+    return command_line("use aws_profile", profile)
 
 
 def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:

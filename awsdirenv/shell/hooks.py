@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-import shlex
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.shell.extension import rc_file
 from awsdirenv.shell.installed_files import OwnFile, read
+from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import data_folder
 from awsdirenv.system.text import fish_quote, sh_quote
 
@@ -48,7 +48,7 @@ def line_to_add(environ: Mapping[str, str]) -> str | None:
     shell = Path(environ.get("SHELL", "")).name
     if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read(rc_file(shell, environ)) or ""):
         return None
-    return f"source {shlex.quote(str(installed(shell, environ)))}"
+    return command_line("source", str(installed(shell, environ)))
 
 
 def _stale_watches() -> str:

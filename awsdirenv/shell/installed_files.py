@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import SetupError
+from awsdirenv.system.commands import command_line
 from awsdirenv.system.private_files import replace_file
 
 
@@ -46,7 +47,7 @@ def remove(file: OwnFile, say: Callable[[str], None]) -> None:
     try:
         file.path.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {file.path}: {error.strerror}", f"rm {file.path}") from None
+        raise SetupError(f"cannot remove {file.path}: {error.strerror}", command_line("rm", str(file.path))) from None
 
 
 def read(path: Path) -> str | None:

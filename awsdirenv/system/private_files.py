@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError
+from awsdirenv.system.commands import command_line
 
 _HEADER = ("AWSDIRENV_VERSION", "1")
 _FOOTER = ("AWSDIRENV_END", "1")
@@ -29,7 +30,10 @@ def ensure_private_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         info = folder.stat()
         if info.st_uid != os.geteuid():
-            raise CacheError(f"{folder} belongs to another user", f"rm -r {folder} as its owner, or set XDG_CACHE_HOME")
+            raise CacheError(
+                f"{folder} belongs to another user",
+                f"{command_line('rm -r', str(folder))} as its owner, or set XDG_CACHE_HOME",
+            )
         if stat.S_IMODE(info.st_mode) != 0o700:  # the umask may have taken too much, a setgid parent added something
             folder.chmod(0o700)
     except OSError as error:

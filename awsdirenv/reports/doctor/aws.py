@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,6 +13,7 @@ from awsdirenv.credentials import time_left
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.system.commands import login_command
 
 _OLD = timedelta(days=90)
 _SKEW, _REFUSED_FROM = timedelta(seconds=60), timedelta(minutes=5)  # AWS refuses what is signed beyond the second
@@ -59,7 +59,7 @@ def sso_sign_in(situation: Situation) -> Iterator[Finding]:
         is_here = name == situation.profile
         path = sso_token.path(session, situation.outer)
         message = f"the sign-in to {session} is over" if path.exists() else f"nobody has signed in to {session}"
-        hint = f"awsdirenv login {'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
+        hint = login_command(name)
         yield Finding(WARNING if is_here else INFO, message, hint, str(path))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situ
 from awsdirenv.shell import rc_files
 from awsdirenv.shell.extension import rc_file
 from awsdirenv.shell.rc_files import Line
+from awsdirenv.system.commands import command_line
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SECRETS = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -41,7 +41,7 @@ def permissions(situation: Situation) -> Iterator[Finding]:
             continue
         has_secrets = path == credentials or _has_secrets(situation.files)
         message = f"{path} can be read or written by others ({info.st_mode & 0o777:04o})"
-        yield Finding(ERROR if has_secrets else WARNING, message, f"chmod 600 {shlex.quote(path)}", path)
+        yield Finding(ERROR if has_secrets else WARNING, message, command_line("chmod 600", path), path)
 
 
 def aws_variables(situation: Situation) -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situ
 from awsdirenv.shell import extension as installation
 from awsdirenv.shell import hooks, rc_files
 from awsdirenv.shell.rc_files import Line
+from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.version import __version__
@@ -162,7 +162,7 @@ def envrc_allowed(situation: Situation) -> Iterator[Finding]:
     path, allowed = status.get("Found RC path"), status.get("Found RC allowed")
     # Yes is `true` or, since 2.33, 0.
     if path and allowed not in (None, "true", "0"):
-        command = f"direnv allow {shlex.quote(str(Path(path).parent))}"
+        command = command_line("direnv allow", str(Path(path).parent))
         yield Finding(WARNING, "this .envrc is not allowed, so direnv does not load it", command, path)
 
 

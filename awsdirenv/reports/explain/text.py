@@ -5,7 +5,6 @@ Each line makes sense alone, in a log as in a screen reader. Pure: data in, text
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from awsdirenv.credentials import duration_text, time_left
 from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, Forecast, Step
 from awsdirenv.reports.explain.hops import Explanation, Hop
 from awsdirenv.reports.explain.values import Value
+from awsdirenv.system.commands import login_command
 from awsdirenv.system.text import printable
 
 _WIDTH = 80
@@ -101,14 +101,14 @@ class _Writer:
 
     def _sign_in(self, value: Value) -> str:
         if value.value is None:
-            return f"none; awsdirenv login {shlex.quote(self._explained.profile)}"
+            return f"none; {login_command(self._explained.profile)}"
         end = datetime.fromisoformat(value.value.replace("Z", "+00:00"))
         if end > self._now:
             return f"until {self._moment(end)}"
         token = self._explained.forecast and self._explained.forecast.sign_in
         if token and token.can_refresh:
             return "renews itself"
-        return f"over; awsdirenv login {shlex.quote(self._explained.profile)}"
+        return f"over; {login_command(self._explained.profile)}"
 
     def _place(self, value: Value) -> str:
         below_home = value.source.startswith(self._home)
@@ -135,7 +135,7 @@ class _Writer:
 
     def _deeds(self, seen: Forecast, step: Step, number: int) -> list[str]:
         if step.kind in _SOURCES:
-            needs = f"needs a sign-in: awsdirenv login {shlex.quote(self._explained.profile)}"
+            needs = f"needs a sign-in: {login_command(self._explained.profile)}"
             return [needs] if seen.needs_sign_in else [_SOURCES[step.kind]]
         code = "asks for an MFA code" if step.asks else "runs a command for a code"
         call = f"calls {'GetSessionToken' if step.hop is None else 'AssumeRole'} ({number})"

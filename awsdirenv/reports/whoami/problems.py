@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from awsdirenv.credentials import time_left
 from awsdirenv.errors import CredentialSourceError
 from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
 from awsdirenv.shell.extension import rc_file
+from awsdirenv.system.commands import aws_command, login_command, unset_command
 
 _UNIVERSAL = re.compile(r"^SETUVAR (?:\S+ )*?--export (?:\S+ )*?(AWS_[A-Z0-9_]+):(.*)$", re.MULTILINE)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
@@ -41,7 +41,7 @@ def _closed(seen: Look) -> Iterator[Problem]:
         yield Problem(
             "closed",
             f"{seen.place.loaded} is closed: there are no credentials for profile {profile}",
-            f"awsdirenv login {shlex.quote(profile)}",
+            login_command(profile),
         )
 
 
@@ -84,7 +84,7 @@ def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
         yield Problem(
             "profile-beside-keys",
             f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
-            f"unset {name}",
+            unset_command(name),
         )
 
 
@@ -208,14 +208,14 @@ def _unknown(seen: Look) -> Iterator[Problem]:
 
 
 def _login(seen: Look, otherwise: str) -> str:
-    return f"awsdirenv login {shlex.quote(seen.declared.profile)}" if seen.declared.profile else otherwise
+    return login_command(seen.declared.profile) if seen.declared.profile else otherwise
 
 
 def _by_hand(seen: Look) -> str:
     """Give the command that shows what a program or a file has to say for itself; we do not quote it."""
     profile = named_profile(seen.place.environ)
-    named = f" --profile {shlex.quote(profile)}" if profile else ""
-    return f"aws sts get-caller-identity{named}"
+    command = "aws sts get-caller-identity"
+    return aws_command(command, profile) if profile else command
 
 
 _FINDERS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
