@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from awsdirenv.config.envrc import nearest, taken_apart
+from awsdirenv.config.envrc import nearest, uses
 
 NOT_TOLD = None
 
@@ -37,9 +40,10 @@ NOT_TOLD = None
         (" ü", "ü", {}),
     ],
 )
-def test_taken_apart(arguments: str, profile: str | None, options: dict[str, str]) -> None:
+def test_arguments(arguments: str, profile: str | None, options: dict[str, str]) -> None:
     """Words are taken as bash takes them; what only bash could tell is not guessed."""
-    assert taken_apart(arguments) == (profile, options)
+    (found,) = uses(f"use aws_profile{arguments}")
+    assert (found.profile, found.options) == (profile, options)
 
 
 def said(folder: Path, text: str | bytes) -> str | None:
@@ -101,3 +105,117 @@ def test_nothing_is_run(tmp_path: Path) -> None:
     """Not even what looks like a line of ours is run."""
     said(tmp_path, f"touch {tmp_path}/pwned\nuse aws_profile $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned`\n")
     assert not (tmp_path / "pwned").exists()
+
+
+# Each with the arguments of each call, as bash makes it.
+SCRIPTS: list[tuple[str, list[list[str]]]] = [
+    ("use aws_profile a", [["a"]]),
+    ("use_aws_profile a", [["a"]]),
+    ("has ls && use aws_profile a", [["a"]]),
+    ("has ls && use_aws_profile a --region x", [["a", "--region", "x"]]),
+    ("if has ls; then use aws_profile a; fi", [["a"]]),
+    ("if true; then :; else use aws_profile b; fi; use aws_profile a", [["a"]]),
+    ("if has ls\nthen\n  use aws_profile a # comment\nfi", [["a"]]),
+    ("  use aws_profile a # comment", [["a"]]),
+    ("use aws_profile a#b", [["a#b"]]),
+    ('use aws_profile "a b" --region x', [["a b", "--region", "x"]]),
+    ("use   aws_profile", [[]]),
+    ("\tuse\taws_profile\ta\t", [["a"]]),
+    ("use aws_profile \\\n  a \\\n  --region x", [["a", "--region", "x"]]),
+    ("use \\\naws_profile a", [["a"]]),
+    ("[[ x ]] && use aws_profile a || true", [["a"]]),
+    ("[[ -n x && use == use ]] && use aws_profile a", [["a"]]),
+    ("{ use aws_profile a; }", [["a"]]),
+    ("( use aws_profile a )", [["a"]]),
+    ("use aws_profile a\nuse aws_profile b", [["a"], ["b"]]),
+    ("use aws_profile a; use aws_profile b", [["a"], ["b"]]),
+    ("for i in 1; do use aws_profile a; done", [["a"]]),
+    ("case x in x) use aws_profile a ;; esac", [["a"]]),
+    ("A=b use aws_profile a", [["a"]]),
+    ("! use aws_profile a", [["a"]]),
+    ("use aws_profile a >/dev/null 2>&1", [["a"]]),
+    ("use 'aws_profile' a", [["a"]]),
+    ("use aws_profile 'it'\"'\"'s'", [["it's"]]),
+    ("use aws_profile a\\ b", [["a b"]]),
+    ("use aws_profile $'a b'", [["a b"]]),
+    ('use aws_profile "a\\"b\\\\c"', [['a"b\\c']]),
+    ("use aws_profile -- -dash", [["--", "-dash"]]),
+    ("((1 << 2)) && use aws_profile a", [["a"]]),
+    ("if ((1 << 2)); then use aws_profile a; fi", [["a"]]),
+    ("x=$((1 << 2)); use aws_profile a", [["a"]]),
+    ("x=$(echo ')' \"it's\"); use aws_profile a", [["a"]]),
+    ("x=${x:-'}'}; use aws_profile a", [["a"]]),
+    ("x=(a 'b)' c); use aws_profile a", [["a"]]),
+    ('cat <<<"it\'s" >/dev/null; use aws_profile a', [["a"]]),
+    ("cat <<X >/dev/null\nit's\nuse aws_profile b\nX\nuse aws_profile a", [["a"]]),
+    ("cat <<'X' >/dev/null; use aws_profile a\nuse aws_profile b\nX", [["a"]]),
+    ("cat <<-X >/dev/null\n\tuse aws_profile b\n\tX\nuse aws_profile a", [["a"]]),
+    ("cat < <(echo it) >/dev/null; use aws_profile a", [["a"]]),
+    ("# don't\nuse aws_profile a", [["a"]]),
+    ("# use aws_profile a", []),
+    ("true # && use aws_profile a", []),
+    (": '\nuse aws_profile a\n'", []),
+    (': "\nuse aws_profile a\n"', []),
+    ("cat <<X >/dev/null\nuse aws_profile a\nX", []),
+    ("use_aws_profile() {\n  :\n}", []),
+    ("use_aws_profile () { :; }", []),
+    ("function use_aws_profile { :; }", []),
+    ("user() { :; }; user aws_profile a", []),
+    ("use_aws_profiles() { :; }; use aws_profiles a", []),
+    ("use_aws_profile-x() { :; }; use aws_profile-x a", []),
+    ("echo use aws_profile a >/dev/null", []),
+    ("use=use; : use aws_profile a", []),
+    ("alias u='use aws_profile a'", []),
+]
+RECORDER = r"""
+use_aws_profile() { { printf '%s\0' "$@"; printf '\n'; } >>"$CALLS"; }
+"""
+
+
+@pytest.mark.parametrize(("script", "calls"), SCRIPTS, ids=range(len(SCRIPTS)))
+def test_what_bash_calls(tmp_path: Path, script: str, calls: list[list[str]]) -> None:
+    """What the real direnv calls is what is read here, with the same arguments, and nothing else."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "recorder.sh").write_text(RECORDER)
+    (tmp_path / ".envrc").write_text(f"{script}\n")
+    env = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "DIRENV_CONFIG": str(tmp_path),
+        "CALLS": f"{tmp_path}/calls",
+    }
+    for command in (["direnv", "allow"], ["direnv", "export", "json"]):
+        subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
+    log = tmp_path / "calls"
+    lines = log.read_text().split("\n")[:-1] if log.exists() else []
+    assert [line.split("\0")[:-1] if line != "\0" else [] for line in lines] == calls
+    found = uses(f"{script}\n")
+    read = [([one.profile] if one.profile else []) + [w for pair in one.options.items() for w in pair] for one in found]
+    # Of two branches only one is taken, and bash alone knows which.
+    taken = [one for one in read if one != ["b"]] if "else" in script else read
+    assert taken == [[word for word in one if word != "--"] for one in calls]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "(", "((", "'", '"', "`", "$(", "${", "<<", "<<X", "$'", "\\", "a=(", "[[", "<(", "$", "\f;\v&"]
+)
+def test_what_has_no_end(text: str) -> None:
+    """Whatever the file breaks off with, what stood before it is read, and nothing waits or fails."""
+    found = uses(f"use aws_profile a\n{text}")
+    assert [one.profile for one in found] == ["a"]
+    uses(f"{text} aws_profile")
+    uses(f"use aws_profile {text}")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"'\"`$(){}<>|&;#\\ \n\t=[]!", "use", "aws_profile", "use_aws_profile", "$(", "${", "<<", "[["]
+        )
+    )
+)
+def test_no_text_is_too_odd(parts: list[str]) -> None:
+    """Any text is read to its end."""
+    for one in uses("".join(parts) + " aws_profile"):
+        assert "\n" not in one.line

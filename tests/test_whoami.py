@@ -184,6 +184,22 @@ def test_options_of_the_line(home: World) -> None:
     assert whoami(home, folder, **inside(home, folder)).declared["stage"] == "test"
 
 
+@pytest.mark.parametrize(
+    "line", ["use_aws_profile far", "has ls && use aws_profile far", "if has ls; then use aws_profile far; fi"]
+)
+def test_other_ways_to_write_the_line(home: World, line: str) -> None:
+    """However `.envrc` comes to call us, whoami and doctor know what it declares, before it is loaded and after."""
+    home.hold("far")
+    folder = home.project("way", f"{line}\n")
+    seen = whoami(home, folder)
+    assert (seen.declared["profile"], seen.kinds[0]) == ("far", "not-loaded")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.declared["profile"]) == ("ok", "far")
+    (folder / ".envrc").write_text(f"use aws_profile adminrole\n{line.replace('far', 'gone')}\n")
+    done = home.run("awsdirenv", "doctor", "--offline", cwd=folder)
+    assert "gone" in done.stdout + done.stderr
+
+
 def test_hostile_names(home: World) -> None:
     """Names with spaces, quotes, commands or a leading hyphen are names."""
     profiles = ["a b's", "$(touch pwned)", "é", "-x", 'd"q']

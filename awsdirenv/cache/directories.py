@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths, session_key
+from awsdirenv.config.envrc import uses
 from awsdirenv.errors import CacheError
 from awsdirenv.system import private_files
 from awsdirenv.system.direnv import decode
 from awsdirenv.system.paths import decode_name, encode_name
 
 _LARGEST = 1024 * 1024  # bytes of a file that we look into
-_LINE = re.compile(r"^[ \t]*use[ _]+aws_profile\b(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,7 @@ class _Served:
         return present == self.allow or (self.had_allow and self._is_named_in(text))
 
     def _is_named_in(self, text: bytes) -> bool:
-        lines = [_words(found[1]) for found in _LINE.finditer(os.fsdecode(text))]
-        return any(self.profile in words or not words for words in lines)
+        return any(use.profile in ("", self.profile) for use in uses(os.fsdecode(text)))
 
 
 def note(paths: CachePaths, profile: str, watches: str) -> None:
@@ -144,13 +141,6 @@ def _name_of(path: Path) -> str | None:
         return decode_name(path.name.partition("@")[0])
     except ValueError:
         return None
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return [line]
 
 
 def _content(path: Path) -> bytes | None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from awsdirenv.config.envrc import USE, used_profile
+from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import direnv_lib, home
@@ -124,13 +124,13 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     envrc = directory / ".envrc"
     line = use_line(profile)
     present = _read(envrc)
-    uses = [(found.group(0).strip(), used_profile(found.group(1))) for found in USE.finditer(present or "")]
-    for use, used in uses:
-        if used == (profile or ""):
-            say(f"  {envrc} has it already: {use}")
+    present_uses = uses(present or "")
+    for use in present_uses:
+        if use.profile == (profile or ""):
+            say(f"  {envrc} has it already: {use.line}")
             return envrc
-    if uses:
-        raise SetupError(f"{envrc} already says: {uses[0][0]}", f"change that line of {envrc} to: {line}")
+    if present_uses:
+        raise SetupError(f"{envrc} already says: {present_uses[0].line}", f"change that line of {envrc} to: {line}")
     before = present or ""
     separator = "" if not before or before.endswith("\n") else "\n"
     after = f"{before}{separator}{line}\n"
