@@ -241,7 +241,7 @@ def test_other_contexts(world: World) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from awsdirenv.lock import Locks
+from awsdirenv.system.lock import Locks
 locks = Locks(Path(sys.argv[1]), 1, lambda *_: None, "/dev/pts/9")
 with locks.hold(sys.argv[2]):
     if sys.argv[3]:

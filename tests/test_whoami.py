@@ -350,7 +350,7 @@ def test_a_fish_universal(home: World) -> None:
     assert problems["fish-universal"] == {
         "kind": "fish-universal",
         "message": "AWS_SESSION_TOKEN is a universal variable of fish's, which direnv cannot unset",
-        "hint": "set -Ue AWS_SESSION_TOKEN",
+        "hint": "in fish: set -eU AWS_SESSION_TOKEN",
     }
     assert "override" not in problems
     assert whole["verdict"] != "ok"

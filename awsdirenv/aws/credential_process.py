@@ -21,6 +21,7 @@ from awsdirenv.errors import CredentialProcessError
 from awsdirenv.system import subprocesses
 from awsdirenv.system.paths import home
 from awsdirenv.system.progress import patience
+from awsdirenv.system.text import utc_text
 
 TIMEOUT = 60  # seconds
 RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"  # names of snapshots: the same profile of other files is another
@@ -71,7 +72,7 @@ def render(found: SessionCredentials) -> str:
         "AccessKeyId": found.access_key_id,
         "SecretAccessKey": found.secret_access_key,
         "SessionToken": found.session_token,
-        "Expiration": found.expiration and found.expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "Expiration": found.expiration and utc_text(found.expiration),
         "AccountId": found.account_id,
     }
     return json.dumps({name: value for name, value in document.items() if value is not None}) + "\n"

@@ -23,6 +23,7 @@ from awsdirenv.errors import (
     SessionRefusedError,
     StsError,
 )
+from awsdirenv.system.text import one_line
 
 # The session is over, revoked or unknown: a new one may do.
 _SESSION_REFUSED = {
@@ -89,12 +90,6 @@ def bad_answer(what: str) -> BadAnswerError:
     return BadAnswerError(
         f"{what}: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
     )
-
-
-def one_line(text: str) -> str:
-    """Make foreign words fit for a message: one line, not too long, without a full stop."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line[:300].rstrip(".")
 
 
 def _no_answer(what: str, error: Exception) -> AwsdirenvError:

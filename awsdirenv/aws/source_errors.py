@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from awsdirenv.aws.errors import guarded, one_line
+from awsdirenv.aws.errors import guarded
 from awsdirenv.errors import AwsdirenvError, CredentialSourceError, DeniedError, SignInNeededError
+from awsdirenv.system.text import one_line
 
 # By name: not every botocore we work with has all of them.
 _SIGN_IN = {

@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.botocore_session import boto_session
-from awsdirenv.aws.errors import one_line
 from awsdirenv.aws.sso_oidc import DeviceCode, NotYetError, Oidc, Registration, Tokens
 from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.config.aws_files import AwsFiles
@@ -21,6 +20,7 @@ from awsdirenv.credentials import duration_text
 from awsdirenv.errors import NetworkError
 from awsdirenv.system import browser
 from awsdirenv.system.lock import SIGNING_IN, Locks
+from awsdirenv.system.text import one_line
 
 _SLOWER = 5  # seconds more between two questions, as RFC 8628 has it
 

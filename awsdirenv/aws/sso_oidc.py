@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from awsdirenv.aws.botocore_session import Budget
-from awsdirenv.aws.errors import bad_answer, guarded, one_line
+from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.config.chain import SsoSession
 from awsdirenv.credentials import from_epoch, utc_now
 from awsdirenv.errors import AwsdirenvError, SignInFailedError
+from awsdirenv.system.text import one_line
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # Without a scope Identity Center gives no refresh token, and the person signs in again after an hour.

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from awsdirenv.system.files import read_text
+
 FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
 _ABOVE = re.compile(r"^[ \t]*source_(?:up|up_if_exists|env|env_if_exists)\b", re.MULTILINE)
-_LARGEST = 1 << 20  # bytes
 
 _BLANK = re.compile(r"(?:[^\S\n]|\\\n)+")
 _WHOLE_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
@@ -60,7 +61,7 @@ def nearest(directory: Path) -> Declaration | None:
     None where there is none, it cannot be read, or it has no line of ours.
     """
     for folder in (directory, *directory.parents):
-        text = _text(folder / ".envrc")
+        text = read_text(folder / ".envrc", errors="surrogateescape")
         if text is None:
             continue
         found = uses(text)
@@ -281,12 +282,3 @@ def _is_open_condition(words: Sequence[_Word]) -> bool:
     """Tell whether a `[[` has not ended: && in there is no end of a command."""
     command = _command(words)
     return bool(command) and command[0].text == "[[" and command[-1].text != "]]"
-
-
-def _text(path: Path) -> str | None:
-    try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
-            return None
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timezone
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config import dotenv
 from awsdirenv.config.environment import EXPORTED, STALE
-from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote
+from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote, utc_text
 
 FORMATS = ("env", "fish", "powershell", "json", "dotenv")
 
@@ -77,5 +76,5 @@ def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:
         "access_key_id": credentials.access_key_id,
         "secret_access_key": credentials.secret_access_key,
         "session_token": credentials.session_token,
-        "expiration": expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if expiration else None,
+        "expiration": expiration and utc_text(expiration),
     }

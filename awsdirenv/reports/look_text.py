@@ -9,6 +9,7 @@ from awsdirenv.credentials import time_left
 from awsdirenv.reports.profiles import Listed
 from awsdirenv.reports.status import DUE, EXPIRED, FRESH, OUTDATED, HeldProfile, Status
 from awsdirenv.reports.table import RED, YELLOW, Canvas, Column, Row, tab_separated, table
+from awsdirenv.system.text import clock_text, with_tilde
 
 _STATES = {DUE: YELLOW, OUTDATED: YELLOW, EXPIRED: RED}
 
@@ -49,7 +50,7 @@ def status_text(seen: Status, home: str, canvas: Canvas) -> str:
         table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, seen.now)) for s in seen.mfa_sessions], canvas),
         table(_LOCKS, [_lock_row(held, seen.now) for held in seen.locks], canvas),
         table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, seen.now)) for t, at in seen.timers], canvas),
-        table(_DIRECTORIES, [(_short(str(one.path), home), one.profile) for one in seen.directories], canvas),
+        table(_DIRECTORIES, [(with_tilde(str(one.path), home), one.profile) for one in seen.directories], canvas),
     ]
     return "\n".join(one for one in tables if one) or "no credentials are held\n"
 
@@ -65,7 +66,7 @@ def list_rows(entries: list[Listed]) -> str:
 
 
 def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
-    source = held.region_source and _short(held.region_source, home)
+    source = held.region_source and with_tilde(held.region_source, home)
     return held.profile, held.account_id, held.role, held.region, source, held.stage, _life(held, now)
 
 
@@ -91,18 +92,9 @@ def _left(expiration: datetime, now: datetime) -> str:
     return time_left(expiration, now) if expiration > now else "ended"
 
 
-def _clock(moment: datetime | None, now: datetime) -> str | None:
-    """Say a time as a clock shows it, with the date if it is not today."""
-    if moment is None:
-        return None
-    local = moment.astimezone()
-    return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
-
-
 def _due(moment: datetime | None, now: datetime) -> str | None:
     return "now" if moment and moment <= now else _clock(moment, now)
 
 
-def _short(path: str, home: str) -> str:
-    below = home.rstrip("/") + "/"
-    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path
+def _clock(moment: datetime | None, now: datetime) -> str | None:
+    return clock_text(moment, now, seconds=True) if moment else None

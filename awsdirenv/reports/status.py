@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from awsdirenv.cache import directories, running, snapshots
@@ -24,7 +23,7 @@ from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
 from awsdirenv.config.glance import Glance, Said
 from awsdirenv.credentials import SessionCredentials, refresh_at
-from awsdirenv.reports.explain.values import utc_text
+from awsdirenv.system.text import utc_text
 
 FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
 _KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
@@ -69,7 +68,7 @@ class Status:
 def look(environ: Mapping[str, str], now: datetime) -> Status:
     """Look at everything. What is not sound is not shown, and never an error."""
     paths = CachePaths.from_environ(environ)
-    held = _snapshots(paths.snapshots)
+    held = snapshots.stored(paths.snapshots)
     sessions = SessionStore(paths.sessions).labelled()
     roles = {s.access_key_id: label for key, label, s in sessions if key.startswith("role-")}
     looker = _Looker(environ, now, roles)
@@ -142,15 +141,6 @@ class _Looker:
         if held.stamps != (file_stamp(config), file_stamp(credentials)):
             return OUTDATED
         return FRESH if held.credentials.is_fresh(self._now) else DUE
-
-
-def _snapshots(folder: Path) -> dict[str, Snapshot]:
-    try:
-        names = [path.name for path in folder.iterdir() if not path.name.endswith(".new")]
-    except OSError:
-        return {}
-    found = {name: snapshots.read(folder / name) for name in names}
-    return {name: snapshot for name, snapshot in found.items() if snapshot}
 
 
 def _by_name(item: tuple[str, Snapshot]) -> tuple[str, str]:

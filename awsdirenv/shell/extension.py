@@ -16,8 +16,8 @@ from pathlib import Path
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import replace_file
 from awsdirenv.system.paths import direnv_lib, home
-from awsdirenv.system.private_files import replace_file
 
 _INSTALLATION = re.compile(r"# >>> installation\n.*?# <<< installation\n", re.DOTALL)
 _EXTENSION_NAME = "awsdirenv.sh"

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.shell.extension import rc_file
-from awsdirenv.shell.installed_files import OwnFile, read
+from awsdirenv.shell.installed_files import OwnFile
 from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import data_folder
 from awsdirenv.system.text import fish_quote, sh_quote
 
@@ -46,7 +47,7 @@ def files(environ: Mapping[str, str]) -> list[OwnFile]:
 def line_to_add(environ: Mapping[str, str]) -> str | None:
     """Give the line that the start-up file of the person's shell lacks, or None, also where that cannot be told."""
     shell = Path(environ.get("SHELL", "")).name
-    if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read(rc_file(shell, environ)) or ""):
+    if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read_text(rc_file(shell, environ)) or ""):
         return None
     return command_line("source", str(installed(shell, environ)))
 

@@ -38,3 +38,8 @@ def unset_command(*names: str) -> str:
     """Give what takes variables out of a shell's environment. fish knows no `unset`, and the others no `set -e`."""
     listed = " ".join(names)
     return f"unset {listed}; in fish: set -e {listed}"
+
+
+def erase_universal_command(name: str) -> str:
+    """Give what takes a universal variable of fish's out, which only fish itself can."""
+    return f"in fish: set -eU {name}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,21 +71,6 @@ def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> Non
 def private_text(values: Mapping[str, str]) -> str:
     """Give the lines of such a file."""
     return "".join(f"{name}={value}\n" for name, value in (_HEADER, *values.items(), _FOOTER))
-
-
-def replace_file(target: Path, data: bytes, mode: int) -> None:
-    """Replace a file of the person's in one step. Raises OSError, with the old one untouched."""
-    # mkstemp makes 0600: what is to be private is never readable by others, not even before it is complete.
-    descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-        os.replace(draft, target)
-    except BaseException:  # Ctrl-C, too: a draft may hold secrets, and nobody would look for it
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
 
 
 def fresh_mtime(path: Path, wanted: int) -> int:

@@ -14,6 +14,7 @@ from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 from awsdirenv.system.commands import login_command
+from awsdirenv.system.files import read_text
 
 _OLD = timedelta(days=90)
 _SKEW, _REFUSED_FROM = timedelta(seconds=60), timedelta(minutes=5)  # AWS refuses what is signed beyond the second
@@ -151,11 +152,8 @@ def _names_device(situation: Situation, name: str) -> bool:
 
 
 def _sets_region(situation: Situation) -> bool:
-    try:
-        text = situation.envrc.read_text(encoding="utf-8", errors="replace") if situation.envrc else ""
-    except OSError:
-        return False
-    return bool(_SETS_REGION.search(text))
+    text = read_text(situation.envrc) if situation.envrc else None
+    return bool(_SETS_REGION.search(text or ""))
 
 
 def _file(situation: Situation) -> str | None:

@@ -12,9 +12,8 @@ from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 from awsdirenv.shell import rc_files
-from awsdirenv.shell.extension import rc_file
 from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.commands import command_line
+from awsdirenv.system.commands import command_line, erase_universal_command
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SECRETS = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -26,7 +25,6 @@ _NAMED = re.compile(r"(?<![\w$\"'{-])(AWS_[A-Z0-9_]+)=")
 _PLAIN = re.compile(r"""^\s*(AWS_[A-Z0-9_]+)(?:=("[^"]*"|'[^']*'|[^\s;]*)\s*(?:$|[;\#])|\s+(?:DEFAULT|OVERRIDE)=)""")
 _FISH = re.compile(r"(?:^|;|\band\b)\s*set\s+(?P<options>(?:-\S+\s+)*)(?P<name>AWS_[A-Z0-9_]+)\s+\S")
 _FUNCTION = re.compile(r"^\s*(?:function\s+\S+|[\w.:-]+\s*\(\s*\))")
-_UNIVERSAL = re.compile(r"^SETUVAR (?:\S+ )*?--export (?:\S+ )*?(AWS_[A-Z0-9_]+):")
 
 
 def permissions(situation: Situation) -> Iterator[Finding]:
@@ -58,12 +56,10 @@ def aws_variables(situation: Situation) -> Iterator[Finding]:
 
 def fish_universals(situation: Situation) -> Iterator[Finding]:
     """Whether fish has AWS's variables as universal ones, which no directory can take out."""
-    path = rc_file("fish", situation.environ).with_name("fish_variables")
-    for line in rc_files.follow([path], situation.environ):
-        found = _UNIVERSAL.match(line.text)
-        if found and found[1] in BLOCK:
-            message = f"fish has {found[1]} as a universal variable, which shows wherever a directory unsets it"
-            yield Finding(ERROR, message, f"in fish: set -eU {found[1]}", line.place)
+    for name, _, line in rc_files.fish_universals(situation.environ):
+        if name in BLOCK:
+            message = f"fish has {name} as a universal variable, which shows wherever a directory unsets it"
+            yield Finding(ERROR, message, erase_universal_command(name), line.place)
 
 
 def _has_secrets(files: AwsFiles | None) -> bool:

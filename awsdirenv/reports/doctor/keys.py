@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from awsdirenv.config.aws_files import file_paths
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.system.files import read_bytes
 from awsdirenv.system.paths import home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 
@@ -20,7 +20,6 @@ _KEY_ID = re.compile(rf"(?<![A-Za-z0-9]){_SHAPE}(?![A-Za-z0-9])".encode())
 # git knows no lookaround: what stands at either side comes along, for the pattern above to judge.
 _AROUND = f"(^|[^A-Za-z0-9]){_SHAPE}[A-Za-z0-9]?"
 _EXAMPLE = b"EXAMPLE"  # what AWS's documents have in the place of one
-_LARGEST = 1 << 20  # bytes
 _MOST_FILES = 20000
 _MOST_FINDINGS = 20
 _TIME = 3.0  # seconds
@@ -148,17 +147,5 @@ def _in(text: bytes) -> list[bytes]:
 
 def _content(path: Path) -> bytes:
     """Give what is in a regular file of moderate size, unless it is no text."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode) or info.st_size > _LARGEST:
-            return b""
-        data = os.read(descriptor, _LARGEST)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+    data = read_bytes(path) or b""
     return b"" if b"\0" in data[:8192] else data

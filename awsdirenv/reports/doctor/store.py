@@ -15,6 +15,7 @@ from awsdirenv.cache.running import held_locks
 from awsdirenv.credentials import time_left
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import read_text
 
 _MOUNTS = Path("/proc/mounts")
 _OF_NETWORK = re.compile(
@@ -94,10 +95,7 @@ def mount_of(path: str, mounts: str) -> tuple[str, str]:
 
 
 def _mounts() -> str:
-    try:
-        return _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:  # no Linux
-        return ""
+    return read_text(_MOUNTS, errors="surrogateescape") or ""  # not there: no Linux
 
 
 def _to_lock(situation: Situation, place: Path) -> Path:

@@ -14,7 +14,8 @@ from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.plan import ASSUME_ROLE, Circumstances, Forecast, Step, forecast
 from awsdirenv.refresh.preflight import check
-from awsdirenv.reports.explain.values import HopValues, Value, utc_text
+from awsdirenv.reports.explain.values import HopValues, Value
+from awsdirenv.system.text import utc_text
 
 ROLE_CHAINING = "role chaining"
 

@@ -14,7 +14,7 @@ from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, Foreca
 from awsdirenv.reports.explain.hops import Explanation, Hop
 from awsdirenv.reports.explain.values import Value
 from awsdirenv.system.commands import login_command
-from awsdirenv.system.text import printable
+from awsdirenv.system.text import clock_text, printable, with_tilde
 
 _WIDTH = 80
 _TITLES = {
@@ -50,7 +50,7 @@ def text(explained: Explanation, home: str, now: datetime) -> str:
 class _Writer:
     def __init__(self, explained: Explanation, home: str, now: datetime) -> None:
         self._explained = explained
-        self._home = home.rstrip("/") + "/"
+        self._home = home
         self._now = now
 
     def text(self) -> str:
@@ -111,13 +111,10 @@ class _Writer:
         return f"over; {login_command(self._explained.profile)}"
 
     def _place(self, value: Value) -> str:
-        below_home = value.source.startswith(self._home)
-        return f"~/{value.source.removeprefix(self._home)}" if below_home else value.source
+        return with_tilde(value.source, self._home)
 
     def _moment(self, moment: datetime) -> str:
-        local, today = moment.astimezone(), self._now.astimezone().date()
-        clock = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
-        return f"{clock}, {time_left(moment, self._now)} left"
+        return f"{clock_text(moment, self._now)}, {time_left(moment, self._now)} left"
 
     def _next(self, seen: Forecast) -> str:
         """Say what happens on the next load."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from awsdirenv.aws import sso_token
 from awsdirenv.config.aws_files import AwsFiles
@@ -28,6 +27,7 @@ from awsdirenv.config.chain import (
 from awsdirenv.config.settings import Settings
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Circumstances, Forecast, Step
+from awsdirenv.system.text import utc_text
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
@@ -204,11 +204,6 @@ class HopValues:
             at = self.where.in_service(str(services), "sts", "endpoint_url")
             return {"endpoint_url": Value(_shown("endpoint_url", found["endpoint_url"]), at)}
         return self.of_profile(profile, ("endpoint_url",))
-
-
-def utc_text(moment: datetime) -> str:
-    """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _shown(key: str, value: object) -> str | None:
