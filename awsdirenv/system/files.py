@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 LARGEST = 1 << 20  # bytes; whoever expects more says so
@@ -38,6 +37,8 @@ def read_text(path: str | Path, *, errors: str = "replace", largest: int = LARGE
 
 def replace_file(target: Path, data: bytes, mode: int) -> None:
     """Replace a file of the person's in one step. Raises OSError, with the old one untouched."""
+    import tempfile  # noqa: PLC0415 - slow, and most commands replace nothing
+
     # mkstemp makes 0600: what is to be private is never readable by others, not even before it is complete.
     descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
     try:
