@@ -5,6 +5,8 @@ SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/shell/scripts/*/awsdirenv.bash
 BIN := .venv/bin
 # Tests at once: some of their time they wait for a terminal.
 JOBS := 6
+# Where the tools find the tests' world and the doubles of AWS.
+TEST_PARTS := tests/support:tests/doubles
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
 .PHONY: help tools venv demo test lint bench pictures clean
@@ -51,13 +53,13 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@echo "ruff, mypy, shellcheck and shfmt have nothing to say" >&2
 
 bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
-	@$(BIN)/python tests/bench.py --plot docs/bench.svg $(ARGS)
+	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tests/bench.py --plot docs/bench.svg $(ARGS)
 
 pictures: venv ## draw docs/demo.svg and docs/scene-*.svg from real sessions
 	@.ci/tools direnv
-	@$(BIN)/python tests/picture.py
-	@$(BIN)/python tests/scenes.py
+	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tools/picture.py
+	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tools/scenes.py
 
 clean: ## remove all that the targets above have made here
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find awsdirenv tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find awsdirenv tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,10 +14,10 @@ def main() -> None:
     gc.disable()
     # The one way here that is not for people: no terminal yet, and a half-imported module would print a traceback.
     try:
-        from awsdirenv.aws import crt  # noqa: PLC0415
+        from awsdirenv.aws.botocore_session import leave_crt_out  # noqa: PLC0415
         from awsdirenv.cli.main import run  # noqa: PLC0415
 
-        crt.leave_out()
+        leave_crt_out()
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
         status = 130

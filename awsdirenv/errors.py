@@ -2,7 +2,7 @@
 
 A message names the thing that failed, in lower case and without a full stop; the hint is a command to type or a line
 to change. Neither ever holds a secret: both are printed to a terminal that may be recorded.
-Every kind has a heading in docs/troubleshooting.md (tests/test_errors.py ties the two together).
+Every kind has a heading in docs/troubleshooting.md (tests/promises/test_errors.py ties the two together).
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from desk import Desk, sit_down
+from sdks import installed_node_modules
 from strict_sts import StrictSts
 from world import BIN, World
 
@@ -53,3 +55,15 @@ def world(sts: StrictSts, tmp_path: Path) -> Iterator[World]:
     made = World(sts, tmp_path)
     yield made
     made.end_timers()
+
+
+@pytest.fixture
+def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Sit down in this test's world."""
+    return sit_down(world, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Have the JavaScript SDK."""
+    return installed_node_modules()

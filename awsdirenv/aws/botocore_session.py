@@ -1,30 +1,46 @@
-"""botocore's session and clients, set up the way all of us need them, and calls that end in time."""
+"""botocore's session and clients, set up the way all of this package needs them, and calls that end in time.
+
+Importing this module is cheap: botocore is imported by the functions that use it.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from awsdirenv.aws import crt
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.errors import NetworkError
 from awsdirenv.system.progress import patience
 
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
-_ATTEMPTS = 4  # with botocore's pauses in between; Budget ends them early
-
-# What we are a client of, or botocore for us.
-_SERVICES = ("iam", "signin", "sso", "sso-oidc", "sts")
+_ATTEMPTS = 4  # of one call, with botocore's pauses in between; a Budget may end them earlier
+_SERVICES = ("iam", "signin", "sso", "sso-oidc", "sts")  # all that we, or botocore for us, make clients of
 
 T = TypeVar("T")
 
 
+def leave_crt_out() -> None:
+    """Keep botocore from importing awscrt, AWS's native library: a quarter of all that botocore imports.
+
+    botocore imports it wherever it is installed, and of what our own process asks of botocore only `aws login` needs
+    it. To be called before botocore is imported, and never in a Python program of somebody else, who may need it.
+    """
+    sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type] # Python's way to say that there is none
+
+
+def let_crt_in() -> None:
+    """Undo `leave_crt_out`. It has no effect once botocore is imported."""
+    if sys.modules.get("awscrt", sys) is None:
+        del sys.modules["awscrt"]
+
+
 def parsed_session(files: AwsFiles, profile: str) -> Any:
-    """Make a botocore session for a named profile.
+    """Make a botocore session for a named profile, with AWS's files as we have parsed them.
 
     The profile is always explicit, so that keys which are already in the environment never feed their own refresh, and
     the files are not parsed a second time: at 5,000 profiles that is a quarter of a second.
@@ -40,9 +56,12 @@ def parsed_session(files: AwsFiles, profile: str) -> Any:
 
 
 def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> Any:
-    """Make a botocore session for a named profile whose calls end in time."""
+    """Make a botocore session for a named profile whose calls end in time.
+
+    `needs_crt` is for a profile of `aws login`, which cannot do without awscrt.
+    """
     if needs_crt:
-        crt.let_in()
+        let_crt_in()
     from botocore.config import Config  # noqa: PLC0415
 
     session = parsed_session(files, profile)
@@ -50,13 +69,14 @@ def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> A
     if session.get_config_variable("max_attempts") is None:
         options["retries"] = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}
     session.set_default_client_config(Config(**options))
-    # To know a service by its name botocore looks into the folders of all four hundred: a third of a client's time.
+    # botocore lists the folders of all four hundred services to see whether a name is one of them. That is a third of
+    # the time that a client takes.
     session.get_component("data_loader").list_available_services = lambda _type: _SERVICES
     return session
 
 
 def local_client(service: str, url: str) -> Any:
-    """Make a client of a server on this machine, such as the demo's: neither the person's files nor proxy are asked."""
+    """Make a client of a server on this machine, such as the demo's. It uses neither the person's files nor a proxy."""
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
@@ -67,26 +87,30 @@ def local_client(service: str, url: str) -> Any:
 
 
 class Budget:
-    """How long all of one load's calls may take together. People who type and programs that run are not counted."""
+    """How long all calls to AWS of one load may take together.
+
+    The time that a person takes to type, or a credential_process to run, is not counted. `waiting` is told of what
+    takes longer than a second.
+    """
 
     def __init__(self, seconds: float, waiting: Callable[[str], None] = lambda _: None) -> None:
-        """Take the seconds, and whom to tell of what takes longer than one."""
         self.waiting = waiting
         self._seconds = seconds
         self._left = seconds
 
     def spend(self, what: str, call: Callable[[], T]) -> T:
-        """Call, and give its result or its exception. Raises NetworkError when the time is over.
+        """Call, and give the result or raise the exception of the call. `what` names it in messages.
 
-        The call has a thread of its own: name servers and TLS heed neither botocore's timeouts nor Ctrl-C, but waiting
-        for a thread ends with either. What is then left behind ends with the process.
+        Raises NetworkError when the time is over. The call runs in a thread of its own: name servers and TLS heed
+        neither botocore's timeouts nor Ctrl-C, but waiting for a thread ends with either. A thread that is left behind
+        ends with the process.
         """
         outcome: list[tuple[T | None, BaseException | None]] = []
 
         def work() -> None:
             try:
                 outcome.append((call(), None))
-            except BaseException as error:  # noqa: BLE001 - handed over, whatever it is
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting thread raises it
                 outcome.append((None, error))
 
         started = time.monotonic()

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from awsdirenv.aws import crt
-from awsdirenv.aws.botocore_session import Budget
-from awsdirenv.aws.errors import bad_answer, guarded
-from awsdirenv.aws.source_errors import guarded_source
+from awsdirenv.aws.botocore_session import Budget, let_crt_in
+from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
 from awsdirenv.errors import (
     AwsdirenvError,
     BadAnswerError,
@@ -66,7 +64,7 @@ def ask(environ: Mapping[str, str], seconds: float) -> Caller:
 
 def _session() -> Any:
     """Make a session as boto3 does by default. It must not ask for a code: only a look was asked for."""
-    crt.let_in()  # whatever gives the credentials here
+    let_crt_in()  # for whatever provides the credentials here
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from awsdirenv.aws.errors import NEWS, bad_answer, is_about_clock
+from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock
 from awsdirenv.credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
 
 _VERSION = "awsdirenv-v4"  # of the signature, among botocore's
@@ -51,7 +51,7 @@ class AwsClock:
         except ClientError as error:
             if not is_about_clock(error.response):
                 raise
-            if not may_repeat or abs(self.offset - signed_with) < NEWS:
+            if not may_repeat or abs(self.offset - signed_with) < UNREPORTED_SKEW:
                 self._has_told = True  # the error will
                 raise
         return self.in_time(call, may_repeat=False)
@@ -75,7 +75,7 @@ class AwsClock:
 
     def report(self) -> None:
         """Tell the person, once, if our clock is wrong."""
-        if abs(self.offset) < NEWS or self._has_told:
+        if abs(self.offset) < UNREPORTED_SKEW or self._has_told:
             return
         self._has_told = True
         now = utc_now()

@@ -1,16 +1,22 @@
-"""Where AWS's console is, and the link that signs in to it. Pure: strings in, strings out.
+"""AWS's console: its addresses, and the link that signs in to it with a token from AWS's federation endpoint.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from awsdirenv.aws.botocore_session import Budget
+from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.config.chain import partition_of
-from awsdirenv.errors import ConfigError, SettingError, UsageError
+from awsdirenv.credentials import SessionCredentials
+from awsdirenv.errors import AwsdirenvError, ConfigError, DeniedError, NetworkError, SettingError, UsageError
 
 ENDPOINT_VARIABLE = "AWSDIRENV_SIGNIN_ENDPOINT"
 
@@ -19,9 +25,9 @@ _PARTITIONS = {
     "aws": ("aws.amazon.com", "us-east-1"),
     "aws-cn": ("amazonaws.cn", "cn-north-1"),
     "aws-us-gov": ("amazonaws-us-gov.com", "us-gov-west-1"),
-    "aws-eusc": ("amazonaws-eusc.eu", ""),  # has none without
+    "aws-eusc": ("amazonaws-eusc.eu", ""),  # all its hosts have a region in their names
 }
-# What is called otherwise in the console than in the API, the AWS CLI, or by people.
+# Services whose page in the console has another name than the service has in the API, the AWS CLI, or for people.
 _PATHS = {
     "": "console/home",
     "apigw": "apigateway/home",
@@ -60,14 +66,18 @@ _PATHS = {
 _OF_NO_REGION = {"billing", "ce", "cloudfront", "iam", "organizations", "route53"}
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_OPERATION = "getSigninToken"
+_TIMEOUTS = (5, 10)  # seconds, to connect and to read
+_LONGEST_TOKEN = 16384  # characters
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which part of the console: of a partition, in a region (None: the console's own choice), a service or its home.
+class ConsolePage:
+    """A page of the console: of a partition, in a region, for a service.
 
-    Raises UsageError for a name that cannot be one, ConfigError for a partition whose console nobody knows.
+    A `region` of None leaves the choice to the console; a `service` of None is the console's home page. The constructor
+    raises UsageError for what cannot be a service, and ConfigError for a partition whose console we do not know.
     """
 
     partition: str
@@ -75,7 +85,7 @@ class Place:
     service: str | None
 
     def __post_init__(self) -> None:
-        """Check."""
+        """Check service and partition."""
         if self.service is not None and not _SERVICE.fullmatch(self.service):
             raise UsageError(f"that cannot be a service: {self.service!r}", "as in: awsdirenv console --service s3")
         if self.partition not in _PARTITIONS:
@@ -85,12 +95,12 @@ class Place:
 
     @property
     def endpoint(self) -> str:
-        """The base address of the sign-in."""
+        """The base address of the sign-in, without a path."""
         return self._host("signin", self.region)
 
     @property
     def destination(self) -> str:
-        """The page of the console."""
+        """The address of the page."""
         name = self.service or ""
         region = None if name in _OF_NO_REGION else self.region
         path, hash_, fragment = _PATHS.get(name, f"{name}/home").partition("#")
@@ -105,13 +115,13 @@ class Place:
 
 
 def link(endpoint: str, sign_in_token: str, destination: str) -> str:
-    """Give the link. Whoever opens it within 15 minutes is signed in."""
+    """Give the link. It is a secret: who opens it within 15 minutes is signed in."""
     query = {"Action": "login", "Issuer": "awsdirenv", "Destination": destination, "SigninToken": sign_in_token}
     return f"{endpoint}/federation?{urlencode(query)}"
 
 
 def checked_region(wanted: str, partition: str) -> str:
-    """Give a region that the command line names. Raises UsageError."""
+    """Give back a region of the command line. Raises UsageError for one that is none, or not of this partition."""
     if not _REGION.fullmatch(wanted):
         raise UsageError(f"that cannot be a region: {wanted!r}", "as in: awsdirenv console --region eu-west-1")
     if partition_of(wanted) != partition:
@@ -120,7 +130,10 @@ def checked_region(wanted: str, partition: str) -> str:
 
 
 def checked_endpoint(address: str) -> str:
-    """Give the endpoint that a setting names: credentials go there. Raises SettingError."""
+    """Give back the sign-in endpoint of a setting, without a slash at its end.
+
+    Raises SettingError for an address to which credentials must not be sent: what is neither https nor on this machine.
+    """
     try:
         parts = urlsplit(address)
         is_sound = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
@@ -130,3 +143,73 @@ def checked_endpoint(address: str) -> str:
     if not is_sound:
         raise SettingError("AWSDIRENV_SIGNIN_ENDPOINT is no address of https", "such as https://signin.aws.amazon.com")
     return address.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Federation:
+    """AWS's federation endpoint, reached by botocore's HTTP with a profile's configuration (CA bundle, proxy)."""
+
+    endpoint: str
+    boto_session: Any
+    environ: Mapping[str, str]
+    budget: Budget
+
+    def sign_in_token(self, credentials: SessionCredentials, seconds: int | None) -> str:
+        """Exchange credentials for a sign-in token, whose console lasts for `seconds`; None: as long as they do.
+
+        Raises DeniedError, NetworkError, BadAnswerError and ConfigError.
+        """
+        session = {
+            "sessionId": credentials.access_key_id,
+            "sessionKey": credentials.secret_access_key,
+            "sessionToken": credentials.session_token,
+        }
+        form = {"Action": "getSigninToken", "Session": json.dumps(session)}
+        if seconds is not None:
+            form["SessionDuration"] = str(seconds)
+        status, body = self._answer(form)
+        if 400 <= status < 500 and status != 407:
+            raise _refused(status, with_duration=seconds is not None)
+        try:
+            token = json.loads(body)["SigninToken"] if status == 200 else None
+        except (ValueError, KeyError, TypeError):
+            token = None
+        if not isinstance(token, str) or not token.isprintable() or not 0 < len(token) <= _LONGEST_TOKEN:
+            raise bad_answer(_OPERATION)
+        return token
+
+    def _answer(self, form: Mapping[str, str]) -> tuple[int, bytes]:
+        """Give status and body of the answer, of a second call where the first one did not reach AWS or AWS failed."""
+        try:
+            return self._call(form)
+        except NetworkError:
+            return self._call(form)
+
+    def _call(self, form: Mapping[str, str]) -> tuple[int, bytes]:
+        status, body = guarded(_OPERATION, lambda: self.budget.spend(_OPERATION, lambda: self._post(form)))
+        if status >= 500 and status != 511:  # of a portal on the way, which no second call passes
+            raise NetworkError(f"{_OPERATION}: AWS has a problem ({status})", "wait a moment, then try again")
+        return status, body
+
+    def _post(self, form: Mapping[str, str]) -> tuple[int, bytes]:
+        """Send the form in the body, for it is secret: proxies and servers keep addresses in their logs."""
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+        from botocore.httpsession import URLLib3Session  # noqa: PLC0415
+        from botocore.utils import get_environ_proxies  # noqa: PLC0415
+
+        url = f"{self.endpoint}/federation"
+        bundle = self.boto_session.get_config_variable("ca_bundle") or self.environ.get("REQUESTS_CA_BUNDLE")
+        settings: dict[str, Any] = {"verify": bundle or True, "timeout": _TIMEOUTS}
+        http = URLLib3Session(proxies=get_environ_proxies(url), **settings)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        answer = http.send(AWSRequest(method="POST", url=url, data=dict(form), headers=headers).prepare())
+        return int(answer.status_code), bytes(answer.content)
+
+
+def _refused(status: int, *, with_duration: bool) -> AwsdirenvError:
+    return DeniedError(
+        f"AWS does not let these credentials into the console (getSigninToken: {status})",
+        "leave --duration out, and see what they are: awsdirenv explain"
+        if with_duration
+        else "see what they are, and when they end: awsdirenv explain",
+    )

@@ -1,6 +1,7 @@
-"""Every way in which botocore and STS can fail, as one of our errors.
+"""Every failure of botocore, of its credential providers and of AWS, translated into one of our errors.
 
-Raw answers, and messages that quote them, go no further: an answer cut short may hold the credentials it was about.
+The exceptions themselves go no further than this module: an answer that was cut short, and so could not be parsed, may
+hold the credentials that were asked for, and its exception may quote it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from awsdirenv.errors import (
     DeniedError,
     NetworkError,
     SessionRefusedError,
+    SignInNeededError,
     StsError,
 )
 from awsdirenv.system.text import one_line
 
-# The session is over, revoked or unknown: a new one may do.
+# AWS's error codes for credentials that have ended, were revoked, or are unknown. New ones may be accepted.
 _SESSION_REFUSED = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -35,20 +37,37 @@ _SESSION_REFUSED = {
     "UnrecognizedClientException",
 }
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed"}
+# These mean a wrong clock only where the message says so.
 _SIGNATURE = {"InvalidSignatureException", "SignatureDoesNotMatch"}
 _ABOUT_CLOCK = re.compile(r"signature (expired|(is )?not yet current)", re.IGNORECASE)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
 _REGION_CLOSED = {"RegionDisabledException", "OptInRequired"}
-NEWS = timedelta(minutes=1)  # by which our clock may differ without a word
+# Exceptions of botocore's for a sign-in that has ended or never was. By name: older versions lack some of them.
+_SIGN_IN = {
+    "LoginRefreshRequired",
+    "LoginTokenLoadError",
+    "SSOTokenLoadError",
+    "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
+}
+# What went wrong and what to do, by botocore's name of the provider that failed.
+_BY_PROVIDER = {
+    "container-role": ("the container's endpoint gave none", "check AWS_CONTAINER_CREDENTIALS_FULL_URI and its like"),
+    "iam-role": ("the instance's metadata service gave none", "check the role of the instance"),
+}
+_WEB_IDENTITY = {"InvalidIdentityToken", "ExpiredTokenException", "IDPCommunicationError", "IDPRejectedClaim"}
+_SSO_DENIED = {"ForbiddenException", "ResourceNotFoundException"}
+UNREPORTED_SKEW = timedelta(minutes=1)  # a person is told when our clock differs from AWS's by at least this much
 
 T = TypeVar("T")
 
 
 def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, with_code: bool = False) -> T:
-    """Call, and turn every failure into one of ours.
+    """Call, and turn every failure into an AwsdirenvError.
 
-    `where` names the section to change; `with_code` says that an MFA code was sent.
+    `what` says in messages what the call is for, `where` names the section of AWS's files to change, and `with_code`
+    says that an MFA code was sent.
     """
     import botocore.exceptions as bx  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
@@ -73,27 +92,61 @@ def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, w
     except ResponseParserError:
         raise bad_answer(what) from None
     except bx.BotoCoreError as error:
-        raise source_failed(what, error) from None
+        raise _source_failed(what, error) from None
     except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
         raise bad_answer(what) from None
 
 
-def source_failed(what: str, error: Exception) -> CredentialSourceError:
-    """Say that a credential provider of botocore's failed; its own words may quote what a program has printed."""
+def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | None) -> T:
+    """Call one of botocore's credential providers, and turn every failure into an AwsdirenvError.
+
+    `where` names the section of AWS's files to change. `sign_in` is the command by which a person signs in again, None
+    where no sign-in is behind the credentials.
+    """
+    import botocore.exceptions as bx  # noqa: PLC0415
+
+    def translated() -> T:
+        try:
+            return call()
+        except bx.MissingDependencyException:
+            raise CredentialSourceError(f"{what}: `aws login` needs awscrt", "pip install 'awsdirenv[login]'") from None
+        except bx.ClientError as error:
+            raise _source_client_error(what, error, where) or error from None
+        except bx.BotoCoreError as error:
+            raise _provider_error(what, error, sign_in) or error from None
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise CredentialSourceError(
+                f"{what}: {reason}: {error.filename}", f"check the files named in {where}"
+            ) from None
+        except RuntimeError:  # what botocore raises where credentials that it has just fetched have expired
+            raise CredentialSourceError(f"{what}: they have expired already", f"renew what {where} names") from None
+
+    return guarded(what, translated, where)
+
+
+def _source_failed(what: str, error: Exception) -> CredentialSourceError:
+    """Make the error for a credential provider of botocore's that failed.
+
+    Only the class of the exception is named: its message may quote what a program has printed.
+    """
     return CredentialSourceError(
         f"{what}: {type(error).__name__}", "try the same with: aws sts get-caller-identity --profile NAME"
     )
 
 
 def bad_answer(what: str) -> BadAnswerError:
-    """Say that something answered, but not as AWS does."""
+    """Make the error for an answer that AWS would not give."""
     return BadAnswerError(
         f"{what}: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
     )
 
 
 def _no_answer(what: str, error: Exception) -> AwsdirenvError:
-    """Say what kept the call from reaching STS. An address of a proxy may hold a password, so none is quoted."""
+    """Make the error for a call that did not reach AWS.
+
+    No address is quoted: that of a proxy may hold a password.
+    """
     name = type(error).__name__
     if name == "SSLError" and _is_about_bundle(error):
         return ConfigError(
@@ -110,9 +163,9 @@ def _no_answer(what: str, error: Exception) -> AwsdirenvError:
 
 
 def _is_about_bundle(error: Exception) -> bool:
-    """Tell a file of certificates that is missing, or none, from a certificate that nobody vouches for."""
+    """Tell whether our file of trusted certificates cannot be read, and not the server's certificate is at fault."""
     cause = next(iter(getattr(getattr(error, "kwargs", {}).get("error"), "args", ())), None)
-    # What TLS itself complains about has a reason.
+    # Errors of TLS itself have a reason; errors of the file system have none.
     return isinstance(cause, OSError) and getattr(cause, "reason", None) in (None, "NO_CERTIFICATE_OR_CRL_FOUND")
 
 
@@ -150,27 +203,27 @@ def _other_error(what: str, code: str, message: str, status: int, where: str) ->
 
 
 def is_about_clock(response: Mapping[str, Any]) -> bool:
-    """Tell whether AWS has refused a call for the time that it was signed with."""
+    """Tell whether AWS refused a call because of the time that it was signed with."""
     detail = response.get("Error", {})
     code, message = detail.get("Code"), str(detail.get("Message", ""))
     return code in _CLOCK or (code in _SIGNATURE and _ABOUT_CLOCK.search(message) is not None)
 
 
 def _skew(response: Mapping[str, Any]) -> str:
-    """Say by how much our clock differs from AWS's, which every answer tells."""
+    """Give a phrase that says by how much our clock differs from AWS's, or "" where that is little or unknown."""
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         theirs = parsedate_to_datetime(date)
         ahead = utc_now() - theirs
     except (TypeError, ValueError):
         return ""
-    if abs(ahead) < NEWS:
+    if abs(ahead) < UNREPORTED_SKEW:
         return ""
     return f" by {time_left(theirs + abs(ahead), theirs)}, {'ahead' if ahead > timedelta(0) else 'behind'}"
 
 
 def _denial(what: str, message: str, where: str, *, with_code: bool) -> AwsdirenvError:
-    """Tell a wrong code from a wrong device from a wrong role: AWS has one error code for all three."""
+    """Make the error for a wrong code, a wrong device or a wrong role: AWS has one error code for all three."""
     about_mfa = "multifactorauthentication" in message.replace(" ", "").lower()
     if about_mfa and "serial number is valid" in message:
         return DeniedError(f"{what}: STS does not know this MFA device of this user", f"check mfa_serial in {where}")
@@ -179,3 +232,30 @@ def _denial(what: str, message: str, where: str, *, with_code: bool) -> Awsdiren
     return DeniedError(
         f"{what}: {message or 'access denied'}", f"check role_arn in {where} and the role's trust policy"
     )
+
+
+def _source_client_error(what: str, error: Exception, where: str) -> AwsdirenvError | None:
+    """Make the error for what AWS answers to providers alone; None for what it may answer to any call."""
+    detail = getattr(error, "response", {}).get("Error", {})
+    code, message = str(detail.get("Code", "")), one_line(str(detail.get("Message", "")))
+    if code in _WEB_IDENTITY:
+        return CredentialSourceError(
+            f"{what}: AWS does not take the web identity token: {message}", f"renew web_identity_token_file of {where}"
+        )
+    if code in _SSO_DENIED:
+        return DeniedError(
+            f"{what}: IAM Identity Center has no such role for you: {message}",
+            f"check sso_account_id and sso_role_name in {where}",
+        )
+    return None
+
+
+def _provider_error(what: str, error: Exception, sign_in: str | None) -> AwsdirenvError | None:
+    """Make the error for a sign-in or an endpoint that gave nothing; None for any other exception of botocore's."""
+    if type(error).__name__ in _SIGN_IN and sign_in:
+        return SignInNeededError(f"{what}: the sign-in is over", sign_in)
+    provider = getattr(error, "kwargs", {}).get("provider")
+    if provider in _BY_PROVIDER:
+        problem, hint = _BY_PROVIDER[provider]
+        return CredentialSourceError(f"{what}: {problem}", hint)
+    return None

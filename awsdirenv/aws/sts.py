@@ -14,8 +14,7 @@ from typing import Any
 from awsdirenv.aws import credential_process, sso_token
 from awsdirenv.aws.botocore_session import Budget, boto_session
 from awsdirenv.aws.clock_skew import AwsClock, session_credentials
-from awsdirenv.aws.errors import guarded
-from awsdirenv.aws.source_errors import guarded_source
+from awsdirenv.aws.errors import guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.config.chain import (
     ATTACHED,

@@ -1,7 +1,7 @@
 """Our folders and file names, and AWS's. Nothing here touches the disk.
 
 direnvrc.d/aws_profile.sh computes `snapshot_key` on its own, to find a snapshot without starting Python; the two are
-held together by tests/test_snapshot.py.
+held together by tests/unit/cache/test_snapshot.py.
 """
 
 from __future__ import annotations

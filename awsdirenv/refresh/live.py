@@ -1,18 +1,28 @@
-"""`use aws_profile --live`: no keys in the environment, but files that have every SDK ask us, as often as it must."""
+"""`use aws_profile --live`: no keys in the environment, but files that have every SDK ask us whenever it needs keys.
+
+The files are an empty credentials file, and one config file that says what both of AWS's files say, without a secret.
+It is written from what botocore's parser has made of them, so that no rule of the parser (continued lines, quoted
+names, [DEFAULT], the later of two spellings) has a copy here that could be wrong. Comments are left out: nobody reads
+them there, and people keep old keys in them.
+"""
 
 from __future__ import annotations
 
 import locale
+import re
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from awsdirenv.cache import live_files
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.cache.live_files import Made
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.cache.snapshots import check_region
-from awsdirenv.config.aws_files import stage_of
-from awsdirenv.config.chain import Chain
+from awsdirenv.config.aws_files import AwsFiles, stage_of, static_keys
+from awsdirenv.config.chain import STATIC, Chain
+from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import (
     AwsdirenvError,
     CacheError,
@@ -20,6 +30,7 @@ from awsdirenv.errors import (
     ConfigError,
     ConfirmationNeededError,
     DirectoryError,
+    ProfileNameError,
     ProfileNotFoundError,
     SettingError,
     WrongIdentityError,
@@ -29,60 +40,98 @@ from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
 from awsdirenv.system.paths import encode_name
 
-# With these a directory stays closed; whatever else went wrong, somebody who logs in later mends it.
+# With these a directory stays closed. Any other error ends when somebody signs in, and the files can stay as they are.
 _CLOSING = (
     *(CacheError, ConfigError, DirectoryError, ProfileNotFoundError, SettingError),
     *(ConfirmationNeededError, WrongIdentityError),
 )
 
+_SECRETS = frozenset({"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"})
+# All that decides whose credentials a profile has. An SDK would prefer some of these to our credential_process.
+_CREDENTIAL_KEYS = _SECRETS | {
+    "aws_credential_expiration",
+    "credential_process",
+    "credential_source",
+    "duration_seconds",
+    "external_id",
+    "include_profile",
+    "login_session",
+    "mfa_process",
+    "mfa_serial",
+    "role_arn",
+    "role_session_name",
+    "session_tags",
+    "source_identity",
+    "source_profile",
+    "sso_account_id",
+    "sso_region",
+    "sso_registration_scopes",
+    "sso_role_name",
+    "sso_session",
+    "sso_start_url",
+    "transitive_session_tags",
+    "web_identity_token_file",
+}
+# All that is taken from the credentials file, where other tools keep secrets under names of their own. Not compiled:
+# most loads write no file.
+_SETTINGS = (
+    r"(account_id|ec2|retry|s3|sts|use|cli)_[a-z0-9_]+|api_versions|auth_scheme_preference|ca_bundle|defaults_mode"
+    r"|disable_request_compression|dynamodb|endpoint_discovery_enabled|endpoint_url|ignore_configured_endpoint_urls"
+    r"|max_attempts|output|parameter_validation|region|request_(checksum|min)_[a-z_]+|response_checksum_validation"
+    r"|s3|services|sigv4a_signing_region_set|tcp_keepalive|user_agent_appid"
+)
+# A name that needs no quotes: every parser of these files takes it for one word.
+_PLAIN_NAME = r"[^\s\"'\\\[\]#;=]+"
+_KINDS = {"sso_sessions": "sso-session", "services": "services"}  # botocore's name of a section, and the file's
+_KEYS, _SESSION = "keys", "session"  # what we give an SDK for a profile: its long-term keys, or a session
+
 
 def load(
     request: Request, conditions: Conditions, environ: Mapping[str, str], reporter: Reporter
 ) -> AwsdirenvError | None:
-    """Write what a live directory needs, then get the credentials, as for any directory.
+    """Write the files of a live directory, then load the credentials, as for any directory.
 
-    Gives what went wrong with the credentials alone: the directory is opened all the same, because what it exports can
-    give no identity but the declared one. Raises AwsdirenvError where it is not to be opened.
+    Returns the error where only the credentials failed: the directory is opened all the same, because its files can
+    lead to no identity but the declared one. Raises AwsdirenvError where the directory must stay closed.
     """
-    failed: AwsdirenvError | None = None
+    failure: AwsdirenvError | None = None
     try:
         with loading(request, environ, reporter) as loader:
-            _make(loader, reporter)
+            _write_files(loader, reporter)
             try:
                 admitted(loader, conditions, loader.load)
             except _CLOSING:
                 raise
             except AwsdirenvError as error:
-                failed = error
+                failure = error
     except CancelledError as error:
         return error
-    return failed
+    return failure
 
 
-def _make(loader: Loader, reporter: Reporter) -> None:
-    """Write the config file, unless the one that is there is as it should be."""
+def _write_files(loader: Loader, reporter: Reporter) -> None:
+    """Write the two files, unless those that are there are current."""
     prepare(loader.paths)
     stamps, files = loader.parsed()
     chain = loader.chain()
     check_region(chain.profile, chain.region)
-    made = _made(chain, stamps, stage_of(files, chain.profile), loader)
+    made_from = _made_from(chain, stamps, stage_of(files, chain.profile), loader)
     folder = loader.paths.live
     path = folder / snapshot_key(chain.profile, loader.environ, loader.wishes.duration)
     with loader.locks.hold("live"):
         aside = live_files.write_empty(folder)
-        if not live_files.is_current(path, made):
-            from awsdirenv.refresh.live_config import config_text  # noqa: PLC0415
+        if not live_files.is_current(path, made_from):
             from awsdirenv.shell.extension import own_command  # noqa: PLC0415
 
             text = config_text(files, chain, loader.environ, own_command(), loader.wishes.duration)
-            # As botocore will read it, in the locale's encoding; it has read the files themselves so.
+            # In the locale's encoding: botocore has read the person's files in it, and will read this one in it.
             encoding = locale.getpreferredencoding(do_setlocale=False)
-            live_files.write(path, made, text.encode(encoding, "surrogateescape"))
+            live_files.write(path, made_from, text.encode(encoding, "surrogateescape"))
     if aside:
         reporter.notice(f"what was written into {live_files.empty_file(folder)} is in {aside} now, and not used")
 
 
-def _made(chain: Chain, stamps: tuple[str, str], stage: str | None, loader: Loader) -> Made:
+def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader: Loader) -> Made:
     environ = loader.environ
     account_id = chain.hops[-1].account_id if chain.hops else None
     return Made(
@@ -97,3 +146,122 @@ def _made(chain: Chain, stamps: tuple[str, str], stage: str | None, loader: Load
         role=chain.role or "",
         stage=encode_name(stage) if stage else "",
     )
+
+
+def config_text(
+    files: AwsFiles, declared: Chain, environ: Mapping[str, str], command: Sequence[str], duration: int | None
+) -> str:
+    """Give the text of the config file. `command` starts awsdirenv.
+
+    `duration` is how long credentials of the declared profile shall live, in seconds; None leaves that to its files.
+    """
+    ways = _ways(files, declared, environ)
+    sections: list[str] = []
+    for name in files.profiles:
+        values = _settings(files, name, replaced=name in ways)
+        if name in ways:
+            try:
+                wanted = duration if name == declared.profile else None
+                values["credential_process"] = command_line(command, name, wanted, ways[name])
+            except ProfileNameError:
+                continue  # such a name cannot be asked for either
+        if values or name in files.config_profiles:
+            sections.append(_section(_title("profile", name), values))
+    for kind, content in files.full_config.items():
+        if kind in _KINDS:
+            sections += [_section(_title(_KINDS[kind], name), values) for name, values in content.items()]
+        elif kind != "profiles" and isinstance(content, dict):
+            sections.append(_section(kind, content))
+    return "\n".join(sections)
+
+
+def command_line(command: Sequence[str], profile: str, duration: int | None = None, way: str = _SESSION) -> str:
+    """Give the credential_process with which an SDK asks us for a profile. Raises ProfileNameError.
+
+    It means the same to a shell and to botocore's shlex, after any SDK's parser of the file. `way` says whether the
+    profile's long-term keys are given, or a session.
+    """
+    words = [*command, "credential-process", *([f"--duration={duration}"] if duration else [])]
+    words += [*(["--keys"] if way == _KEYS else []), f"--live={encode_name(profile)}"]
+    # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes in between prevents that.
+    return " ".join(re.sub(r"(\s)(?=[#;])", r"\1''", shlex.quote(word)) for word in words)
+
+
+def _ways(files: AwsFiles, declared: Chain, environ: Mapping[str, str]) -> dict[str, str]:
+    """Give which profiles get their credentials from us, and whether a session or their long-term keys."""
+    chains = {name: _chain(files, name, environ) for name in files.profiles}
+    ways = {declared.profile: _SESSION}
+    for name, chain in chains.items():
+        way = _way(files, name, chain)
+        if way:
+            ways.setdefault(name, way)
+    # Where we give a session in place of the keys, roles that are assumed with it are for us, too: AWS allows a session
+    # less than keys.
+    roles = [name for name, chain in chains.items() if chain and _starts_from_session(chain, ways)]
+    return {**ways, **dict.fromkeys(roles, _SESSION)}
+
+
+def _chain(files: AwsFiles, name: str, environ: Mapping[str, str]) -> Chain | None:
+    try:
+        return resolve_chain(files, name, environ)
+    except AwsdirenvError:
+        return None  # the SDK says so to who uses it, as it would without us
+
+
+def _starts_from_session(chain: Chain, ways: Mapping[str, str]) -> bool:
+    sources = {chain.source_profile, *(hop.profile for hop in chain.hops)} - {chain.profile}
+    return any(ways.get(source) == _SESSION for source in sources)
+
+
+def _way(files: AwsFiles, name: str, chain: Chain | None) -> str | None:
+    """Give what an SDK gets from us for a profile; None where the live config file says enough without us."""
+    has_keys = not _SECRETS.isdisjoint(files.config_profiles.get(name, {})) or (
+        not _CREDENTIAL_KEYS.isdisjoint(files.credentials_sections.get(name, {}))
+    )
+    if chain is None:
+        return _SESSION if has_keys else None  # its keys are left out, so only we can say what is wrong with it
+    if chain.hops:
+        return _SESSION if has_keys or chain.mfa_serial else None
+    if chain.source_kind == STATIC and chain.source_mfa_serial:
+        return _SESSION
+    keys = static_keys(files, name) if chain.source_kind == STATIC else None
+    return None if not has_keys else _KEYS if keys and not keys[2] else _SESSION
+
+
+def _settings(files: AwsFiles, name: str, *, replaced: bool) -> dict[str, Any]:
+    """Give what a profile says. Where `replaced`, without all that decides whose credentials it has."""
+    values = dict(files.config_profiles.get(name, {}))
+    section = files.credentials_sections.get(name, {})
+    values |= {key: value for key, value in section.items() if re.fullmatch(_SETTINGS, key)}
+    if not replaced:
+        return values
+    for key in files.inclusions.get(name, {}):
+        values.setdefault(key, files.profiles[name][key])
+    return {key: value for key, value in values.items() if key not in _CREDENTIAL_KEYS}
+
+
+def _title(kind: str, name: str) -> str:
+    if kind == "profile" and name == "default":
+        return name
+    if re.fullmatch(_PLAIN_NAME, name):
+        return f"{kind} {name}"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{kind} "{escaped}"'
+
+
+def _section(title: str, values: Mapping[str, Any]) -> str:
+    lines = [f"[{title}]"]
+    for key, value in values.items():
+        if key not in _SECRETS:
+            lines += _lines(key, value)
+    return "\n".join(lines) + "\n"
+
+
+def _lines(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        first, rest = "", [f"{name} = {text}" for name, text in value.items()]
+    else:
+        first, *rest = str(value).split("\n")
+    yield f"{key} = {first}".rstrip()
+    # An indented line continues the one before it. The JavaScript SDK takes it for a setting, which may be a key.
+    yield from (f"  {line}".rstrip() for line in rest if re.split("[=:]", line)[0].strip().lower() not in _SECRETS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from awsdirenv.aws import console_urls
-from awsdirenv.aws.console_urls import ENDPOINT_VARIABLE, Place
+from awsdirenv.aws.console_urls import ENDPOINT_VARIABLE, ConsolePage, Federation
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.aws_files import AwsFiles, static_keys
 from awsdirenv.config.chain import (
@@ -82,14 +82,14 @@ def describe(found: Link) -> str:
     return f"console of {found.made.profile}: {', '.join(parts)}"
 
 
-def _place(visit: Visit, chain: Chain, environ: Mapping[str, str]) -> Place:
+def _place(visit: Visit, chain: Chain, environ: Mapping[str, str]) -> ConsolePage:
     """Say where in the console. Which partition that is the profile decides, as far as it says; never a variable."""
     own = environment_region(environ) or chain.region
     sign_in = chain.sso_session.region if chain.sso_session else None
     partition = chain.partition or partition_of(chain.region or sign_in or visit.region or own or "")
     if visit.region is not None:
         own = console_urls.checked_region(visit.region, partition)
-    return Place(partition, own if own and partition_of(own) == partition else None, visit.service)
+    return ConsolePage(partition, own if own and partition_of(own) == partition else None, visit.service)
 
 
 def _is_long_term_key(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> bool:
@@ -113,7 +113,6 @@ def _sign_in_token(  # noqa: PLR0913, PLR0917 - it is where the parts come toget
     chain: Chain, files: AwsFiles, loader: Loader, address: str, made: Snapshot, seconds: int | None
 ) -> str:
     from awsdirenv.aws.botocore_session import Budget, boto_session  # noqa: PLC0415 - imports botocore
-    from awsdirenv.aws.federation import Federation  # noqa: PLC0415
     from awsdirenv.aws.sts import Sts  # noqa: PLC0415
 
     budget = Budget(loader.settings.sts_timeout.total_seconds(), loader.waiting)

@@ -1,11 +1,17 @@
-"""Checks of `doctor` about files of yours that speak against a directory's credentials, or tell them to others."""
+"""Checks of `doctor` about files of the person and of the project: what others can read in them, and what they set.
+
+Files that set AWS's variables work against a directory's credentials. An access key is never printed, only where it is
+and its last four characters.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.config.aws_files import AwsFiles, file_paths
@@ -14,6 +20,9 @@ from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situ
 from awsdirenv.shell import rc_files
 from awsdirenv.shell.rc_files import Line
 from awsdirenv.system.commands import command_line, erase_universal_command
+from awsdirenv.system.files import read_bytes
+from awsdirenv.system.paths import home
+from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SECRETS = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -21,10 +30,34 @@ _EXPORT = re.compile(
     r"(?:^|[;&|{]|\bthen\b|\bdo\b)\s*(?:builtin\s+)?(?:export|(?:declare|typeset)\s+-\w*x\w*)\s+(?P<rest>.*)"
 )
 _NAMED = re.compile(r"(?<![\w$\"'{-])(AWS_[A-Z0-9_]+)=")
-# Alone on its line: in front of a command it holds for that command only.
+# An assignment alone on its line. In front of a command it would hold for that command only.
 _PLAIN = re.compile(r"""^\s*(AWS_[A-Z0-9_]+)(?:=("[^"]*"|'[^']*'|[^\s;]*)\s*(?:$|[;\#])|\s+(?:DEFAULT|OVERRIDE)=)""")
 _FISH = re.compile(r"(?:^|;|\band\b)\s*set\s+(?P<options>(?:-\S+\s+)*)(?P<name>AWS_[A-Z0-9_]+)\s+\S")
 _FUNCTION = re.compile(r"^\s*(?:function\s+\S+|[\w.:-]+\s*\(\s*\))")
+
+_SHAPE = "A[KS]IA[A-Z2-7]{16}"
+_KEY_ID = re.compile(rf"(?<![A-Za-z0-9]){_SHAPE}(?![A-Za-z0-9])".encode())
+# git's regular expressions have no lookaround. They match one character more at each end, which _KEY_ID then checks.
+_AROUND = f"(^|[^A-Za-z0-9]){_SHAPE}[A-Za-z0-9]?"
+_EXAMPLE = b"EXAMPLE"  # the end of the keys in AWS's documentation
+_MOST_FILES = 20000
+_MOST_FINDINGS = 20
+_TIME = 3.0  # seconds, for each command of git, and for a walk through the files
+_NOT_OF_PROJECT = {"node_modules", "__pycache__", "venv"}  # left out of a walk, which is for projects without git
+# These would have git look into another repository.
+_GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"}
+_GREP_LINE = re.compile(rb"([^\0]+)\0(\d+)\0([^\n]*)\n")
+
+
+class _TooLargeError(Exception):
+    """There are more files than can be searched while somebody waits."""
+
+
+@dataclass(frozen=True)
+class _AccessKey:
+    path: Path
+    line: int
+    access_key_id: bytes
 
 
 def permissions(situation: Situation) -> Iterator[Finding]:
@@ -63,13 +96,13 @@ def fish_universals(situation: Situation) -> Iterator[Finding]:
 
 
 def _has_secrets(files: AwsFiles | None) -> bool:
-    """Tell whether the config file has secrets, as far as it can be read at all."""
+    """Tell whether a profile of the config file has secrets; False where the file cannot be read."""
     profiles = files.config_profiles.values() if files else ()
     return any(key in values for values in profiles for key in _SECRETS)
 
 
 def _set_in(text: str) -> Iterator[str]:
-    """Give the names that a line of a start-up file sets for good; never a value."""
+    """Give the names of the variables that a line of a start-up file sets for the whole shell; never a value."""
     exported = _EXPORT.search(text)
     if exported:
         yield from _NAMED.findall(" " + exported["rest"])
@@ -84,7 +117,7 @@ def _set_in(text: str) -> Iterator[str]:
 
 
 def _outside_functions(lines: Iterable[Line]) -> Iterator[Line]:
-    """Leave out the bodies of functions: what they set is set when somebody calls them."""
+    """Leave out the bodies of functions: they set a variable only when somebody calls them."""
     inside: tuple[Path, str] | None = None
     for line in lines:
         indent = line.text[: len(line.text) - len(line.text.lstrip())]
@@ -98,3 +131,116 @@ def _outside_functions(lines: Iterable[Line]) -> Iterator[Line]:
             inside = None if is_closed else (line.path, indent)
             continue
         yield line
+
+
+def keys_in_files(situation: Situation) -> Iterator[Finding]:
+    """Whether access keys stand in .envrc, .env or other files of the project."""
+    keys: dict[_AccessKey, bool] = {}  # with whether git has the file
+    were_searched = [_collect(search, situation, keys) for search in (_tracked, _own, _others)]
+    findings = [_key_finding(key, is_tracked=is_tracked) for key, is_tracked in keys.items()]
+    yield from findings[:_MOST_FINDINGS]
+    if len(findings) > _MOST_FINDINGS:
+        message = f"{len(findings) - _MOST_FINDINGS} more access keys stand in this project's files"
+        yield Finding(WARNING, message, "mend the first ones, then look again", str(situation.project))
+    if not all(were_searched):
+        message = "the project is too large: not all of its files were looked at for access keys"
+        yield Finding(INFO, message, f"look by hand: git grep -nE '{_SHAPE}'", str(situation.project))
+
+
+def _collect(
+    search: Callable[[Situation], Iterator[_AccessKey]], situation: Situation, keys: dict[_AccessKey, bool]
+) -> bool:
+    """Add to `keys` what a search finds; False where there was too much to search all of it."""
+    try:
+        for key in search(situation):
+            keys.setdefault(key, search is _tracked)
+    except _TooLargeError:
+        return False
+    return True
+
+
+def _key_finding(key: _AccessKey, *, is_tracked: bool) -> Finding:
+    is_long_term = key.access_key_id.startswith(b"AKIA")
+    kind = "long-term" if is_long_term else "temporary"
+    where = "in a file that git has" if is_tracked else "in a file of this project"
+    message = f"a {kind} access key (…{key.access_key_id[-4:].decode()}) stands {where}"
+    place = f"{key.path}:{key.line}"
+    if not is_long_term:
+        return Finding(WARNING if is_tracked else INFO, message, "take it out of the file", place)
+    if is_tracked:
+        hint = "deactivate the key in IAM, as others may have it, and take it out of the file"
+        return Finding(ERROR, message, hint, place)
+    return Finding(WARNING, message, "move the key to ~/.aws/credentials, and take it out of the file", place)
+
+
+def _tracked(situation: Situation) -> Iterator[_AccessKey]:
+    """Search the files that git has, and so everybody who has the repository."""
+    yield from _grep(situation)
+
+
+def _own(situation: Situation) -> Iterator[_AccessKey]:
+    """Search `.envrc` and the `.env` files of the project, which git is mostly told to ignore."""
+    envrc = [situation.envrc] if situation.envrc else []
+    for path in (*envrc, *sorted(situation.project.glob(".env")), *sorted(situation.project.glob(".env.*"))):
+        yield from _read(path)
+
+
+def _others(situation: Situation) -> Iterator[_AccessKey]:
+    """Search what git neither has nor is told to ignore; in a project without git, every file that is not hidden."""
+    root = situation.project
+    if root in (home(situation.environ), Path("/")):
+        return
+    aws_files = {os.path.realpath(path) for path in file_paths(situation.outer)}  # where keys belong
+    keys = _grep(situation, "--untracked") if _is_of_git(situation) else _walk(root)
+    yield from (key for key in keys if os.path.realpath(key.path) not in aws_files)
+
+
+def _is_of_git(situation: Situation) -> bool:
+    return _git(situation, "rev-parse", "--is-inside-work-tree") == b"true\n"
+
+
+def _grep(situation: Situation, *options: str) -> Iterator[_AccessKey]:
+    output = _git(situation, "grep", "--null", "-nIoHE", "--no-color", *options, "-e", _AROUND) or b""
+    for name, line, text in _GREP_LINE.findall(output):
+        for key in _keys_in(text):
+            yield _AccessKey(situation.project / os.fsdecode(name), int(line), key)
+
+
+def _git(situation: Situation, *words: str) -> bytes | None:
+    # A repository's own settings may name programs for git to run. core.fsmonitor is the one that it would run here.
+    command = ["git", "-C", str(situation.project), "--no-pager", "-c", "core.fsmonitor=false", *words]
+    environ = {name: value for name, value in situation.outer.items() if name not in _GIT_VARIABLES}
+    try:
+        done = run(command, _TIME, catch_errors=True, environ={**environ, "GIT_OPTIONAL_LOCKS": "0"})
+    except OSError:
+        return None
+    except (StillRunningError, TooMuchOutputError):
+        raise _TooLargeError from None
+    return done.output if done.status == 0 else None
+
+
+def _walk(root: Path) -> Iterator[_AccessKey]:
+    end, count = time.monotonic() + _TIME, 0
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_OF_PROJECT)
+        for name in sorted(names):
+            count += 1
+            if count > _MOST_FILES or time.monotonic() > end:
+                raise _TooLargeError
+            yield from _read(Path(folder) / name)
+
+
+def _read(path: Path) -> Iterator[_AccessKey]:
+    for number, text in enumerate(_content(path).split(b"\n"), start=1):
+        for key in _keys_in(text):
+            yield _AccessKey(path, number, key)
+
+
+def _keys_in(text: bytes) -> list[bytes]:
+    return [key for key in _KEY_ID.findall(text) if not key.endswith(_EXAMPLE)]
+
+
+def _content(path: Path) -> bytes:
+    """Give the content of a file; nothing where `read_bytes` gives none, or it is no text."""
+    data = read_bytes(path) or b""
+    return b"" if b"\0" in data[:8192] else data

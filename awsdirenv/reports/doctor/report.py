@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from awsdirenv.reports.doctor import aws, files, keys, setup, store
+from awsdirenv.reports.doctor import aws, files, setup, store
 from awsdirenv.reports.doctor.context import ERROR, INFO, NETWORK_TIME, SEVERITIES, WARNING, Check, Finding, Situation
 from awsdirenv.system.text import printable
 
@@ -27,7 +27,7 @@ CHECKS: Mapping[str, Check] = {
     "region": aws.region,
     "sso-token": aws.sso_sign_in,
     "permissions": files.permissions,
-    "keys-in-files": keys.keys_in_files,
+    "keys-in-files": files.keys_in_files,
     "aws-variables": files.aws_variables,
     "fish-universals": files.fish_universals,
     "cache-folder": store.cache_folder,

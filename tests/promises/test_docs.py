@@ -1,0 +1,179 @@
+"""The documents: links lead somewhere, and what they name exists, as far as a machine can tell."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from awsdirenv.cli.main import parser
+from documents import ROOT, part
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXTENSION = (ROOT / "direnvrc.d" / "aws_profile.sh").read_text(encoding="utf-8")
+# Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
+NO_SETTINGS = {
+    *("AWSDIRENV_PROFILE", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED", "AWSDIRENV_VERSION", "AWSDIRENV_END"),
+    *("AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION", "AWSDIRENV_USABLE_UNTIL"),
+    *(
+        "AWSDIRENV_CONFIG",
+        "AWSDIRENV_CREDENTIALS",
+        "AWSDIRENV_DOTENV",
+        "AWSDIRENV_ENVIRONMENT",
+        "AWSDIRENV_DECLARED",
+        "AWSDIRENV_RUNNING_FOR",
+        "AWSDIRENV_CLOCK",
+        *("AWSDIRENV_STAGE", "AWSDIRENV_WORD", "AWSDIRENV_SINCE", "AWSDIRENV_UNTIL", "AWSDIRENV_ACCOUNT_ID"),
+    ),
+}
+_FENCE = re.compile(r"^```.*?^```$|(?:^ {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+def prose(document: Path) -> str:
+    """Give a document without its blocks of code."""
+    return _FENCE.sub("", document.read_text(encoding="utf-8"))
+
+
+def code(document: Path) -> Iterator[str]:
+    """Give every line of code, in blocks and in the text; headings of messages are none."""
+    text = document.read_text(encoding="utf-8")
+    for block in _FENCE.findall(text):
+        yield from block.splitlines()
+    for _, span in _SPAN.findall(_HEADING.sub("", _FENCE.sub("", text))):
+        yield " ".join(span.split())
+
+
+def anchors(document: Path) -> set[str]:
+    """Give the anchors of a document's headings, as GitHub makes them."""
+    found: set[str] = set()
+    for heading in _HEADING.findall(prose(document)):
+        plain = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        number = 0
+        anchor = plain
+        while anchor in found:
+            number += 1
+            anchor = f"{plain}-{number}"
+        found.add(anchor)
+    return found
+
+
+def commands() -> dict[str, set[str]]:
+    """Give every command with its options."""
+    for action in parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return {name: {o for a in sub._actions for o in a.option_strings} for name, sub in action.choices.items()}
+    return {}
+
+
+def uses(document: Path) -> Iterator[tuple[str, set[str]]]:
+    """Give each command that a document calls, with the options it gives it; '' is the program itself."""
+    for line in code(document):
+        for call in re.findall(r"(?:^|[\s(|;])awsdirenv ([^|;#)]*)", line):
+            words = call.split()
+            if words and not words[0].endswith(":"):
+                yield "" if words[0].startswith("-") else words[0], set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", call))
+
+
+@every_document
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link names a file that is there, and every anchor a heading of it."""
+    broken = []
+    for target in _LINK.findall(prose(document)):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        file = (document.parent / path).resolve() if path else document
+        if not file.is_file() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert broken == []
+
+
+@every_document
+def test_commands_and_their_options_exist(document: Path) -> None:
+    """A document shows no command and gives no command an option that the command line does not have."""
+    known = {**commands(), "": {"--version", "--help"}}
+    # A word in place of a command stands for any.
+    wrong = [(name, options - known.get(name, set())) for name, options in uses(document) if name != "COMMAND"]
+    assert [(name, options) for name, options in wrong if name not in known or options] == []
+
+
+@every_document
+def test_options_exist(document: Path) -> None:
+    """An option that stands alone is one of ours, or of the line in `.envrc`."""
+    ours = {option for options in commands().values() for option in options} | {"--", "--version", "--region"}
+    alone = {line.split()[0].partition("=")[0] for line in code(document) if line.startswith("--")}
+    assert alone - ours == set()
+
+
+@every_document
+def test_options_of_the_line_exist(document: Path) -> None:
+    """A document shows `use aws_profile` with no option that the extension would refuse."""
+    lines = [line for line in code(document) if "use aws_profile" in line]
+    shown = {option for line in lines for option in re.findall(r"(?<=[\s[])--[a-z-]+", line)}
+    assert shown <= set(re.findall(r"--[a-z-]+", EXTENSION.partition("use_aws_profile()")[0]))
+
+
+@every_document
+def test_variables_exist(document: Path) -> None:
+    """Every AWSDIRENV_ name in a document is one that the code knows."""
+    names = set(re.findall(r"AWSDIRENV_[A-Z_]+[A-Z]", document.read_text(encoding="utf-8")))
+    assert names - variables() == set()
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=lambda path: path.name)
+def test_pictures_call_nobody(picture: Path) -> None:
+    """A picture in the README names no host: no font, no script, no style from elsewhere."""
+    text = picture.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert re.findall(r"\w+://|@import|<script|<image|\bhref=", text) == []
+
+
+@every_document
+def test_make_targets_exist(document: Path) -> None:
+    """Every `make …` in a document is a target."""
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name for line in code(document) for name in re.findall(r"^make ([a-z]+)", line)} - set(targets) == set()
+
+
+def variables() -> set[str]:
+    """Give every AWSDIRENV_ name in the code."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "awsdirenv").rglob("*.py")]
+    return set(re.findall(r"AWSDIRENV_[A-Z_]+[A-Z]", "\n".join([EXTENSION, *sources])))
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    """What the code reads of a person's wishes stands under Settings."""
+    assert variables() - NO_SETTINGS - set(re.findall(r"AWSDIRENV_[A-Z_]+", part("Settings"))) == set()
+
+
+def test_every_variable_is_in_the_reference() -> None:
+    """What the extension unsets is listed exactly; what it exports is among what is set."""
+    body = EXTENSION.partition("_awsdirenv_unset_block() {")[2].partition("\n}")[0]
+    block = set(re.findall(r"\bAWS[A-Z_]+", body))
+    listed = "".join(_FENCE.findall(part("Unsets")))
+    assert set(re.findall(r"\bAWS[A-Z_]+", listed)) == block
+    exported = EXTENSION.partition("_awsdirenv_open() {")[2].partition("\n}")[0]
+    exported += EXTENSION.partition("_awsdirenv_close() {")[2].partition("\n}")[0]
+    assert set(re.findall(r"\b(AWS[A-Z_]+)=", exported)) == set(re.findall(r"`(AWS[A-Z_]+)`", sets_column()))
+
+
+def sets_column() -> str:
+    """Give the first column of the table of what is set."""
+    return "\n".join(line.split("|")[1] for line in part("Sets").splitlines() if line.startswith("|"))
+
+
+def test_every_command_is_in_the_reference() -> None:
+    """Each command and each of its options stands in the table."""
+    table = part("Commands").partition("### Exit status")[0]
+    for name, options in commands().items():
+        assert f"`awsdirenv {name}" in table
+        ours = {"--envrc", "--live", "--keys"}  # what only our own files say to us
+        missing = [option for option in options - {"-h", "--help"} - ours if option not in table]
+        assert missing == [], name

@@ -1,0 +1,238 @@
+"""Errors and docs/troubleshooting.md: every message has its heading, every heading its message, and all read alike."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import itertools
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import awsdirenv
+from awsdirenv import errors
+from awsdirenv.cli.output import report
+from awsdirenv.errors import AwsdirenvError
+from recorders import RUN, recorded, recorders
+from shells import SHELLS
+from world import World
+
+PACKAGE = Path(awsdirenv.__file__).parent
+ROOT = PACKAGE.parent
+EXTENSION = ROOT / "direnvrc.d" / "aws_profile.sh"
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+
+CLASSES = {
+    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, AwsdirenvError)
+}
+# What the extension says itself has no class; neither have warnings.
+EXTENSION_SECTION, WARNING_SECTION = "extension", "warning"
+# Raised and always caught: the credentials that still hold are kept instead (`Refresher._obtain`).
+NEVER_PRINTED = {("person-needed", "the MFA session is over")}
+PERSON, LOCK = errors.EXIT_PERSON_NEEDED, errors.EXIT_LOCK_TIMEOUT
+EXIT_CODES = {
+    "usage": errors.EXIT_USAGE,
+    "profile-name": errors.EXIT_USAGE,
+    "person-needed": PERSON,
+    "sign-in-needed": PERSON,
+    "sign-in-failed": PERSON,
+    "cancelled": PERSON,
+    "confirmation-needed": PERSON,
+    "lock-timeout": LOCK,
+    "command-not-runnable": errors.EXIT_NOT_RUNNABLE,
+    "command-not-found": errors.EXIT_NO_COMMAND,
+}
+PLACEHOLDER = "…"
+
+Line = tuple[str, str]  # section, text
+
+
+@functools.cache
+def modules() -> list[ast.Module]:
+    """Parse every module."""
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+def texts(node: ast.expr) -> list[str]:
+    """Give all that an expression can say, each variable part as a placeholder."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.IfExp):
+        return [*texts(node.body), *texts(node.orelse)]
+    if isinstance(node, ast.JoinedStr):
+        return joined(node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return joined([node.left, node.right])
+    if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.IfExp):
+        return texts(node.value)
+    return [PLACEHOLDER]
+
+
+def joined(parts: list[ast.expr]) -> list[str]:
+    """Put the parts together in every way there is; neighbouring placeholders are one."""
+    ways = itertools.product(*(texts(part) for part in parts))
+    return [re.sub(f"{PLACEHOLDER}+", PLACEHOLDER, "".join(way)) for way in ways]
+
+
+def calls(tree: ast.Module, names: set[str]) -> Iterator[tuple[str, list[ast.expr]]]:
+    """Give the arguments of all calls of functions of these names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            yield node.func.id, node.args
+
+
+def warnings(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Give problem and remedy of each warning: those said at once, and the pairs that `missing_parts` collects."""
+    for _, (problem, remedy) in calls(tree, {"warn"}):
+        yield problem, remedy
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.name == "missing_parts":
+            yield from ((p.elts[0], p.elts[1]) for p in ast.walk(function) if isinstance(p, ast.Tuple))
+
+
+def python_lines(which: int) -> set[Line]:
+    """Collect what the modules say: all messages (0) or all hints (1), by the kind of error."""
+    found: set[Line] = set()
+    for tree in modules():
+        for name, arguments in calls(tree, set(CLASSES)):
+            found |= {(CLASSES[name].kind, text) for text in texts(arguments[which])}
+        for pair in warnings(tree):
+            # What is only handed on was collected where it was made.
+            found |= {(WARNING_SECTION, text) for text in texts(pair[which]) if text != PLACEHOLDER}
+    return found
+
+
+def shell_lines(text: str, word: str) -> set[str]:
+    """Collect what a shell script says with a word such as `error`, each variable part as a placeholder."""
+    said = re.findall(rf"_awsdirenv_say {word} (?:'([^'\n]*)'|\"((?:\\.|[^\"\\\n])*)\")", text)
+    assert len(said) == len(re.findall(rf"_awsdirenv_say {word}\b", text)), f"not every {word} is understood"
+    refused = re.findall(r'_awsdirenv_refuse "([^"\n]*)" "([^"\n]*)"', text)
+    assert len(refused) == len(re.findall(r"_awsdirenv_refuse (?=\S)", text)), "not every refusal is understood"
+    both = {placeholders(pair[word == "hint"]) for pair in refused} if word in ("error", "hint") else set()
+    return {single or placeholders(double) for single, double in said} | both
+
+
+def placeholders(double_quoted: str) -> str:
+    r"""Replace $((…)), ${…} and $name, and undo the backslashes of bash's double quotes."""
+    text = re.sub(r"\$\(\(.*?\)\)|\$\{(?:[^{}]|\{[^}]*\})*\}|\$\w+", PLACEHOLDER, double_quoted)
+    return re.sub(r"\\([`$\"\\])", r"\1", text)
+
+
+def all_messages() -> set[Line]:
+    """Collect all that can be printed behind `error:` and `warning:`, by section."""
+    found = python_lines(0) - NEVER_PRINTED
+    script = EXTENSION.read_text(encoding="utf-8")
+    in_python = {text for _, text in found}
+    found |= {(EXTENSION_SECTION, text) for text in shell_lines(script, "error") - in_python}
+    found |= {(WARNING_SECTION, text) for text in shell_lines(script, "warning")}
+    # What an export for fish says when fish evaluates it.
+    exported = (PACKAGE / "refresh" / "export.py").read_text(encoding="utf-8")
+    found |= {
+        (WARNING_SECTION, placeholders(text)) for text in re.findall(r"\"awsdirenv: warning: ([^\"]*)\"", exported)
+    }
+    return found
+
+
+def headings() -> list[Line]:
+    """Collect the headings of messages in the document, by section; a word behind the message tells two apart."""
+    found, section = [], ""
+    for line in TROUBLESHOOTING.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            section = line.removeprefix("## ")
+        elif line.startswith("### `"):
+            found.append((section, re.sub(r"^### (`+) ?(.+?) ?\1(?: \(.*\))?$", r"\2", line)))
+    return found
+
+
+def test_every_message_has_its_heading() -> None:
+    """Whoever searches the document for what they read finds it, below the kind of the error."""
+    assert all_messages() - set(headings()) == set()
+
+
+def test_every_heading_has_its_message() -> None:
+    """The document explains nothing that cannot be printed any more, and nothing twice."""
+    assert set(headings()) - all_messages() == set()
+    assert len(headings()) == len(set(headings()))
+
+
+def test_every_kind_has_its_section() -> None:
+    """Each class has a kind of its own, and each kind a section."""
+    kinds = [value.kind for value in CLASSES.values()]
+    assert len(kinds) == len(set(kinds))
+    sections = re.findall(r"^## (.+)$", TROUBLESHOOTING.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {*kinds, EXTENSION_SECTION, WARNING_SECTION} - set(sections) == set()
+
+
+def test_every_class_is_raised() -> None:
+    """No class is left over from something that is gone, but the one that only others are made from."""
+    used = {name for tree in modules() for name, _ in calls(tree, set(CLASSES))}
+    assert set(CLASSES) - used == set()
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_exit_codes(name: str) -> None:
+    """2 is the command line, 3 a person must act, 4 the wait for a lock, shells' own for exec; all else is 1."""
+    assert CLASSES[name].exit_code == EXIT_CODES.get(CLASSES[name].kind, 1)
+
+
+def test_an_error_carries_its_two_lines() -> None:
+    """Message and hint arrive as given, and the exception's own text is the message."""
+    error = errors.NetworkError("what failed", "what to do")
+    assert (error.message, error.hint, str(error)) == ("what failed", "what to do", "what failed")
+
+
+def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error is two lines whatever a file or a server says: what is not printable becomes a question mark."""
+    report(errors.StsError("a\x1b[2Jb\nc\u009b", "d\re"))
+    assert capsys.readouterr() == ("", "awsdirenv: error: a?[2Jb?c?\nawsdirenv: hint: d?e\n")
+
+
+def all_hints() -> set[str]:
+    """Collect all hints, of the modules and of the extension."""
+    said = {text for _, text in python_lines(1)}
+    return said | shell_lines(EXTENSION.read_text(encoding="utf-8"), "hint")
+
+
+def test_all_read_alike() -> None:
+    """A message or hint starts in lower case, unless with a name, is one line, and ends without a full stop."""
+    # A test, and no parameters: collecting them takes seconds, in each of the processes that tests are run in.
+    for text in {text for _, text in all_messages()} | all_hints():
+        first = re.split(r"\W", text.lstrip(PLACEHOLDER))[0]
+        assert first in (first.lower(), first.upper()), f"only a name such as STS is in upper case: {text}"
+        assert not text.endswith((".", "!", " ")), f"no full stop: {text}"
+        assert not re.search(r"[\n\r\t]|  ", text), f"one line, single spaces: {text}"
+
+
+def test_the_collector_collects() -> None:
+    """Concatenations, conditions, placeholders and bash's quotes are understood: the tests above mean something."""
+    source = "AwsdirenvError(f'bash {\"hangs\" if x else \"ended\"}: {a}{b}' + c, 'x')"
+    (_, arguments), *_ = calls(ast.parse(source), {"AwsdirenvError"})
+    assert texts(arguments[0]) == ["bash hangs: …", "bash ended: …"]
+    script = "_awsdirenv_say error \"a \\`b\\` ${1//[[:cntrl:]]/?} $((x - 1)) $y\"\n_awsdirenv_say error 'c'\n"
+    assert shell_lines(script, "error") == {"a `b` … … …", "c"}
+
+
+# What begins a command, in a hint.
+_COMMAND = re.compile(r"(?:^|[;:,] |\bor )((?:awsdirenv|aws|direnv|pip|unset|set -e|apt-get|brew) [^;,]*)")
+_NOT_A_COMMAND = ("direnv's", "aws_", "direnv run", "direnv is not")
+
+
+def commands_of_hints() -> list[str]:
+    """Give every command without a variable part that a hint shows."""
+    found = {match.strip() for hint in all_hints() for match in _COMMAND.findall(hint)}
+    return sorted(c for c in found if PLACEHOLDER not in c and not c.startswith(_NOT_A_COMMAND))
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+def test_what_hints_show(world: World, kind: str) -> None:
+    """Each command that a hint shows as it is can be run as it is: every shell makes the same words of it."""
+    shown = [command for command in commands_of_hints() if not command.startswith(("unset", "set -e"))]
+    assert {"awsdirenv setup", "direnv reload", "pip install 'awsdirenv[login]'"} <= set(shown)
+    folder = recorders(world, "awsdirenv", "aws", "direnv", "pip", "apt-get", "brew")
+    for command in shown:
+        subprocess.run([*RUN[kind], command], env={"PATH": f"{folder}:/usr/bin:/bin"}, check=True)
+    assert recorded(world) == [shlex.split(command) for command in shown]

@@ -1,0 +1,158 @@
+"""The wheel, which is what people install: in an environment of its own, with no checkout in sight."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from awsdirenv import __version__
+from awsdirenv.cli.main import parser
+from awsdirenv.shell.completion import script
+from world import World
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+EXTENSION = "awsdirenv/direnvrc.d/aws_profile.sh"
+# All that is made in a checkout and not written. (A `venv` in sight of the build would be packed for minutes.)
+MADE = (".git", ".venv", "__pycache__", "build", "dist", ".*_cache", ".hypothesis", "*.egg-info")
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a program that must succeed; give what it printed."""
+    done = subprocess.run(
+        command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Give a folder that one process of this run makes for all of them."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    with FileLock(base / f"{name}.lock"):
+        folder, done = base / name, base / f"{name}.done"
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy of the sources, so that the build leaves nothing in the checkout."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(CHECKOUT, folder / "source", ignore=shutil.ignore_patterns(*MADE))
+        command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder / "dist")]
+        if importlib.util.find_spec("hatchling"):
+            command.append("--no-isolation")
+        run(*command, str(folder / "source"), cwd=folder)
+
+    (built,) = (made_once(tmp_path_factory, "built", make) / "dist").iterdir()
+    return built
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install it into a new virtual environment; give that one's folder of programs."""
+
+    def make(folder: Path) -> None:
+        run(sys.executable, "-m", "venv", folder, cwd=folder)
+        run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+
+    return made_once(tmp_path_factory, "installed", make) / "bin"
+
+
+@pytest.fixture
+def their_world(installed: Path, world: World) -> World:
+    """Give a home whose awsdirenv is the installed one, and the only one."""
+    world.run("awsdirenv", "setup", "--uninstall").check_returncode()
+    world.env["PATH"] = world.env["PATH"].replace(str(Path(sys.executable).parent), str(installed))
+    assert shutil.which("awsdirenv", path=world.env["PATH"]) == str(installed / "awsdirenv")
+    return world
+
+
+def test_the_wheel_has_the_package_and_the_extension_and_no_more(wheel: Path) -> None:
+    """Tests and tools stay at home; the extension and the templates of the completions come along."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        extension = archive.read(EXTENSION)
+    assert wheel.name == f"awsdirenv-{__version__}-py3-none-any.whl"
+    assert extension == (CHECKOUT / "direnvrc.d" / "aws_profile.sh").read_bytes()
+    modules = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "awsdirenv").rglob("*.py")}
+    templates = {
+        f"awsdirenv/shell/scripts/completions/{path.name}"
+        for path in (CHECKOUT / "awsdirenv" / "shell" / "scripts" / "completions").iterdir()
+    }
+    assert {name for name in names if name.endswith(".py")} == modules
+    assert {name for name in names if "/completions/" in name} == templates
+    assert {name.split("/")[0] for name in names} == {"awsdirenv", f"awsdirenv-{__version__}.dist-info"}
+
+
+def test_nothing_of_the_checkout_is_importable(installed: Path, tmp_path: Path) -> None:
+    """What the other tests here run is the installed package."""
+    code = "import awsdirenv, sys; print(awsdirenv.__file__, *sys.path, sep='\\n')"
+    place, *path = run(installed / "python", "-I", "-c", code, cwd=tmp_path).splitlines()
+    assert Path(place).is_relative_to(installed.parent)
+    assert not [entry for entry in path if Path(entry).is_relative_to(CHECKOUT)]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script(installed: Path, tmp_path: Path, shell: str) -> None:
+    """`awsdirenv completion fish`, and its like, print the same script as in the checkout."""
+    assert run(installed / "awsdirenv", "completion", shell, cwd=tmp_path) == script(shell, parser())
+
+
+def test_the_main_job(their_world: World, installed: Path) -> None:
+    """From `awsdirenv setup` to credentials in the environment, and out again."""
+    world = their_world
+    done = world.run("awsdirenv", "setup")
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    assert done.returncode == 0, done.stderr
+    assert f"+ {extension}\n" in done.stderr
+    assert str(installed / "python") in extension.read_text()
+    assert str(CHECKOUT) not in extension.read_text()
+
+    world.role("adminrole")
+    project = world.project("adminrole")
+    changes, said = world.enter(project)
+    assert not changes.get("AWS_ACCESS_KEY_ID")
+    assert "awsdirenv: hint: awsdirenv login adminrole\n" in said
+
+    world.login("adminrole")
+    changes, said = world.enter(project)
+    assert "awsdirenv: adminrole: account 123456789012, role adminrole, eu-west-1, " in said
+    key = changes["AWS_ACCESS_KEY_ID"]
+    assert key in world.sts.keys
+    assert world.sts.keys[key].arn.startswith("arn:aws:sts::123456789012:assumed-role/adminrole/")
+    assert world.sts.keys[key].secret == changes["AWS_SECRET_ACCESS_KEY"]
+    assert world.sts.keys[key].token == changes["AWS_SESSION_TOKEN"]
+    assert world.sts.count("AssumeRole") == 1
+
+    world.env |= {name: value for name, value in changes.items() if value is not None}
+    changes, _ = world.enter(world.root)
+    assert changes["AWS_ACCESS_KEY_ID"] is None
+    assert changes["AWS_SECRET_ACCESS_KEY"] is None
+    assert changes["AWS_SESSION_TOKEN"] is None
+
+
+def test_the_demo_without_its_extra(their_world: World) -> None:
+    """Moto and its like are nobody's burden who does not ask for the demo."""
+    done = their_world.run("awsdirenv", "demo")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "awsdirenv: error: the demo needs moto, which is not installed\n"
+        "awsdirenv: hint: pip install 'awsdirenv[demo]'\n"
+    )

@@ -1,0 +1,23 @@
+"""The documents, as tests compare them with what the programs say."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+def part(title: str) -> str:
+    """Give a part of the reference, by its heading."""
+    headings = [*re.finditer(r"^(#+) (.+)$", REFERENCE, re.MULTILINE), None]
+    for this, after in pairwise(headings):
+        if this and this[2] == title:
+            rest = [h for h in headings[headings.index(after) :] if h and len(h[1]) <= len(this[1])]
+            return REFERENCE[this.end() : rest[0].start() if rest else None]
+    pytest.fail(f"no heading {title} in the reference")

@@ -1,0 +1,167 @@
+"""Real interactive shells with direnv's real hook, on a pseudo-terminal, driven as a person would."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import time
+from pathlib import Path
+from types import TracebackType
+
+import pexpect
+
+from world import BIN, World
+
+SHELLS = ("bash", "zsh", "fish")
+_COMMANDS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "--no-rcs", "-i"],
+    "fish": ["fish", "--no-config", "-i"],
+}
+_SETUP = {
+    "bash": "PS1='READY> '; bind 'set enable-bracketed-paste off' 2>/dev/null; eval \"$(direnv hook bash)\"",
+    "zsh": "unsetopt zle_bracketed_paste 2>/dev/null; PS1='READY> '; unsetopt promptsp; eval \"$(direnv hook zsh)\"",
+    "fish": "function fish_prompt; echo -n 'READY> '; end; direnv hook fish | source",
+}
+PROMPT = "READY> "
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f")
+
+
+class Shell:
+    """One shell in a terminal of its own. Use as a context manager; it is ended at the end."""
+
+    def __init__(self, world: World, kind: str, cwd: Path | None = None, **env: str) -> None:
+        self.kind = kind
+        self.child: pexpect.spawn[str] = pexpect.spawn(
+            _COMMANDS[kind][0],
+            _COMMANDS[kind][1:],
+            env={**world.env, "HISTFILE": "/dev/null", **env},
+            cwd=str(cwd or world.root),
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(50, 300),
+        )
+        self.child.delaybeforesend = 0.02
+        self.log = ""
+        self._numbers = itertools.count(1)
+        self.child.send(_SETUP[kind] + "\r")
+        self.run("true")
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.child.close(force=True)
+
+    def send(self, text: str) -> None:
+        """Type, without Enter."""
+        self.child.send(text)
+
+    def expect(self, text: str, timeout: float = 60) -> str:
+        """Wait for the text on the screen; give what came before it, without escape sequences."""
+        self.child.expect_exact(text, timeout=timeout)
+        seen = clean(str(self.child.before) + str(self.child.after))
+        self.log += seen
+        return seen
+
+    def run(self, command: str, timeout: float = 60) -> str:
+        """Type a command and give all that shows until it is over; fails when something asks for input meanwhile."""
+        self.start(command)
+        return self.finish(timeout)
+
+    def start(self, command: str) -> None:
+        """Type a command with a mark behind it that `finish` waits for."""
+        self._mark = f"done{next(self._numbers)}"
+        # The mark is typed in two halves, so that the echo of the command line is not taken for its output.
+        self.send(f"{command}\r")
+        self._pending = True
+
+    def finish(self, timeout: float = 60) -> str:
+        """Wait until the shell takes commands again: it answers one that we type behind."""
+        half = len(self._mark) // 2
+        first, second = self._mark[:half], self._mark[half:]
+        self.send(f'echo "{first}""{second}"\r')
+        return self.expect(self._mark, timeout)
+
+    def variable(self, name: str) -> str:
+        """Give the value that programs started from this shell see; empty when unset."""
+        out = self.run(f'echo "<<$(printenv {name})>>"' if self.kind != "fish" else f'echo "<<"(printenv {name})">>"')
+        found = re.findall(r"<<([^<>$()]*)>>", out.replace("\r", "").replace("\n", ""))
+        return str(found[-1]) if found else ""
+
+    def modes(self) -> str:
+        """Give the terminal's settings as commands of this shell find them."""
+        found = re.findall(r"[0-9a-f]+(?::[0-9a-f]+){10,}", self.run("stty -g </dev/tty"))
+        assert found, "stty said nothing"
+        return str(found[-1])
+
+    @property
+    def pid(self) -> int:
+        assert self.child.pid is not None
+        return self.child.pid
+
+    def settle(self, seconds: float = 0.3) -> str:
+        """Give what shows within a moment, without waiting for anything in particular."""
+        end = time.monotonic() + seconds
+        text = ""
+        while time.monotonic() < end:
+            try:
+                text += self.child.read_nonblocking(4096, timeout=0.1)
+            except pexpect.TIMEOUT:
+                continue
+            except pexpect.EOF:
+                break
+        self.log += clean(text)
+        return clean(text)
+
+
+def clean(text: str) -> str:
+    """Take the escape sequences out."""
+    return _ESCAPES.sub("", text)
+
+
+def children(pid: int) -> list[int]:
+    """Give the processes below one, nearest first."""
+    found: list[int] = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry))
+    return found + [deeper for child in found for deeper in children(child)]
+
+
+def hook(world: World, kind: str) -> Path:
+    """Give the hook that `setup` has installed."""
+    return world.home / ".local" / "share" / "awsdirenv" / f"hook.{kind}"
+
+
+def asking_process(shell: Shell) -> int:
+    """Find the process that asks: the last one below the shell that is ours."""
+    for pid in reversed(children(shell.pid)):
+        if b"load" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return pid
+    raise AssertionError("nobody asks")
+
+
+def shown(world: World, columns: int, *words: str, **env: str) -> str:
+    """Give what a command shows in a terminal with so many columns."""
+    child: pexpect.spawn[str] = pexpect.spawn(
+        str(BIN / "awsdirenv"),
+        list(words),
+        env={**world.env, **env},
+        cwd=str(world.root),
+        encoding="utf-8",
+        timeout=20,
+        dimensions=(24, columns),
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    return str(child.before).replace("\r\n", "\n")

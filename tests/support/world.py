@@ -1,0 +1,289 @@
+"""A person's machine in a temporary folder: a home, AWS's files, projects with an `.envrc`, and programs run in it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from aws_doubles import login_file, sso_file
+from in_process import call, can_call
+from strict_sts import StrictSts
+
+BIN = Path(sys.executable).parent
+REGION = "eu-west-1"
+# What must be gone inside a directory that could not be opened, and outside of any.
+BLOCK = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ACCOUNT_ID",
+)
+
+# Seconds: "at once", on a machine that has a lot else to do. What would be wrong instead takes far longer.
+AT_ONCE = 10
+
+_CODES = itertools.count(100001)
+
+
+def told(said: str) -> list[str]:
+    """Give what we said in all that was said, but for waits: how many of those there are the machine decides."""
+    lines = [line for line in said.splitlines() if line.startswith("awsdirenv: ")]
+    return [line for line in lines if not line.startswith("awsdirenv: waiting for ")]
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Wait until a condition holds, for a minute: only a failure takes so long."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@functools.cache
+def _written_by_setup() -> list[tuple[Path, int, bytes | None, float]]:
+    """Run the real `setup`; give each folder and file with its mode, content and time. It costs what a test costs."""
+    with tempfile.TemporaryDirectory(prefix="awsdirenv-home-") as home:
+        env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
+        subprocess.run(["awsdirenv", "setup"], env=env, capture_output=True, check=True)
+        found = []
+        for path in sorted(Path(home).rglob("*")):
+            data = path.read_bytes().replace(home.encode(), b"/home-of-nobody") if path.is_file() else None
+            info = path.stat()
+            found.append((path.relative_to(home), info.st_mode & 0o777, data, info.st_mtime))
+        return found
+
+
+class World:
+    """`awsdirenv`, `aws` and `direnv` see only this home and only this STS."""
+
+    def __init__(self, sts: StrictSts, root: Path) -> None:
+        self.sts = sts
+        self.root = root
+        self.shows_waits = False
+        self.home = root / "home"
+        self.config = self.home / ".aws" / "config"
+        self.credentials = self.home / ".aws" / "credentials"
+        self.cache = self.home / ".cache" / "awsdirenv"
+        self.config.parent.mkdir(parents=True)
+        self.user = sts.add_user("foo")
+        self.env = {
+            "HOME": str(self.home),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "TERM": "xterm",
+            "LANG": "C.UTF-8",
+            "SHELL": "/bin/bash",
+            "AWS_ENDPOINT_URL": sts.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWSDIRENV_AUTO_REFRESH": "0",  # tests of the timer set it to 1
+        }
+        self.credentials.write_text(
+            f"[base]\naws_access_key_id = {self.user.access_key_id}\n"
+            f"aws_secret_access_key = {self.user.secret_access_key}\n"
+        )
+        self._past = int(time.time()) - 3600
+        self._write(self.config, f"[profile base]\nregion = {REGION}\n")
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Have what `awsdirenv setup` has written, in a home of its own, once for all worlds of a process."""
+        for path, mode, data, mtime in _written_by_setup():
+            there = self.home / path
+            if data is None:
+                there.mkdir(mode, parents=True, exist_ok=True)
+                continue
+            there.write_bytes(data.replace(b"/home-of-nobody", str(self.home).encode()))
+            there.chmod(mode)
+            os.utime(there, (mtime, mtime))
+
+    @property
+    def mfa_serial(self) -> str:
+        return self.user.mfa_serial
+
+    def code(self) -> str:
+        """Make STS take a new code, once, and give it."""
+        code = f"{next(_CODES):06d}"
+        self.sts.accept_code(self.mfa_serial, code)
+        return code
+
+    def profile(self, name: str, **values: object) -> None:
+        """Append a profile to the config file."""
+        self._section(f"profile {name}", **values)
+
+    def _section(self, title: str, **values: object) -> None:
+        lines = [f"[{title}]", *(f"{key} = {value}" for key, value in values.items())]
+        self._write(self.config, self.config.read_text(encoding="utf-8") + "\n".join(lines) + "\n")
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a file with a time of its own, in the past: direnv compares whole seconds, and tests have many in one.
+
+        What a test writes by itself, once a shell is there, has yet another time: now.
+        """
+        path.write_text(text, encoding="utf-8")
+        self._past += 1
+        os.utime(path, (self._past, self._past))
+
+    def role(self, name: str, *, mfa: bool = True, **values: object) -> str:
+        """Make a role and a profile of the same name for it; give the ARN."""
+        arn = self.sts.add_role(name, require_mfa=mfa)
+        settings: dict[str, object] = {"role_arn": arn, "source_profile": "base", "region": REGION}
+        if mfa:
+            settings["mfa_serial"] = self.mfa_serial
+        self.profile(name, **{**settings, **values})
+        return arn
+
+    def sso_session(self, name: str = "corp", *, signed_in: bool = True, **values: object) -> None:
+        """Append an sso-session, and cache a token as if `aws sso login` had been run."""
+        sso = self.sts.sso
+        settings = {"sso_start_url": sso.start_url, "sso_region": sso.region}
+        self._section(f"sso-session {name}", **{**settings, "sso_registration_scopes": "sso:account:access", **values})
+        if signed_in:
+            self.sso_sign_in(name)
+
+    def sso_profile(
+        self,
+        name: str,
+        session: str | None = "corp",
+        *,
+        account: str = "123456789012",
+        role_name: str = "Developer",
+        **values: object,
+    ) -> str:
+        """Make a profile for a role of Identity Center; give the ARN of the role there, for trust policies.
+
+        `session` None makes a legacy profile, with a token cached under its start URL.
+        """
+        arn = self.sts.sso.assign(role_name, account)
+        settings: dict[str, object] = {"sso_account_id": account, "sso_role_name": role_name, "region": REGION}
+        if session is None:
+            settings |= {"sso_start_url": self.sts.sso.start_url, "sso_region": self.sts.sso.region}
+            self.sso_sign_in(None)
+        else:
+            settings["sso_session"] = session
+        self.profile(name, **{**settings, **values})
+        return arn
+
+    def sso_sign_in(self, session: str | None = "corp", life: int | None = None) -> Path:
+        """Cache a token that is good for `life` seconds, as `aws sso login` does.
+
+        `session` None is for legacy profiles, which get no refresh token.
+        """
+        if session is None:
+            token = self.sts.sso.sign_in(life, scopes=())
+            return sso_file(self.home, token["startUrl"], token)
+        return sso_file(self.home, session, self.sts.sso.sign_in(life))
+
+    def login_profile(self, name: str, *, life: int | None = None, **values: object) -> Path:
+        """Make a profile of `aws login` for the user `foo`, and cache a token; `life` of its credentials in seconds."""
+        self.profile(name, **{"login_session": self.user.arn, "region": REGION, **values})
+        return login_file(self.home, self.user.arn, self.sts.signin.sign_in(self.user.arn, life))
+
+    def web_identity_profile(self, name: str, **values: object) -> str:
+        """Make a role for a web identity, its token file and a profile; give the role's ARN."""
+        arn = self.sts.add_role(name, trusted=[])
+        token = self.root / f"{name}.token"
+        token.write_text(self.sts.web_identity.add(arn), encoding="utf-8")
+        settings = {"role_arn": arn, "web_identity_token_file": token, "region": REGION}
+        self.profile(name, **{**settings, **values})
+        return arn
+
+    def program(self, name: str, text: str) -> Path:
+        """Write a program, for `credential_process` or `mfa_process`; without a first line of its own it is sh's."""
+        path = self.root / "programs" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text if text.startswith("#!") else f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+        return path
+
+    def project(self, name: str, envrc: str | None = None) -> Path:
+        """Make a folder with an allowed `.envrc`; by default it uses the profile of its name."""
+        folder = self.root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        self._write(folder / ".envrc", f"use aws_profile {name}\n" if envrc is None else envrc)
+        self.run("direnv", "allow", str(folder)).check_returncode()
+        return folder
+
+    def run(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a program with nobody at a terminal; a command of ours in this process, in a tenth of the time."""
+        whole = {**self.env, **env}
+        if not can_call(command, whole):
+            return self.process(*command, cwd=cwd, **env)
+        return self._without_slowness(call(command[1:], whole, cwd or self.root, timeout=60))
+
+    def process(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a program, be it one of ours, in a process of its own."""
+        done = subprocess.run(
+            command,
+            env={**self.env, **env},
+            cwd=cwd or self.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return self._without_slowness(done)
+
+    def _without_slowness(self, done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+        """Leave out that a call to AWS took longer than a second, which the machine decides; see `shows_waits`."""
+        if not self.shows_waits:
+            done.stderr = re.sub(r"^awsdirenv: waiting for AWS: .*\n", "", done.stderr, flags=re.MULTILINE)
+        return done
+
+    def enter(self, folder: Path, **env: str) -> tuple[dict[str, str | None], str]:
+        """Evaluate a folder's `.envrc` as a shell's hook would; give the changes (None: unset) and stderr."""
+        done = self.run("direnv", "export", "json", cwd=folder, **env)
+        assert done.returncode == 0, done.stderr
+        changes: dict[str, str | None] = json.loads(done.stdout or "{}")
+        return changes, done.stderr
+
+    def end_timers(self) -> None:
+        """End the timers that a test has left behind: each would go on for the life of its credentials."""
+        for mark in filter(Path.is_file, (self.cache / "timers").glob("*")):
+            with suppress(OSError, ValueError):
+                pid = int(mark.read_text(encoding="ascii"))  # nothing where it is the note of its use
+                if b"\0timer\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+    def hold(self, profile: str) -> None:
+        """Get credentials that need no code, as a directory does that is entered for the first time."""
+        done = self.run("awsdirenv", "load", "--", profile)
+        assert done.returncode == 0, done.stderr
+
+    def login(self, profile: str) -> None:
+        """Log in with a fresh code."""
+        done = self.run("awsdirenv", "login", "--token-code", self.code(), "--", profile)
+        assert done.returncode == 0, done.stderr
+
+
+OUTER = {
+    "AWS_ACCESS_KEY_ID": "AKIDOUTER",
+    "AWS_SECRET_ACCESS_KEY": "outer-secret",
+    "AWS_SESSION_TOKEN": "outer-token",
+    "AWS_SECURITY_TOKEN": "outer-security-token",
+    "AWS_PROFILE": "outer",
+    "AWS_DEFAULT_PROFILE": "outer",
+    "AWS_ACCOUNT_ID": "999999999999",
+    "AWS_CREDENTIAL_EXPIRATION": "2030-01-01T00:00:00+00:00",
+}
+
+HOSTILE = "\x1b]0;pwned\x07\u009b2J\u202eé"
+
+
+def tree(root: Path) -> dict[Path, tuple[int, int]]:
+    """Give all that is below a folder, with size and time of change."""
+    return {path: (path.lstat().st_size, path.lstat().st_ctime_ns) for path in [root, *root.rglob("*")]}

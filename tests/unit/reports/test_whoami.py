@@ -1,0 +1,696 @@
+"""`awsdirenv whoami`: declared, held and actual in every way in which they come to differ, made for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from awsdirenv.aws.caller_identity import KNOWN, Caller
+from awsdirenv.reports.declared import Declared, Place
+from awsdirenv.reports.table import Canvas
+from awsdirenv.reports.whoami import text as whoami_text
+from awsdirenv.reports.whoami.verdict import Held, Look
+from interpreter import imported
+from network import closed_port, unanswered
+from shells import Shell
+from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
+from world import BIN, REGION, World
+
+ACCOUNT = "123456789012"
+SHAPE = {
+    "declared": ["profile", "account_id", "role_arn", "region", "stage"],
+    "held": ["profile", "access_key_id", "account_id", "region", "expiration"],
+    "actual": ["arn", "account_id", "user_id"],
+}
+
+
+PROFILES = ("adminrole", "other", "far")  # each with a project of its name
+
+
+class Seen:
+    """What whoami has said, for programs and for people."""
+
+    def __init__(self, world: World, cwd: Path, env: Mapping[str, str]) -> None:
+        done = world.run("awsdirenv", "whoami", "--json", cwd=cwd, **env)
+        text = world.run("awsdirenv", "whoami", cwd=cwd, **env)
+        self.check(done, text)
+        whole: dict[str, Any] = json.loads(done.stdout)
+        self.text = text.stdout
+        self.declared, self.held, self.actual = whole["declared"], whole["held"], whole["actual"]
+        self.verdict: str = whole["verdict"]
+        self.problems: dict[str, dict[str, str]] = {one["kind"]: one for one in whole["problems"]}
+        self.kinds = [one["kind"] for one in whole["problems"]]
+
+    @staticmethod
+    def check(done: subprocess.CompletedProcess[str], text: subprocess.CompletedProcess[str]) -> None:
+        """Hold it to the schema, and to what holds for all."""
+        whole = json.loads(done.stdout)
+        assert list(whole) == ["version", "declared", "held", "actual", "verdict", "problems"]
+        assert whole["version"] == 1
+        assert {name: list(whole[name]) for name in SHAPE} == SHAPE
+        assert all(list(one) == ["kind", "message", "hint"] for one in whole["problems"])
+        assert (done.returncode, text.returncode) == ((0, 0) if whole["verdict"] == "ok" else (1, 1))
+        assert (whole["verdict"] == "ok") == (whole["problems"] == [])
+        assert f"verdict: {whole['verdict']}: " in text.stdout
+        for one in whole["problems"]:
+            assert f"- {one['kind']}: " in text.stdout
+            assert one["message"] == one["message"].rstrip(".") != ""
+            assert one["hint"]
+        said = done.stdout + done.stderr + text.stdout + text.stderr
+        assert SECRET_PREFIX not in said
+        assert TOKEN_PREFIX not in said
+        assert "Traceback" not in said
+
+
+def whoami(world: World, cwd: Path, **env: str) -> Seen:
+    """Look around."""
+    return Seen(world, cwd, env)
+
+
+def inside(world: World, folder: Path, **env: str) -> dict[str, str]:
+    """Give what a shell in that folder has in its environment besides."""
+    if folder.name in PROFILES:
+        world.hold(folder.name)
+    changes, _ = world.enter(folder, **env)
+    return {**env, **{name: value for name, value in changes.items() if value is not None}}
+
+
+@pytest.fixture
+def home(world: World) -> World:
+    """Have two roles, each with a project, and another account's."""
+    for name in ("adminrole", "other"):
+        world.role(name, mfa=False)
+        world.project(name)
+    arn = world.sts.add_role("far", account="210987654321")
+    world.profile("far", role_arn=arn, source_profile="base", region="us-west-2")
+    world.project("far")
+    return world
+
+
+# All is well
+
+
+def test_all_is_well(home: World) -> None:
+    """In an open directory the three agree; STS is asked once, with the environment's own keys."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    home.sts.reset()
+    seen = whoami(home, folder, **env)
+    assert seen.verdict == "ok"
+    assert seen.declared == {
+        "profile": "adminrole",
+        "account_id": ACCOUNT,
+        "role_arn": f"arn:aws:iam::{ACCOUNT}:role/adminrole",
+        "region": REGION,
+        "stage": None,
+    }
+    expiration = datetime.fromisoformat(env["AWS_CREDENTIAL_EXPIRATION"]).astimezone(timezone.utc)
+    assert seen.held == {
+        "profile": "adminrole",
+        "access_key_id": env["AWS_ACCESS_KEY_ID"],
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "expiration": f"{expiration:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    assert seen.actual["arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/")
+    assert seen.actual["account_id"] == ACCOUNT
+    assert seen.actual["user_id"].startswith("AROA")
+    assert [(call.action, call.access_key_id) for call in home.sts.calls] == [
+        ("GetCallerIdentity", env["AWS_ACCESS_KEY_ID"])
+    ] * 2
+    assert "verdict: ok: you are adminrole in account 123456789012\n" in seen.text
+
+
+def test_a_folder_below(home: World) -> None:
+    """Below the folder of the `.envrc`, and by another name of it, it is the same place."""
+    folder = home.root / "adminrole"
+    below = folder / "a" / "b"
+    below.mkdir(parents=True)
+    env = inside(home, folder)
+    assert whoami(home, below, **env).verdict == "ok"
+    (home.root / "link").symlink_to(folder)
+    assert whoami(home, home.root / "link" / "a", **env, PWD=f"{home.root}/link/a").verdict == "ok"
+
+
+def test_no_directory_of_ours(home: World) -> None:
+    """Where nothing is declared, the environment's own keys are as good as any."""
+    key = home.user
+    env = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
+    seen = whoami(home, home.root, **env)
+    assert seen.verdict == "ok"
+    assert set(seen.declared.values()) == {None}
+    assert seen.actual["arn"] == key.arn
+    assert "you are foo in account" in seen.text
+
+
+def test_identity_center(home: World) -> None:
+    """A role of Identity Center is known by the name that people gave it, and its account by the profile."""
+    home.sso_session()
+    home.sso_profile("dev")
+    folder = home.project("dev")
+    home.hold("dev")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.declared["account_id"], seen.declared["role_arn"]) == ("ok", ACCOUNT, None)
+    assert re.search(r"^role +Developer +- +Developer +yes$", seen.text, re.MULTILINE)
+
+
+def test_long_term_keys(home: World) -> None:
+    """With --no-session the keys are the profile's own, and that is well."""
+    folder = home.project("keys", "use aws_profile base --no-session\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.held["profile"]) == ("ok", "base")
+
+
+def test_options_of_the_line(home: World) -> None:
+    """Region, duration and stage of the line are what is declared."""
+    folder = home.project("line", "use aws_profile adminrole --region us-east-2 --duration 30m\n")
+    home.run("awsdirenv", "load", "--duration", "30m", "adminrole").check_returncode()
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.declared["region"], seen.held["region"]) == ("ok", "us-east-2", "us-east-2")
+    home.profile("staged", source_profile="base", role_arn=f"arn:aws:iam::{ACCOUNT}:role/other", awsdirenv_stage="test")
+    folder = home.project("staged")
+    home.hold("staged")
+    assert whoami(home, folder, **inside(home, folder)).declared["stage"] == "test"
+
+
+@pytest.mark.parametrize(
+    "line", ["use_aws_profile far", "has ls && use aws_profile far", "if has ls; then use aws_profile far; fi"]
+)
+def test_other_ways_to_write_the_line(home: World, line: str) -> None:
+    """However `.envrc` comes to call us, whoami and doctor know what it declares, before it is loaded and after."""
+    home.hold("far")
+    folder = home.project("way", f"{line}\n")
+    seen = whoami(home, folder)
+    assert (seen.declared["profile"], seen.kinds[0]) == ("far", "not-loaded")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.declared["profile"]) == ("ok", "far")
+    (folder / ".envrc").write_text(f"use aws_profile adminrole\n{line.replace('far', 'gone')}\n")
+    done = home.run("awsdirenv", "doctor", "--offline", cwd=folder)
+    assert "gone" in done.stdout + done.stderr
+
+
+def test_hostile_names(home: World) -> None:
+    """Names with spaces, quotes, commands or a leading hyphen are names."""
+    profiles = ["a b's", "$(touch pwned)", "é", "-x", 'd"q']
+    for profile in profiles:
+        quoted = profile.replace("\\", "\\\\").replace('"', '\\"')
+        home.profile(f'"{quoted}"', role_arn=f"arn:aws:iam::{ACCOUNT}:role/other", source_profile="base", region=REGION)
+    for number, profile in enumerate(profiles):
+        folder = home.root / f"hostile{number}"
+        folder.mkdir()
+        home.run("awsdirenv", "init", "--", profile, cwd=folder).check_returncode()
+        seen = whoami(home, folder)
+        assert (seen.verdict, seen.kinds[0], seen.declared["profile"]) == ("none", "not-loaded", profile)
+        home.hold(profile)
+        seen = whoami(home, folder, **inside(home, folder))
+        assert (seen.verdict, seen.declared["profile"]) == ("ok", profile)
+    assert not list(home.root.rglob("pwned"))
+
+
+def test_a_live_directory(home: World) -> None:
+    """In a live directory there are no keys: SDKs come to them by the profile, and so do we."""
+    folder = home.project("live", "use aws_profile adminrole --live\n")
+    home.run("awsdirenv", "load", "--live", "adminrole").check_returncode()
+    env = inside(home, folder)
+    assert "AWS_ACCESS_KEY_ID" not in env
+    seen = whoami(home, folder, **env)
+    assert (seen.verdict, seen.kinds) == ("ok", [])
+    assert seen.held["profile"] == seen.declared["profile"] == "adminrole"
+    assert seen.declared["role_arn"] == f"arn:aws:iam::{ACCOUNT}:role/adminrole"
+    assert seen.actual["arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/")
+    home.hold("far")  # or its credential_process takes a while, and at times too long for a look
+    seen = whoami(home, folder, **{**env, "AWS_PROFILE": "far"})
+    assert (seen.verdict, seen.actual["account_id"]) == ("mismatch", "210987654321")
+
+
+# What differs
+
+
+def test_aws_profile_beside_keys(home: World) -> None:
+    """AWS_PROFILE beside keys is said, though STS still says what is declared."""
+    folder = home.root / "adminrole"
+    seen = whoami(home, folder, **inside(home, folder), AWS_PROFILE="other")
+    assert seen.verdict == "mismatch"
+    assert seen.kinds == ["profile-beside-keys", "override"]
+    assert seen.problems["profile-beside-keys"] == {
+        "kind": "profile-beside-keys",
+        "message": "AWS_PROFILE is other, beside keys: some SDKs take the one, some the other",
+        "hint": "unset AWS_PROFILE; in fish: set -e AWS_PROFILE",
+    }
+    assert seen.actual["account_id"] == ACCOUNT
+    assert re.search(r"^profile +adminrole +other +.*differs$", seen.text, re.MULTILINE)
+    seen = whoami(home, home.root, **inside(home, folder), AWS_DEFAULT_PROFILE="other")
+    assert (
+        seen.problems["profile-beside-keys"]["hint"] == "unset AWS_DEFAULT_PROFILE; in fish: set -e AWS_DEFAULT_PROFILE"
+    )
+
+
+def test_a_profile_that_is_not_there(home: World) -> None:
+    """An AWS_PROFILE that names nothing stops every SDK: it is named as the trouble."""
+    folder = home.root / "adminrole"
+    seen = whoami(home, folder, **inside(home, folder), AWS_PROFILE="gone")
+    assert seen.verdict == "mismatch"
+    assert seen.problems["profile-not-found"]["message"] == "AWS_PROFILE names a profile that does not exist: gone"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("other", "other-role"), ("far", "other-account")])
+def test_keys_of_another_place(home: World, name: str, kind: str) -> None:
+    """Keys of another profile are known by its snapshot, and by what STS says of them."""
+    folder = home.root / "adminrole"
+    env, theirs = inside(home, folder), inside(home, home.root / name)
+    mixed = {**env, **{key: theirs[key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}}
+    seen = whoami(home, folder, **mixed)
+    assert seen.verdict == "mismatch"
+    assert {"override", "other-keys", kind} <= set(seen.kinds)
+    assert seen.problems["other-keys"]["message"] == f"the keys are of profile {name}, and this place is for adminrole"
+    assert seen.held["profile"] == name
+    assert re.search(rf"^profile +adminrole +{name} +- +differs$", seen.text, re.MULTILINE)
+    message = seen.problems[kind]["message"]
+    if kind == "other-account":
+        assert message == "AWS says account 210987654321, and profile adminrole is for 123456789012"
+        assert re.search(r"^account +123456789012 +123456789012 +210987654321 +differs$", seen.text, re.MULTILINE)
+    else:
+        assert message == "AWS says role other, and profile adminrole is for role adminrole"
+
+
+def test_an_export_that_was_typed_here(home: World) -> None:
+    """`eval "$(awsdirenv export far)"` changes what is held, and not what the place is for."""
+    folder = home.root / "adminrole"
+    env, theirs = inside(home, folder), inside(home, home.root / "far")
+    typed = {name: value for name, value in theirs.items() if name.startswith("AWS") and name != "AWSDIRENV_LOADED"}
+    seen = whoami(home, folder, **{**env, **typed})
+    assert seen.declared["profile"] == "adminrole"
+    assert seen.verdict == "mismatch"
+    assert {"override", "other-keys", "other-account"} <= set(seen.kinds)
+
+
+def test_keys_of_nobody_we_know(home: World) -> None:
+    """The user's own keys in the place of the role's are not ours, and STS says whose they are."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    del env["AWS_SESSION_TOKEN"]
+    key = home.user
+    env |= {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
+    seen = whoami(home, folder, **env)
+    assert seen.verdict == "mismatch"
+    assert seen.problems["other-keys"]["message"] == "the keys are not ours, and this place is for adminrole"
+    assert seen.held["profile"] is None
+    assert seen.problems["other-role"]["message"] == f"AWS says {key.arn}, and profile adminrole is for role adminrole"
+
+
+def test_an_rc_file_that_overrides(home: World) -> None:
+    """A shell in a shell whose start-up file sets AWS_PROFILE: direnv thinks all is loaded, and whoami does not."""
+    folder = home.root / "adminrole"
+    (home.home / ".bashrc").write_text("export AWS_PROFILE=other AWS_REGION=us-east-1\n")
+    home.hold("adminrole")
+    with Shell(home, "bash") as shell:
+        shell.run(f"cd {folder}")
+        said = shell.run("bash -ic 'awsdirenv whoami; echo status=$?'")
+    assert "status=1" in said
+    assert "- override: AWS_PROFILE and AWS_REGION are not what direnv has made of them: a start-up file" in said
+    assert said.count("override") == 1
+    assert re.search(r"region +eu-west-1 +us-east-1 +- +differs|region +eu-west-1 +us-east-1 +differs", said)
+
+
+def test_a_variable_that_is_gone(home: World) -> None:
+    """What somebody has unset since is missed."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    del env["AWS_SESSION_TOKEN"]
+    seen = whoami(home, folder, **env)
+    assert seen.problems["override"]["message"] == "AWS_SESSION_TOKEN was unset after direnv had set it"
+    assert seen.verdict == "mismatch"
+    del env["AWS_SECRET_ACCESS_KEY"], env["AWS_REGION"]
+    said = whoami(home, folder, **env).problems["override"]["message"]
+    assert said == "AWS_REGION, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN were unset after direnv had set them"
+
+
+def test_a_fish_universal(home: World) -> None:
+    """What shows in a closed directory because fish has it as a universal variable is called that."""
+    token = "odd: \\ 'value' é $x"
+    fish = ["fish", "-c", "set -Ux AWS_SESSION_TOKEN $argv[1]; set -U AWS_PROFILE unexported", token]
+    home.run(*fish).check_returncode()
+    assert (home.home / ".config/fish/fish_variables").exists()
+    home.profile("broken", role_arn=f"arn:aws:iam::{ACCOUNT}:role/gone", source_profile="base")
+    folder = home.project("broken")
+    script = f"cd {folder}; direnv export fish 2>/dev/null | source; awsdirenv whoami --json"
+    whole = json.loads(home.run("fish", "-c", script).stdout)
+    problems = {one["kind"]: one for one in whole["problems"]}
+    assert problems["fish-universal"] == {
+        "kind": "fish-universal",
+        "message": "AWS_SESSION_TOKEN is a universal variable of fish's, which direnv cannot unset",
+        "hint": "in fish: set -eU AWS_SESSION_TOKEN",
+    }
+    assert "override" not in problems
+    assert whole["verdict"] != "ok"
+    # Outside of it the variable is the person's own business, and so it is where it is not to be seen.
+    assert "fish-universal" not in whoami(home, home.root).kinds
+    folder = home.root / "adminrole"
+    assert whoami(home, folder, **inside(home, folder)).verdict == "ok"
+
+
+def test_a_shell_that_was_left_behind(home: World) -> None:
+    """A shell without the hook, gone elsewhere, still has the directory's keys; there is nothing declared there."""
+    home.hold("adminrole")
+    with Shell(home, "bash") as shell:
+        shell.run(f"cd {home.root}/adminrole")
+        alone = shell.run(f"bash --norc -c 'cd {home.root} && awsdirenv whoami --json > {home.root}/1'")
+        elsewhere = shell.run(f"bash --norc -c 'cd {home.root}/far && awsdirenv whoami --json > {home.root}/2'")
+    assert "rror" not in alone + elsewhere
+    first, second = (json.loads((home.root / name).read_text()) for name in ("1", "2"))
+    for whole in (first, second):
+        assert whole["verdict"] == "mismatch"
+        assert whole["problems"][0]["kind"] == "stale"
+        assert f"this shell still has what {home.root}/adminrole gave it" in whole["problems"][0]["message"]
+    assert first["declared"]["profile"] is None
+    assert second["declared"]["account_id"] == "210987654321"
+    assert {one["kind"] for one in second["problems"]} == {"stale", "other-keys", "other-account", "other-role"}
+
+
+def test_a_directory_within(home: World) -> None:
+    """Another `.envrc` of ours between here and the one that was loaded counts, and was not loaded."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    below = folder / "far" / "deep"
+    below.mkdir(parents=True)
+    (below.parent / ".envrc").write_text("use aws_profile far\n")
+    loaded = (folder / ".envrc").stat().st_mtime
+    os.utime(below.parent / ".envrc", (loaded, loaded))
+    seen = whoami(home, below, **env)
+    assert (seen.verdict, seen.kinds[0], seen.declared["profile"]) == ("mismatch", "stale", "far")
+    assert seen.problems["stale"]["message"].startswith(f"this shell still has what {folder} gave it")
+
+
+def test_keys_that_were_renewed_since(home: World) -> None:
+    """A shell that has not looked since the last renewal is told so, though its keys still hold."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    home.run("awsdirenv", "login", "adminrole", "--force").check_returncode()
+    seen = whoami(home, folder, **env)
+    assert (seen.verdict, seen.kinds, seen.held["profile"]) == ("mismatch", ["stale"], "adminrole")
+    assert seen.problems["stale"]["message"] == "this shell has the keys from before the last renewal"
+
+
+def test_an_envrc_that_was_edited(home: World) -> None:
+    """What the `.envrc` says now counts, where the shell has not loaded it again."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    time.sleep(1.1)  # direnv's times are whole seconds
+    (folder / ".envrc").write_text("use aws_profile far\n")
+    seen = whoami(home, folder, **env)
+    assert seen.declared["profile"] == "far"
+    assert seen.problems["stale"]["message"] == "the .envrc has changed since this shell loaded it for adminrole"
+    assert "other-account" in seen.kinds
+
+
+# Nothing there
+
+
+@pytest.mark.parametrize("has_default", [False, True])
+def test_a_closed_directory(home: World, *, has_default: bool) -> None:
+    """A closed directory has no keys; where SDKs then take those of [default], that is somebody else."""
+    if has_default:
+        key = home.user
+        with home.credentials.open("a") as file:
+            file.write(
+                f"[default]\naws_access_key_id={key.access_key_id}\naws_secret_access_key={key.secret_access_key}\n"
+            )
+    home.role("coded")
+    folder = home.project("coded")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert seen.declared["profile"] == "coded"
+    assert seen.held["access_key_id"] is None
+    assert seen.problems["closed"] == {
+        "kind": "closed",
+        "message": f"{folder} is closed: there are no credentials for profile coded",
+        "hint": "awsdirenv login coded",
+    }
+    if has_default:
+        assert seen.verdict == "mismatch"
+        assert seen.kinds == ["closed", "other-role", "fallback"]
+        assert (
+            seen.problems["fallback"]["message"]
+            == "there are no keys here, so SDKs take the keys of [default] in AWS's files"
+        )
+    else:
+        assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+
+
+def test_not_loaded(home: World) -> None:
+    """Where direnv has loaded nothing, the `.envrc` is read as text, and never run."""
+    folder = home.root / "adminrole"
+    (folder / ".envrc").write_text(f"touch {home.root}/pwned\nuse aws_profile far --region us-east-2 --stage 'a b'\n")
+    seen = whoami(home, folder)
+    assert (seen.verdict, seen.kinds) == ("none", ["not-loaded", "none"])
+    assert seen.declared == {
+        "profile": "far",
+        "account_id": "210987654321",
+        "role_arn": "arn:aws:iam::210987654321:role/far",
+        "region": "us-east-2",
+        "stage": "a b",
+    }
+    (folder / ".envrc").write_text(f'use aws_profile "$(touch {home.root}/pwned)"\n')
+    seen = whoami(home, folder)
+    assert seen.declared["profile"] is None
+    assert not (home.root / "pwned").exists()
+    (folder / ".envrc").write_text("use aws_profile\n")
+    (folder / ".env").write_text("AWS_PROFILE=other\n")
+    assert whoami(home, folder).declared["profile"] == "other"
+
+
+def test_broken_files(home: World) -> None:
+    """A profile that is gone, and files that cannot be parsed, are problems among others."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    (folder / ".envrc").write_text("use aws_profile gone\n")
+    assert whoami(home, folder).kinds[0] == "profile-not-found"
+    home.config.write_text("[profile adminrole\nx")
+    seen = whoami(home, folder, **env)
+    assert seen.kinds[0] == "config"
+    assert seen.verdict == "mismatch"
+    assert seen.held["access_key_id"] == env["AWS_ACCESS_KEY_ID"]
+
+
+# The end
+
+
+@pytest.mark.parametrize("who", ["clock", "AWS"])
+def test_expired(home: World, who: str) -> None:
+    """Credentials are over by their own time, or because AWS says so."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    home.sts.expire(env["AWS_ACCESS_KEY_ID"])
+    if who == "clock":
+        end = datetime.now(timezone.utc) - timedelta(minutes=90)
+        env["AWS_CREDENTIAL_EXPIRATION"] = end.isoformat()
+        env["AWS_ENDPOINT_URL"] = closed_port()
+    seen = whoami(home, folder, **env)
+    assert seen.verdict == "expired"
+    problem = seen.problems["expired"]
+    assert problem["hint"] == "awsdirenv login adminrole"
+    assert (
+        problem["message"]
+        == {
+            "clock": "the credentials ended 1h30m ago",
+            "AWS": "AWS says that the credentials have expired",
+        }[who]
+    )
+
+
+def test_refused(home: World) -> None:
+    """Keys that AWS does not know any more are no mere matter of time."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    home.sts.revoke(env["AWS_ACCESS_KEY_ID"])
+    seen = whoami(home, folder, **env)
+    assert (seen.verdict, seen.kinds) == ("mismatch", ["session-refused"])
+
+
+def test_a_sign_in_that_is_over(home: World) -> None:
+    """Outside of our directories, too, a sign-in that is over is what it is called."""
+    home.sso_session(signed_in=False)
+    home.sso_profile("dev")
+    seen = whoami(home, home.root, AWS_PROFILE="dev")
+    assert (seen.verdict, seen.kinds) == ("expired", ["expired"])
+
+
+def test_a_sign_in_of_aws_login(home: World) -> None:
+    """Credentials that `aws login` gave are renewed as an SDK would, with AWS's native library."""
+    home.login_profile("me", life=60)
+    done = home.process("awsdirenv", "whoami", "--json", AWS_PROFILE="me")
+    whole = json.loads(done.stdout)
+    assert (whole["verdict"], whole["actual"]["arn"]) == ("ok", home.user.arn), done.stdout
+
+
+# No network
+
+
+@pytest.mark.parametrize("kind", ["closed", "silent", "portal"])
+def test_offline(home: World, kind: str) -> None:
+    """Without AWS it says so, quickly, and shows the rest."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    if kind == "portal":
+        home.sts.add_fault("GetCallerIdentity", "html", times=None)
+    with unanswered() as nobody:
+        env |= {"closed": {"AWS_ENDPOINT_URL_STS": closed_port()}, "silent": {"AWS_ENDPOINT_URL_STS": nobody}}.get(
+            kind, {}
+        )
+        started = time.monotonic()
+        seen = whoami(home, folder, **env)
+        assert time.monotonic() - started < (18 if kind == "silent" else 8)  # twice
+    assert (seen.verdict, seen.kinds) == ("offline", ["offline"])
+    assert seen.actual == {"arn": None, "account_id": None, "user_id": None}
+    assert seen.declared["account_id"] == seen.held["account_id"] == ACCOUNT
+    assert seen.problems["offline"]["message"].startswith("AWS was not reached: GetCallerIdentity: ")
+    assert re.search(r"^account +123456789012 +123456789012 +(- +)?yes$", seen.text, re.MULTILINE)
+
+
+@pytest.mark.root
+def test_no_network_at_all(home: World) -> None:
+    """Without any network it is the same."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    done = home.run("unshare", "-n", str(BIN / "awsdirenv"), "whoami", "--json", cwd=folder, **env)
+    assert json.loads(done.stdout)["verdict"] == "offline", done.stderr
+    assert done.returncode == 1
+
+
+def test_a_difference_is_seen_offline(home: World) -> None:
+    """What can be seen to differ without AWS is a mismatch with or without it."""
+    folder = home.root / "adminrole"
+    env = {**inside(home, folder), "AWS_PROFILE": "other", "AWS_ENDPOINT_URL_STS": closed_port()}
+    seen = whoami(home, folder, **env)
+    assert seen.verdict == "mismatch"
+    assert {"profile-beside-keys", "offline"} <= set(seen.kinds)
+
+
+def test_waiting_is_said(home: World) -> None:
+    """Who waits longer than a second is told for what."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    home.sts.add_fault("GetCallerIdentity", "delay", seconds=2)
+    done = home.run("awsdirenv", "whoami", cwd=folder, **env)
+    assert done.returncode == 0
+    assert done.stderr == "awsdirenv: waiting for AWS to say who this is\n"
+
+
+# Manners
+
+
+def test_nobody_is_asked(home: World) -> None:
+    """A profile for which SDKs would ask for a code asks nobody here, even on a terminal."""
+    home.role("coded")
+    with Shell(home, "bash", AWS_PROFILE="coded") as shell:
+        said = shell.run("awsdirenv whoami; echo status=$?", timeout=30)
+    assert "status=1" in said
+    assert "an SDK would ask for an MFA code here" in said
+    assert "Enter MFA code" not in said
+
+
+def test_a_live_directory_asks_nobody(home: World) -> None:
+    """In a live directory it is us whom botocore calls, and who would ask: not for a look."""
+    home.role("coded")
+    folder = home.project("coded", "use aws_profile coded --live\n")
+    env = inside(home, folder)
+    assert env["AWS_PROFILE"] == "coded"
+    caller = home.root / "caller.py"
+    caller.write_text("import botocore.session as b; b.Session().create_client('sts').get_caller_identity()\n")
+    with Shell(home, "bash", cwd=folder, **env) as shell:
+        shell.start(f"{BIN}/python {caller}")
+        shell.expect("Enter MFA code")
+        shell.send("\x03")
+        shell.finish()
+        said = shell.run("awsdirenv whoami; echo status=$?", timeout=15)
+    assert "status=1" in said
+    assert "hint: awsdirenv login coded" in said
+    assert "Enter MFA code" not in said
+
+
+def test_a_program_that_fails(home: World) -> None:
+    """What a program says is not quoted; the hint shows how to see it."""
+    home.profile("broken", credential_process=home.program("broken", f"echo {SECRET_PREFIX}1; exit 1"), region=REGION)
+    seen = whoami(home, home.root, AWS_PROFILE="broken")
+    assert (seen.verdict, seen.kinds) == ("none", ["credential-source"])
+    assert seen.problems["credential-source"]["hint"] == "aws sts get-caller-identity --profile broken"
+
+
+def test_nothing_is_written(home: World) -> None:
+    """A look writes nothing."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+
+    def tree() -> dict[Path, int]:
+        return {path: path.lstat().st_ctime_ns for path in home.root.rglob("*")}
+
+    before = tree()
+    assert whoami(home, folder, **env).verdict == "ok"
+    assert tree() == before
+
+
+def test_no_boto3(home: World) -> None:
+    """Botocore does for one call."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    home.env.update(env)
+    found = imported(home, "whoami", status=1)  # not in that folder
+    assert "botocore" in found
+    assert found & {"boto3", "filelock"} == set()
+
+
+def look(arn: str) -> Look:
+    """Make a look as it might be."""
+    place = Place({}, Path("/"), None, is_here=False, said=None)
+    now = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+    held = Held("x\x1b]0;pwned\x07", "ASIDTEST12345678901", ACCOUNT, REGION, now + timedelta(minutes=35))
+    declared = Declared("a" * 30, ACCOUNT, "arn:aws:iam::123456789012:role/team/adminrole", REGION, role="adminrole")
+    return Look(place, declared, held, Caller(KNOWN, arn, ACCOUNT, "AROA:x", "ASIDTEST12345678901"), {}, {}, now)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200, None])
+def test_text_fits(width: int | None) -> None:
+    """No line of the table is wider than the terminal, numbers and ARNs are whole, nothing steers the terminal."""
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/session"
+    text = whoami_text.text(look(arn), Canvas(width))
+    table = text.partition("declared role: ")[0]
+    assert width is None or all(len(line) <= max(width, 44) for line in table.splitlines())
+    assert arn in text
+    assert "arn:aws:iam::123456789012:role/team/adminrole" in text
+    assert "…" not in text
+    assert ACCOUNT in table
+    assert "ASIDTEST12345678901" in table
+    assert "35m left" in table
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_colour_only_repeats() -> None:
+    """Colour is for terminals that want it, and says nothing that no word says."""
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/session"
+    plain, colour = (whoami_text.text(look(arn), Canvas(200, is_coloured=on)) for on in (False, True))
+    assert "\x1b[" in colour
+    assert re.sub(r"\x1b\[\d+m", "", colour) == plain
+
+
+def test_on_a_terminal(home: World) -> None:
+    """On a terminal there is colour, unless NO_COLOR says otherwise."""
+    folder = home.root / "adminrole"
+    env = {**home.env, **inside(home, folder)}
+    for no_color in ({}, {"NO_COLOR": "1"}):
+        main, terminal = pty.openpty()
+        whole = {**env, **no_color}
+        subprocess.run([BIN / "awsdirenv", "whoami"], env=whole, cwd=folder, stdout=terminal, check=True)
+        os.close(terminal)
+        said = os.read(main, 65536).decode()
+        os.close(main)
+        assert ("\x1b[" in said) != bool(no_color)
+        assert "verdict: ok" in said
