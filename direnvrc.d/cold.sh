@@ -178,7 +178,7 @@ _awsdirenv_leave_live() {
   local LC_ALL=C _ad_lines=() _ad_name _ad_i=4
   if ! _awsdirenv_read_file "$AWS_CONFIG_FILE" 13; then
     _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}" \
-      "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE, then: direnv reload"
+      "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
     return
   fi
   for _ad_name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; do
@@ -268,22 +268,44 @@ _awsdirenv_refuse_argument() {
 
 # The same for the value $2 of an option.
 _awsdirenv_refuse_option() {
-  local LC_ALL=C _ad_line="use aws_profile ${_ad_declared:-adminrole} $1" _ad_range='between 15m and 12h'
+  local LC_ALL=C _ad_range='between 15m and 12h'
   case $1 in
-    --region) _awsdirenv_refuse "$1 needs the name of a region" "$_ad_line eu-west-1" ;;
-    --account) _awsdirenv_refuse "$1 needs the twelve digits of an account" "$_ad_line 123456789012" ;;
-    --role) _awsdirenv_refuse "$1 needs the name of a role, without its path" "$_ad_line adminrole" ;;
+    --region) _awsdirenv_refuse_line "$1 needs the name of a region" "$1 eu-west-1" ;;
+    --account) _awsdirenv_refuse_line "$1 needs the twelve digits of an account" "$1 123456789012" ;;
+    --role) _awsdirenv_refuse_line "$1 needs the name of a role, without its path" "$1 adminrole" ;;
     --stage)
       if [[ $2 && $2 != *[[:cntrl:]]* ]]; then
-        _awsdirenv_refuse "$1 is too long" "$_ad_line production"
+        _awsdirenv_refuse_line "$1 is too long" "$1 production"
       else
-        _awsdirenv_refuse "$1 needs a word such as production" "$_ad_line production"
+        _awsdirenv_refuse_line "$1 needs a word such as production" "$1 production"
       fi
       ;;
     *)
       [[ $1 == --duration ]] || _ad_range='up to 12h'
       _awsdirenv_refuse "$1 is no duration $_ad_range: ${2//[[:cntrl:]]/?}" "such as 3600, 15m, 2h or 1h30m"
       ;;
+  esac
+}
+
+# Says $1, and the whole line with the option $2, as it can be pasted. Fails.
+_awsdirenv_refuse_line() {
+  local REPLY
+  _awsdirenv_quote "${_ad_declared:-adminrole}"
+  case $REPLY in
+    -* | \'-*) _awsdirenv_refuse "$1" "use aws_profile $2 -- $REPLY" ;;
+    *) _awsdirenv_refuse "$1" "use aws_profile $REPLY $2" ;;
+  esac
+}
+
+# Quotes a word for every shell, in REPLY: shell_word of awsdirenv/system/commands.py.
+_awsdirenv_quote() {
+  local _ad_text=${1//[[:cntrl:]]/?}
+  case $_ad_text in
+    '' | [=%]* | *[!A-Za-z0-9_@%+=:,./-]*)
+      _ad_text=${_ad_text//\'/\'\"\'\"\'}
+      REPLY=\'${_ad_text//\\/\'\\\\\'}\'
+      ;;
+    *) REPLY=$_ad_text ;;
   esac
 }
 

@@ -19,6 +19,7 @@ from awsdirenv.errors import (
     ProfileNotFoundError,
     SignInNeededError,
 )
+from awsdirenv.system.commands import unset_command
 
 # The outcomes. NONE: no credentials were found. OFFLINE: AWS was not reached. FAILED: any other error.
 KNOWN, NONE, EXPIRED, OFFLINE, FAILED = "known", "none", "expired", "offline", "failed"
@@ -88,7 +89,7 @@ def _find_credentials(session: Any) -> Caller:
     except ProfileNotFound:
         raise ProfileNotFoundError(
             f"AWS_PROFILE names a profile that does not exist: {session.profile}",
-            "unset AWS_PROFILE AWS_DEFAULT_PROFILE",
+            unset_command("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
         ) from None
     if credentials is None:
         return Caller(NONE)

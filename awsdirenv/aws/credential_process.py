@@ -21,6 +21,7 @@ from awsdirenv.errors import CredentialProcessError
 from awsdirenv.system import subprocesses
 from awsdirenv.system.paths import home
 from awsdirenv.system.progress import patience
+from awsdirenv.system.text import utc_text
 
 TIMEOUT = 60  # seconds
 # The profiles, one a line, by the names of their snapshots: a profile of the same name in other files is another one.
@@ -72,7 +73,7 @@ def render(given: SessionCredentials) -> str:
         "AccessKeyId": given.access_key_id,
         "SecretAccessKey": given.secret_access_key,
         "SessionToken": given.session_token,
-        "Expiration": given.expiration and given.expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "Expiration": given.expiration and utc_text(given.expiration),
         "AccountId": given.account_id,
     }
     return json.dumps({name: value for name, value in document.items() if value is not None}) + "\n"

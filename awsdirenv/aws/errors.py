@@ -25,6 +25,7 @@ from awsdirenv.errors import (
     SignInNeededError,
     StsError,
 )
+from awsdirenv.system.text import one_line
 
 # AWS's error codes for credentials that have ended, were revoked, or are unknown. New ones may be accepted.
 _SESSION_REFUSED = {
@@ -147,12 +148,6 @@ def bad_answer(what: str) -> BadAnswerError:
     return BadAnswerError(
         f"{what}: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
     )
-
-
-def one_line(text: str) -> str:
-    """Make text from elsewhere fit for a message: one line, at most 300 characters, without a full stop."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line[:300].rstrip(".")
 
 
 def _no_answer(what: str, error: Exception) -> AwsdirenvError:

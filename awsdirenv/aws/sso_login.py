@@ -15,7 +15,7 @@ from typing import Any
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.botocore_session import Budget, boto_session
-from awsdirenv.aws.errors import bad_answer, guarded, one_line
+from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.config.chain import Chain, SsoSession
@@ -23,6 +23,7 @@ from awsdirenv.credentials import duration_text, from_epoch, utc_now
 from awsdirenv.errors import AwsdirenvError, NetworkError, SignInFailedError
 from awsdirenv.system import browser
 from awsdirenv.system.lock import SIGNING_IN, Locks
+from awsdirenv.system.text import one_line
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # Without a scope Identity Center gives no refresh token, and the person signs in again after an hour.

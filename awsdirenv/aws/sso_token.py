@@ -11,17 +11,16 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from awsdirenv.config.chain import SsoSession
 from awsdirenv.credentials import parse_time, utc_now
 from awsdirenv.errors import CacheError
+from awsdirenv.system.files import replace_file
 from awsdirenv.system.paths import home
-from awsdirenv.system.private_files import replace_file
-
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+from awsdirenv.system.text import utc_text
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def write(sso_session: SsoSession, token: Mapping[str, Any], environ: Mapping[st
     target = path(sso_session, environ)
     document = {"startUrl": sso_session.start_url, "region": sso_session.region}
     for name, value in token.items():
-        document[name] = value.astimezone(timezone.utc).strftime(_TIME) if isinstance(value, datetime) else value
+        document[name] = utc_text(value) if isinstance(value, datetime) else value
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(target, json.dumps(document).encode(), 0o600)

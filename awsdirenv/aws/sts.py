@@ -6,7 +6,6 @@ One client serves a whole chain. From one role to the next only the keys change 
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -31,6 +30,7 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
+from awsdirenv.system.commands import aws_command, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
 _CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
@@ -189,8 +189,8 @@ class Sts:
     def _sign_in(self) -> str | None:
         """Give the command with which a person signs in again; None for a chain that does not start at a sign-in."""
         if self._chain.sso_session:
-            return f"awsdirenv login {shlex.quote(self._chain.profile)}"
-        return f"aws login --profile {shlex.quote(self._chain.source_profile)}" if self._chain.sign_in else None
+            return login_command(self._chain.profile)
+        return aws_command("aws login", self._chain.source_profile) if self._chain.sign_in else None
 
     def nothing_found(self) -> NoCredentialsError:
         """Make the error for a source that has no credentials."""

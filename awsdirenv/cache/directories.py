@@ -8,22 +8,18 @@ its `.envrc` and the line is still in it.
 from __future__ import annotations
 
 import os
-import re
-import shlex
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths, session_key
+from awsdirenv.config.envrc import uses
 from awsdirenv.errors import CacheError
 from awsdirenv.system import private_files
 from awsdirenv.system.direnv import decode
+from awsdirenv.system.files import read_bytes
 from awsdirenv.system.paths import decode_name, encode_name
-
-_LARGEST = 1024 * 1024  # bytes of a file that we look into
-_LINE = re.compile(r"^[ \t]*use[ _]+aws_profile\b(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class _Served:
 
     def is_served(self) -> bool:
         """Whether direnv allows the `.envrc`, and it is the one that was evaluated, or has the line in it."""
-        text = _content(self.envrc)
+        text = read_bytes(self.envrc)
         if text is None or (self.allow.parent.parent / "deny" / _hash(self.envrc, b"")).exists():
             return False
         present = self.allow.with_name(_hash(self.envrc, text))
@@ -71,14 +67,13 @@ class _Served:
         return present == self.allow or (self.had_allow and self._is_named_in(text))
 
     def _is_named_in(self, text: bytes) -> bool:
-        lines = [_words(found[1]) for found in _LINE.finditer(os.fsdecode(text))]
-        return any(self.profile in words or not words for words in lines)
+        return any(use.profile in ("", self.profile) for use in uses(os.fsdecode(text)))
 
 
 def note(paths: CachePaths, profile: str, watches: str) -> None:
     """Remember that this evaluation was given the profile. Losing a note is no failure."""
     seen = _Served.of(watches)
-    text = _content(seen.envrc) if seen else None
+    text = read_bytes(seen.envrc) if seen else None
     # A timer has inherited the watches of an evaluation that may be long over.
     if seen is None or text is None or _hash(seen.envrc, text) != seen.allow.name:
         return
@@ -129,7 +124,7 @@ def _of_note(values: Mapping[str, str]) -> _Served | None:
 def _watched(folder: Path) -> Iterator[tuple[float, _Served]]:
     for path in _files(folder):
         name = _name_of(path)
-        lines = (_content(path) or b"").decode("ascii", "replace").splitlines()
+        lines = (read_bytes(path) or b"").decode("ascii", "replace").splitlines()
         for watches in {line.partition(" ")[0] for line in lines if line.endswith(" .")}:
             seen = _Served.of(watches)
             if seen and name:
@@ -142,24 +137,6 @@ def _name_of(path: Path) -> str | None:
     try:
         return decode_name(path.name.partition("@")[0])
     except ValueError:
-        return None
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return [line]
-
-
-def _content(path: Path) -> bytes | None:
-    """Give the content of a regular file; direnv takes nothing else for an `.envrc`."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return None
-        with path.open("rb") as file:
-            return file.read(_LARGEST)
-    except (OSError, ValueError):
         return None
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ConfigError
+from awsdirenv.system.commands import command_line, unset_command
 from awsdirenv.system.private_files import fresh_mtime, write_private_data
 
 _FOLDER = "/awsdirenv/live/"
@@ -108,7 +109,7 @@ def write_empty(folder: Path) -> Path | None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CacheError(f"cannot use {path}: {error.strerror}", f"rm {path}") from None
+        raise CacheError(f"cannot use {path}: {error.strerror}", command_line("rm", str(path))) from None
     write_private_data(path, b"", _time_of_its_own(path))
     return aside
 
@@ -130,7 +131,7 @@ def leave(environ: MutableMapping[str, str]) -> None:
     if found is None:
         raise ConfigError(
             f"AWS_CONFIG_FILE is that of a live directory, and gone: {path}",
-            "direnv reload; where direnv is not: unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE",
+            f"direnv reload; where direnv is not: {unset_command(*_ORIGINALS)}",
         )
     for name in _ORIGINALS:
         if _FOLDER not in environ.get(name, ""):

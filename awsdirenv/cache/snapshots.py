@@ -140,6 +140,16 @@ def read(path: Path) -> Snapshot | None:
     return replace(found, credentials=credentials, is_settled=set_since >= timedelta(0))
 
 
+def stored(folder: Path) -> dict[str, Snapshot]:
+    """Give all snapshots of the folder that we would believe, by the names of their files, in the order of those."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".new")  # which may be half of one
+    except OSError:
+        return {}
+    found = {name: read(folder / name) for name in names}
+    return {name: snapshot for name, snapshot in found.items() if snapshot}
+
+
 def _values(snapshot: Snapshot, anchor: str | None) -> dict[str, str]:
     credentials = _whole_seconds(snapshot.credentials)
     values = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from awsdirenv.errors import ConfigError
+from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import home
 
 # What aws-vault inherits through include_profile, but never keys: whose credentials it has, a profile must say itself.
@@ -197,7 +198,7 @@ def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
     try:
         # botocore takes what is no regular file for a missing one, and what it may not open for an empty one.
         if Path(expanded).exists() and not os.access(expanded, os.R_OK):
-            raise ConfigError(f"cannot read {expanded}: permission denied", f"chmod u+r {expanded}")
+            raise ConfigError(f"cannot read {expanded}: permission denied", command_line("chmod u+r", expanded))
         parsed: dict[str, Any] = loader.raw_config_parse(path) if sections else loader.load_config(path)
     except ConfigNotFound:
         return {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 # Where a chain can start. The last three have no profile of their own where they are named by credential_source.
 STATIC, SSO, PROCESS, WEB_IDENTITY, LOGIN = "static", "sso", "process", "web-identity", "login"
 ENVIRONMENT, CONTAINER, INSTANCE = "environment", "container", "instance-metadata"
 # A profile that says nothing about credentials has those of the role that is attached to the machine.
+# How Identity Center names the role of a permission set.
+_OF_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+
 ATTACHED = "attached"
 
 # As `credential_source` spells them.
@@ -118,10 +122,8 @@ class Chain:
 
         Identity Center calls the role NAME of a profile AWSReservedSSO_NAME_ and something.
         """
-        kind, _, rest = (arn or "").rpartition(":")[2].partition("/")
-        actual = rest.partition("/")[0] if kind == "assumed-role" else None
-        is_ours = actual is None or actual.rpartition("_")[0] == f"AWSReservedSSO_{self.role}"
-        return self.role if is_ours else actual
+        actual = assumed_role(arn)
+        return self.role if actual is None or given_name(actual) == self.role else actual
 
     @property
     def is_named_source(self) -> bool:
@@ -159,3 +161,15 @@ def partition_of(region: str) -> str:
     prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
     prefixes |= {"us-isof-": "aws-iso-f", "eu-isoe-": "aws-iso-e", "eusc-": "aws-eusc"}
     return next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
+
+
+def assumed_role(arn: str | None) -> str | None:
+    """Give the name of the role that a session's ARN is of, as AWS has it; None for any other ARN."""
+    kind, _, rest = (arn or "").rpartition(":")[2].partition("/")
+    return (rest.partition("/")[0] or None) if kind == "assumed-role" else None
+
+
+def given_name(role: str) -> str:
+    """Give the name that people know a role by: that of a permission set is within the role's in Identity Center."""
+    found = _OF_CENTER.fullmatch(role)
+    return found[1] if found else role

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.errors import ConfigError, SetupError
-from awsdirenv.system.private_files import replace_file
+from awsdirenv.system.files import replace_file
 
 # Only an unquoted value is the same to python-dotenv, Docker, systemd and a shell; all that AWS gives us can be one.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+", re.ASCII)

@@ -1,26 +1,54 @@
-"""What an `.envrc` says about us, read as text: nobody has allowed it yet, so nothing of it is ever evaluated."""
+"""How our line in an `.envrc` looks, for everybody who reads it. The file is text: nothing of it is ever evaluated.
+
+What bash would take for a call of ours is one here: behind `&&`, in an `if` on one line, on two lines with a
+backslash between. Comments, quoted text, here-documents and definitions of functions are none.
+"""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from awsdirenv.system.files import read_text
+
 FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
-USE = re.compile(r"^[ \t]*use[ \t]+aws_profile(?![\w-])(.*)$", re.MULTILINE)
 _ABOVE = re.compile(r"^[ \t]*source_(?:up|up_if_exists|env|env_if_exists)\b", re.MULTILINE)
-_LARGEST = 1 << 20  # bytes
+
+_BLANK = re.compile(r"(?:[^\S\n]|\\\n)+")
+_WHOLE_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
+_COMMENT = re.compile(r"#[^\n]*")
+_REDIRECTION = re.compile(r"(?:\d+|\{\w+\})?(?:&>>?|<<<|<<-?|<>|[<>]&|>>|>\||[<>](?!\())")
+_SEPARATOR = re.compile(r"\n|;;?&?|&&|\|\|?|\|&|&|\(|\)")
+_PLAIN = re.compile(r"[^\s;&|()<>\\'\"`$]+|[<>](?=\()")
+_SINGLE_QUOTED = re.compile(r"'([^']*)'")
+_WITH_ESCAPES = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_BACKTICKS = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
+_DOUBLE_QUOTED = re.compile(r'[^"\\`$]+')
+_VARIABLE = re.compile(r"\$(?:\w+|[^\s\w'\"({])?")
+_EXPANDED = re.compile(r"[*?\[]|^~|\{[^{}]*(?:,|\.\.)[^{}]*\}")
+_ASSIGNMENT = re.compile(r"\w+(?:\[[^\]]*\])?\+?=")
+# Words in front of a command that leave it one.
+_RESERVED = frozenset(("if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time", "function"))
+
+
+@dataclass(frozen=True)
+class Use:
+    """One `use aws_profile`. `profile` is "" for none named, None for what only bash can tell.
+
+    `options` has the values of options by their names (`--region`), "" for flags; those that cannot be told are left
+    out. `line` is the line on which it begins.
+    """
+
+    line: str
+    profile: str | None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """The last `use aws_profile` of an `.envrc`. `profile` is "" for none named, None for what only bash can tell.
-
-    `options` has the values of options by their names (`--region`), "" for flags; those that cannot be told are left
-    out.
-    """
+    """The last `use aws_profile` of an `.envrc`; see `Use`."""
 
     envrc: Path
     profile: str | None = None
@@ -33,52 +61,224 @@ def nearest(directory: Path) -> Declaration | None:
     None where there is none, it cannot be read, or it has no line of ours.
     """
     for folder in (directory, *directory.parents):
-        text = _text(folder / ".envrc")
+        text = read_text(folder / ".envrc", errors="surrogateescape")
         if text is None:
             continue
-        lines = USE.findall(text)
-        if lines:
-            profile, options = taken_apart(lines[-1])
-            return Declaration(folder / ".envrc", profile, options)
+        found = uses(text)
+        if found:
+            return Declaration(folder / ".envrc", found[-1].profile, found[-1].options)
         if not _ABOVE.search(text):
             return None
     return None
 
 
-def used_profile(arguments: str) -> str | None:
-    """Give the profile among the arguments of `use aws_profile`, "" for none, None for what cannot be told."""
-    return taken_apart(arguments)[0]
+def uses(text: str) -> list[Use]:
+    """Give all that bash may take for a `use aws_profile` in an `.envrc`, in their order."""
+    if "aws_profile" not in text:
+        return []
+    found = []
+    for words in _Script(text).commands():
+        names = [word.text if word.is_literal else None for word in words[:2]]
+        skipped = 2 if names == ["use", "aws_profile"] else 1 if names[0] == "use_aws_profile" else 0
+        if skipped:
+            line = _WHOLE_LINE.match(text, text.rfind("\n", 0, words[0].start) + 1)
+            shown = re.sub(r"\\\n[ \t]*", "", line[0]).strip() if line else ""
+            found.append(Use(shown, *_taken_apart(words[skipped:])))
+    return found
 
 
-def taken_apart(arguments: str) -> tuple[str | None, dict[str, str]]:
-    """Give profile and options among the arguments of `use aws_profile`, as `Declaration` has them."""
-    try:
-        words = shlex.split(arguments, comments=True)
-    except ValueError:
-        return None, {}
-    words = words[: next((i for i, word in enumerate(words) if word in {";", "&&", "||", "|", "&"}), len(words))]
-    profile, options, rest = "", dict[str, str](), iter(words)
+@dataclass(frozen=True)
+class _Word:
+    """A word without its quotes. `is_literal` says that bash takes it as it stands, without anything to expand."""
+
+    text: str
+    is_literal: bool
+    is_plain: bool  # nothing of it is quoted
+    start: int
+
+
+def _taken_apart(words: Sequence[_Word]) -> tuple[str | None, dict[str, str]]:
+    """Give profile and options among the arguments of `use aws_profile`, as `Use` has them."""
+    profile: str | None = ""
+    options = dict[str, str]()
+    rest = iter(words)
     for word in rest:
-        if word == "--":
-            profile = next(rest, profile)
-        elif not word.startswith("-"):
-            profile = profile or word
+        if word.text == "--":
+            after = next(rest, None)
+            profile = profile if after is None else after.text if after.is_literal else None
+        elif not word.text.startswith("-"):
+            if profile == "":
+                profile = word.text if word.is_literal else None
         else:
-            name, equals, value = word.partition("=")
-            options[name] = value if equals else "" if name in FLAGS else next(rest, "")
-    known = {name: value for name, value in options.items() if _is_literal(value, arguments)}
-    return (profile if _is_literal(profile, arguments) else None), known
+            name, equals, value = word.text.partition("=")
+            behind = word if equals or name in FLAGS else next(rest, word)
+            if behind.is_literal:
+                options[name] = value if behind is word else behind.text
+    return profile, options
 
 
-def _is_literal(word: str, arguments: str) -> bool:
-    """Tell a word that bash takes as it stands: without anything to expand, or in single quotes."""
-    return not re.search(r"[$`*?;&|<>]", word) or shlex.quote(word) in arguments
+class _UnfinishedError(Exception):
+    """The text ends within quotes or a substitution."""
 
 
-def _text(path: Path) -> str | None:
-    try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
-            return None
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return None
+class _Script:
+    """Takes a script of bash apart into simple commands. What it does not understand it takes for words."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._documents: list[tuple[str, bool]] = []  # here-documents to come: the last line, and whether tabs go
+
+    def commands(self) -> Iterator[list[_Word]]:
+        """Give the words of each simple command, without reserved words, assignments and redirections before them."""
+        words: list[_Word] = []
+        while self._at < len(self._text):
+            if self._take(_BLANK) or self._take(_COMMENT):
+                continue
+            if self._text.startswith("((", self._at) and not _command(words):
+                self._skip_arithmetic()
+            elif redirection := self._take(_REDIRECTION):
+                self._redirect(redirection)
+            elif separator := self._take(_SEPARATOR):
+                if separator == "\n":
+                    self._skip_documents()
+                elif _is_open_condition(words):
+                    continue
+                # Behind a single word a parenthesis defines a function.
+                command = _command(words)
+                if command and not (separator == "(" and len(command) == 1):
+                    yield command
+                words = []
+            else:
+                words.append(self._word())
+        if command := _command(words):
+            yield command
+
+    def _skip_arithmetic(self) -> None:
+        """Skip `((…))`, in which << is no here-document."""
+        try:
+            self._skip_to(")", self._at + 1)
+        except _UnfinishedError:
+            self._at = len(self._text)
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        found = pattern.match(self._text, self._at)
+        if found:
+            self._at = found.end()
+        return found[0] if found else ""
+
+    def _redirect(self, operator: str) -> None:
+        self._take(_BLANK)
+        target = self._word() if self._at < len(self._text) and not _SEPARATOR.match(self._text, self._at) else None
+        if target and operator.endswith(("<<", "<<-")):
+            self._documents.append((target.text, operator.endswith("-")))
+
+    def _skip_documents(self) -> None:
+        for last, has_tabs in self._documents:
+            while self._at < len(self._text):
+                end = self._text.find("\n", self._at)
+                end = len(self._text) if end < 0 else end
+                line = self._text[self._at : end]
+                self._at = end + 1
+                if (line.lstrip("\t") if has_tabs else line) == last:
+                    break
+        self._documents = []
+
+    def _word(self) -> _Word:
+        start, parts, is_literal, is_plain = self._at, list[str](), True, True
+        try:
+            while self._at < len(self._text):
+                before = self._at
+                if part := self._take(_PLAIN):
+                    is_literal = is_literal and not _EXPANDED.search(part)
+                elif self._text[self._at] == "(" and parts and parts[-1][-1:] in ("=", "<", ">"):
+                    self._skip_to(")", self._at + 1)  # a list, or a process substitution
+                    is_literal = False
+                elif self._text[self._at] in "\\'\"`$":
+                    part, is_known = self._quoted()
+                    is_literal, is_plain = is_literal and is_known, False
+                if self._at == before:
+                    break
+                parts.append(part)
+        except _UnfinishedError:
+            self._at, is_literal = len(self._text), False
+        return _Word("".join(parts), is_literal, is_plain, start)
+
+    def _quoted(self) -> tuple[str, bool]:
+        """Take a quoted part of a word, or a substitution; give its text, and whether it is known without bash."""
+        text, at = self._text, self._at
+        if text[at] == "\\":
+            self._at = min(at + 2, len(text))
+            return text[at + 1 : self._at].replace("\n", ""), True
+        if text[at] == '"':
+            return self._double_quoted()
+        if text[at] == "'" or text.startswith("$'", at):
+            found = self._whole(_SINGLE_QUOTED if text[at] == "'" else _WITH_ESCAPES)
+            return found[1], text[at] == "'" or "\\" not in found[1]
+        self._skip_substitution()
+        return "", False
+
+    def _double_quoted(self) -> tuple[str, bool]:
+        parts, is_known = list[str](), True
+        self._at += 1
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            if char == '"':
+                self._at += 1
+                return "".join(parts), is_known
+            if char == "\\":
+                after = self._text[self._at + 1 : self._at + 2]
+                parts.append("" if after == "\n" else after if after in '$`"\\' else f"\\{after}")
+                self._at += 2
+            elif char in "$`":
+                is_known = False
+                self._skip_substitution()
+            else:
+                parts.append(self._take(_DOUBLE_QUOTED))
+        raise _UnfinishedError
+
+    def _skip_substitution(self) -> None:
+        at = self._at
+        if self._text[at] == "`":
+            self._whole(_BACKTICKS)
+        elif self._text.startswith(("$(", "${"), at):
+            self._skip_to(")" if self._text[at + 1] == "(" else "}", at + 2)
+        else:
+            self._take(_VARIABLE)
+
+    def _whole(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        found = pattern.match(self._text, self._at)
+        if not found:
+            raise _UnfinishedError
+        self._at = found.end()
+        return found
+
+    def _skip_to(self, closer: str, at: int) -> None:
+        """Skip what is in parentheses or braces, whatever is in there; `at` is behind the first of them."""
+        self._at = at
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            if char == closer:
+                self._at += 1
+                return
+            if char in "\\'\"`$":
+                self._quoted()
+            elif char == "(" and closer == ")":
+                self._skip_to(closer, self._at + 1)
+            else:
+                self._at += 1
+        raise _UnfinishedError
+
+
+def _command(words: Sequence[_Word]) -> list[_Word]:
+    """Leave out what may stand in front of a command."""
+    left = list(words)
+    while left and (_ASSIGNMENT.match(left[0].text) or (left[0].is_plain and left[0].text in _RESERVED)):
+        left = left[2 if left[0].text == "function" else 1 :]  # which has a name behind it
+    return left
+
+
+def _is_open_condition(words: Sequence[_Word]) -> bool:
+    """Tell whether a `[[` has not ended: && in there is no end of a command."""
+    command = _command(words)
+    return bool(command) and command[0].text == "[[" and command[-1].text != "]]"

@@ -6,14 +6,14 @@ import json
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from datetime import timezone
 from typing import NoReturn
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config import dotenv
 from awsdirenv.config.environment import BLOCK, EXPORTED, STALE
 from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
-from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote
+from awsdirenv.system.commands import command_line
+from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote, utc_text
 
 # A universal variable is the person's in every session and not ours to erase, but it must not go unnoticed.
 _FISH_LEFTOVERS = """\
@@ -91,9 +91,11 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     try:
         os.execvpe(name, list(command), dict(environ))  # noqa: S606 - that no shell is in between is the point
     except FileNotFoundError:
-        raise CommandNotRunnableError(f"cannot run {name}: its interpreter is missing", f"head -n 1 {found}") from None
+        raise CommandNotRunnableError(
+            f"cannot run {name}: its interpreter is missing", command_line("head -n 1", found)
+        ) from None
     except OSError as error:
-        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", f"ls -l {found}") from None
+        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", command_line("ls -l", found)) from None
 
 
 def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:
@@ -108,5 +110,5 @@ def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:
         "access_key_id": credentials.access_key_id,
         "secret_access_key": credentials.secret_access_key,
         "session_token": credentials.session_token,
-        "expiration": expiration.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if expiration else None,
+        "expiration": expiration and utc_text(expiration),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 from awsdirenv.cache.sessions import UsedCodes
 from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError, PersonNeededError
 from awsdirenv.system import subprocesses
+from awsdirenv.system.commands import login_command
 from awsdirenv.system.progress import patience
 
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
@@ -187,11 +187,6 @@ def nobody_there(profile: str) -> Nobody:
 def not_now(profile: str) -> Nobody:
     """Fail at once where a person is there, but does not expect a question."""
     return Nobody(lambda _: PersonNeededError(f"the session for {profile} has ended", login_command(profile)))
-
-
-def login_command(profile: str) -> str:
-    """Give the command that mends it, ready to paste."""
-    return f"awsdirenv login {shlex.quote(profile)}"
 
 
 @dataclass(frozen=True)

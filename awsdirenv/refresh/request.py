@@ -18,8 +18,9 @@ from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profil
 from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.mfa_codes import Human, Wishes, login_command
+from awsdirenv.refresh.mfa_codes import Human, Wishes
 from awsdirenv.refresh.preflight import refuse_recursion
+from awsdirenv.system.commands import login_command
 from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.system.lock import Holder, Locks
 from awsdirenv.system.paths import encode_name

@@ -136,11 +136,8 @@ def _known_accounts(environ: Mapping[str, str]) -> dict[str, str]:
     """Give the accounts that were told with credentials got from the files as they are now."""
     config, credentials = file_paths(environ)
     stamps = (file_stamp(config), file_stamp(credentials))
-    try:
-        held = [snapshots.read(path) for path in CachePaths.from_environ(environ).snapshots.iterdir()]
-    except OSError:
-        return {}
-    return {s.profile: s.credentials.account_id for s in held if s and s.stamps == stamps and s.credentials.account_id}
+    held = snapshots.stored(CachePaths.from_environ(environ).snapshots).values()
+    return {s.profile: s.credentials.account_id for s in held if s.stamps == stamps and s.credentials.account_id}
 
 
 def _row(entry: Listed) -> Row:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from awsdirenv.cache import directories, running, snapshots
 from awsdirenv.cache.directories import Directory
@@ -22,7 +21,7 @@ from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
 from awsdirenv.credentials import SessionCredentials, refresh_at, time_left
 from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
-from awsdirenv.system.text import utc_text
+from awsdirenv.system.text import clock_text, utc_text, with_tilde
 
 TYPE_CHECKING = False  # of botocore's configparser nothing is imported before there is a profile to look up
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class Status:
 def look(environ: Mapping[str, str], now: datetime) -> Status:
     """Look at everything. What is not sound is not shown, and never an error."""
     paths = CachePaths.from_environ(environ)
-    held = _snapshots(paths.snapshots)
+    held = snapshots.stored(paths.snapshots)
     sessions = SessionStore(paths.sessions).labelled()
     roles = {s.access_key_id: label for key, label, s in sessions if key.startswith("role-")}
     looker = _Looker(environ, now, roles)
@@ -125,7 +124,7 @@ def text(seen: Status, home: str, canvas: Canvas) -> str:
         table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, seen.now)) for s in seen.mfa_sessions], canvas),
         table(_LOCKS, [_lock_row(held, seen.now) for held in seen.locks], canvas),
         table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, seen.now)) for t, at in seen.timers], canvas),
-        table(_DIRECTORIES, [(_short(str(one.path), home), one.profile) for one in seen.directories], canvas),
+        table(_DIRECTORIES, [(with_tilde(str(one.path), home), one.profile) for one in seen.directories], canvas),
     ]
     return "\n".join(one for one in tables if one) or "no credentials are held\n"
 
@@ -180,15 +179,6 @@ class _Looker:
         return FRESH if held.credentials.is_fresh(self._now) else DUE
 
 
-def _snapshots(folder: Path) -> dict[str, Snapshot]:
-    try:
-        names = [path.name for path in folder.iterdir() if not path.name.endswith(".new")]
-    except OSError:
-        return {}
-    found = {name: snapshots.read(folder / name) for name in names}
-    return {name: snapshot for name, snapshot in found.items() if snapshot}
-
-
 def _by_name(item: tuple[str, Snapshot]) -> tuple[str, str]:
     return item[1].profile, item[0]
 
@@ -236,7 +226,7 @@ def _utc(moment: datetime | None) -> str | None:
 
 
 def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
-    source = held.region_source and _short(held.region_source, home)
+    source = held.region_source and with_tilde(held.region_source, home)
     return held.profile, held.account_id, held.role, held.region, source, held.stage, _life(held, now)
 
 
@@ -257,17 +247,8 @@ def _left(expiration: datetime, now: datetime) -> str:
 
 
 def _clock(moment: datetime | None, now: datetime) -> str | None:
-    """Say a time as a clock shows it, with the date if it is not today."""
-    if moment is None:
-        return None
-    local = moment.astimezone()
-    return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+    return clock_text(moment, now, seconds=True) if moment else None
 
 
 def _due(moment: datetime | None, now: datetime) -> str | None:
     return "now" if moment and moment <= now else _clock(moment, now)
-
-
-def _short(path: str, home: str) -> str:
-    below = home.rstrip("/") + "/"
-    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path

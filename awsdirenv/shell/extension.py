@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from awsdirenv.config.envrc import USE, used_profile
+from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
+from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import replace_file
 from awsdirenv.system.paths import direnv_lib, home
-from awsdirenv.system.private_files import replace_file
 
 # The lines of the extension that name the installation.
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MULTILINE)
@@ -112,7 +113,7 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     try:
         target.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {target}: {error.strerror}", f"rm {target}") from None
+        raise SetupError(f"cannot remove {target}: {error.strerror}", command_line("rm", str(target))) from None
 
 
 def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -144,7 +145,7 @@ def use_line(profile: str | None) -> str:
     """Give the line for `.envrc`."""
     if not profile:
         return "use aws_profile"
-    return f"use aws_profile {'-- ' if profile.startswith('-') else ''}{shlex.quote(profile)}"
+    return command_line("use aws_profile", profile)
 
 
 def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
@@ -152,13 +153,13 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     envrc = directory / ".envrc"
     line = use_line(profile)
     present = _read(envrc)
-    uses = [(found.group(0).strip(), used_profile(found.group(1))) for found in USE.finditer(present or "")]
-    for use, used in uses:
-        if used == (profile or ""):
-            say(f"  {envrc} has it already: {use}")
+    present_uses = uses(present or "")
+    for use in present_uses:
+        if use.profile == (profile or ""):
+            say(f"  {envrc} has it already: {use.line}")
             return envrc
-    if uses:
-        raise SetupError(f"{envrc} already says: {uses[0][0]}", f"change that line of {envrc} to: {line}")
+    if present_uses:
+        raise SetupError(f"{envrc} already says: {present_uses[0].line}", f"change that line of {envrc} to: {line}")
     before = present or ""
     separator = "" if not before or before.endswith("\n") else "\n"
     after = f"{before}{separator}{line}\n"

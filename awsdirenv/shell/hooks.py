@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-import shlex
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import data_folder
 from awsdirenv.system.text import fish_quote, sh_quote
 
@@ -50,12 +51,11 @@ def files(environ: Mapping[str, str]) -> list[OwnFile]:
 def line_to_add(environ: Mapping[str, str]) -> str | None:
     """Give the line that the start-up file of the person's shell lacks, or None, also where that cannot be told."""
     from awsdirenv.shell.extension import rc_file  # noqa: PLC0415
-    from awsdirenv.shell.installed_files import read  # noqa: PLC0415
 
     shell = Path(environ.get("SHELL", "")).name
-    if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read(rc_file(shell, environ)) or ""):
+    if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read_text(rc_file(shell, environ)) or ""):
         return None
-    return f"source {shlex.quote(str(installed(shell, environ)))}"
+    return command_line("source", str(installed(shell, environ)))
 
 
 def _stale_watches() -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import SetupError
-from awsdirenv.system.private_files import replace_file
+from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import read_text, replace_file
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OwnFile:
 
 def write(file: OwnFile, say: Callable[[str], None]) -> None:
     """Write the file and say so, unless it is as it should be, or somebody else's. Raises SetupError."""
-    present = read(file.path)
+    present = read_text(file.path)
     if present is not None and file.words not in present:
         say(f"  {file.path} is not ours, and stays as it is")
         return
@@ -40,18 +41,10 @@ def write(file: OwnFile, say: Callable[[str], None]) -> None:
 
 def remove(file: OwnFile, say: Callable[[str], None]) -> None:
     """Remove the file if it is ours, and say so. Raises SetupError."""
-    if file.words not in (read(file.path) or ""):
+    if file.words not in (read_text(file.path) or ""):
         return
     say(f"- {file.path}")
     try:
         file.path.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {file.path}: {error.strerror}", f"rm {file.path}") from None
-
-
-def read(path: Path) -> str | None:
-    """Give what is in a file, whatever its bytes; None for one that cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
+        raise SetupError(f"cannot remove {file.path}: {error.strerror}", command_line("rm", str(file.path))) from None

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.shell.extension import rc_file
+from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import home
 
-_LONGEST_FILE = 512 * 1024  # bytes
 _MOST_FILES = 60
 _SOURCE = re.compile(
     r"""(?:^|[;&|{(]|\bthen\b|\bdo\b|\bbuiltin\b|\band\b)\s*(?:source|\\?\.)\s+
         (?P<name>"[^"]+"|'[^']+'|(?:\\.|[^\s;&|)}<>"'])+)""",
     re.VERBOSE,
 )
+# A line of fish's own file of variables, and an escape in its values.
+_UNIVERSAL = re.compile(r"SETUVAR (?:\S+ )*?--export (?:\S+ )*?(\w+):(.*)")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _SYSTEM = {
     "bash": ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc"),
     "zsh": ("/etc/zsh/zshenv", "/etc/zshenv", "/etc/zsh/zshrc", "/etc/zshrc"),
@@ -86,22 +89,12 @@ def _lines(paths: list[Path], environ: Mapping[str, str], seen: set[str]) -> Ite
         if real in seen or len(seen) >= _MOST_FILES:
             continue
         seen.add(real)
-        for number, text in enumerate(_text(path).splitlines(), start=1):
+        for number, text in enumerate((read_text(path) or "").splitlines(), start=1):
             if text.lstrip().startswith("#"):
                 continue
             yield Line(path, number, text)
             named = [_named(found["name"], environ) for found in _SOURCE.finditer(text)]
             yield from _lines([path for path in named if path], environ, seen)
-
-
-def _text(path: Path) -> str:
-    try:
-        # A FIFO would wait for ever for somebody to write.
-        if not path.is_file() or path.stat().st_size > _LONGEST_FILE:
-            return ""
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _named(word: str, environ: Mapping[str, str]) -> Path | None:
@@ -115,3 +108,15 @@ def _named(word: str, environ: Mapping[str, str]) -> Path | None:
         known = {"HOME": folder, **{name: environ[name] for name in ("ZDOTDIR", "XDG_CONFIG_HOME") if name in environ}}
         text = re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda m: known.get(m[1] or m[2], m[0]), text)
     return Path(text) if text.startswith("/") and not re.search(r"[$`*?<(]", text) else None
+
+
+def fish_universals(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Line]]:
+    """Give fish's universal variables that are exported: name and value, and the line of its file."""
+    for line in follow([rc_file("fish", environ).with_name("fish_variables")], environ):
+        if found := _UNIVERSAL.match(line.text):
+            yield found[1], _ESCAPE.sub(_unescaped, found[2]), line
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2] or found[3]
+    return chr(int(code, 16)) if code and int(code, 16) < 0x110000 else found[4] or ""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, LockTimeoutError
+from awsdirenv.system.text import printable
 
 _POLL = 0.03  # seconds; a killed holder is followed within this
 _NOTE_SIZE = 256  # bytes
@@ -77,7 +78,7 @@ class Locks:
 
     def note(self, doing: str) -> None:
         """Tell those who wait for any lock we hold what we are doing. Failing to write a note is no failure."""
-        text = f"{os.getpid()}\t{self._terminal}\t{_printable(doing)}\n".encode()[:_NOTE_SIZE]
+        text = f"{os.getpid()}\t{self._terminal}\t{printable(doing)}\n".encode()[:_NOTE_SIZE]
         for path in self._held:
             with contextlib.suppress(OSError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -136,15 +137,11 @@ def read_note(path: Path) -> Holder | None:
     """Give who says in a lock file that it holds it, if that process lives."""
     try:
         pid, terminal, doing = path.read_text(errors="replace").strip().split("\t")
-        holder = Holder(int(pid), _printable(terminal), _printable(doing))
+        holder = Holder(int(pid), printable(terminal), printable(doing))
         os.kill(holder.pid, 0)  # the note of a killed holder outlives it until the next one writes its own
     except (OSError, ValueError):
         return None
     return holder
-
-
-def _printable(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())
 
 
 def _no_lock(path: Path, error: OSError) -> CacheError:

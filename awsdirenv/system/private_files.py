@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError
+from awsdirenv.system.commands import command_line
 
 _HEADER = ("AWSDIRENV_VERSION", "1")
 _FOOTER = ("AWSDIRENV_END", "1")
@@ -28,7 +29,10 @@ def ensure_private_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         info = folder.stat()
         if info.st_uid != os.geteuid():
-            raise CacheError(f"{folder} belongs to another user", f"rm -r {folder} as its owner, or set XDG_CACHE_HOME")
+            raise CacheError(
+                f"{folder} belongs to another user",
+                f"{command_line('rm -r', str(folder))} as its owner, or set XDG_CACHE_HOME",
+            )
         if stat.S_IMODE(info.st_mode) != 0o700:  # the umask may have taken too much, a setgid parent added something
             folder.chmod(0o700)
     except OSError as error:
@@ -67,23 +71,6 @@ def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> Non
 def private_text(values: Mapping[str, str]) -> str:
     """Give the lines of such a file."""
     return "".join(f"{name}={value}\n" for name, value in (_HEADER, *values.items(), _FOOTER))
-
-
-def replace_file(target: Path, data: bytes, mode: int) -> None:
-    """Replace a file of the person's in one step. Raises OSError, with the old one untouched."""
-    import tempfile  # noqa: PLC0415
-
-    # mkstemp makes 0600: what is to be private is never readable by others, not even before it is complete.
-    descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-        os.replace(draft, target)
-    except BaseException:  # Ctrl-C, too: a draft may hold secrets, and nobody would look for it
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
 
 
 def fresh_mtime(path: Path, wanted: int) -> int:

@@ -1,4 +1,4 @@
-"""Text for people, terminals and shells: printable, quoted, hashed. Pure: strings in, strings out."""
+"""Text for people, terminals and shells: printable, shortened, quoted, hashed. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,29 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def one_line(text: str) -> str:
+    """Make foreign words fit for a message: one line, not too long, without a full stop."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line[:300].rstrip(".")
+
+
+def with_tilde(path: str, home: str) -> str:
+    """Shorten a path below the home folder, as people write it."""
+    below = home.rstrip("/") + "/"
+    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path
+
+
 def utc_text(moment: datetime) -> str:
     """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock_text(moment: datetime, now: datetime, *, seconds: bool = False) -> str:
+    """Say a time as a clock of this time zone shows it, with the date if it is not today."""
+    local = moment.astimezone()
+    if local.date() != now.astimezone().date():
+        return local.strftime("%Y-%m-%d %H:%M")
+    return local.strftime("%H:%M:%S" if seconds else "%H:%M")
 
 
 def is_set(value: str | None) -> bool:

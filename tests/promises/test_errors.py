@@ -6,6 +6,8 @@ import ast
 import functools
 import itertools
 import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,9 @@ import awsdirenv
 from awsdirenv import errors
 from awsdirenv.cli.output import report
 from awsdirenv.errors import AwsdirenvError
+from recorders import RUN, recorded, recorders
+from shells import SHELLS
+from world import World
 
 PACKAGE = Path(awsdirenv.__file__).parent
 ROOT = PACKAGE.parent
@@ -209,3 +214,25 @@ def test_the_collector_collects() -> None:
     assert texts(arguments[0]) == ["bash hangs: …", "bash ended: …"]
     script = "_awsdirenv_say error \"a \\`b\\` ${1//[[:cntrl:]]/?} $((x - 1)) $y\"\n_awsdirenv_say error 'c'\n"
     assert shell_lines(script, "error") == {"a `b` … … …", "c"}
+
+
+# What begins a command, in a hint.
+_COMMAND = re.compile(r"(?:^|[;:,] |\bor )((?:awsdirenv|aws|direnv|pip|unset|set -e|apt-get|brew) [^;,]*)")
+_NOT_A_COMMAND = ("direnv's", "aws_", "direnv run", "direnv is not")
+
+
+def commands_of_hints() -> list[str]:
+    """Give every command without a variable part that a hint shows."""
+    found = {match.strip() for hint in all_hints() for match in _COMMAND.findall(hint)}
+    return sorted(c for c in found if PLACEHOLDER not in c and not c.startswith(_NOT_A_COMMAND))
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+def test_what_hints_show(world: World, kind: str) -> None:
+    """Each command that a hint shows as it is can be run as it is: every shell makes the same words of it."""
+    shown = [command for command in commands_of_hints() if not command.startswith(("unset", "set -e"))]
+    assert {"awsdirenv setup", "direnv reload", "pip install 'awsdirenv[login]'"} <= set(shown)
+    folder = recorders(world, "awsdirenv", "aws", "direnv", "pip", "apt-get", "brew")
+    for command in shown:
+        subprocess.run([*RUN[kind], command], env={"PATH": f"{folder}:/usr/bin:/bin"}, check=True)
+    assert recorded(world) == [shlex.split(command) for command in shown]

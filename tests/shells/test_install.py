@@ -327,6 +327,9 @@ def test_init_shows_the_whole_file(home: Home) -> None:
         'use aws_profile --region eu-west-1 "adminrole" --confirm',
         "use aws_profile --live adminrole",
         "use aws_profile -- adminrole",
+        "use_aws_profile adminrole",
+        "has ls && use aws_profile adminrole",
+        "if has ls; then use aws_profile adminrole; fi",
     ],
 )
 def test_init_can_be_repeated(home: Home, line: str) -> None:
@@ -353,7 +356,15 @@ def test_init_does_not_touch_another_profile(home: Home, line: str) -> None:
     assert envrc.read_text(encoding="utf-8") == f"{line}\n"
 
 
-@pytest.mark.parametrize("line", ["# use aws_profile other", "use aws_profile_x other", "echo use aws_profile other"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# use aws_profile other",
+        ": '\nuse aws_profile other\n'",
+        "use aws_profile_x other",
+        "echo use aws_profile other",
+    ],
+)
 def test_init_is_not_taken_in(home: Home, line: str) -> None:
     """A comment, another function and a mere mention are no use of a profile."""
     (home.project / ".envrc").write_text(f"{line}\n", encoding="utf-8")

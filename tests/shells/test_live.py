@@ -767,12 +767,13 @@ def test_closed_in_a_stale_shell(world: World, folder: Path) -> None:
     assert (
         f"awsdirenv: error: AWS_CONFIG_FILE is that of a live directory, and gone: {env['AWS_CONFIG_FILE']}\n" in said
     )
-    assert "awsdirenv: hint: unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE, then: direnv reload\n" in said
+    names = "AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE"
+    assert f"awsdirenv: hint: unset {names}; in fish: set -e {names}; then: direnv reload\n" in said
     assert changes["AWS_PROFILE"] is None
     done = world.run("awsdirenv", "explain", "plain", cwd=folder, **env)
     assert done.stderr == (
         f"awsdirenv: error: AWS_CONFIG_FILE is that of a live directory, and gone: {env['AWS_CONFIG_FILE']}\n"
-        "awsdirenv: hint: direnv reload; where direnv is not: unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE\n"
+        f"awsdirenv: hint: direnv reload; where direnv is not: unset {names}; in fish: set -e {names}\n"
     )
 
 

@@ -183,6 +183,22 @@ def test_options_of_the_line(home: World) -> None:
     assert whoami(home, folder, **inside(home, folder)).declared["stage"] == "test"
 
 
+@pytest.mark.parametrize(
+    "line", ["use_aws_profile far", "has ls && use aws_profile far", "if has ls; then use aws_profile far; fi"]
+)
+def test_other_ways_to_write_the_line(home: World, line: str) -> None:
+    """However `.envrc` comes to call us, whoami and doctor know what it declares, before it is loaded and after."""
+    home.hold("far")
+    folder = home.project("way", f"{line}\n")
+    seen = whoami(home, folder)
+    assert (seen.declared["profile"], seen.kinds[0]) == ("far", "not-loaded")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.declared["profile"]) == ("ok", "far")
+    (folder / ".envrc").write_text(f"use aws_profile adminrole\n{line.replace('far', 'gone')}\n")
+    done = home.run("awsdirenv", "doctor", "--offline", cwd=folder)
+    assert "gone" in done.stdout + done.stderr
+
+
 def test_hostile_names(home: World) -> None:
     """Names with spaces, quotes, commands or a leading hyphen are names."""
     profiles = ["a b's", "$(touch pwned)", "é", "-x", 'd"q']
@@ -229,12 +245,14 @@ def test_aws_profile_beside_keys(home: World) -> None:
     assert seen.problems["profile-beside-keys"] == {
         "kind": "profile-beside-keys",
         "message": "AWS_PROFILE is other, beside keys: some SDKs take the one, some the other",
-        "hint": "unset AWS_PROFILE",
+        "hint": "unset AWS_PROFILE; in fish: set -e AWS_PROFILE",
     }
     assert seen.actual["account_id"] == ACCOUNT
     assert re.search(r"^profile +adminrole +other +.*differs$", seen.text, re.MULTILINE)
     seen = whoami(home, home.root, **inside(home, folder), AWS_DEFAULT_PROFILE="other")
-    assert seen.problems["profile-beside-keys"]["hint"] == "unset AWS_DEFAULT_PROFILE"
+    assert (
+        seen.problems["profile-beside-keys"]["hint"] == "unset AWS_DEFAULT_PROFILE; in fish: set -e AWS_DEFAULT_PROFILE"
+    )
 
 
 def test_a_profile_that_is_not_there(home: World) -> None:
@@ -331,7 +349,7 @@ def test_a_fish_universal(home: World) -> None:
     assert problems["fish-universal"] == {
         "kind": "fish-universal",
         "message": "AWS_SESSION_TOKEN is a universal variable of fish's, which direnv cannot unset",
-        "hint": "set -Ue AWS_SESSION_TOKEN",
+        "hint": "in fish: set -eU AWS_SESSION_TOKEN",
     }
     assert "override" not in problems
     assert whole["verdict"] != "ok"

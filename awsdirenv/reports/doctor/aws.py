@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,6 +13,8 @@ from awsdirenv.credentials import time_left
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.system.commands import login_command
+from awsdirenv.system.files import read_text
 
 _OLD_KEY = timedelta(days=90)
 _SKEW = timedelta(seconds=60)  # of the clock; less is no finding
@@ -60,7 +61,7 @@ def sso_sign_in(situation: Situation) -> Iterator[Finding]:
         is_here = name == situation.profile
         path = sso_token.path(session, situation.outer)
         message = f"the sign-in to {session} is over" if path.exists() else f"nobody has signed in to {session}"
-        hint = f"awsdirenv login {'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
+        hint = login_command(name)
         yield Finding(WARNING if is_here else INFO, message, hint, str(path))
 
 
@@ -151,12 +152,8 @@ def _names_device(situation: Situation, name: str) -> bool:
 
 
 def _sets_region(situation: Situation) -> bool:
-    """Tell whether `.envrc` sets a region by a variable of AWS's."""
-    try:
-        text = situation.envrc.read_text(encoding="utf-8", errors="replace") if situation.envrc else ""
-    except OSError:
-        return False
-    return bool(_SETS_REGION.search(text))
+    text = read_text(situation.envrc) if situation.envrc else None
+    return bool(_SETS_REGION.search(text or ""))
 
 
 def _file(situation: Situation) -> str | None:

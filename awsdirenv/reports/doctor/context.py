@@ -21,8 +21,6 @@ from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, ConfigError, DirectoryError
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.system.direnv import working_directory
-from awsdirenv.system.paths import decode_name
-from awsdirenv.system.private_files import read_private
 
 ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")
 NETWORK_TIME = 8.0  # seconds, for all calls to AWS together
@@ -139,18 +137,12 @@ class Situation:
 
     @cached_property
     def snapshots(self) -> list[StoredSnapshot]:
-        """All snapshots that are ours alone, and name a profile."""
-        stored = []
-        with contextlib.suppress(OSError):
-            for path in sorted(self.paths.snapshots.iterdir()):
-                values = read_private(path) or {}
-                whole = snapshots.read(path)
-                with contextlib.suppress(KeyError, ValueError):
-                    name = decode_name(values["AWSDIRENV_PROFILE"])
-                    config_path = values["AWSDIRENV_CONFIG"].partition(" ")[2]
-                    end = whole.credentials.expiration if whole else None
-                    stored.append(StoredSnapshot(path, name, config_path, end))
-        return stored
+        """All snapshots that we would believe."""
+        folder = self.paths.snapshots
+        return [
+            StoredSnapshot(folder / name, one.profile, one.stamps[0].partition(" ")[2], one.credentials.expiration)
+            for name, one in snapshots.stored(folder).items()
+        ]
 
     @cached_property
     def chains(self) -> dict[str, Chain]:

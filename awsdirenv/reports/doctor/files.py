@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +18,9 @@ from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 from awsdirenv.shell import rc_files
-from awsdirenv.shell.extension import rc_file
 from awsdirenv.shell.rc_files import Line
+from awsdirenv.system.commands import command_line, erase_universal_command
+from awsdirenv.system.files import read_bytes
 from awsdirenv.system.paths import home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 
@@ -34,14 +34,12 @@ _NAMED = re.compile(r"(?<![\w$\"'{-])(AWS_[A-Z0-9_]+)=")
 _PLAIN = re.compile(r"""^\s*(AWS_[A-Z0-9_]+)(?:=("[^"]*"|'[^']*'|[^\s;]*)\s*(?:$|[;\#])|\s+(?:DEFAULT|OVERRIDE)=)""")
 _FISH = re.compile(r"(?:^|;|\band\b)\s*set\s+(?P<options>(?:-\S+\s+)*)(?P<name>AWS_[A-Z0-9_]+)\s+\S")
 _FUNCTION = re.compile(r"^\s*(?:function\s+\S+|[\w.:-]+\s*\(\s*\))")
-_UNIVERSAL = re.compile(r"^SETUVAR (?:\S+ )*?--export (?:\S+ )*?(AWS_[A-Z0-9_]+):")
 
 _SHAPE = "A[KS]IA[A-Z2-7]{16}"
 _KEY_ID = re.compile(rf"(?<![A-Za-z0-9]){_SHAPE}(?![A-Za-z0-9])".encode())
 # git's regular expressions have no lookaround. They match one character more at each end, which _KEY_ID then checks.
 _AROUND = f"(^|[^A-Za-z0-9]){_SHAPE}[A-Za-z0-9]?"
 _EXAMPLE = b"EXAMPLE"  # the end of the keys in AWS's documentation
-_LARGEST_FILE = 1 << 20  # bytes
 _MOST_FILES = 20000
 _MOST_FINDINGS = 20
 _TIME = 3.0  # seconds, for each command of git, and for a walk through the files
@@ -74,7 +72,7 @@ def permissions(situation: Situation) -> Iterator[Finding]:
             continue
         has_secrets = path == credentials or _has_secrets(situation.files)
         message = f"{path} can be read or written by others ({info.st_mode & 0o777:04o})"
-        yield Finding(ERROR if has_secrets else WARNING, message, f"chmod 600 {shlex.quote(path)}", path)
+        yield Finding(ERROR if has_secrets else WARNING, message, command_line("chmod 600", path), path)
 
 
 def aws_variables(situation: Situation) -> Iterator[Finding]:
@@ -91,12 +89,10 @@ def aws_variables(situation: Situation) -> Iterator[Finding]:
 
 def fish_universals(situation: Situation) -> Iterator[Finding]:
     """Whether fish has AWS's variables as universal ones, which no directory can take out."""
-    path = rc_file("fish", situation.environ).with_name("fish_variables")
-    for line in rc_files.follow([path], situation.environ):
-        match = _UNIVERSAL.match(line.text)
-        if match and match[1] in BLOCK:
-            message = f"fish has {match[1]} as a universal variable, which shows wherever a directory unsets it"
-            yield Finding(ERROR, message, f"in fish: set -eU {match[1]}", line.place)
+    for name, _, line in rc_files.fish_universals(situation.environ):
+        if name in BLOCK:
+            message = f"fish has {name} as a universal variable, which shows wherever a directory unsets it"
+            yield Finding(ERROR, message, erase_universal_command(name), line.place)
 
 
 def _has_secrets(files: AwsFiles | None) -> bool:
@@ -245,18 +241,6 @@ def _keys_in(text: bytes) -> list[bytes]:
 
 
 def _content(path: Path) -> bytes:
-    """Give the content of a file; nothing where it is not regular, above _LARGEST_FILE, unreadable, or no text."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode) or info.st_size > _LARGEST_FILE:
-            return b""
-        data = os.read(descriptor, _LARGEST_FILE)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+    """Give the content of a file; nothing where `read_bytes` gives none, or it is no text."""
+    data = read_bytes(path) or b""
     return b"" if b"\0" in data[:8192] else data

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situ
 from awsdirenv.shell import extension as installation
 from awsdirenv.shell import hooks, rc_files
 from awsdirenv.shell.rc_files import Line
+from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.version import __version__
@@ -122,7 +123,7 @@ def hook_order(situation: Situation) -> Iterator[Finding]:
 def extension(situation: Situation) -> Iterator[Finding]:
     """Whether the installed extension, and the installed hooks, are those of this awsdirenv."""
     target = installation.extension_path(situation.environ)
-    present = _text(target)
+    present = read_text(target)
     if present is None:
         yield Finding(ERROR, "the extension is not installed", "awsdirenv setup", str(target))
         return
@@ -141,7 +142,7 @@ def extension(situation: Situation) -> Iterator[Finding]:
         yield Finding(WARNING, message, "awsdirenv setup", str(target))
     for shell in hooks.SHELLS:
         path = hooks.installed(shell, situation.environ)
-        if _text(path) not in (None, hooks.script(shell, situation.environ)):
+        if read_text(path) not in (None, hooks.script(shell, situation.environ)):
             message = f"the installed hook for {shell} is not this awsdirenv's"
             yield Finding(WARNING, message, "awsdirenv setup", str(path))
 
@@ -168,7 +169,7 @@ def envrc_allowed(situation: Situation) -> Iterator[Finding]:
     path, allowed = status.get("Found RC path"), status.get("Found RC allowed")
     # Yes is `true` or, since 2.33, 0.
     if path and allowed not in (None, "true", "0"):
-        command = f"direnv allow {shlex.quote(str(Path(path).parent))}"
+        command = command_line("direnv allow", str(Path(path).parent))
         yield Finding(WARNING, "this .envrc is not allowed, so direnv does not load it", command, path)
 
 
@@ -210,10 +211,3 @@ def _output(words: list[str], environ: Mapping[str, str]) -> str | None:
     except (OSError, StillRunningError, TooMuchOutputError):
         return None
     return done.output.decode("utf-8", "replace") if done.status == 0 else None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-    except OSError:
-        return None

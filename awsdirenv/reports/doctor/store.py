@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 from awsdirenv.cache.running import held_locks
 from awsdirenv.credentials import time_left
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.system.commands import command_line
+from awsdirenv.system.files import read_text
 
 _MOUNTS = Path("/proc/mounts")
 _NETWORK_KINDS = re.compile(
@@ -62,7 +63,7 @@ def locks(situation: Situation) -> Iterator[Finding]:
     for path in (*_regular_files(situation.paths.claims, "*"), *_regular_files(situation.paths.timers, "*")):
         if path.suffix != ".used" and _is_left_over(path):
             message = "the mark of a process that was killed: harmless, the next load passes over it"
-            yield Finding(INFO, message, f"rm {shlex.quote(str(path))}", str(path))
+            yield Finding(INFO, message, command_line("rm", str(path)), str(path))
 
 
 def snapshots(situation: Situation) -> Iterator[Finding]:
@@ -76,7 +77,7 @@ def snapshots(situation: Situation) -> Iterator[Finding]:
         ends = stored.expiration
         is_over = ends is not None and ends <= situation.now
         message = f"credentials of {stored.profile} are stored, which is no profile any more"
-        hint = f"awsdirenv clear {'-- ' if stored.profile.startswith('-') else ''}{shlex.quote(stored.profile)}"
+        hint = command_line("awsdirenv clear", stored.profile)
         yield Finding(INFO if is_over else WARNING, message, hint, str(stored.path))
 
 
@@ -95,10 +96,7 @@ def mount_of(path: str, mounts: str) -> tuple[str, str]:
 
 
 def _mounts() -> str:
-    try:
-        return _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:  # no Linux
-        return ""
+    return read_text(_MOUNTS, errors="surrogateescape") or ""  # not there: no Linux
 
 
 def _to_lock(situation: Situation, folder: Path) -> Path:

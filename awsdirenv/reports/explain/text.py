@@ -5,7 +5,6 @@ Each line makes sense alone, in a log as in a screen reader. Pure: data in, text
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -15,7 +14,8 @@ from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, Step
 from awsdirenv.reports.explain.hops import Explanation, Hop
 from awsdirenv.reports.explain.next_load import NextLoad
 from awsdirenv.reports.explain.values import Value
-from awsdirenv.system.text import printable
+from awsdirenv.system.commands import login_command
+from awsdirenv.system.text import clock_text, printable, with_tilde
 
 _WIDTH = 80
 _TITLES = {
@@ -51,7 +51,7 @@ def text(explained: Explanation, home: str, now: datetime) -> str:
 class _Writer:
     def __init__(self, explained: Explanation, home: str, now: datetime) -> None:
         self._explained = explained
-        self._home = home.rstrip("/") + "/"
+        self._home = home
         self._now = now
 
     def text(self) -> str:
@@ -102,23 +102,20 @@ class _Writer:
 
     def _sign_in(self, value: Value) -> str:
         if value.value is None:
-            return f"none; awsdirenv login {shlex.quote(self._explained.profile)}"
+            return f"none; {login_command(self._explained.profile)}"
         end = datetime.fromisoformat(value.value.replace("Z", "+00:00"))
         if end > self._now:
             return f"until {self._moment(end)}"
         token = self._explained.next_load and self._explained.next_load.sign_in
         if token and token.can_refresh:
             return "renews itself"
-        return f"over; awsdirenv login {shlex.quote(self._explained.profile)}"
+        return f"over; {login_command(self._explained.profile)}"
 
     def _place(self, value: Value) -> str:
-        below_home = value.source.startswith(self._home)
-        return f"~/{value.source.removeprefix(self._home)}" if below_home else value.source
+        return with_tilde(value.source, self._home)
 
     def _moment(self, moment: datetime) -> str:
-        local, today = moment.astimezone(), self._now.astimezone().date()
-        clock = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
-        return f"{clock}, {time_left(moment, self._now)} left"
+        return f"{clock_text(moment, self._now)}, {time_left(moment, self._now)} left"
 
     def _next(self, load: NextLoad) -> str:
         """Say what happens on the next load."""
@@ -142,7 +139,7 @@ class _Writer:
         if not step.is_called:
             return [identity] if step.identifies and len(load.plan.steps) == 1 and not load.is_fresh else []
         if step.kind in _SOURCES:
-            needs = f"needs a sign-in: awsdirenv login {shlex.quote(self._explained.profile)}"
+            needs = f"needs a sign-in: {login_command(self._explained.profile)}"
             return [needs] if load.needs_sign_in else [_SOURCES[step.kind]]
         deeds = [identity] if step.needs_user_name else []
         if step.proves:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, NONE, OFFLINE
+from awsdirenv.config.chain import assumed_role, given_name
 from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
 from awsdirenv.credentials import time_left
 from awsdirenv.errors import CredentialSourceError
 from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
-from awsdirenv.shell.extension import rc_file
+from awsdirenv.shell.rc_files import fish_universals
+from awsdirenv.system.commands import aws_command, erase_universal_command, login_command, unset_command
 
-_UNIVERSAL = re.compile(r"^SETUVAR (?:\S+ )*?--export (?:\S+ )*?(AWS_[A-Z0-9_]+):(.*)$", re.MULTILINE)
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
-_OF_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 _METHODS = {
     "shared-credentials-file": "the keys of [default] in AWS's files",
     "config-file": "the keys of [default] in AWS's files",
@@ -41,7 +38,7 @@ def _closed(seen: Look) -> Iterator[Problem]:
         yield Problem(
             "closed",
             f"{seen.place.loaded} is closed: there are no credentials for profile {profile}",
-            f"awsdirenv login {shlex.quote(profile)}",
+            login_command(profile),
         )
 
 
@@ -84,13 +81,13 @@ def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
         yield Problem(
             "profile-beside-keys",
             f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
-            f"unset {name}",
+            unset_command(name),
         )
 
 
 def _overrides(seen: Look) -> Iterator[Problem]:
     """Find what is not as direnv left it, and whether it is fish's universal variable that shows."""
-    universals = _universals(seen)
+    universals = {name: value for name, value, _ in fish_universals(seen.place.environ)}
     gone: list[str] = []
     changed: list[str] = []
     for name in sorted(BLOCK):
@@ -104,7 +101,7 @@ def _overrides(seen: Look) -> Iterator[Problem]:
             yield Problem(
                 "fish-universal",
                 f"{name} is a universal variable of fish's, which direnv cannot unset",
-                f"set -Ue {name}",
+                erase_universal_command(name),
             )
         else:
             (gone if value is None else changed).append(name)
@@ -123,20 +120,6 @@ def _overrides(seen: Look) -> Iterator[Problem]:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _universals(seen: Look) -> Mapping[str, str]:
-    path = rc_file("fish", seen.place.environ).with_name("fish_variables")
-    try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return {}
-    return {name: _ESCAPE.sub(_unescaped, value) for name, value in _UNIVERSAL.findall(text)}
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    code = found[1] or found[2] or found[3]
-    return chr(int(code, 16)) if code and int(code, 16) < 0x110000 else found[4] or ""
 
 
 def _other_keys(seen: Look) -> Iterator[Problem]:
@@ -169,12 +152,8 @@ def _identity(seen: Look) -> Iterator[Problem]:
 
 def actual_role(arn: str | None) -> str | None:
     """Give the role of an ARN, by the name that people know it by."""
-    parts = (arn or "").split(":")
-    words = parts[5].split("/") if len(parts) > 5 else []
-    if len(words) < 2 or words[0] != "assumed-role":
-        return None
-    found = _OF_CENTER.fullmatch(words[1])
-    return found[1] if found else words[1]
+    role = assumed_role(arn)
+    return role and given_name(role)
 
 
 def _fallback(seen: Look) -> Iterator[Problem]:
@@ -208,14 +187,14 @@ def _unknown(seen: Look) -> Iterator[Problem]:
 
 
 def _login(seen: Look, otherwise: str) -> str:
-    return f"awsdirenv login {shlex.quote(seen.declared.profile)}" if seen.declared.profile else otherwise
+    return login_command(seen.declared.profile) if seen.declared.profile else otherwise
 
 
 def _by_hand(seen: Look) -> str:
     """Give the command that shows what a program or a file has to say for itself; we do not quote it."""
     profile = named_profile(seen.place.environ)
-    named = f" --profile {shlex.quote(profile)}" if profile else ""
-    return f"aws sts get-caller-identity{named}"
+    command = "aws sts get-caller-identity"
+    return aws_command(command, profile) if profile else command
 
 
 _FINDERS: tuple[Callable[[Look], Iterator[Problem]], ...] = (

@@ -9,7 +9,7 @@ from awsdirenv.credentials import time_left
 from awsdirenv.reports.table import GREEN, RED, Canvas, Column, Row, table
 from awsdirenv.reports.whoami.problems import actual_role
 from awsdirenv.reports.whoami.verdict import MISMATCH, OK, Look
-from awsdirenv.system.text import printable
+from awsdirenv.system.text import clock_text, printable
 
 _COLUMNS = (
     Column("what"),
@@ -67,6 +67,4 @@ def _compared(what: str, *values: str | None) -> Row:
 def _moment(end: datetime | None, now: datetime) -> str | None:
     if end is None:
         return None
-    local = end.astimezone()
-    clock = local.strftime("%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
-    return f"{clock}, {f'{time_left(end, now)} left' if end > now else 'over'}"
+    return f"{clock_text(end, now)}, {f'{time_left(end, now)} left' if end > now else 'over'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, KNOWN, NONE, OFFLINE, Caller
 from awsdirenv.cache import snapshots
@@ -15,6 +15,7 @@ from awsdirenv.errors import AwsdirenvError
 from awsdirenv.reports import declared as places
 from awsdirenv.reports.declared import Declared, Place
 from awsdirenv.system.direnv import exported
+from awsdirenv.system.text import utc_text
 
 OK, MISMATCH = "ok", "mismatch"
 
@@ -117,7 +118,7 @@ def document(seen: Look) -> str:
             "access_key_id": held.access_key_id,
             "account_id": held.account_id,
             "region": held.region,
-            "expiration": _utc(held.expiration),
+            "expiration": held.expiration and utc_text(held.expiration),
         },
         "actual": {"arn": caller.arn, "account_id": caller.account_id, "user_id": caller.user_id},
         "verdict": seen.verdict,
@@ -128,12 +129,4 @@ def document(seen: Look) -> str:
 
 def _owners(paths: CachePaths) -> dict[str, str]:
     """Tell the keys of all snapshots apart."""
-    try:
-        found = [snapshots.read(path) for path in paths.snapshots.iterdir()]
-    except OSError:
-        return {}
-    return {one.credentials.access_key_id: one.profile for one in found if one}
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return {one.credentials.access_key_id: one.profile for one in snapshots.stored(paths.snapshots).values()}

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from awsdirenv.config.envrc import nearest, taken_apart
+from awsdirenv.config.envrc import nearest, uses
 
 NOT_TOLD = None
 
@@ -37,9 +39,10 @@ NOT_TOLD = None
         (" ü", "ü", {}),
     ],
 )
-def test_taken_apart(arguments: str, profile: str | None, options: dict[str, str]) -> None:
+def test_arguments(arguments: str, profile: str | None, options: dict[str, str]) -> None:
     """Words are taken as bash takes them; what only bash could tell is not guessed."""
-    assert taken_apart(arguments) == (profile, options)
+    (found,) = uses(f"use aws_profile{arguments}")
+    assert (found.profile, found.options) == (profile, options)
 
 
 def said(folder: Path, text: str | bytes) -> str | None:
@@ -101,3 +104,28 @@ def test_nothing_is_run(tmp_path: Path) -> None:
     """Not even what looks like a line of ours is run."""
     said(tmp_path, f"touch {tmp_path}/pwned\nuse aws_profile $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned`\n")
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "(", "((", "'", '"', "`", "$(", "${", "<<", "<<X", "$'", "\\", "a=(", "[[", "<(", "$", "\f;\v&"]
+)
+def test_what_has_no_end(text: str) -> None:
+    """Whatever the file breaks off with, what stood before it is read, and nothing waits or fails."""
+    found = uses(f"use aws_profile a\n{text}")
+    assert [one.profile for one in found] == ["a"]
+    uses(f"{text} aws_profile")
+    uses(f"use aws_profile {text}")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"'\"`$(){}<>|&;#\\ \n\t=[]!", "use", "aws_profile", "use_aws_profile", "$(", "${", "<<", "[["]
+        )
+    )
+)
+def test_no_text_is_too_odd(parts: list[str]) -> None:
+    """Any text is read to its end."""
+    for one in uses("".join(parts) + " aws_profile"):
+        assert "\n" not in one.line
