@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
-from awsdirenv.config.chain import ENVIRONMENT, STATIC, Chain, account_of
+from awsdirenv.config.chain import ENVIRONMENT, PROCESS, STATIC, Chain, account_of
 from awsdirenv.credentials import SessionCredentials
+from awsdirenv.errors import ConfigError
 
 MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
 STS_DEFAULT = 3600  # seconds: what AssumeRole gives when it is not asked for a duration
@@ -56,6 +57,7 @@ class Step:
     proves: bool = False
     serial: str | None = None
     needs_user_name: bool = False  # STS must first say whose key it is
+    has_no_user: bool = False  # the key is no IAM user's, so that nobody can say
     identifies: bool | None = None  # STS is asked for the account; None: unless the credentials say it themselves
     renews_ahead: bool = False  # before its end; then a failure keeps what still works
     force: bool = False  # what is stored does not count
@@ -222,6 +224,7 @@ class Planner:
             proves=proves,
             serial=serial if proves else None,
             needs_user_name=proves and serial is None,
+            has_no_user=proves and serial is None and self._is_session(source),
             identifies=False,
             renews_ahead=is_last,
             force=self.force and is_last,
@@ -229,6 +232,11 @@ class Planner:
             stored=self.stored(key),
             is_settled=key in self.got,
         )
+
+    def _is_session(self, source: KnownSource) -> bool:
+        """Whether the source is known not to be a long-term key. Of a program that was never run nothing is known."""
+        is_known = self.chain.source_kind != PROCESS or self.stored(source_key(self.chain)) is not None
+        return is_known and not source.is_long_term
 
     def _serial(self, source: KnownSource) -> str | None:
         """Give the device, with the user's name in it where that is known; None where it is not, or there is none."""
@@ -260,6 +268,20 @@ def _with_calls(steps: Sequence[Step], serial: str | None, now: datetime, *, ask
         in_doubt = source.is_in_doubt(now)
         planned[0] = replace(source, is_called=not in_doubt, is_confirmed=in_doubt)
     return Plan(tuple(planned), serial, waits_for_code=is_stuck)
+
+
+def check_device(plan: Plan) -> None:
+    """Refuse ${username} in `mfa_serial` where no IAM user's key has to be proved. Raises ConfigError."""
+    if any(step.is_called and step.has_no_user for step in plan.steps):
+        raise no_user_name()
+
+
+def no_user_name() -> ConfigError:
+    """Give the error for ${username} where there is no IAM user."""
+    return ConfigError(
+        f"mfa_serial has {USERNAME}, and whose credentials these are is no IAM user",
+        "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL",
+    )
 
 
 def has_plain_keys(chain: Chain) -> bool:

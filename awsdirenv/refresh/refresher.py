@@ -16,9 +16,18 @@ from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames
 from awsdirenv.config.chain import Chain, RoleHop
 from awsdirenv.credentials import SessionCredentials, duration_text
-from awsdirenv.errors import AwsdirenvError, ConfigError, SessionRefusedError
+from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh.mfa_codes import CodeSource, Nobody, prove
-from awsdirenv.refresh.plan import USERNAME, KnownSource, Plan, Planner, Step, has_plain_keys, source_key
+from awsdirenv.refresh.plan import (
+    KnownSource,
+    Plan,
+    Planner,
+    Step,
+    check_device,
+    has_plain_keys,
+    no_user_name,
+    source_key,
+)
 from awsdirenv.system.lock import ASKING, Locks
 
 
@@ -98,6 +107,7 @@ class Refresher:
             plan = self._plan()
             position = plan.next_position
             try:
+                check_device(plan)
                 if position is None:
                     return self._end(plan)
                 self._carry_out(plan, position)
@@ -208,10 +218,7 @@ class Refresher:
         with self._blaming_source(source):
             _, arn = self.sts.caller_identity(source)
         if ":user/" not in arn:
-            raise ConfigError(
-                f"mfa_serial has {USERNAME}, and whose credentials these are is no IAM user",
-                "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL",
-            )
+            raise no_user_name()
         self.users.remember(source.access_key_id, arn.rpartition("/")[2])
 
     def _confirm(self, step: Step) -> None:

@@ -12,7 +12,7 @@ from awsdirenv.config.chain import Chain, with_duration
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.refresh.plan import ASSUME_ROLE, Step
+from awsdirenv.refresh.plan import ASSUME_ROLE, Step, check_device
 from awsdirenv.refresh.preflight import check
 from awsdirenv.refresh.request import ProfileContext
 from awsdirenv.reports.explain.next_load import NextLoad, next_load
@@ -63,6 +63,7 @@ def explain(context: ProfileContext) -> Explanation:
     hops = [_hop(values, chain, load, step) for step in load.plan.steps]
     try:
         check(chain, files, context.environ)
+        check_device(load.plan)
     except AwsdirenvError as error:
         return _explanation(values, [replace(hop, asks_for_code=False) for hop in hops], None, error)
     return _explanation(values, hops, load, None)
