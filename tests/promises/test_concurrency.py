@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from shells import SHELLS, Shell, asking_process, clean
-from world import AT_ONCE, World
+from world import AT_ONCE, World, wait_for
 
 MANY = 24
 
@@ -31,7 +31,7 @@ class Crowd:
         self.terminals: list[pexpect.spawn[str]] = [
             pexpect.spawn(
                 "bash",
-                ["-c", f"read -r _ <{self.gate}; exec direnv export json >{output}"],
+                ["-c", f"touch {output}.here; read -r _ <{self.gate}; exec direnv export json >{output}"],
                 env=world.env,
                 cwd=str(folder),
                 encoding="utf-8",
@@ -43,10 +43,15 @@ class Crowd:
         self.screens = [""] * len(folders)
 
     def go(self) -> None:
-        """Open the gate: every reader of the FIFO sees its end at once."""
-        time.sleep(0.5)
-        with self.gate.open("w"):
-            pass
+        """Open the gate once all are there: every reader of the FIFO sees its end at once."""
+        wait_for(lambda: all(output.with_name(f"{output.name}.here").exists() for output in self.outputs))
+        wait_for(self._all_are_through)
+
+    def _all_are_through(self) -> bool:
+        """Open and close it, again for who comes a moment late; where nobody reads it cannot be opened."""
+        with contextlib.suppress(OSError):
+            os.close(os.open(self.gate, os.O_WRONLY | os.O_NONBLOCK))
+        return all(output.exists() for output in self.outputs)
 
     def look(self) -> None:
         """Read what the terminals show by now."""

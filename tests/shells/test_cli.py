@@ -308,7 +308,7 @@ def test_ctrl_c_at_the_terminal(role: World) -> None:
     """Ctrl-C typed in a terminal while another process is waited for does the same as the signal."""
     with refreshing(role, "adminrole"):
         child = pexpect.spawn(
-            str(BIN / "awsdirenv"), ["login", "adminrole"], env=role.env, encoding="utf-8", timeout=15
+            str(BIN / "awsdirenv"), ["login", "adminrole"], env=role.env, encoding="utf-8", timeout=60
         )
         child.expect_exact("waiting for pid")
         child.sendcontrol("c")

@@ -126,7 +126,7 @@ class Keyboard:
             env={**env, "HISTFILE": "/dev/null", "ZDOTDIR": env["HOME"]},
             cwd=env["HOME"],
             encoding="utf-8",
-            timeout=15,
+            timeout=60,
             dimensions=(50, 250),
         )
         self.child.delaybeforesend = 0.01

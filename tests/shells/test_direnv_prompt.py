@@ -198,7 +198,7 @@ def test_notice_of_direnv(shell: Shell, world: World, project: Path) -> None:
     ask(shell, world, project)
     code = world.code()
     shell.send(code[:3])
-    shell.expect("is taking a while", timeout=8)
+    shell.expect("is taking a while")
     shell.expect(question(world) + code[:3])
     shell.send(code[3:] + "\r")
     assert "awsdirenv: adminrole: account" in shell.finish()
@@ -257,7 +257,7 @@ def test_ended_session_is_announced_in_place(shell: Shell, world: World, project
 def test_nobody_is_there(world: World, project: Path, command: str) -> None:
     """With a terminal at hand, too, nobody is asked who does not see it, or who said not to."""
     with Shell(world, "bash") as shell:
-        said = shell.run(command.format(folder=project, root=world.root), timeout=20)
+        said = shell.run(command.format(folder=project, root=world.root))
         assert question(world) not in said
         shown = said + ((world.root / "said").read_text() if (world.root / "said").exists() else "")
         assert "nobody is here to type it" in shown

@@ -158,7 +158,7 @@ def shown(world: World, columns: int, *words: str, **env: str) -> str:
         env={**world.env, **env},
         cwd=str(world.root),
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
         dimensions=(24, columns),
     )
     child.expect(pexpect.EOF)
