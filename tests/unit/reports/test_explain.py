@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.credentials import from_epoch
@@ -790,6 +791,32 @@ def test_endpoints_of_the_files(world: World) -> None:
     world.config.write_text(world.config.read_text().replace("services = s\n", ""))
     values = json.loads(printed(world, "one", "--json", status=0, **env))["hops"][-1]["values"]
     assert values["endpoint_url"]["value"] == "http://profile"
+
+
+IGNORED = (("", ""), ("", "true"), ("true", ""), ("true", "false"), ("false", "true"))
+
+
+@pytest.mark.parametrize(("in_config", "variable"), IGNORED)
+def test_the_endpoint_is_the_one_that_botocore_takes(desk: Desk, in_config: str, variable: str) -> None:
+    """Whichever settings there are, what is shown is where a client of botocore's would go."""
+    settings = ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", "services", "endpoint_url")
+    for number in range(2 ** len(settings)):
+        present = {
+            name: f"http://{name.lower().replace('_', '-')}" for bit, name in enumerate(settings) if number >> bit & 1
+        }
+        for name in settings[:2]:
+            desk.export({name: present.get(name, "")})
+        if variable:
+            desk.export({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": variable})
+        lines = ["[profile start]", f"ignore_configured_endpoint_urls = {in_config}"]
+        lines += [f"endpoint_url = {present['endpoint_url']}"] if "endpoint_url" in present else []
+        lines += ["services = s", "[services s]", "sts =", "  endpoint_url = http://services"] * ("services" in present)
+        desk.world.config.write_text("\n".join([*lines, ""]))
+        desk.world.credentials.write_text("[start]\naws_access_key_id = A\naws_secret_access_key = b\n")
+        shown = desk.explain("start").hops[-1].values.get("endpoint_url")
+        client: Any = Session(profile="start").create_client("sts", region_name=REGION)
+        url = str(client.meta.endpoint_url)
+        assert (shown and shown.value) == (url if url.startswith("http://") else None), (present, url)
 
 
 def test_only_the_pair_takes_part(world: World) -> None:
