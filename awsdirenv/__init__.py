@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.credentials import CredentialProvider
 
-    from awsdirenv.credentials import SessionCredentials
     from awsdirenv.errors import AwsdirenvError
+    from awsdirenv.session_credentials import SessionCredentials
     from awsdirenv.version import __version__
 
-_HOMES = {"AwsdirenvError": "errors", "SessionCredentials": "credentials", "__version__": "version"}
+_HOMES = {"AwsdirenvError": "errors", "SessionCredentials": "session_credentials", "__version__": "version"}
 
 __all__ = ["AwsdirenvError", "SessionCredentials", "__version__", "credential_provider", "credentials", "session"]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from awsdirenv.cache.live_files import leave
 from awsdirenv.config.environment import environment_region
 from awsdirenv.config.settings import role_duration
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.request import Reporter, Request, loading, served
+from awsdirenv.session_credentials import SessionCredentials
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -12,7 +12,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Credent
 
 from awsdirenv.aws.botocore_session import parsed_session
 from awsdirenv.config.aws_files import AwsFiles
-from awsdirenv.credentials import SessionCredentials
+from awsdirenv.session_credentials import SessionCredentials
 
 # Credentials that had an end may have none after AWS's files were edited, but botocore wants an end for them.
 _NEVER = datetime.max.replace(microsecond=0, tzinfo=timezone.utc)

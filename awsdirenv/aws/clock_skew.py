@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock, server_time
-from awsdirenv.credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
+from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
 
 _VERSION = "awsdirenv-v4"  # our name for our signature, in botocore's table of signatures
 _OFFSET = "awsdirenv_offset"  # our key in the context of botocore's requests

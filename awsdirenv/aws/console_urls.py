@@ -15,8 +15,8 @@ from urllib.parse import urlencode, urlsplit
 from awsdirenv.aws.botocore_session import Budget
 from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.config.chain import partition_of
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import AwsdirenvError, ConfigError, DeniedError, NetworkError, SettingError, UsageError
+from awsdirenv.session_credentials import SessionCredentials
 
 ENDPOINT_VARIABLE = "AWSDIRENV_SIGNIN_ENDPOINT"
 

@@ -16,8 +16,8 @@ from pathlib import PurePath
 from typing import Any
 
 from awsdirenv.cache.layout import snapshot_key
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import CredentialProcessError
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system import subprocesses
 from awsdirenv.system.paths import home
 from awsdirenv.system.progress import patience

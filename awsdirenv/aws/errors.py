@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from awsdirenv.credentials import time_left, utc_now
 from awsdirenv.errors import (
     AwsdirenvError,
     BadAnswerError,
@@ -25,6 +24,7 @@ from awsdirenv.errors import (
     SignInNeededError,
     StsError,
 )
+from awsdirenv.session_credentials import time_left, utc_now
 from awsdirenv.system.text import one_line
 
 # AWS's error codes for credentials that have ended, were revoked, or are unknown. New ones may be accepted.

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from awsdirenv.aws import sso_token
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
-from awsdirenv.credentials import SessionCredentials, utc_now
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 
 _CONNECT_TIMEOUT = 0.8  # seconds; the metadata service is on the same machine, so it answers at once or never
 _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}

@@ -19,8 +19,8 @@ from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.config.chain import Chain, SsoSession
-from awsdirenv.credentials import duration_text, from_epoch, utc_now
 from awsdirenv.errors import AwsdirenvError, NetworkError, SignInFailedError
+from awsdirenv.session_credentials import duration_text, from_epoch, utc_now
 from awsdirenv.system import browser
 from awsdirenv.system.lock import SIGNING_IN, Locks
 from awsdirenv.system.text import one_line

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from awsdirenv.config.chain import SsoSession
-from awsdirenv.credentials import parse_time, utc_now
 from awsdirenv.errors import CacheError
+from awsdirenv.session_credentials import parse_time, utc_now
 from awsdirenv.system.files import replace_file
 from awsdirenv.system.paths import home
 from awsdirenv.system.text import utc_text

@@ -28,8 +28,8 @@ from awsdirenv.config.chain import (
     account_of,
     partition_of,
 )
-from awsdirenv.credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
+from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.system.commands import aws_command, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.credentials import from_epoch
+from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system.lock import Holder, read_note
 from awsdirenv.system.paths import decode_name
 

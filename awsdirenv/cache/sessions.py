@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths, session_key
-from awsdirenv.credentials import SessionCredentials, from_epoch
 from awsdirenv.errors import BadAnswerError
+from awsdirenv.session_credentials import SessionCredentials, from_epoch
 from awsdirenv.system import clocks, private_files
 
 # A TOTP code holds for 30 s and is taken one step early or late; after this no code can come round again.

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from awsdirenv.credentials import SessionCredentials, from_epoch, refresh_at, utc_now
 from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
+from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at, utc_now
 from awsdirenv.system import clocks, private_files
 from awsdirenv.system.paths import decode_name, encode_name
 

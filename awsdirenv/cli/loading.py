@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.cli.output import report_waiting, say
 from awsdirenv.config.environment import environment_region
-from awsdirenv.credentials import time_left, utc_now
 from awsdirenv.refresh import request as requests
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.request import Reporter, Request
+from awsdirenv.session_credentials import time_left, utc_now
 from awsdirenv.system.text import printable
 
 

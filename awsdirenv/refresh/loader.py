@@ -21,10 +21,10 @@ from awsdirenv.config.chain import Chain, account_of, with_duration
 from awsdirenv.config.environment import environment_mark, environment_region
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import DeclaredProfile, Settings
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
 from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, Wishes, code_source
 from awsdirenv.refresh.preflight import refuse_feedback, refuse_recursion
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.private_files import remove
 

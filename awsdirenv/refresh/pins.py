@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.chain import Chain
-from awsdirenv.credentials import utc_now
 from awsdirenv.errors import CancelledError, ConfirmationNeededError, PersonNeededError, WrongIdentityError
 from awsdirenv.refresh.loader import Loader
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import private_files
 from awsdirenv.system.direnv import opened_profile
 from awsdirenv.system.lock import ASKING

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
 from awsdirenv.config.chain import ENVIRONMENT, PROCESS, STATIC, Chain, account_of
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import ConfigError
+from awsdirenv.session_credentials import SessionCredentials
 
 MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
 STS_DEFAULT = 3600  # seconds: what AssumeRole gives when it is not asked for a duration

@@ -15,7 +15,6 @@ from typing import Protocol
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames
 from awsdirenv.config.chain import Chain, RoleHop
-from awsdirenv.credentials import SessionCredentials, duration_text
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh.mfa_codes import CodeSource, Nobody, prove
 from awsdirenv.refresh.plan import (
@@ -28,6 +27,7 @@ from awsdirenv.refresh.plan import (
     no_user_name,
     source_key,
 )
+from awsdirenv.session_credentials import SessionCredentials, duration_text
 from awsdirenv.system.lock import ASKING, Locks
 
 

@@ -15,11 +15,11 @@ from awsdirenv.cache.sessions import CancelMarks
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
-from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.mfa_codes import Human, Wishes
 from awsdirenv.refresh.preflight import refuse_recursion
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.system.commands import login_command
 from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.system.lock import Holder, Locks

@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from awsdirenv.cache.snapshots import Snapshot
-from awsdirenv.credentials import utc_now
 from awsdirenv.errors import CancelledError, PersonNeededError
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.refresh.request import Reporter, Request, loading
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import private_files
 from awsdirenv.system.tty import open_in_foreground
 

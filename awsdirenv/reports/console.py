@@ -21,10 +21,10 @@ from awsdirenv.config.chain import (
     partition_of,
 )
 from awsdirenv.config.environment import environment_region
-from awsdirenv.credentials import duration_text, time_left, utc_now
 from awsdirenv.errors import DeniedError
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.plan import proves_at_role
+from awsdirenv.session_credentials import duration_text, time_left, utc_now
 
 _OF_ROLES = {SSO, WEB_IDENTITY, CONTAINER, INSTANCE, ATTACHED}  # what these give is always a role's
 

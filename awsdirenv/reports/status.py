@@ -19,8 +19,8 @@ from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
-from awsdirenv.credentials import SessionCredentials, refresh_at, time_left
 from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
+from awsdirenv.session_credentials import SessionCredentials, refresh_at, time_left
 from awsdirenv.system.text import clock_text, utc_text, with_tilde
 
 TYPE_CHECKING = False  # of botocore's configparser nothing is imported before there is a profile to look up

@@ -16,7 +16,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from awsdirenv.credentials import CLOCK_TOLERANCE
+from awsdirenv.session_credentials import CLOCK_TOLERANCE
 
 _ANCHOR = re.compile(r"[0-9a-f]{8}\.[0-9]{1,20}:[0-9]{1,10}")
 _PROC = Path("/proc")

@@ -110,8 +110,12 @@ def shell_lines(text: str, word: str) -> set[str]:
     """Collect what a shell script says with a word such as `error`, each variable part as a placeholder."""
     said = re.findall(rf"_awsdirenv_say {word} (?:'([^'\n]*)'|\"((?:\\.|[^\"\\\n])*)\")", text)
     assert len(said) == len(re.findall(rf"_awsdirenv_say {word}\b", text)), f"not every {word} is understood"
-    refused = re.findall(r'_awsdirenv_refuse "([^"\n]*)" (?:\\\n +)?"([^"\n]*)"', text)
-    assert len(refused) == len(re.findall(r"_awsdirenv_refuse (?=\S)", text)), "not every refusal is understood"
+    refused = re.findall(r'_awsdirenv_refuse(?:_line)? "([^"\n]*)" (?:\\\n +)?"([^"\n]*)"', text)
+    assert len(refused) == len(re.findall(r"_awsdirenv_refuse(?:_line)? (?=\S)", text)), (
+        "not every refusal is understood"
+    )
+    # `_awsdirenv_refuse_line` hands on what its callers say.
+    refused = [pair for pair in refused if pair[0] != "$1"]
     both = {placeholders(pair[word == "hint"]) for pair in refused} if word in ("error", "hint") else set()
     return {single or placeholders(double) for single, double in said} | both
 

@@ -144,7 +144,11 @@ def test_one_place_makes_commands() -> None:
     """No other module puts a name or a path behind a command: it would have to think of quotes and dashes."""
     assert list(unowned(ast.parse('f"awsdirenv login {name}"'))) != []
     assert list(unowned(ast.parse('f"see it: chmod u+r {path}"'))) != []
-    own = {PACKAGE / "system" / "commands.py", PACKAGE / "cli" / "demo.py", PACKAGE / "refresh" / "export.py"}
+    own = {
+        PACKAGE / "system" / "commands.py",
+        PACKAGE / "cli" / "commands" / "demo.py",
+        PACKAGE / "refresh" / "export.py",
+    }
     found = [
         f"{path.relative_to(PACKAGE)}: {text}"
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -173,9 +177,9 @@ def test_the_hint_of_a_closed_directory(world: World, name: str) -> None:
 def test_the_hint_of_a_line(name: str) -> None:
     """Where an option of the line is wrong, the line that is shown is right, and has the very name."""
     files = " ".join(f"source {path};" for path in sorted(EXTENSION.glob("*.sh")))
-    script = f"""{files} declared=$1 REPLY=
-      shown=$(_awsdirenv_refuse message '--region eu-west-1' 2>&1); shown=${{shown##*hint: use aws_profile }}
-      declared= has_profile= option_region=; eval "_awsdirenv_parse_arguments $shown"
-      printf '%s\\0' "$declared" "$option_region" """
+    script = f"""{files} _ad_declared=$1 REPLY=
+      shown=$(_awsdirenv_refuse_line message '--region eu-west-1' 2>&1); shown=${{shown##*hint: use aws_profile }}
+      _ad_declared= _ad_has_profile= _ad_option_region=; eval "_awsdirenv_parse_arguments $shown"
+      printf '%s\\0' "$_ad_declared" "$_ad_option_region" """
     done = subprocess.run(["bash", "-c", script, "x", name], capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == [name, "eu-west-1"]

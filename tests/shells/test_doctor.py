@@ -21,7 +21,7 @@ from doctor_faults import FAULTS, HOOK, LONG_TERM, SOUND, TEMPORARY, Home, Maker
 from shells import clean
 from world import AT_ONCE, BIN, World
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

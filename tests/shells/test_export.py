@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import STALE
-from awsdirenv.credentials import utc_now
 from awsdirenv.refresh import export
+from awsdirenv.session_credentials import utc_now
 from exports import NAMES, exported, is_what_sts_gave, refused, snapshot, snapshots
 from world import REGION, World
 

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import name_key
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
+from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.text import fnv1a
 from strict_sts import StrictSts

@@ -14,12 +14,12 @@ from botocore.tokens import SSOTokenProvider
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config.settings import DeclaredProfile, Settings
-from awsdirenv.credentials import from_epoch
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.mfa_codes import Human, Wishes
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.reports.explain.hops import Explanation, explain
+from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system import private_files
 from awsdirenv.system.lock import Locks
 from world import World

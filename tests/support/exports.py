@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from hypothesis import strategies as st
 
 from awsdirenv.cache.snapshots import Snapshot
-from awsdirenv.credentials import SessionCredentials, utc_now
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from world import REGION, World, told
 
 NAMES = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from awsdirenv.credentials import SessionCredentials, from_epoch, refresh_at, time_left, utc_now
+from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at, time_left, utc_now
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)

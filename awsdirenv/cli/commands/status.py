@@ -23,9 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look and print; nothing is asked, locked or written."""
-    from awsdirenv.credentials import utc_now
     from awsdirenv.reports import status
     from awsdirenv.reports.table import Canvas
+    from awsdirenv.session_credentials import utc_now
     from awsdirenv.system.paths import home
 
     seen = status.look(os.environ, utc_now())

@@ -21,10 +21,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look, ask AWS, and print; 0 only where nothing is wrong."""
     from awsdirenv.aws import caller_identity
-    from awsdirenv.credentials import utc_now
     from awsdirenv.reports.table import Canvas
     from awsdirenv.reports.whoami import text, verdict
     from awsdirenv.reports.whoami.problems import with_problems
+    from awsdirenv.session_credentials import utc_now
     from awsdirenv.system.progress import patience
 
     environ = dict(os.environ)

@@ -9,10 +9,10 @@ from datetime import timedelta
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.iam_keys import KeyFacts
 from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.credentials import time_left
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.session_credentials import time_left
 from awsdirenv.system.commands import login_command
 from awsdirenv.system.files import read_text
 

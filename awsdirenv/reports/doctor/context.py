@@ -17,9 +17,9 @@ from awsdirenv.config import envrc
 from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import STATIC, Chain, partition_of
 from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, ConfigError, DirectoryError
 from awsdirenv.refresh.request import Request, looking
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.system.direnv import working_directory
 
 ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")

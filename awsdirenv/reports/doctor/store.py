@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from awsdirenv.cache.running import held_locks
-from awsdirenv.credentials import time_left
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.session_credentials import time_left
 from awsdirenv.system.commands import command_line
 from awsdirenv.system.files import read_text
 

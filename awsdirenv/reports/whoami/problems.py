@@ -8,9 +8,9 @@ from dataclasses import replace
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, NONE, OFFLINE
 from awsdirenv.config.chain import assumed_role, given_name
 from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
-from awsdirenv.credentials import time_left
 from awsdirenv.errors import CredentialSourceError
 from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
+from awsdirenv.session_credentials import time_left
 from awsdirenv.shell.rc_files import fish_universals
 from awsdirenv.system.commands import aws_command, erase_universal_command, login_command, unset_command
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from awsdirenv.aws.caller_identity import EXPIRED, NONE, OFFLINE
-from awsdirenv.credentials import time_left
 from awsdirenv.reports.table import GREEN, RED, Canvas, Column, Row, table
 from awsdirenv.reports.whoami.problems import actual_role
 from awsdirenv.reports.whoami.verdict import MISMATCH, OK, Look
+from awsdirenv.session_credentials import time_left
 from awsdirenv.system.text import clock_text, printable
 
 _COLUMNS = (

@@ -10,10 +10,10 @@ from datetime import datetime
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, KNOWN, NONE, OFFLINE, Caller
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.credentials import parse_time
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.reports import declared as places
 from awsdirenv.reports.declared import Declared, Place
+from awsdirenv.session_credentials import parse_time
 from awsdirenv.system.direnv import exported
 from awsdirenv.system.text import utc_text
 

@@ -17,8 +17,8 @@ from awsdirenv.aws.errors import guarded
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import StsError
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system import clocks, private_files
 from world import World
 from wrong_clocks import GARBAGE, HOUR, edit

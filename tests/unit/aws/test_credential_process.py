@@ -16,8 +16,8 @@ import pytest
 
 from awsdirenv.aws import credential_process
 from awsdirenv.aws.credential_process import credentials, is_running_for, profile_wanted, render
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import CredentialProcessError
+from awsdirenv.session_credentials import SessionCredentials
 from programs import HANGING, is_gone
 from strict_sts import SECRET_PREFIX
 from world import AT_ONCE, REGION, World

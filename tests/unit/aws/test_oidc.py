@@ -14,8 +14,8 @@ from awsdirenv.aws.botocore_session import boto_session
 from awsdirenv.aws.sso_login import DeviceCode, Oidc, Registration, SignIn, Tokens, sign_in_once
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.chain import SsoSession
-from awsdirenv.credentials import utc_now
 from awsdirenv.errors import AwsdirenvError, BadAnswerError, ConfigError, NetworkError, SignInFailedError
+from awsdirenv.session_credentials import utc_now
 from awsdirenv.system.lock import Locks
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX, StrictSts
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.sessions import CancelMarks, SessionStore, UsedCodes, prepare
-from awsdirenv.credentials import SessionCredentials
 from awsdirenv.errors import BadAnswerError, CacheError
+from awsdirenv.session_credentials import SessionCredentials
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

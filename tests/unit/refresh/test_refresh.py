@@ -17,7 +17,6 @@ from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames, prepare
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.credentials import SessionCredentials, utc_now
 from awsdirenv.errors import (
     AwsdirenvError,
     CodeRefusedError,
@@ -30,6 +29,7 @@ from awsdirenv.errors import (
 )
 from awsdirenv.refresh.mfa_codes import CodeSource, Given, Process, Prompt, nobody_there
 from awsdirenv.refresh.refresher import Refresher
+from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.lock import Locks
 from strict_sts import Call, Fault, Key, Request, StrictSts, User
 

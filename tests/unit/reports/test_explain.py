@@ -13,10 +13,10 @@ import pytest
 from botocore.session import Session
 
 from awsdirenv.cache.layout import snapshot_key
-from awsdirenv.credentials import from_epoch
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.reports.explain.hops import Explanation, document, explain
 from awsdirenv.reports.explain.text import text
+from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system import private_files
 from awsdirenv.system.lock import Locks
 from corpus import CASES, Case, Refused
