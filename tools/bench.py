@@ -20,9 +20,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# The doubles of the tests are not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
 from strict_sts import StrictSts
 from world import REGION, World
 
