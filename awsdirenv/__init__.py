@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from awsdirenv.errors import AwsdirenvError
     from awsdirenv.session_credentials import SessionCredentials
-    from awsdirenv.version import __version__
 
-_HOMES = {"AwsdirenvError": "errors", "SessionCredentials": "session_credentials", "__version__": "version"}
+__version__ = "0.1.0"
+
+_HOMES = {"AwsdirenvError": "errors", "SessionCredentials": "session_credentials"}
 
 __all__ = ["AwsdirenvError", "SessionCredentials", "__version__", "credential_provider", "credentials", "session"]
 

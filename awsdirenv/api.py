@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING
 
 from awsdirenv.cache.live_files import leave
 from awsdirenv.config.environment import environment_region
 from awsdirenv.config.settings import role_duration
+from awsdirenv.records import Record, replace
 from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.request import Reporter, Request, loading, served
 from awsdirenv.session_credentials import SessionCredentials
@@ -51,8 +51,7 @@ def session(profile: str | None, region: str | None, duration: int | str | None)
     return boto3_provider.session(files, declared.name, wanted, declared.provider())
 
 
-@dataclass(frozen=True)
-class _Declared:
+class _Declared(Record):
     """What a session is for, decided when it is made: what becomes of os.environ later gives it no other account."""
 
     name: str

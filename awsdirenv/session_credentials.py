@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+
+from awsdirenv.records import Record, replace
 
 # What one line of our files and one environment variable can carry unquoted. AWS documents narrower sets; LocalStack
 # and friends are wider, but nobody puts a space or a control character here.
@@ -22,8 +23,7 @@ _LEAST_LEAD = timedelta(minutes=2)
 _MOST_LEAD = timedelta(minutes=15)
 
 
-@dataclass(frozen=True)
-class SessionCredentials:
+class SessionCredentials(Record, hidden=("secret_access_key", "session_token")):
     """One indivisible set of credentials. Its repr shows no secret.
 
     `expiration` is None when the source does not say (a session token pasted into the credentials file).
@@ -32,8 +32,8 @@ class SessionCredentials:
     """
 
     access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(repr=False)
+    secret_access_key: str
+    session_token: str | None
     expiration: datetime | None
     issued: datetime
     account_id: str | None = None

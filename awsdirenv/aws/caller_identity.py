@@ -6,7 +6,6 @@ botocore finds the credentials in its usual order, as it does for any program, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from awsdirenv.aws.botocore_session import Budget, let_crt_in
@@ -19,6 +18,7 @@ from awsdirenv.errors import (
     ProfileNotFoundError,
     SignInNeededError,
 )
+from awsdirenv.records import Record, replace
 from awsdirenv.system.commands import unset_command
 
 # The outcomes. NONE: no credentials were found. OFFLINE: AWS was not reached. FAILED: any other error.
@@ -31,8 +31,7 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 _ANY_REGION = "us-east-1"  # the answer does not depend on the region, but a client must have one
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(Record):
     """The answer, and which credentials were found, if any. `method` is botocore's name for where it found them."""
 
     outcome: str

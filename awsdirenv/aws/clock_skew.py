@@ -7,11 +7,11 @@ converted to our clock. A call that AWS refuses because of the time of its signa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from awsdirenv.aws.errors import UNREPORTED_SKEW, bad_answer, is_about_clock, server_time
+from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
 
 _VERSION = "awsdirenv-v4"  # our name for our signature, in botocore's table of signatures

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +15,7 @@ from awsdirenv.aws.botocore_session import Budget
 from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.config.chain import partition_of
 from awsdirenv.errors import AwsdirenvError, ConfigError, DeniedError, NetworkError, SettingError, UsageError
+from awsdirenv.records import Record
 from awsdirenv.session_credentials import SessionCredentials
 
 ENDPOINT_VARIABLE = "AWSDIRENV_SIGNIN_ENDPOINT"
@@ -72,8 +72,7 @@ _LONGEST_TOKEN = 16384  # characters
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@dataclass(frozen=True)
-class ConsolePage:
+class ConsolePage(Record):
     """A page of the console: of a partition, in a region, for a service.
 
     A `region` of None leaves the choice to the console; a `service` of None is the console's home page. The constructor
@@ -84,14 +83,12 @@ class ConsolePage:
     region: str | None
     service: str | None
 
-    def __post_init__(self) -> None:
-        """Check service and partition."""
-        if self.service is not None and not _SERVICE.fullmatch(self.service):
-            raise UsageError(f"that cannot be a service: {self.service!r}", "as in: awsdirenv console --service s3")
-        if self.partition not in _PARTITIONS:
-            raise ConfigError(
-                f"the console of the partition {self.partition} is not known", "sign in to it with a browser"
-            )
+    def __init__(self, partition: str, region: str | None, service: str | None) -> None:
+        super().__init__(partition, region, service)
+        if service is not None and not _SERVICE.fullmatch(service):
+            raise UsageError(f"that cannot be a service: {service!r}", "as in: awsdirenv console --service s3")
+        if partition not in _PARTITIONS:
+            raise ConfigError(f"the console of the partition {partition} is not known", "sign in to it with a browser")
 
     @property
     def endpoint(self) -> str:
@@ -145,8 +142,7 @@ def checked_endpoint(address: str) -> str:
     return address.rstrip("/")
 
 
-@dataclass(frozen=True)
-class Federation:
+class Federation(Record):
     """AWS's federation endpoint, reached by botocore's HTTP with a profile's configuration (CA bundle, proxy)."""
 
     endpoint: str

@@ -6,7 +6,6 @@ AWS is asked with the key itself. Many keys may not ask IAM; the facts are then 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,12 +14,12 @@ from awsdirenv.aws.clock_skew import AwsClock
 from awsdirenv.aws.errors import guarded
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.errors import AwsdirenvError
+from awsdirenv.records import Record
 
 _TIMEOUT = 3  # seconds, for each call
 
 
-@dataclass(frozen=True)
-class LongTermKey:
+class LongTermKey(Record):
     """A long-term key of one of AWS's files. `region` is the one whose STS is asked."""
 
     profile: str
@@ -37,8 +36,7 @@ class LongTermKey:
         return f"…{self.access_key_id[-4:]}"
 
 
-@dataclass(frozen=True)
-class KeyFacts:
+class KeyFacts(Record):
     """What AWS said about a key; None for what it would not say.
 
     `created` has the times at which the user's active keys were made, by access key id. `offset` is by how much AWS's

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.config.chain import Chain, SsoSession
 from awsdirenv.errors import AwsdirenvError, NetworkError, SignInFailedError
+from awsdirenv.records import Record
 from awsdirenv.session_credentials import duration_text, from_epoch, utc_now
 from awsdirenv.system import browser
 from awsdirenv.system.lock import SIGNING_IN, Locks
@@ -44,34 +44,31 @@ class NotYetError(Exception):
         self.is_too_fast = is_too_fast
 
 
-@dataclass(frozen=True)
-class Registration:
+class Registration(Record, hidden=("client_secret",)):
     """The client that we have registered as. Its secret ends at `expiration`."""
 
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str
     expiration: datetime
 
 
-@dataclass(frozen=True)
-class DeviceCode:
+class DeviceCode(Record, hidden=("device_code",)):
     """Where a person signs in and with which code, within `seconds`. We ask for the token every `interval` seconds."""
 
     page: str
     page_has_code: bool  # False where the person has to type it there
     user_code: str
-    device_code: str = field(repr=False)
+    device_code: str
     seconds: int
     interval: int
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(Record, hidden=("access_token", "refresh_token")):
     """What the service gives once the person has signed in. `expiration` is the access token's."""
 
-    access_token: str = field(repr=False)
+    access_token: str
     expiration: datetime
-    refresh_token: str | None = field(repr=False)
+    refresh_token: str | None
 
 
 class Oidc:
@@ -208,8 +205,7 @@ class Oidc:
         return SignInFailedError(f"the sign-in to {self._name} took too long", "try again, and allow it while it waits")
 
 
-@dataclass(frozen=True)
-class SignIn:
+class SignIn(Record):
     """One sign-in, and how to reach the person: `say` shows a line. `sleep` and `clock` count in seconds."""
 
     sso_session: SsoSession

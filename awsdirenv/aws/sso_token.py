@@ -10,21 +10,20 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import CacheError
+from awsdirenv.records import Record
 from awsdirenv.session_credentials import parse_time, utc_now
 from awsdirenv.system.files import replace_file
 from awsdirenv.system.paths import home
 from awsdirenv.system.text import utc_text
 
 
-@dataclass(frozen=True)
-class SsoToken:
+class SsoToken(Record):
     """What a token file says about its token; not the token itself."""
 
     expiration: datetime

@@ -10,33 +10,34 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths, session_key
-from awsdirenv.config.envrc import uses
 from awsdirenv.errors import CacheError
+from awsdirenv.records import Record, replace
 from awsdirenv.system import private_files
 from awsdirenv.system.direnv import decode
 from awsdirenv.system.files import read_bytes
 from awsdirenv.system.paths import decode_name, encode_name
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(Record):
     """A directory whose `.envrc` uses a profile."""
 
     path: Path
     profile: str
 
 
-@dataclass(frozen=True)
-class _Served:
-    """One evaluation. `allow` is the file by which direnv allows it; whom `direnv.toml` allows has none."""
+class _Served(Record):
+    """One evaluation. `allow` is the file by which direnv allows it; whom `direnv.toml` allows has none.
+
+    `modified` is the time of the `.envrc` then, in whole epoch seconds: direnv itself looks at no more; -1: unknown.
+    """
 
     envrc: Path
     allow: Path
     had_allow: bool
+    modified: int
     profile: str = ""
 
     @classmethod
@@ -48,18 +49,28 @@ class _Served:
         paths = [entry.get("path") for entry in seen]
         if len(paths) < 2 or not all(isinstance(path, str) and path.startswith("/") for path in paths):
             return None
-        return cls.sound(str(paths[0]), str(paths[1]), seen[1].get("exists") is True)
+        modified = seen[0].get("modtime")
+        had_allow = seen[1].get("exists") is True
+        return cls.sound(
+            str(paths[0]), str(paths[1]), modified if isinstance(modified, int) else -1, had_allow=had_allow
+        )
 
     @classmethod
-    def sound(cls, envrc: str, allow: str, had_allow: bool, profile: str = "") -> _Served | None:  # noqa: FBT001
+    def sound(cls, envrc: str, allow: str, modified: int, *, had_allow: bool, profile: str = "") -> _Served | None:
         """Make one of paths that can be direnv's."""
-        made = cls(Path(envrc), Path(allow), had_allow, profile)
+        made = cls(Path(envrc), Path(allow), had_allow, modified, profile)
         return made if made.envrc.is_absolute() and made.allow.parent.name == "allow" else None
 
     def is_served(self) -> bool:
         """Whether direnv allows the `.envrc`, and it is the one that was evaluated, or has the line in it."""
+        denials = self.allow.parent.parent / "deny"
+        if _files(denials) and (denials / _hash(self.envrc, b"")).exists():
+            return False
+        with suppress(OSError):
+            if int(self.envrc.stat().st_mtime) == self.modified:
+                return self.allow.exists() or not self.had_allow
         text = read_bytes(self.envrc)
-        if text is None or (self.allow.parent.parent / "deny" / _hash(self.envrc, b"")).exists():
+        if text is None:
             return False
         present = self.allow.with_name(_hash(self.envrc, text))
         if self.had_allow and not present.exists():
@@ -67,6 +78,8 @@ class _Served:
         return present == self.allow or (self.had_allow and self._is_named_in(text))
 
     def _is_named_in(self, text: bytes) -> bool:
+        from awsdirenv.config.envrc import uses  # noqa: PLC0415
+
         return any(use.profile in ("", self.profile) for use in uses(os.fsdecode(text)))
 
 
@@ -78,7 +91,7 @@ def note(paths: CachePaths, profile: str, watches: str) -> None:
     if seen is None or text is None or _hash(seen.envrc, text) != seen.allow.name:
         return
     values = {"AWSDIRENV_PROFILE": encode_name(profile), "ENVRC": str(seen.envrc), "ALLOW": str(seen.allow)}
-    values["ALLOWED"] = "1" if seen.had_allow else "0"
+    values |= {"ALLOWED": "1" if seen.had_allow else "0", "MODIFIED": str(seen.modified)}
     with suppress(CacheError, OSError, UnicodeError):
         private_files.write_private(paths.directories / session_key("directory", str(seen.envrc)), values)
 
@@ -116,7 +129,8 @@ def _noted(folder: Path) -> Iterator[tuple[float, _Served]]:
 def _of_note(values: Mapping[str, str]) -> _Served | None:
     try:
         name = decode_name(values["AWSDIRENV_PROFILE"])
-        return _Served.sound(values["ENVRC"], values["ALLOW"], values["ALLOWED"] == "1", name)
+        had_allow, modified = values["ALLOWED"] == "1", int(values.get("MODIFIED", "-1"))
+        return _Served.sound(values["ENVRC"], values["ALLOW"], modified, had_allow=had_allow, profile=name)
     except (KeyError, ValueError):
         return None
 

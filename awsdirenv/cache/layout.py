@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.config.environment import CONTEXT_VARIABLES
+from awsdirenv.records import Record
 from awsdirenv.system.paths import encode_name, home
 from awsdirenv.system.text import fnv1a
 
 
-@dataclass(frozen=True)
-class CachePaths:
+class CachePaths(Record):
     """Where we keep things: one folder of ours, 0700, in the user's cache folder."""
 
     root: Path

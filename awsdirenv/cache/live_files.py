@@ -11,10 +11,10 @@ import os
 import stat
 import time
 from collections.abc import MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ConfigError
+from awsdirenv.records import Record
 from awsdirenv.system.commands import command_line, unset_command
 from awsdirenv.system.private_files import fresh_mtime, write_private_data
 
@@ -41,8 +41,7 @@ _LARGEST_HEADER = 64 * 1024  # bytes
 _WORDS = "# Made by `use aws_profile --live` from your own files, and made anew when they change: write into those."
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(Record):
     """What a live config file is made from. The last four are for the line on entering, and may be empty.
 
     `originals` are the values of AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, None where they are not set.

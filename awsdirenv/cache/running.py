@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths
+from awsdirenv.records import Record
 from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system.lock import Holder, read_note
 from awsdirenv.system.paths import decode_name
@@ -18,8 +18,7 @@ _PROC = Path("/proc")
 _TIMERS = "timer-"  # how the locks begin that timers hold for as long as they live, which keep nobody waiting
 
 
-@dataclass(frozen=True)
-class HeldLock:
+class HeldLock(Record):
     """A lock that somebody holds. `holder` and `since` are of the note that says what for, where there is one."""
 
     name: str
@@ -28,8 +27,7 @@ class HeldLock:
     holder: Holder | None
 
 
-@dataclass(frozen=True)
-class RunningTimer:
+class RunningTimer(Record):
     """A process that renews a snapshot. `key` is the snapshot's name."""
 
     profile: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
+from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at, utc_now
 from awsdirenv.system import clocks, private_files
 from awsdirenv.system.paths import decode_name, encode_name
@@ -23,8 +23,7 @@ _ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 _ACCOUNT = re.compile(r"[0-9]{1,20}")
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Record):
     """One profile's credentials with where they lead. `region` is the profile's own, before the environment's say.
 
     `stamps` are `file_stamp` lines of the config file and of the credentials file.

@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _say_version() -> int:
-    from awsdirenv.version import __version__  # noqa: PLC0415
+    from awsdirenv import __version__  # noqa: PLC0415
 
     emit(f"awsdirenv {__version__}\n")
     return 0

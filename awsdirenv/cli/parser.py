@@ -8,9 +8,9 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any, NoReturn
 
+from awsdirenv import __version__
 from awsdirenv.cli.output import emit
 from awsdirenv.errors import SettingError, UsageError
-from awsdirenv.version import __version__
 
 _PROFILE = (
     "default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, else `default`"

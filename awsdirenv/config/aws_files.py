@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from awsdirenv.errors import ConfigError
+from awsdirenv.records import Record
 from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import home
+
+TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to import
+if TYPE_CHECKING:
+    from typing import Any
 
 # What aws-vault inherits through include_profile, but never keys: whose credentials it has, a profile must say itself.
 INCLUDED = frozenset(
@@ -53,8 +56,7 @@ STAGE_KEY = "awsdirenv_stage"
 LONGEST_STAGE = 40  # characters
 
 
-@dataclass(frozen=True)
-class AwsFiles:
+class AwsFiles(Record):
     """AWS's two files as botocore sees them: `full_config` has the shape of botocore's Session.full_config."""
 
     config_path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from awsdirenv.records import Record, replace
 
 # Where a chain can start. The last three have no profile of their own where they are named by credential_source.
 STATIC, SSO, PROCESS, WEB_IDENTITY, LOGIN = "static", "sso", "process", "web-identity", "login"
@@ -30,8 +31,7 @@ HOME_REGIONS = {
 }
 
 
-@dataclass(frozen=True)
-class RoleHop:
+class RoleHop(Record):
     """One AssumeRole. `duration_seconds` is None where the profile leaves it to STS (one hour)."""
 
     profile: str
@@ -61,8 +61,7 @@ class RoleHop:
         return [*named, self.source_identity, self.session_tags, self.transitive_session_tags]
 
 
-@dataclass(frozen=True)
-class SsoSession:
+class SsoSession(Record):
     """Where a person signs in. `name` is None for a legacy profile, which has no [sso-session] section."""
 
     name: str | None
@@ -75,8 +74,7 @@ class SsoSession:
         return self.name or self.start_url
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(Record):
     """Where credentials come from (`source_profile`, `source_kind`), and the hops in the order of the calls."""
 
     profile: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
+from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 
 FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
@@ -33,8 +34,7 @@ _ASSIGNMENT = re.compile(r"\w+(?:\[[^\]]*\])?\+?=")
 _RESERVED = frozenset(("if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time", "function"))
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(Record):
     """One `use aws_profile`. `profile` is "" for none named, None for what only bash can tell.
 
     `options` has the values of options by their names (`--region`), "" for flags; those that cannot be told are left
@@ -43,16 +43,15 @@ class Use:
 
     line: str
     profile: str | None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Declaration(Record):
     """The last `use aws_profile` of an `.envrc`; see `Use`."""
 
     envrc: Path
     profile: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 def nearest(directory: Path) -> Declaration | None:
@@ -87,8 +86,7 @@ def uses(text: str) -> list[Use]:
     return found
 
 
-@dataclass(frozen=True)
-class _Word:
+class _Word(Record):
     """A word without its quotes. `is_literal` says that bash takes it as it stands, without anything to expand."""
 
     text: str

@@ -11,12 +11,12 @@ import io
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from awsdirenv.config.aws_files import INCLUDED
 from awsdirenv.config.source_lines import Reader
+from awsdirenv.records import Record
 
 _HEADER = re.compile(r"^\[([^\n]*)\]", re.MULTILINE)
 _PLAIN = re.compile(r"profile\s+([^\s'\"\\]+)\s*")
@@ -26,8 +26,7 @@ _Place = tuple[int, int]  # where a part of a text begins and ends
 _Section = Mapping[str, tuple[str, int]]  # by key: value and line
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(Record):
     """A value, and where it stands, as `path:line`."""
 
     value: str

@@ -11,7 +11,6 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from awsdirenv.config.aws_files import AwsFiles
@@ -30,6 +29,7 @@ from awsdirenv.config.chain import (
 from awsdirenv.config.environment import ENDPOINT_VARIABLES, environment_mark
 from awsdirenv.config.settings import ROLE_DURATIONS
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
+from awsdirenv.records import replace
 
 _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key")
 _SSO_KEYS = ("sso_role_name", "sso_account_id")

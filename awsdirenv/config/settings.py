@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from awsdirenv.config import dotenv
 from awsdirenv.errors import SettingError
+from awsdirenv.records import Record
 from awsdirenv.system.text import is_set
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
@@ -21,8 +21,7 @@ ROLE_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
 _MFA_SESSION_RANGE = (timedelta(minutes=15), timedelta(hours=36))  # GetSessionToken's, for an IAM user
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Record):
     """Everything a person can set about us. Durations are positive."""
 
     mfa_process: str | None = None
@@ -65,8 +64,7 @@ class Settings:
         )
 
 
-@dataclass(frozen=True)
-class DeclaredProfile:
+class DeclaredProfile(Record):
     """Which profile is meant, and the `.env` that was asked for it, if any."""
 
     name: str

@@ -10,9 +10,12 @@ import configparser
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from awsdirenv.config.aws_files import AwsFiles, sections_by_kind
+
+TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to import
+if TYPE_CHECKING:
+    from typing import Any
 
 _Sections = dict[str, dict[str, int]]  # by section and key: the number of the line
 

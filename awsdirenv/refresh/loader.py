@@ -6,8 +6,9 @@ It is handed the environment, the settings and a console, and decides nothing ab
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from awsdirenv.config.environment import environment_mark, environment_region
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
+from awsdirenv.records import replace
 from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, Wishes, code_source
 from awsdirenv.refresh.preflight import refuse_feedback, refuse_recursion
 from awsdirenv.session_credentials import SessionCredentials, utc_now
@@ -45,8 +47,12 @@ class Loader:
     tell: Callable[[str], None]  # what is worth knowing and no failure
     waiting: Callable[[str], None] = lambda _: None  # what takes longer than a second
     is_expected: bool = True  # whether the person expects a question now
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: Wishes = Wishes()  # noqa: RUF009 - frozen
     _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
+
+    def wanting(self, wishes: Wishes) -> Loader:
+        """Give the same with other wishes."""
+        return dataclasses.replace(self, wishes=wishes)
 
     @property
     def snapshot_path(self) -> Path:

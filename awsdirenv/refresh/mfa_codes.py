@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from awsdirenv.cache.sessions import UsedCodes
 from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError, PersonNeededError
+from awsdirenv.records import Record
 from awsdirenv.system import subprocesses
 from awsdirenv.system.commands import login_command
 from awsdirenv.system.progress import patience
@@ -26,16 +26,14 @@ _PROCESS_HINT = "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Human:
+class Human(Record):
     """A person who is there: how to ask them for a line within some seconds, and how to tell them something."""
 
     ask: Callable[[str, float], str]
     say: Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Wishes:
+class Wishes(Record):
     """How a command or a directory wants its credentials, other than by default."""
 
     token_code: str | None = None
@@ -189,8 +187,7 @@ def not_now(profile: str) -> Nobody:
     return Nobody(lambda _: PersonNeededError(f"the session for {profile} has ended", login_command(profile)))
 
 
-@dataclass(frozen=True)
-class WantedCode:
+class WantedCode(Record):
     """A code of whose device: the one `given` on the command line, or what `command` prints, or else a question."""
 
     profile: str

@@ -7,11 +7,11 @@ question.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.chain import Chain
 from awsdirenv.errors import CancelledError, ConfirmationNeededError, PersonNeededError, WrongIdentityError
+from awsdirenv.records import Record
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import private_files
@@ -20,8 +20,7 @@ from awsdirenv.system.lock import ASKING
 from awsdirenv.system.paths import encode_name
 
 
-@dataclass(frozen=True)
-class Conditions:
+class Conditions(Record):
     """What one `use aws_profile` demands: the account's id, the role's name, and whether a person must confirm.
 
     `stage` is that of the line in `.envrc`; None leaves it to the profile.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
 from awsdirenv.config.chain import ENVIRONMENT, PROCESS, STATIC, Chain, account_of
 from awsdirenv.errors import ConfigError
+from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials
 
 MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
@@ -26,8 +27,7 @@ CHAINING_CAP = 3600  # seconds
 USERNAME = "${username}"
 
 
-@dataclass(frozen=True)
-class KnownSource:
+class KnownSource(Record):
     """What is known of the credentials that a chain starts from: before they are asked for, often nothing.
 
     `serial` is the device that they were proved with before, where `mfa_serial` leaves the name of the user open.
@@ -38,8 +38,7 @@ class KnownSource:
     serial: str | None = None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """One step of a chain: what it is called, what is stored for it, how it is renewed, what the next load does.
 
     `key` is the name of its session in the store: empty for plain keys, which are never stored, and while the device
@@ -91,8 +90,7 @@ class Step:
         return self.stored is not None and not self.force and not self.is_settled and self.stored.is_in_doubt(now)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Record):
     """The steps in the order of the calls, the source first."""
 
     steps: tuple[Step, ...]
@@ -105,8 +103,7 @@ class Plan:
         return next((n for n, step in enumerate(self.steps) if step.is_called or step.is_confirmed), None)
 
 
-@dataclass(frozen=True)
-class Planner:
+class Planner(Record):
     """Makes the plans of one chain.
 
     `force` takes no stored credentials for the last step, `renew_mfa` none of a device. `got` has by their keys the
@@ -120,7 +117,7 @@ class Planner:
     force: bool = False
     renew_mfa: bool = False
     min_life: timedelta | None = None  # of the last step's credentials
-    got: Mapping[str, SessionCredentials] = field(default_factory=dict)
+    got: Mapping[str, SessionCredentials] = MappingProxyType({})
     refused: Container[str] = ()
 
     def plan(self, source: KnownSource, now: datetime, *, asks_nobody: bool, may_ask: bool = True) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames
 from awsdirenv.config.chain import Chain, RoleHop
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
+from awsdirenv.records import replace
 from awsdirenv.refresh.mfa_codes import CodeSource, Nobody, prove
 from awsdirenv.refresh.plan import (
     KnownSource,

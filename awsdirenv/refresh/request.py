@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
+from awsdirenv.records import Record, replace
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.mfa_codes import Human, Wishes
 from awsdirenv.refresh.preflight import refuse_recursion
@@ -31,8 +31,7 @@ _OURS = (*SOURCE_VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "AWSDIRENV_PROFI
 _WAIT_SILENTLY = 0.3  # seconds
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Record):
     """What a command wants loaded. `from_envrc` says that the extension asks, inside an `.envrc`.
 
     `is_beside_program` says that a program of the person's waits for us, and has our stderr.
@@ -40,21 +39,19 @@ class Request:
 
     profile: str | None
     from_envrc: bool = False
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: Wishes = Wishes()
     may_ask: bool = True
     is_beside_program: bool = False
 
 
-@dataclass(frozen=True)
-class Reporter:
+class Reporter(Record):
     """Whom to tell of what we wait for (other processes, slow calls), and of what is worth knowing and no failure."""
 
     waiting: Callable[[Holder | str], None]
     notice: Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class ProfileContext:
+class ProfileContext(Record):
     """What a report on a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
 
     profile: str

@@ -13,10 +13,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths
+from awsdirenv.records import Record
 from awsdirenv.system import clocks, private_files
 
 # Seconds of one sleep. A sleep takes no notice of a suspended laptop or a clock that was set; after it, we look.
@@ -25,8 +25,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between renewals that fail
 _RENEWAL_TIMEOUT = 300.0  # seconds
 
 
-@dataclass(frozen=True)
-class _Times:
+class _Times(Record):
     """The times in a snapshot, in epoch seconds."""
 
     issued: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from awsdirenv.aws import console_urls
 from awsdirenv.aws.console_urls import ENDPOINT_VARIABLE, ConsolePage, Federation
@@ -22,6 +21,7 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.config.environment import environment_region
 from awsdirenv.errors import DeniedError
+from awsdirenv.records import Record, replace
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.plan import proves_at_role
 from awsdirenv.session_credentials import duration_text, time_left, utc_now
@@ -29,8 +29,7 @@ from awsdirenv.session_credentials import duration_text, time_left, utc_now
 _OF_ROLES = {SSO, WEB_IDENTITY, CONTAINER, INSTANCE, ATTACHED}  # what these give is always a role's
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(Record):
     """What a person wants to see of the console. `seconds` is how long, None as long as the credentials live."""
 
     service: str | None
@@ -38,8 +37,7 @@ class Visit:
     seconds: int | None
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Record):
     """The link, which is a secret for 15 minutes, and what it opens; `seconds` None: as long as the credentials."""
 
     address: str
@@ -63,7 +61,7 @@ def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
     # A role that is assumed with the key and a code is as long as the visit. What is long enough without that is
     # everybody's.
     needs_own = seconds is None or proves_at_role(chain, is_long_term=is_long_term)
-    made = loader.load() if needs_own else replace(loader, wishes=replace(loader.wishes, duration=None)).load()
+    made = loader.load() if needs_own else loader.wanting(replace(loader.wishes, duration=None)).load()
     token = _sign_in_token(chain, files, loader, address, made, seconds)
     _tell_of_the_end(visit, loader, made, seconds)
     return Link(console_urls.link(address, token, place.destination), made, seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.cache import live_files, snapshots
@@ -16,13 +15,13 @@ from awsdirenv.config.envrc import Declaration
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
 from awsdirenv.errors import SettingError
+from awsdirenv.records import Record
 from awsdirenv.refresh.mfa_codes import Wishes
 from awsdirenv.refresh.request import ProfileContext, Request, looking
 from awsdirenv.system.direnv import exported, loaded_directory, working_directory
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(Record):
     """Which identity this place is for. `role` is the name of the role, `key` the access key that it should have."""
 
     profile: str | None = None
@@ -34,8 +33,7 @@ class Declared:
     key: str | None = None
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Record):
     """Where the shell is, and what it was told there.
 
     `loaded` is the directory whose marks are in the environment, `is_here` whether that is this place; `said` is the

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from awsdirenv.cache import snapshots
@@ -14,6 +13,7 @@ from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, file_paths, load_fil
 from awsdirenv.config.chain import Chain, account_of
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.errors import AwsdirenvError
+from awsdirenv.records import Record
 from awsdirenv.refresh.preflight import check
 from awsdirenv.reports.table import RED, STAGE, Canvas, Column, Row, tab_separated, table
 from awsdirenv.system.paths import encode_name
@@ -28,8 +28,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(Record):
     """One profile. `problem` says what a load would stumble over; then the rest is what can be told all the same."""
 
     profile: str
@@ -53,7 +52,7 @@ def listed(environ: Mapping[str, str]) -> list[Listed]:
 
 def document(entries: list[Listed]) -> str:
     """Write it as JSON."""
-    return json.dumps({"version": 1, "profiles": [asdict(entry) for entry in entries]}, indent=2) + "\n"
+    return json.dumps({"version": 1, "profiles": [vars(entry) for entry in entries]}, indent=2) + "\n"
 
 
 def text(entries: list[Listed], canvas: Canvas) -> str:

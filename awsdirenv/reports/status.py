@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from awsdirenv.cache import directories, running, snapshots
@@ -19,6 +18,7 @@ from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
+from awsdirenv.records import Record
 from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
 from awsdirenv.session_credentials import SessionCredentials, refresh_at, time_left
 from awsdirenv.system.text import clock_text, utc_text, with_tilde
@@ -46,8 +46,7 @@ _TIMERS = (Column("timer of", 16), Column("process"), Column("renews at"))
 _DIRECTORIES = (Column("directory", 20, keeps_end=True), Column("profile", 16))
 
 
-@dataclass(frozen=True)
-class HeldProfile:
+class HeldProfile(Record):
     """A profile that we hold credentials of; never the credentials themselves."""
 
     profile: str
@@ -62,16 +61,14 @@ class HeldProfile:
     refresh_at: datetime | None
 
 
-@dataclass(frozen=True)
-class HeldSession:
+class HeldSession(Record):
     """A session of a key that proved a device."""
 
     mfa_serial: str
     expiration: datetime
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(Record):
     """Everything, as seen at `now`. `timers` come with when they renew, where that is known."""
 
     now: datetime

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from awsdirenv.records import Record
 from awsdirenv.system.text import printable
 
 _GAP = 2  # spaces between columns
@@ -22,8 +22,7 @@ BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 Row = Sequence[str | None]
 
 
-@dataclass(frozen=True)
-class Canvas:
+class Canvas(Record):
     """Where a table goes. `width` is in cells of a terminal; None where nothing limits it."""
 
     width: int | None = None
@@ -43,8 +42,7 @@ class Canvas:
         return cls(width or _USUAL_WIDTH, not is_plain)
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Record):
     """One column. `least` is to how many cells it may be shortened, 0 for never; of a path the end is kept.
 
     One that `may_go` is left out where there is no room. `colour` gives the colour of a value (RED, …), or nothing.

@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from awsdirenv.records import Record
 from awsdirenv.system.paths import data_folder, data_home
 from awsdirenv.system.text import fish_quote
 
@@ -43,8 +43,7 @@ def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[O
     return [OwnFile(path, script(shell, parser), _WORDS) for shell, path in places.items()]
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(Record):
     """What a value stands for: one of `choices`, a `profile`, a `file`, or `text` that nobody can complete."""
 
     kind: str
@@ -53,8 +52,7 @@ class _Place:
     repeats: bool = False
 
 
-@dataclass(frozen=True)
-class _Option:
+class _Option(Record):
     """An option by all its names; `place` is None for one without a value."""
 
     names: tuple[str, ...]
@@ -62,8 +60,7 @@ class _Option:
     place: _Place | None
 
 
-@dataclass(frozen=True)
-class _Command:
+class _Command(Record):
     """A subcommand; the one without a name is the program itself."""
 
     name: str

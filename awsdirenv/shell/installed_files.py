@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import SetupError
+from awsdirenv.records import Record
 from awsdirenv.system.commands import command_line
 from awsdirenv.system.files import read_text, replace_file
 
 
-@dataclass(frozen=True)
-class OwnFile:
+class OwnFile(Record):
     """One file; `words` stand in every release of it, and `mtime` is the time it is to have, where that matters."""
 
     path: Path

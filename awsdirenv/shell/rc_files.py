@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from awsdirenv.records import Record
 from awsdirenv.shell.extension import rc_file
 from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import home
@@ -31,8 +31,7 @@ _SYSTEM = {
 }
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Record):
     """One line that is no comment, and where it stands."""
 
     path: Path

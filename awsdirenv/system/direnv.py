@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import DirectoryError
+from awsdirenv.records import Record
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Record):
     """One evaluation of an `.envrc`. `envrc_mtime` is in whole epoch seconds, 0 where there is no such file."""
 
     directory: Path

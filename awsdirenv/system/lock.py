@@ -10,10 +10,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, LockTimeoutError
+from awsdirenv.records import Record
 from awsdirenv.system.text import printable
 
 _POLL = 0.03  # seconds; a killed holder is followed within this
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(Record):
     """Who holds a lock, as far as its note can be believed."""
 
     pid: int

@@ -10,15 +10,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from awsdirenv.records import Record
 
 _LONGEST = 1 << 20  # bytes; nobody's credentials are so long, and a program that runs amok fills the memory
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(Record):
     """What a program left behind. `complaint` is the end of what it wrote to stderr, where that was caught."""
 
     status: int

@@ -26,7 +26,7 @@ PACKAGE = Path(awsdirenv.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one. What stands in the root is the ground, open to
 # all, but for the two ways in, which are above everything.
 FLOORS = ("system", "config", "cache", "aws", "shell", "refresh", "reports", "api", "cli", "__main__")
-GROUND = {"version", "errors", "session_credentials"}
+GROUND = {"errors", "records", "session_credentials"}
 # What is slow, or an effect of one place alone. `aws` is a floor, the others are modules.
 OWNERS = {
     "botocore": {"aws", "config.aws_files"},

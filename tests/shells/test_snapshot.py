@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import name_key
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
+from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.text import fnv1a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.credentials import SSOProvider
@@ -15,6 +15,7 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError
+from awsdirenv.records import replace
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.mfa_codes import Human, Wishes
 from awsdirenv.refresh.request import Request, looking

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import json
 import logging
@@ -25,6 +24,7 @@ import awsdirenv
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.errors import CredentialProcessError, NetworkError, PersonNeededError, ProfileNotFoundError, SettingError
+from awsdirenv.records import replace
 from awsdirenv.system.lock import Locks
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import REGION, World
@@ -83,7 +83,7 @@ def test_credentials(here: World) -> None:
     assert timedelta(minutes=58) < found.expiration - datetime.now(timezone.utc) <= timedelta(hours=1)
     assert SECRET_PREFIX not in repr(found)
     assert TOKEN_PREFIX not in repr(found)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         found.access_key_id = "other"  # type: ignore[misc]
     assert awsdirenv.credentials("plain").access_key_id == found.access_key_id
     assert here.sts.count("*") == 1
@@ -251,8 +251,8 @@ def end_in(world: World, seconds: int) -> None:
     made = snapshots.read(path)
     assert made
     end = datetime.now(timezone.utc) + timedelta(seconds=seconds)
-    aged = dataclasses.replace(made.credentials, issued=end - timedelta(hours=1), expiration=end)
-    snapshots.write(path, dataclasses.replace(made, credentials=aged))
+    aged = replace(made.credentials, issued=end - timedelta(hours=1), expiration=end)
+    snapshots.write(path, replace(made, credentials=aged))
     shutil.rmtree(world.cache / "sessions")
 
 

@@ -18,6 +18,7 @@ from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import STATIC, Chain, partition_of
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, ConfigError, DirectoryError
+from awsdirenv.records import Record
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system.direnv import working_directory
@@ -28,8 +29,7 @@ _MOST_KEYS = 3  # that AWS is asked about
 _ANY_REGION = "us-east-1"  # for a key without a region: every region of a partition knows all its keys
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """One thing that is not as it should be.
 
     `path` is a file, a folder or `path:line`. `check` is the name of the check that found it.
@@ -45,8 +45,7 @@ class Finding:
 Check = Callable[["Situation"], Iterable[Finding]]
 
 
-@dataclass(frozen=True)
-class StoredSnapshot:
+class StoredSnapshot(Record):
     """What can be read of a snapshot. `expiration` is None where it has none, or the snapshot is not valid."""
 
     path: Path

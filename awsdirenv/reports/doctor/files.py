@@ -11,11 +11,11 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
+from awsdirenv.records import Record
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 from awsdirenv.shell import rc_files
 from awsdirenv.shell.rc_files import Line
@@ -53,8 +53,7 @@ class _TooLargeError(Exception):
     """There are more files than can be searched while somebody waits."""
 
 
-@dataclass(frozen=True)
-class _AccessKey:
+class _AccessKey(Record):
     path: Path
     line: int
     access_key_id: bytes

@@ -6,8 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
+from awsdirenv.records import replace
 from awsdirenv.reports.doctor import aws, files, setup, store
 from awsdirenv.reports.doctor.context import ERROR, INFO, NETWORK_TIME, SEVERITIES, WARNING, Check, Finding, Situation
 from awsdirenv.system.text import printable

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from awsdirenv import __version__
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
 from awsdirenv.shell import extension as installation
 from awsdirenv.shell import hooks, rc_files
@@ -15,7 +16,6 @@ from awsdirenv.system.commands import command_line
 from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
-from awsdirenv.version import __version__
 
 _TIMEOUT = 4.0  # seconds
 _LEAST_DIRENV, _LEAST_BASH = (2, 32, 1), (4, 4)

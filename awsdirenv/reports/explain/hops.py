@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.chain import Chain, with_duration
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
+from awsdirenv.records import Record, replace
 from awsdirenv.refresh.plan import ASSUME_ROLE, Step, check_device
 from awsdirenv.refresh.preflight import check
 from awsdirenv.refresh.request import ProfileContext
@@ -22,8 +23,7 @@ from awsdirenv.system.text import utc_text
 ROLE_CHAINING = "role chaining"
 
 
-@dataclass(frozen=True)
-class Hop:
+class Hop(Record):
     """One step as it is shown. `unused` has what its profile says and nothing asks for."""
 
     profile: str
@@ -34,11 +34,10 @@ class Hop:
     capped_by: str | None
     cached_until: datetime | None
     values: dict[str, Value]
-    unused: dict[str, Value] = field(default_factory=dict)
+    unused: Mapping[str, Value] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """All that there is to say. `error` is what a load will stumble over; then there is no next load."""
 
     profile: str
@@ -73,7 +72,7 @@ def document(explained: Explanation) -> str:
     """Write it as JSON. What no load would do, because it fails before, is not promised."""
     hops = []
     for hop in explained.hops:
-        entry = asdict(hop)
+        entry = {**vars(hop), "values": {name: vars(value) for name, value in hop.values.items()}}
         del entry["unused"]
         entry["cached_until"] = utc_text(hop.cached_until) if hop.cached_until else None
         hops.append(entry)

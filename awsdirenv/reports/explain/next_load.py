@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.sso_token import SsoToken
@@ -14,12 +13,12 @@ from awsdirenv.cache.snapshots import Snapshot, file_stamp
 from awsdirenv.config.aws_files import AwsFiles, file_paths, static_keys
 from awsdirenv.config.chain import ENVIRONMENT, PROCESS, SSO, STATIC, Chain
 from awsdirenv.config.environment import environment_mark
+from awsdirenv.records import Record, replace
 from awsdirenv.refresh.plan import KnownSource, Plan, Planner, device_key, fits, source_key
 from awsdirenv.refresh.request import ProfileContext
 
 
-@dataclass(frozen=True)
-class NextLoad:
+class NextLoad(Record):
     """What the next load of a profile does. `snapshot` is the one that can be used, if any."""
 
     plan: Plan

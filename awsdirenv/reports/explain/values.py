@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from awsdirenv.aws import sso_token
 from awsdirenv.config.aws_files import AwsFiles
@@ -26,6 +25,7 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.config.settings import Settings
 from awsdirenv.config.source_lines import Provenance
+from awsdirenv.records import Record
 from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Plan, Step
 from awsdirenv.refresh.request import ProfileContext
 from awsdirenv.system.text import utc_text
@@ -65,16 +65,14 @@ KNOWN += ("credential_process", "login_session", "web_identity_token_file", *_BY
 KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record):
     """A value as it takes part, and where it comes from: `path:line`, a variable, an option, or `default`."""
 
     value: str | None
     source: str
 
 
-@dataclass(frozen=True)
-class HopValues:
+class HopValues(Record):
     """Collects the values of one chain's steps."""
 
     files: AwsFiles

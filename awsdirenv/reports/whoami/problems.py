@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, NONE, OFFLINE
 from awsdirenv.config.chain import assumed_role, given_name
 from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
 from awsdirenv.errors import CredentialSourceError
+from awsdirenv.records import replace
 from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
 from awsdirenv.session_credentials import time_left
 from awsdirenv.shell.rc_files import fish_universals

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from awsdirenv.aws.caller_identity import EXPIRED, FAILED, KNOWN, NONE, OFFLINE, Caller
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.errors import AwsdirenvError
+from awsdirenv.records import Record
 from awsdirenv.reports import declared as places
 from awsdirenv.reports.declared import Declared, Place
 from awsdirenv.session_credentials import parse_time
@@ -20,8 +20,7 @@ from awsdirenv.system.text import utc_text
 OK, MISMATCH = "ok", "mismatch"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Record):
     """One thing that is not as it should be, and what to do about it. `kind` is stable, for scripts."""
 
     kind: str
@@ -29,8 +28,7 @@ class Problem:
     hint: str
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Record):
     """What the environment holds. `profile` is whose it is: AWS_PROFILE's, or else the one that we know the keys of."""
 
     profile: str | None
@@ -54,8 +52,7 @@ class Held:
         )
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Record):
     """All that was seen. `exported` is what direnv has set (None: unset) and is known to be its word."""
 
     place: Place

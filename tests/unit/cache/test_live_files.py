@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from awsdirenv.cache.live_files import Made, empty_file, is_current, leave, write, write_empty
 from awsdirenv.errors import CacheError, ConfigError
+from awsdirenv.records import replace
 
 MADE = Made(
     profile="dev",

@@ -7,7 +7,6 @@ import re
 import stat
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.sessions import CancelMarks, SessionStore, UsedCodes, prepare
 from awsdirenv.errors import BadAnswerError, CacheError
+from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)

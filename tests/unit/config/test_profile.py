@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from awsdirenv.config.aws_files import file_paths, load_files
 from awsdirenv.config.chain import Chain, RoleHop
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
+from awsdirenv.records import replace
 
 SENTINEL = "SENTINEL-SECRET"
 A, B, C, D, E = (f"arn:aws:iam::{number * 12}:role/team/{number}" for number in "12345")
