@@ -14,7 +14,7 @@ from awsdirenv.cache.live_files import leave
 from awsdirenv.config.environment import environment_region
 from awsdirenv.config.settings import role_duration
 from awsdirenv.records import Record, replace
-from awsdirenv.refresh.mfa_codes import Wishes
+from awsdirenv.refresh.loader import LoadOptions
 from awsdirenv.refresh.request import Reporter, Request, loading, served
 from awsdirenv.session_credentials import SessionCredentials
 
@@ -73,7 +73,7 @@ class _Declared(Record):
 
 def _request(profile: str | None, duration: int | str | None) -> Request:
     seconds = None if duration is None else role_duration(str(duration))
-    return Request(profile, wishes=Wishes(duration=seconds))
+    return Request(profile, options=LoadOptions(duration=seconds))
 
 
 def _environment() -> dict[str, str]:

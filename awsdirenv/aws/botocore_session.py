@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.config.environment import ENDPOINT_VARIABLES
 from awsdirenv.errors import NetworkError
-from awsdirenv.system.progress import patience
+from awsdirenv.system.clocks import patience
 
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds

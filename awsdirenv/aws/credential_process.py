@@ -19,8 +19,8 @@ from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system import subprocesses
+from awsdirenv.system.clocks import patience
 from awsdirenv.system.paths import home
-from awsdirenv.system.progress import patience
 from awsdirenv.system.text import utc_text
 
 TIMEOUT = 60  # seconds

@@ -30,7 +30,7 @@ from awsdirenv.config.chain import (
 )
 from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
-from awsdirenv.system.commands import aws_command, login_command
+from awsdirenv.system.text import aws_command, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
 _CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}

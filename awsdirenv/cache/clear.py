@@ -7,7 +7,7 @@ from pathlib import Path
 from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.sessions import prepare
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.paths import decode_name, encode_name
 
@@ -20,15 +20,15 @@ def clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:
     prepare(paths)
     removed = 0
     for snapshot in _files(paths.snapshots):
-        values = private_files.read_private(snapshot)
+        values = files.read_private(snapshot)
         if values is None or _profile_of(values) != profile:
             continue
         with locks.hold(f"snapshot-{snapshot.name}"):
-            removed += private_files.remove(snapshot)
+            removed += files.remove(snapshot)
         removed += _remove_sessions(values.get("AWS_ACCESS_KEY_ID", ""), paths, locks)
     for mark in _files(paths.confirmed):
         if mark.name.partition("@")[0] == encode_name(profile):
-            private_files.remove(mark)
+            files.remove(mark)
     directories.forget(paths, profile)
     return removed
 
@@ -39,10 +39,10 @@ def clear_all(paths: CachePaths, locks: Locks) -> int:
     removed = 0
     for snapshot in _files(paths.snapshots):
         with locks.hold(f"snapshot-{snapshot.name.removesuffix('.new')}"):
-            removed += private_files.remove(snapshot)
+            removed += files.remove(snapshot)
     for session in _files(paths.sessions):
         with locks.hold(session.name.removesuffix(".new")):
-            removed += private_files.remove(session)
+            removed += files.remove(session)
     for folder in (
         paths.marks,
         paths.names,
@@ -52,17 +52,17 @@ def clear_all(paths: CachePaths, locks: Locks) -> int:
         paths.directories,
         paths.confirmed,
     ):
-        removed += sum(private_files.remove(file) for file in _files(folder))
+        removed += sum(files.remove(file) for file in _files(folder))
     return removed
 
 
 def _remove_sessions(access_key_id: str, paths: CachePaths, locks: Locks) -> int:
     removed = 0
     for session in _files(paths.sessions):
-        values = private_files.read_private(session)
+        values = files.read_private(session)
         if session.name.startswith(("role-", "source-")) and values and values.get("ACCESS_KEY_ID") == access_key_id:
             with locks.hold(session.name):
-                removed += private_files.remove(session)
+                removed += files.remove(session)
     return removed
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from awsdirenv.cache.layout import CachePaths, session_key
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record, replace
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from awsdirenv.system.direnv import decode
 from awsdirenv.system.files import read_bytes
 from awsdirenv.system.paths import decode_name, encode_name
@@ -93,7 +93,7 @@ def note(paths: CachePaths, profile: str, watches: str) -> None:
     values = {"AWSDIRENV_PROFILE": encode_name(profile), "ENVRC": str(seen.envrc), "ALLOW": str(seen.allow)}
     values |= {"ALLOWED": "1" if seen.had_allow else "0", "MODIFIED": str(seen.modified)}
     with suppress(CacheError, OSError, UnicodeError):
-        private_files.write_private(paths.directories / session_key("directory", str(seen.envrc)), values)
+        files.write_private(paths.directories / session_key("directory", str(seen.envrc)), values)
 
 
 def known(paths: CachePaths) -> list[Directory]:
@@ -108,18 +108,18 @@ def known(paths: CachePaths) -> list[Directory]:
 def forget(paths: CachePaths, profile: str) -> None:
     """Forget the directories of a profile, and those that are gone. Raises CacheError."""
     for path in _files(paths.directories):
-        values = private_files.read_private(path)
+        values = files.read_private(path)
         seen = _of_note(values) if values else None
         if seen is None or seen.profile == profile or not seen.envrc.exists():
-            private_files.remove(path)
+            files.remove(path)
     for path in _files(paths.watches):
         if _name_of(path) == profile:
-            private_files.remove(path)
+            files.remove(path)
 
 
 def _noted(folder: Path) -> Iterator[tuple[float, _Served]]:
     for path in _files(folder):
-        values = private_files.read_private(path)
+        values = files.read_private(path)
         seen = _of_note(values) if values else None
         if seen:
             with suppress(OSError):

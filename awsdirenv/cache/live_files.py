@@ -15,8 +15,8 @@ from pathlib import Path
 
 from awsdirenv.errors import CacheError, ConfigError
 from awsdirenv.records import Record
-from awsdirenv.system.commands import command_line, unset_command
-from awsdirenv.system.private_files import fresh_mtime, write_private_data
+from awsdirenv.system.files import fresh_mtime, write_private_data
+from awsdirenv.system.text import command_line, unset_command
 
 _FOLDER = "/awsdirenv/live/"
 _EMPTY = ".empty"  # no profile's file begins with a dot

@@ -13,7 +13,7 @@ from pathlib import Path
 from awsdirenv.cache.layout import CachePaths, session_key
 from awsdirenv.errors import BadAnswerError
 from awsdirenv.session_credentials import SessionCredentials, from_epoch
-from awsdirenv.system import clocks, private_files
+from awsdirenv.system import clocks, files
 
 # A TOTP code holds for 30 s and is taken one step early or late; after this no code can come round again.
 _CODE_MEMORY = timedelta(seconds=120)
@@ -34,7 +34,7 @@ class SessionStore:
 
     def read(self, key: str) -> SessionCredentials | None:
         """Give the session, or None for one that is not there or not sound. It may have expired."""
-        return _session(private_files.read_private(self._folder / key) or {})
+        return _session(files.read_private(self._folder / key) or {})
 
     def labelled(self) -> list[tuple[str, str, SessionCredentials]]:
         """Give all sound sessions, each with its key and its label."""
@@ -42,7 +42,7 @@ class SessionStore:
             keys = sorted(path.name for path in self._folder.iterdir() if path.suffix != ".new")
         except OSError:
             return []
-        read = [(key, private_files.read_private(self._folder / key) or {}) for key in keys]
+        read = [(key, files.read_private(self._folder / key) or {}) for key in keys]
         found = [(key, values.get("LABEL", ""), _session(values)) for key, values in read]
         return [(key, label, session) for key, label, session in found if session]
 
@@ -65,7 +65,7 @@ class SessionStore:
             "OFFSET": str(round(session.offset.total_seconds())) if session.offset else None,
             "CLOCK": clocks.anchor(),
         }
-        private_files.write_private(self._folder / key, {name: value for name, value in values.items() if value})
+        files.write_private(self._folder / key, {name: value for name, value in values.items() if value})
         if key.startswith("mfa-"):
             self.announce(session.issued)
 
@@ -73,13 +73,11 @@ class SessionStore:
         """Tell the directories that are closed for want of a code or a sign-in that there is one."""
         if self._renewed:
             epoch = int(since.timestamp())
-            private_files.write_private(
-                self._renewed, {"SINCE": str(epoch)}, private_files.fresh_mtime(self._renewed, epoch)
-            )
+            files.write_private(self._renewed, {"SINCE": str(epoch)}, files.fresh_mtime(self._renewed, epoch))
 
     def drop(self, key: str) -> None:
         """Forget the session."""
-        private_files.remove(self._folder / key)
+        files.remove(self._folder / key)
 
 
 class UsedCodes:
@@ -93,14 +91,14 @@ class UsedCodes:
         """Note that STS has taken this code."""
         kept = self._recent(mfa_serial, now)
         kept[self._hash(mfa_serial, code)] = str(int(now.timestamp()))
-        private_files.write_private(self._path(mfa_serial), kept)
+        files.write_private(self._path(mfa_serial), kept)
 
     def contains(self, mfa_serial: str, code: str, now: datetime) -> bool:
         """Whether STS has taken this code of this device lately."""
         return self._hash(mfa_serial, code) in self._recent(mfa_serial, now)
 
     def _recent(self, mfa_serial: str, now: datetime) -> dict[str, str]:
-        known = private_files.read_private(self._path(mfa_serial)) or {}
+        known = files.read_private(self._path(mfa_serial)) or {}
         return {name: when for name, when in known.items() if _is_recent(when, now, _CODE_MEMORY)}
 
     def _path(self, mfa_serial: str) -> Path:
@@ -122,11 +120,11 @@ class UserNames:
 
     def read(self, access_key_id: str) -> str | None:
         """Give the name, if STS has told it before."""
-        return (private_files.read_private(self._path(access_key_id)) or {}).get("NAME")
+        return (files.read_private(self._path(access_key_id)) or {}).get("NAME")
 
     def remember(self, access_key_id: str, name: str) -> None:
         """Note what STS has told."""
-        private_files.write_private(self._path(access_key_id), {"NAME": name})
+        files.write_private(self._path(access_key_id), {"NAME": name})
 
     def _path(self, access_key_id: str) -> Path:
         return self._folder / session_key("user", access_key_id)
@@ -145,18 +143,18 @@ class CancelMarks:
     def set(self, directory: Path, envrc_mtime: int, now: datetime) -> None:
         """Note the cancellation."""
         values = {"ENVRC_MTIME": str(envrc_mtime), "SINCE": str(int(now.timestamp()))}
-        private_files.write_private(self._path(directory), values)
+        files.write_private(self._path(directory), values)
 
     def holds(self, directory: Path, envrc_mtime: int, now: datetime) -> bool:
         """Whether this very state of the directory was cancelled a moment ago."""
-        values = private_files.read_private(self._path(directory)) or {}
+        values = files.read_private(self._path(directory)) or {}
         recent = _is_recent(values.get("SINCE", ""), now, _CANCEL_MEMORY)
         return recent and values.get("ENVRC_MTIME") == str(envrc_mtime)
 
     def clear(self) -> None:
         """Forget all cancellations."""
         for path in self._folder.glob("cancelled-*"):
-            private_files.remove(path)
+            files.remove(path)
 
     def _path(self, directory: Path) -> Path:
         return self._folder / session_key("cancelled", str(directory))
@@ -189,4 +187,4 @@ def _is_recent(epoch: str, now: datetime, memory: timedelta) -> bool:
 def prepare(paths: CachePaths) -> None:
     """Make our folders, each 0700. Raises CacheError."""
     for folder in paths.folders():
-        private_files.ensure_private_folder(folder)
+        files.ensure_private_folder(folder)

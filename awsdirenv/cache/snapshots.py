@@ -14,7 +14,7 @@ from pathlib import Path
 from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at, utc_now
-from awsdirenv.system import clocks, private_files
+from awsdirenv.system import clocks, files
 from awsdirenv.system.paths import decode_name, encode_name
 
 # What the extension takes for them; it refuses a snapshot with anything else in it.
@@ -62,7 +62,7 @@ def write(path: Path, snapshot: Snapshot) -> None:
     credentials = snapshot.credentials
     _check(snapshot, needs_token=True)
     wanted = int((credentials.expiration or credentials.issued).timestamp())
-    private_files.write_private(path, _values(snapshot, clocks.anchor()), private_files.fresh_mtime(path, wanted))
+    files.write_private(path, _values(snapshot, clocks.anchor()), files.fresh_mtime(path, wanted))
 
 
 def settle(path: Path) -> None:
@@ -78,7 +78,7 @@ def settle(path: Path) -> None:
 def text(snapshot: Snapshot) -> str:
     """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
     _check(snapshot, needs_token=False)
-    return private_files.private_text(_values(snapshot, None))
+    return files.private_text(_values(snapshot, None))
 
 
 def _check(snapshot: Snapshot, *, needs_token: bool) -> None:
@@ -102,12 +102,12 @@ def check_region(profile: str, region: str | None) -> None:
 def tell_of_the_end(path: Path, present: Snapshot | None) -> None:
     """Have the other shells look, too, where a snapshot is over; a timer that is late then tells nobody again."""
     if present and not present.credentials.is_usable(utc_now()):
-        private_files.outdate(path)
+        files.outdate(path)
 
 
 def read(path: Path) -> Snapshot | None:
     """Read a snapshot back, or None for one that is not there, or not exactly as we would write it."""
-    values = private_files.read_private(path)
+    values = files.read_private(path)
     if values is None:
         return None
     try:
@@ -185,8 +185,8 @@ def _whole_seconds(credentials: SessionCredentials) -> SessionCredentials:
 def write_name(path: Path, profile: str, dotenv: Path) -> None:
     """Note for the extension which profile a `.env` declares, and in which state it did."""
     values = {"AWSDIRENV_PROFILE": encode_name(profile), "AWSDIRENV_DOTENV": file_stamp(str(dotenv))}
-    if private_files.read_private(path) != values:
-        private_files.write_private(path, values)
+    if files.read_private(path) != values:
+        files.write_private(path, values)
 
 
 def _if_matches(pattern: re.Pattern[str], text: str | None) -> str | None:

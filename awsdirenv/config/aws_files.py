@@ -8,8 +8,8 @@ from pathlib import Path
 
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
-from awsdirenv.system.commands import command_line
 from awsdirenv.system.paths import home
+from awsdirenv.system.text import command_line
 
 TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to import
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config import dotenv
 from awsdirenv.config.environment import BLOCK, EXPORTED, STALE
 from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
-from awsdirenv.system.commands import command_line
-from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote, utc_text
+from awsdirenv.system.text import command_line, fish_quote, powershell_quote, sh_quote, utc_text
 
 # A universal variable is the person's in every session and not ours to erase, but it must not go unnoticed.
 _FISH_LEFTOVERS = """\

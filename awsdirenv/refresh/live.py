@@ -117,13 +117,13 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
     check_region(chain.profile, chain.region)
     made_from = _made_from(chain, stamps, stage_of(files, chain.profile), loader)
     folder = loader.paths.live
-    path = folder / snapshot_key(chain.profile, loader.environ, loader.wishes.duration)
+    path = folder / snapshot_key(chain.profile, loader.environ, loader.options.duration)
     with loader.locks.hold("live"):
         aside = live_files.write_empty(folder)
         if not live_files.is_current(path, made_from):
             from awsdirenv.shell.extension import own_command  # noqa: PLC0415
 
-            text = config_text(files, chain, loader.environ, own_command(), loader.wishes.duration)
+            text = config_text(files, chain, loader.environ, own_command(), loader.options.duration)
             # In the locale's encoding: botocore has read the person's files in it, and will read this one in it.
             encoding = locale.getpreferredencoding(do_setlocale=False)
             live_files.write(path, made_from, text.encode(encoding, "surrogateescape"))
@@ -139,7 +139,7 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
         stamps=stamps,
         originals=(environ.get("AWS_CONFIG_FILE"), environ.get("AWS_SHARED_CREDENTIALS_FILE")),
         mfa_serial=environ.get("AWS_MFA_SERIAL", ""),
-        duration=loader.wishes.duration,
+        duration=loader.options.duration,
         python=sys.executable,
         region=chain.region or "",
         account_id=account_id or "",

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,15 +24,27 @@ from awsdirenv.config.environment import environment_mark, environment_region
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
-from awsdirenv.records import replace
-from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, Wishes, code_source
+from awsdirenv.records import Record, replace
+from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, code_source
 from awsdirenv.refresh.preflight import refuse_feedback, refuse_recursion
 from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.system.files import remove
 from awsdirenv.system.lock import Locks
-from awsdirenv.system.private_files import remove
 
 if TYPE_CHECKING:
     from awsdirenv.refresh.refresher import CredentialSource
+
+
+class LoadOptions(Record):
+    """How a command or a directory wants its credentials, other than by default."""
+
+    token_code: str | None = None
+    force: bool = False
+    duration: int | None = None  # seconds
+    min_life: timedelta | None = None  # renewed if less is left
+    insist: bool = False  # on `min_life`: less is a failure, although it would do for now
+    sign_in: bool = False  # where that is due, and not only if the settings say so
+    open_browser: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,12 +60,12 @@ class Loader:
     tell: Callable[[str], None]  # what is worth knowing and no failure
     waiting: Callable[[str], None] = lambda _: None  # what takes longer than a second
     is_expected: bool = True  # whether the person expects a question now
-    wishes: Wishes = Wishes()  # noqa: RUF009 - frozen
+    options: LoadOptions = LoadOptions()  # noqa: RUF009 - frozen
     _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
 
-    def wanting(self, wishes: Wishes) -> Loader:
-        """Give the same with other wishes."""
-        return dataclasses.replace(self, wishes=wishes)
+    def with_options(self, options: LoadOptions) -> Loader:
+        """Give the same loader with other options."""
+        return dataclasses.replace(self, options=options)
 
     @property
     def snapshot_path(self) -> Path:
@@ -62,7 +75,7 @@ class Loader:
     @property
     def key(self) -> str:
         """What the snapshot is called."""
-        return snapshot_key(self.declared.name, self.environ, self.wishes.duration)
+        return snapshot_key(self.declared.name, self.environ, self.options.duration)
 
     def load(self) -> Snapshot:
         """Give the profile's snapshot, renewed and written if that was due. Raises any AwsdirenvError."""
@@ -94,7 +107,7 @@ class Loader:
 
     def fresh(self) -> Snapshot | None:
         """Give the profile's snapshot if there is no reason yet to renew it."""
-        if self.wishes.force:
+        if self.options.force:
             return None
         found = snapshots.read(self.snapshot_path)
         if found and found.holds(self._stamps(), self.declared.name, environment_mark(self.environ), utc_now()):
@@ -102,7 +115,7 @@ class Loader:
         return None
 
     def _lasts(self, snapshot: Snapshot) -> bool:
-        return snapshot.credentials.lasts(self.wishes.min_life, utc_now())
+        return snapshot.credentials.lasts(self.options.min_life, utc_now())
 
     def _stamps(self) -> tuple[str, str]:
         config, credentials = file_paths(self.environ)
@@ -116,10 +129,10 @@ class Loader:
         )
         lasts = present is not None and self._lasts(present)
         try:
-            made = self._make(stamps, ask=not (holds and lasts) or self.wishes.force)
+            made = self._make(stamps, ask=not (holds and lasts) or self.options.force)
             snapshots.write(self.snapshot_path, made)
         except AwsdirenvError as error:
-            may_keep = holds and not self.wishes.force and (lasts or not self.wishes.insist)
+            may_keep = holds and not self.options.force and (lasts or not self.options.insist)
             if present is None or not may_keep:
                 snapshots.tell_of_the_end(self.snapshot_path, present)
                 raise
@@ -130,7 +143,7 @@ class Loader:
         return made
 
     def _tell_of_short_life(self, snapshot: Snapshot, why: str) -> None:
-        short = snapshot.credentials.shortfall(self.wishes.min_life, utc_now())
+        short = snapshot.credentials.shortfall(self.options.min_life, utc_now())
         if short:
             self.tell(f"{snapshot.profile}: {short}: {why}")
 
@@ -176,7 +189,7 @@ class Loader:
 
     def _resolve(self, files: AwsFiles) -> Chain:
         try:
-            chain = with_duration(resolve_chain(files, self.declared.name, self.environ), self.wishes.duration)
+            chain = with_duration(resolve_chain(files, self.declared.name, self.environ), self.options.duration)
             refuse_feedback(chain, files, self.environ)
         except AwsdirenvError as error:
             error.on_the_way_to(self.declared.name)
@@ -204,16 +217,16 @@ class Loader:
             codes=self._codes(chain, ask=ask),
             now=utc_now,
             mfa_session_duration=self.settings.mfa_session_duration,
-            renew_role=self.wishes.force,
-            min_life=self.wishes.min_life,
+            renew_role=self.options.force,
+            min_life=self.options.min_life,
             may_ask=ask,
-            renew_mfa=self.wishes.force and self.wishes.token_code is not None,
+            renew_mfa=self.options.force and self.options.token_code is not None,
         )
         seen = sso_token.read(chain.sso_session, self.environ) if chain.sso_session else None
         try:
             credentials = refresher.credentials()
         except SignInNeededError as error:
-            if not (self.wishes.sign_in or (self.settings.sso_login_auto and ask and self.is_expected)):
+            if not (self.options.sign_in or (self.settings.sso_login_auto and ask and self.is_expected)):
                 raise
             self._sign_in(files, chain, seen, error)
             store.announce(utc_now())
@@ -241,13 +254,13 @@ class Loader:
 
         self._release_claim()
         oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout, self.waiting)
-        wanted = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.wishes.open_browser)
+        wanted = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.options.open_browser)
         sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks, seen)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         command = self.settings.mfa_process or chain.mfa_process
         human = replace(self.human, ask=self._ask) if self.human else None
-        wanted = WantedCode(chain.profile, self.wishes.token_code, command, self.settings.prompt_timeout)
+        wanted = WantedCode(chain.profile, self.options.token_code, command, self.settings.prompt_timeout)
         return code_source(wanted, human, self.waiting, may_ask=ask and self.is_expected)
 
     def _ask(self, prompt: str, timeout: float) -> str:

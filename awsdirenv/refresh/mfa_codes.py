@@ -12,8 +12,8 @@ from awsdirenv.cache.sessions import UsedCodes
 from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError, PersonNeededError
 from awsdirenv.records import Record
 from awsdirenv.system import subprocesses
-from awsdirenv.system.commands import login_command
-from awsdirenv.system.progress import patience
+from awsdirenv.system.clocks import patience
+from awsdirenv.system.text import login_command
 
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 _USED = re.compile(r"\b(already|previously) (been )?used\b", re.IGNORECASE)
@@ -31,18 +31,6 @@ class Human(Record):
 
     ask: Callable[[str, float], str]
     say: Callable[[str], None]
-
-
-class Wishes(Record):
-    """How a command or a directory wants its credentials, other than by default."""
-
-    token_code: str | None = None
-    force: bool = False
-    duration: int | None = None  # seconds
-    min_life: timedelta | None = None  # renewed if less is left
-    insist: bool = False  # on `min_life`: less is a failure, although it would do for now
-    sign_in: bool = False  # where that is due, and not only if the settings say so
-    open_browser: bool = True
 
 
 class CodeSource(Protocol):

@@ -14,7 +14,7 @@ from awsdirenv.errors import CancelledError, ConfirmationNeededError, PersonNeed
 from awsdirenv.records import Record
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.session_credentials import utc_now
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from awsdirenv.system.direnv import opened_profile
 from awsdirenv.system.lock import ASKING
 from awsdirenv.system.paths import encode_name
@@ -93,7 +93,7 @@ def _folded(text: str) -> str:
 def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
     """Have the person type the word, once in each MFA session, whichever shell that is in."""
     mark = loader.paths.confirmed / loader.key
-    since = (private_files.read_private(loader.paths.mfa_renewed) or {}).get("SINCE", "")
+    since = (files.read_private(loader.paths.mfa_renewed) or {}).get("SINCE", "")
     values = {
         "AWSDIRENV_WORD": encode_name(word),
         "AWSDIRENV_ACCOUNT_ID": snapshot.credentials.account_id or "",
@@ -101,7 +101,7 @@ def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
     }
 
     def is_confirmed() -> bool | None:
-        present = private_files.read_private(mark) or {}
+        present = files.read_private(mark) or {}
         until = present.pop("AWSDIRENV_UNTIL", "")
         return (present == values and until.isdecimal() and int(until) > utc_now().timestamp()) or None
 
@@ -115,7 +115,7 @@ def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
             loader.locks.note(f"{ASKING} the confirmation of {snapshot.profile}")
             _ask(loader, snapshot, word)
         until = utc_now() + loader.settings.mfa_session_duration
-        private_files.write_private(mark, {**values, "AWSDIRENV_UNTIL": str(int(until.timestamp()))})
+        files.write_private(mark, {**values, "AWSDIRENV_UNTIL": str(int(until.timestamp()))})
 
 
 def _ask(loader: Loader, snapshot: Snapshot, word: str) -> None:

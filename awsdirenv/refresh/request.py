@@ -1,7 +1,13 @@
-"""The way into a load and out of it: who is there, which profile is meant, and the terminal in order at the end."""
+"""The way into a load and out of it: who is there, which profile is meant, and the terminal in order at the end.
+
+An SDK in a live directory waits for us, and its program may use the same terminal. There the terminal is touched only
+for a question. When several processes of ours want credentials at once (a Terraform with ten providers), one of them
+asks the person. The others wait without touching the terminal, and if that one gets no answer, all of them fail.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -16,15 +22,16 @@ from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.records import Record, replace
-from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.mfa_codes import Human, Wishes
+from awsdirenv.refresh.loader import Loader, LoadOptions
+from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.session_credentials import utc_now
-from awsdirenv.system.commands import login_command
+from awsdirenv.system import files
 from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
 from awsdirenv.system.lock import Holder, Locks
 from awsdirenv.system.paths import encode_name
-from awsdirenv.system.tty import Terminal
+from awsdirenv.system.text import login_command
+from awsdirenv.system.tty import Terminal, open_in_foreground
 
 # What direnv has put in the place of the values that a profile may be resolved from.
 _OURS = (*SOURCE_VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
@@ -39,7 +46,7 @@ class Request(Record):
 
     profile: str | None
     from_envrc: bool = False
-    wishes: Wishes = Wishes()
+    options: LoadOptions = LoadOptions()
     may_ask: bool = True
     is_beside_program: bool = False
 
@@ -110,6 +117,35 @@ def served(request: Request, environ: Mapping[str, str], reporter: Reporter) -> 
         return loader.load()
 
 
+def served_beside(
+    profile: str, options: LoadOptions, environ: Mapping[str, str], reporter: Reporter, *, as_it_is: bool
+) -> Snapshot:
+    """Give a profile's snapshot, or with `as_it_is` one of its long-term keys. Raises AwsdirenvError."""
+    started = utc_now()
+    with loading(Request(profile, options=options, may_ask=False), environ, reporter) as loader:
+        refuse_recursion(profile, environ)
+        if as_it_is:
+            return loader.long_term_keys()
+        try:
+            return _without_question(loader)
+        except PersonNeededError:
+            if loader.settings.no_prompt or not _is_in_foreground(environ):
+                raise
+        with loader.locks.hold("terminal"):
+            unanswered = loader.paths.marks / "cancelled-terminal"
+            try:
+                return _without_question(loader)
+            except PersonNeededError:
+                if _is_since(unanswered, started):
+                    raise
+            try:
+                with loading(Request(profile, options=options, is_beside_program=True), environ, reporter) as asking:
+                    return asking.load()
+            except (CancelledError, PersonNeededError):
+                files.write_private(unanswered, {"SINCE": str(int(utc_now().timestamp()))})
+                raise
+
+
 def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
     """Give what a look at a profile starts from, when nothing is to be loaded, locked or asked."""
     declared = _declared(request, _evaluation(request, environ), environ)
@@ -119,10 +155,33 @@ def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
         environ=without_ours(environ, _OURS),
         settings=Settings.load(environ, loaded_directory(environ)),
         paths=CachePaths.from_environ(environ),
-        duration=request.wishes.duration,
+        duration=request.options.duration,
         region=(region, "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION") if region else None,
         now=utc_now(),
     )
+
+
+def _without_question(loader: Loader) -> Snapshot:
+    """Load without asking a person. Raises PersonNeededError where that is needed."""
+    fresh = loader.fresh()
+    if fresh:
+        return fresh
+    loader.chain()  # raises for a profile that would wait for its own lock, before the lock is taken
+    return loader.load()
+
+
+def _is_since(mark: Path, started: datetime) -> bool:
+    """Tell whether the mark, of a question without an answer, was written after we started."""
+    since = (files.read_private(mark) or {}).get("SINCE", "")
+    return since.isdecimal() and int(since) >= int(started.timestamp())
+
+
+def _is_in_foreground(environ: Mapping[str, str]) -> bool:
+    descriptor = open_in_foreground(environ)
+    if descriptor is None:
+        return False
+    os.close(descriptor)
+    return True
 
 
 def _evaluation(request: Request, environ: Mapping[str, str]) -> Evaluation:
@@ -158,7 +217,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
     reporter: Reporter,
 ) -> Loader:
     paths = CachePaths.from_environ(environ)
-    has_codes = bool(settings.mfa_process or request.wishes.token_code)
+    has_codes = bool(settings.mfa_process or request.options.token_code)
     on_wait = _Waiting(declared.name, reporter.waiting, has_human=terminal is not None, has_codes=has_codes)
     return Loader(
         environ=environ if request.from_envrc else without_ours(environ, _OURS),
@@ -170,7 +229,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
         is_expected=evaluation.is_entering or not request.from_envrc,
         tell=reporter.notice,
         waiting=reporter.waiting,
-        wishes=request.wishes,
+        options=request.options,
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
-from awsdirenv.system import clocks, private_files
+from awsdirenv.system import clocks, files
 
 # Seconds of one sleep. A sleep takes no notice of a suspended laptop or a clock that was set; after it, we look.
 _NAP = 20.0
@@ -36,7 +36,7 @@ class _Times(Record):
     @classmethod
     def read(cls, path: Path) -> _Times | None:
         """Read them; None where there is no snapshot, or one that never ends."""
-        values = private_files.read_private(path) or {}
+        values = files.read_private(path) or {}
         names = ("ISSUED", "REFRESH_AT", "USABLE_UNTIL", "EXPIRATION")
         try:
             return cls(*(float(values[f"AWSDIRENV_{name}"]) for name in names))
@@ -59,7 +59,7 @@ class Timer:
         self._renewal = renewal
         self._directory = directory
         # The anchor of the snapshot, because the clock may have been set while we were started.
-        anchor = (private_files.read_private(self._snapshot) or {}).get("AWSDIRENV_CLOCK", "")
+        anchor = (files.read_private(self._snapshot) or {}).get("AWSDIRENV_CLOCK", "")
         self._anchor = anchor if clocks.is_anchor(anchor) else clocks.anchor()
 
     def run(self) -> None:
@@ -82,7 +82,7 @@ class Timer:
             if present is None:
                 return
             if now >= present.usable_until:
-                private_files.outdate(self._snapshot)  # so that shells drop what they have exported
+                files.outdate(self._snapshot)  # so that shells drop what they have exported
                 return
             due = max(present.refresh_at, try_at)
             if self._is_used(present, now) and now >= due:

@@ -48,7 +48,7 @@ class Link(Record):
 def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
     """Load the profile and give a link. Raises any AwsdirenvError.
 
-    `loader` wishes for credentials of the visit's duration; `environ` is the environment of the command.
+    `loader` loads credentials of the visit's duration; `environ` is the environment of the command.
     """
     (_, files), chain = loader.parsed(), loader.chain()
     place = _place(visit, chain, environ)
@@ -61,7 +61,7 @@ def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
     # A role that is assumed with the key and a code is as long as the visit. What is long enough without that is
     # everybody's.
     needs_own = seconds is None or proves_at_role(chain, is_long_term=is_long_term)
-    made = loader.load() if needs_own else loader.wanting(replace(loader.wishes, duration=None)).load()
+    made = loader.load() if needs_own else loader.with_options(replace(loader.options, duration=None)).load()
     token = _sign_in_token(chain, files, loader, address, made, seconds)
     _tell_of_the_end(visit, loader, made, seconds)
     return Link(console_urls.link(address, token, place.destination), made, seconds)

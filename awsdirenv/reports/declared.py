@@ -16,7 +16,7 @@ from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
 from awsdirenv.errors import SettingError
 from awsdirenv.records import Record
-from awsdirenv.refresh.mfa_codes import Wishes
+from awsdirenv.refresh.loader import LoadOptions
 from awsdirenv.refresh.request import ProfileContext, Request, looking
 from awsdirenv.system.direnv import exported, loaded_directory, working_directory
 
@@ -82,7 +82,7 @@ def declared(place: Place) -> Declared:
     if name is None:
         return Declared(region=place.option("--region"), stage=place.option("--stage"))
     duration = _seconds(place.option("--duration"))
-    given = looking(Request(name, wishes=Wishes(duration=duration)), outer)
+    given = looking(Request(name, options=LoadOptions(duration=duration)), outer)
     files = load_files(given.environ)
     chain = resolve_chain(files, name, given.environ)
     snapshot = snapshots.read(given.paths.snapshots / snapshot_key(name, given.environ, duration))

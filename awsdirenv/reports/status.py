@@ -1,7 +1,7 @@
 """All that we hold and all that runs: what `awsdirenv status` prints. No call, no question, no lock, no write.
 
 Nothing of botocore's is imported: what a profile stands for is in its snapshot, and where AWS's files say it is looked
-up line by line (`glance`).
+up line by line (`ProfileReader`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from awsdirenv.system.text import clock_text, utc_text, with_tilde
 
 TYPE_CHECKING = False  # of botocore's configparser nothing is imported before there is a profile to look up
 if TYPE_CHECKING:
-    from awsdirenv.config.glance import Glance
+    from awsdirenv.config.source_lines import ProfileReader
 
 FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
 _KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
@@ -132,21 +132,21 @@ class _Looker:
         self._environ = environ
         self._now = now
         self._roles = roles
-        self._glances: dict[tuple[str, str], Glance] = {}
+        self._readers: dict[tuple[str, str], ProfileReader] = {}
 
     def profile(self, held: Snapshot) -> HeldProfile:
         """Tell of one snapshot; each is of its own pair of files."""
-        from awsdirenv.config.glance import Glance  # noqa: PLC0415
+        from awsdirenv.config.source_lines import ProfileReader  # noqa: PLC0415
 
         config, credentials = (stamp.partition(" ")[2] for stamp in held.stamps)
-        glance = self._glances.setdefault((config, credentials), Glance(config, credentials))
-        region, region_source = self._region(held, glance)
+        reader = self._readers.setdefault((config, credentials), ProfileReader(config, credentials))
+        region, region_source = self._region(held, reader)
         end = held.credentials.expiration
         return HeldProfile(
             profile=held.profile,
             account_id=held.credentials.account_id,
             role=held.role,
-            role_arn=self._roles.get(held.credentials.access_key_id) or _role_arn(held, glance),
+            role_arn=self._roles.get(held.credentials.access_key_id) or _role_arn(held, reader),
             region=region,
             region_source=region_source,
             stage=held.stage,
@@ -155,7 +155,7 @@ class _Looker:
             refresh_at=refresh_at(held.credentials.issued, end) if end else None,
         )
 
-    def _region(self, held: Snapshot, glance: Glance) -> tuple[str | None, str | None]:
+    def _region(self, held: Snapshot, reader: ProfileReader) -> tuple[str | None, str | None]:
         """Give the region as a directory has it that asks for none, and who says so.
 
         That is the environment's region, else the profile's own.
@@ -165,8 +165,8 @@ class _Looker:
             return region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
         if held.region is None:
             return None, None
-        said = glance.said(held.profile, "region")
-        return held.region, said.source if said and said.value == held.region else None
+        found = reader.value(held.profile, "region")
+        return held.region, found.source if found and found.value == held.region else None
 
     def _state(self, held: Snapshot, config: str, credentials: str) -> str:
         if not held.credentials.is_usable(self._now):
@@ -180,10 +180,10 @@ def _by_name(item: tuple[str, Snapshot]) -> tuple[str, str]:
     return item[1].profile, item[0]
 
 
-def _role_arn(held: Snapshot, glance: Glance) -> str | None:
-    said = glance.said(held.profile, "role_arn")
+def _role_arn(held: Snapshot, reader: ProfileReader) -> str | None:
+    found = reader.value(held.profile, "role_arn")
     told = (held.credentials.account_id, held.role)
-    return said.value if said and (account_of(said.value), said.value.rpartition("/")[2]) == told else None
+    return found.value if found and (account_of(found.value), found.value.rpartition("/")[2]) == told else None
 
 
 def _mfa_sessions(found: list[tuple[str, SessionCredentials]], now: datetime) -> tuple[HeldSession, ...]:

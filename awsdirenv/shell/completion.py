@@ -20,7 +20,7 @@ from awsdirenv.system.text import fish_quote
 
 TYPE_CHECKING = False  # `awsdirenv completion` installs nothing
 if TYPE_CHECKING:
-    from awsdirenv.shell.installed_files import OwnFile
+    from awsdirenv.shell.extension import InstalledFile
 
 _WORDS = "# awsdirenv's completion for "
 
@@ -31,16 +31,16 @@ def script(shell: str, parser: argparse.ArgumentParser) -> str:
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](commands)
 
 
-def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[OwnFile]:
+def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[InstalledFile]:
     """Give the scripts where each shell looks for them; zsh, which looks nowhere, is told by our hook."""
-    from awsdirenv.shell.installed_files import OwnFile  # noqa: PLC0415
+    from awsdirenv.shell.extension import InstalledFile  # noqa: PLC0415
 
     places = {
         "bash": data_home(environ) / "bash-completion" / "completions" / "awsdirenv",
         "zsh": data_folder(environ) / "zsh" / "_awsdirenv",
         "fish": data_home(environ) / "fish" / "vendor_completions.d" / "awsdirenv.fish",
     }
-    return [OwnFile(path, script(shell, parser), _WORDS) for shell, path in places.items()]
+    return [InstalledFile(path, script(shell, parser), _WORDS) for shell, path in places.items()]
 
 
 class _Place(Record):

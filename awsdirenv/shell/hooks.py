@@ -13,14 +13,13 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from awsdirenv.system.commands import command_line
 from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import data_folder
-from awsdirenv.system.text import fish_quote, sh_quote
+from awsdirenv.system.text import command_line, fish_quote, sh_quote
 
 TYPE_CHECKING = False  # `awsdirenv hook` installs nothing
 if TYPE_CHECKING:
-    from awsdirenv.shell.installed_files import OwnFile
+    from awsdirenv.shell.extension import InstalledFile
 
 SHELLS = ("bash", "zsh", "fish")
 _WORDS = "# awsdirenv's hook for "
@@ -40,12 +39,12 @@ def installed(shell: str, environ: Mapping[str, str]) -> Path:
     return data_folder(environ) / f"hook.{shell}"
 
 
-def files(environ: Mapping[str, str]) -> list[OwnFile]:
+def files(environ: Mapping[str, str]) -> list[InstalledFile]:
     """Give the scripts as `setup` installs them."""
-    from awsdirenv.shell.installed_files import OwnFile  # noqa: PLC0415
+    from awsdirenv.shell.extension import InstalledFile  # noqa: PLC0415
 
     # As old as the clock: see above.
-    return [OwnFile(installed(shell, environ), script(shell, environ), _WORDS, mtime=0) for shell in SHELLS]
+    return [InstalledFile(installed(shell, environ), script(shell, environ), _WORDS, mtime=0) for shell in SHELLS]
 
 
 def line_to_add(environ: Mapping[str, str]) -> str | None:

@@ -1,13 +1,26 @@
-"""The person's browser: whether there is a desktop for one, and starting it."""
+"""The person's browser: whether there is a desktop for one, starting it, and handing it a secret address.
+
+A browser is started with the address as an argument, which every user of the machine can read. A secret one is handed
+over: the browser gets an address on loopback that works once, and is sent on from there.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import secrets
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 _DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+_TABLE = Path("/proc/net/tcp")  # Linux: who owns which end of a connection
+_ESTABLISHED = "01"
 
 
 def is_there(environ: Mapping[str, str]) -> bool:
@@ -32,3 +45,84 @@ def start(page: str, environ: Mapping[str, str]) -> bool:
         )
         return True
     return False
+
+
+def hand_over(address: str, start: Callable[[str], bool], seconds: float) -> bool:
+    """Start a browser on a page that sends it to `address`, and say whether it has come within that time.
+
+    `start` is given the page; it says whether it could start a browser. Raises OSError without a loopback.
+    """
+    # A browser opens connections ahead of need and says nothing on them: each has a thread.
+    with _Server(address) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            return start(server.page) and server.has_come.wait(seconds)
+        finally:
+            server.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.path = f"/{secrets.token_urlsafe(24)}"
+        self.has_come = threading.Event()
+        self._is_first = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's, whose reverse lookup may wait for a name server.
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    @property
+    def page(self) -> str:
+        """The address that works once."""
+        return f"http://127.0.0.1:{self.server_address[1]}{self.path}"
+
+    def take(self, path: str, client: tuple[str, int]) -> str | None:
+        """Give the address to the first who asks for the page, if that is the person."""
+        is_theirs = secrets.compare_digest(path.encode(), self.path.encode()) and _is_ours(client)
+        return self.address if is_theirs and self._is_first.acquire(blocking=False) else None
+
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Say nothing: a browser that hangs up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 5  # seconds
+
+    def do_GET(self) -> None:
+        """Send the browser on."""
+        address = self.server.take(self.path, self.client_address)
+        self.send_response(303 if address else 404)
+        if address:
+            self.send_header("Location", address)
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if address:
+            self.wfile.flush()
+            self.server.has_come.set()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+        """Say nothing."""
+
+
+def _is_ours(client: tuple[str, int]) -> bool:
+    """Tell our own connections from another user's of this machine, who has read the page's address as it can be read.
+
+    root is let in: relays of connections from outside (WSL, containers) are its. Where no table tells, everybody is.
+    """
+    host, port = client
+    end = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"
+    try:
+        table = _TABLE.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return True
+    owners = re.findall(rf"^ *\d+: {end} \S+ {_ESTABLISHED} \S+ \S+ \S+ +(\d+) ", table, re.MULTILINE)
+    return all(int(owner) in (0, os.geteuid()) for owner in owners)

@@ -7,12 +7,16 @@ the clock was set since, and by how much. That counts suspended time, too.
 A machine that was paused from outside (WSL, a virtual machine) looks as if its clock had been set forward: time has
 gone by that it knows nothing of. So a clock that was set back is believed to have been, at once; one that was set
 forward may as well be right, and only AWS can tell.
+
+`patience` is about time, too: who waits longer than a second is told what for.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from awsdirenv.session_credentials import CLOCK_TOLERANCE
 
 _ANCHOR = re.compile(r"[0-9a-f]{8}\.[0-9]{1,20}:[0-9]{1,10}")
 _PROC = Path("/proc")
+_SILENTLY = 1.0  # seconds
 
 
 def anchor() -> str | None:
@@ -68,3 +73,17 @@ def _start_of_first_process() -> str:
 def _first_line(name: str) -> str:
     with (_PROC / name).open(encoding="utf-8", errors="replace") as file:
         return file.readline().rstrip("\n")
+
+
+@contextmanager
+def patience(tell: Callable[[str], None], what: str) -> Iterator[None]:
+    """Tell, once and from another thread, what is waited for, if that takes longer than a second."""
+    import threading  # noqa: PLC0415 - what only reads our files waits for nothing
+
+    timer = threading.Timer(_SILENTLY, tell, (what,))
+    timer.daemon = True  # who leaves before is not held back
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from shells import SHELLS, Shell, children, hook
 from timers import timers, wait_until
 from world import BLOCK, World
@@ -177,16 +177,16 @@ def test_a_day(day: Day) -> None:
 def end_the_morning(world: World) -> None:
     """Make it as if the MFA session had been got for the time until about now, at STS and where we keep it."""
     (path,) = (world.cache / "sessions").glob("mfa-*")
-    values = private_files.read_private(path)
+    values = files.read_private(path)
     assert values
     end = int(time.time()) + 5  # which we take for over already; a call that is on its way is still good
     world.sts.keys[values["ACCESS_KEY_ID"]].expires = end
-    private_files.write_private(path, {**values, "EXPIRATION": str(end)})
+    files.write_private(path, {**values, "EXPIRATION": str(end)})
 
 
 def last_end(world: World) -> float:
     """Say when the last role behind the MFA session ends: a chain's source outlives that session and renews its end."""
-    found = [private_files.read_private(path) or {} for path in (world.cache / "snapshots").iterdir()]
+    found = [files.read_private(path) or {} for path in (world.cache / "snapshots").iterdir()]
     return max(float(values["AWSDIRENV_EXPIRATION"]) for values in found if values["AWSDIRENV_PROFILE"] != "plain")
 
 

@@ -149,7 +149,7 @@ def variables() -> set[str]:
 
 
 def test_every_setting_is_in_the_reference() -> None:
-    """What the code reads of a person's wishes stands under Settings."""
+    """What the code reads of a person's load_options stands under Settings."""
     assert variables() - NO_SETTINGS - set(re.findall(r"AWSDIRENV_[A-Z_]+", part("Settings"))) == set()
 
 

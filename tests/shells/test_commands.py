@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import awsdirenv
-from awsdirenv.system.commands import aws_command, command_line, login_command, shell_word, unset_command
+from awsdirenv.system.text import aws_command, command_line, login_command, shell_word, unset_command
 from recorders import RUN, recorded, recorders
 from shells import SHELLS, Shell
 from world import World, told

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from awsdirenv.system import handover
+from awsdirenv.system import browser
 from console import console, granted, link
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import REGION, World, wait_for
@@ -134,7 +134,7 @@ def test_another_user_is_not_sent_on() -> None:
             said.append(done.stdout)
         return True
 
-    assert handover.hand_over("https://secret", start, 1)
+    assert browser.hand_over("https://secret", start, 1)
     assert [answer.split()[1] for answer in said] == ["404", "303"]
     assert "secret" not in said[0]
 

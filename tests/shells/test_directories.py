@@ -11,7 +11,7 @@ import pytest
 
 from awsdirenv.cache.directories import known
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.system.private_files import read_private
+from awsdirenv.system.files import read_private
 from world import World
 
 

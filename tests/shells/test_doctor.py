@@ -15,7 +15,7 @@ import pexpect
 import pytest
 
 from awsdirenv.reports.doctor import report
-from awsdirenv.reports.doctor.context import WARNING, Finding, Situation
+from awsdirenv.reports.doctor.context import WARNING, DoctorContext, Finding
 from awsdirenv.reports.doctor.report import CHECKS
 from doctor_faults import FAULTS, HOOK, LONG_TERM, SOUND, TEMPORARY, Home, Maker, sound_home, without_region
 from shells import clean
@@ -170,18 +170,18 @@ def test_a_check_that_fails_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(report, "_LONGEST", 1.2)
     told: list[str] = []
 
-    def good(_: Situation) -> list[Finding]:
+    def good(_: DoctorContext) -> list[Finding]:
         return [Finding(WARNING, "found", "mend it")]
 
-    def bad(_: Situation) -> list[Finding]:
+    def bad(_: DoctorContext) -> list[Finding]:
         raise PermissionError(13, "Permission denied", "/some/where")
 
-    def slow(_: Situation) -> list[Finding]:
+    def slow(_: DoctorContext) -> list[Finding]:
         """Whether it is ever over."""
         threading.Event().wait()
         return []
 
-    found = report.examine(Situation({}, ROOT), told.append, {"bad": bad, "slow": slow, "good": good})
+    found = report.examine(DoctorContext({}, ROOT), told.append, {"bad": bad, "slow": slow, "good": good})
     assert [(row.check, row.severity, row.message) for row in found] == [
         ("good", "warning", "found"),
         ("bad", "info", "the check failed: Permission denied"),

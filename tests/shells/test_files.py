@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from awsdirenv.errors import CacheError
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from files import STRANGER, VALUES, mode
 
 
@@ -73,7 +73,7 @@ def test_a_lax_umask_never_shows_the_draft_to_others(tmp_path: Path) -> None:
         os.umask(0)
         until = time.monotonic() + 0.6
         while time.monotonic() < until:
-            private_files.write_private(path, VALUES)
+            files.write_private(path, VALUES)
         ended.touch(0o600)
         return "written"
 
@@ -93,13 +93,13 @@ def test_a_reader_sees_the_old_or_the_new_file_and_nothing_between(tmp_path: Pat
     """A file that is replaced again and again is whole at every look."""
     path = tmp_path / "f"
     old, new = ({"GENERATION": text * 4000} for text in "on")
-    private_files.write_private(path, old)
+    files.write_private(path, old)
 
     def write() -> str:
         until = time.monotonic() + 0.4
         while time.monotonic() < until:
-            private_files.write_private(path, new)
-            private_files.write_private(path, old)
+            files.write_private(path, new)
+            files.write_private(path, old)
         (tmp_path / "ended").touch()
         return ""
 
@@ -108,7 +108,7 @@ def test_a_reader_sees_the_old_or_the_new_file_and_nothing_between(tmp_path: Pat
         os._exit(len(in_child(write)))
     found = []
     while not (tmp_path / "ended").exists():
-        found.append(private_files.read_private(path))
+        found.append(files.read_private(path))
     assert os.waitpid(watcher, 0)[1] == 0
     assert len(found) > 20
     assert all(values in (old, new) for values in found)
@@ -120,11 +120,11 @@ def test_a_full_disk_leaves_the_old_file_untouched(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)], check=True)
     try:
         path = tmp_path / "f"
-        private_files.write_private(path, {"OLD": "x" * 5000})
+        files.write_private(path, {"OLD": "x" * 5000})
         with pytest.raises(CacheError) as caught:
-            private_files.write_private(path, {"NEW": "y" * 5000})
+            files.write_private(path, {"NEW": "y" * 5000})
         assert caught.value.message == f"cannot use {path}: No space left on device"
-        assert private_files.read_private(path) == {"OLD": "x" * 5000}
+        assert files.read_private(path) == {"OLD": "x" * 5000}
         assert [one.name for one in tmp_path.iterdir()] == ["f"]
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
@@ -134,32 +134,32 @@ def test_a_full_disk_leaves_the_old_file_untouched(tmp_path: Path) -> None:
 def test_a_write_that_stops_half_way_leaves_the_old_file_untouched(tmp_path: Path, limit: int) -> None:
     """A quota or a size limit hit at any byte is an error of ours, and what was there is whole."""
     path = tmp_path / "f"
-    private_files.write_private(path, {"OLD": "1"})
+    files.write_private(path, {"OLD": "1"})
 
     def write() -> object:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        private_files.write_private(path, {"NEW": "y" * 200})
+        files.write_private(path, {"NEW": "y" * 200})
         return "written"
 
     assert in_child(write) == f"CacheError: cannot use {path}: File too large"
-    assert private_files.read_private(path) == {"OLD": "1"}
+    assert files.read_private(path) == {"OLD": "1"}
     assert [one.name for one in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_read_only_folder_is_an_error_of_ours(open_folder: Path) -> None:
     """Without the right to write, reading goes on and writing names the path and the remedy."""
     path = open_folder / "f"
-    private_files.write_private(path, {"OLD": "1"})
+    files.write_private(path, {"OLD": "1"})
     open_folder.chmod(0o555)
-    answer = as_ordinary_user(open_folder, lambda: private_files.write_private(path, VALUES))
+    answer = as_ordinary_user(open_folder, lambda: files.write_private(path, VALUES))
     assert answer == f"CacheError: cannot use {path}: Permission denied"
-    assert as_ordinary_user(open_folder, lambda: private_files.read_private(path)) == str({"OLD": "1"})
-    assert as_ordinary_user(open_folder, lambda: private_files.remove(path)).startswith("CacheError: cannot use ")
+    assert as_ordinary_user(open_folder, lambda: files.read_private(path)) == str({"OLD": "1"})
+    assert as_ordinary_user(open_folder, lambda: files.remove(path)).startswith("CacheError: cannot use ")
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_of_ours(open_folder: Path) -> None:
     """A read-only ~/.cache is reported with the path that was wanted."""
     open_folder.chmod(0o555)
-    answer = as_ordinary_user(open_folder, lambda: private_files.ensure_private_folder(open_folder / "awsdirenv"))
+    answer = as_ordinary_user(open_folder, lambda: files.ensure_private_folder(open_folder / "awsdirenv"))
     assert answer == f"CacheError: cannot use {open_folder / 'awsdirenv'}: Permission denied"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from awsdirenv.system.progress import patience
+from awsdirenv.system.clocks import patience
 from shells import Shell
 from world import World
 

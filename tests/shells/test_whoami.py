@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from awsdirenv.aws.caller_identity import KNOWN, Caller
+from awsdirenv.aws.identity import KNOWN, Caller
 from awsdirenv.reports.declared import Declared, Place
 from awsdirenv.reports.table import Canvas
-from awsdirenv.reports.whoami import text as whoami_text
-from awsdirenv.reports.whoami.verdict import Held, Look
+from awsdirenv.reports.whoami import report
+from awsdirenv.reports.whoami.report import Held, Look
 from interpreter import imported
 from network import closed_port, unanswered
 from shells import Shell
@@ -670,7 +670,7 @@ def look(arn: str) -> Look:
 def test_text_fits(width: int | None) -> None:
     """No line of the table is wider than the terminal, numbers and ARNs are whole, nothing steers the terminal."""
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/session"
-    text = whoami_text.text(look(arn), Canvas(width))
+    text = report.text(look(arn), Canvas(width))
     table = text.partition("declared role: ")[0]
     assert width is None or all(len(line) <= max(width, 44) for line in table.splitlines())
     assert arn in text
@@ -685,7 +685,7 @@ def test_text_fits(width: int | None) -> None:
 def test_colour_only_repeats() -> None:
     """Colour is for terminals that want it, and says nothing that no word says."""
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/session"
-    plain, colour = (whoami_text.text(look(arn), Canvas(200, is_coloured=on)) for on in (False, True))
+    plain, colour = (report.text(look(arn), Canvas(200, is_coloured=on)) for on in (False, True))
     assert "\x1b[" in colour
     assert re.sub(r"\x1b\[\d+m", "", colour) == plain
 

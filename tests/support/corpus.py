@@ -80,7 +80,7 @@ class Case:
     """Both files, what is declared, and what that comes to. The profile is always explicit."""
 
     name: str
-    origin: str  # the suite that the situation comes from
+    origin: str  # the suite that the context comes from
     config: str
     credentials: str = ""
     profile: str = "work"

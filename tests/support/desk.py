@@ -16,12 +16,12 @@ from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import replace
-from awsdirenv.refresh.loader import Loader
-from awsdirenv.refresh.mfa_codes import Human, Wishes
+from awsdirenv.refresh.loader import Loader, LoadOptions
+from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.reports.explain.hops import Explanation, explain
 from awsdirenv.session_credentials import from_epoch
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from awsdirenv.system.lock import Locks
 from world import World
 
@@ -56,7 +56,7 @@ class Desk:
 
     def explain(self, profile: str, duration: int | None = None) -> Explanation:
         """Have a profile explained."""
-        return explain(looking(Request(profile, wishes=Wishes(duration=duration)), self.env))
+        return explain(looking(Request(profile, options=LoadOptions(duration=duration)), self.env))
 
     def load(self, profile: str, duration: int | None = None) -> AwsdirenvError | None:
         """Load a profile as on entering its directory."""
@@ -69,7 +69,7 @@ class Desk:
             declared=DeclaredProfile(profile, None),
             human=Human(self.ask, self.told.append),
             tell=self.told.append,
-            wishes=Wishes(duration=duration),
+            options=LoadOptions(duration=duration),
         )
         try:
             loader.load()
@@ -100,9 +100,9 @@ class Desk:
         """Let what is stored have these seconds left of an hour: sessions by the kind in their names, or snapshots."""
         end = int(time.time()) + seconds
         for path in self.paths.sessions.iterdir():
-            values = private_files.read_private(path)
+            values = files.read_private(path)
             if path.name.startswith(kinds) and values:
-                private_files.write_private(path, {**values, "EXPIRATION": str(end), "ISSUED": str(end - HOUR)})
+                files.write_private(path, {**values, "EXPIRATION": str(end), "ISSUED": str(end - HOUR)})
         for path in self.paths.snapshots.iterdir() if "snapshot" in kinds else ():
             made = snapshots.read(path)
             if made and made.credentials.expiration:

@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Open the console, or print the link."""
     from awsdirenv.cli.loading import loading
-    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
     from awsdirenv.reports import console
     from awsdirenv.system import browser
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.print and not browser.is_there(os.environ):
         raise OutputError("there is no desktop to open a browser on", "awsdirenv console --print")
     visit = console.Visit(options.service, options.region, options.duration)
-    with loading(Request(options.profile, wishes=Wishes(duration=options.duration))) as loader:
+    with loading(Request(options.profile, options=LoadOptions(duration=options.duration))) as loader:
         found = console.link(visit, loader, os.environ)
     if options.print:
         emit(f"{found.address}\n")
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _open(address: str) -> None:
     from awsdirenv.system import browser
-    from awsdirenv.system.handover import hand_over
+    from awsdirenv.system.browser import hand_over
 
     say(f"awsdirenv: opening your browser; waiting for it up to {_BROWSER_COMES_WITHIN:g}s")
     try:

@@ -25,16 +25,15 @@ def run(options: argparse.Namespace) -> int:
     """Print what an SDK wants of a credential_process: for `--live` of an encoded name, for `--keys` as they are."""
     from awsdirenv.aws.credential_process import render
     from awsdirenv.cli.loading import reporter
-    from awsdirenv.refresh.mfa_codes import Wishes
-    from awsdirenv.refresh.request import Reporter, Request, served
-    from awsdirenv.refresh.sdk_prompt import served_beside
+    from awsdirenv.refresh.loader import LoadOptions
+    from awsdirenv.refresh.request import Reporter, Request, served, served_beside
 
-    wishes = Wishes(duration=options.duration)
+    load_options = LoadOptions(duration=options.duration)
     # Programs keep what we say for later, and show it only where we failed.
     told = reporter() if is_watched() else Reporter(lambda _holder: None, lambda _notice: None)
     if options.live is None:
-        made = served(Request(options.profile, wishes=wishes), os.environ, told)
+        made = served(Request(options.profile, options=load_options), os.environ, told)
     else:
-        made = served_beside(options.live, wishes, os.environ, told, as_it_is=options.keys)
+        made = served_beside(options.live, load_options, os.environ, told, as_it_is=options.keys)
     emit(render(made.credentials))
     return 0

@@ -20,11 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look at everything, and print what was found."""
     from awsdirenv.reports.doctor import report as checks
-    from awsdirenv.reports.doctor.context import Situation
+    from awsdirenv.reports.doctor.context import DoctorContext
     from awsdirenv.reports.table import Canvas
     from awsdirenv.system.paths import home
 
-    found = checks.examine(Situation.here(os.environ, offline=options.offline), say)
+    found = checks.examine(DoctorContext.here(os.environ, offline=options.offline), say)
     text = checks.text(found, str(home(os.environ)), is_coloured=Canvas.of(os.environ).is_coloured)
     emit(checks.document(found) if options.json else text)
     return checks.exit_status(found)

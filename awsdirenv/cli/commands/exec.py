@@ -23,11 +23,11 @@ def run(options: argparse.Namespace) -> int:
     """Load, and let the command take this process's place."""
     from awsdirenv.cli.loading import loading, region
     from awsdirenv.refresh import export
-    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
 
-    wishes = Wishes(duration=options.duration, min_life=options.min_life, insist=True)
-    with loading(Request(options.profile, wishes=wishes)) as loader:
+    load_options = LoadOptions(duration=options.duration, min_life=options.min_life, insist=True)
+    with loading(Request(options.profile, options=load_options)) as loader:
         made = loader.long_term_keys() if options.no_session else loader.load()
     environ = export.command_environment(os.environ, made, options.region or region(made))
     export.become(options.words, environ)

@@ -20,12 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation, and fail where a load would."""
-    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request, looking
     from awsdirenv.reports.explain import hops, text
     from awsdirenv.system.paths import home
 
-    given = looking(Request(options.profile, wishes=Wishes(duration=options.duration)), os.environ)
+    given = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)
     explained = hops.explain(given)
     home_folder = str(home(os.environ))
     emit(hops.document(explained) if options.json else text.text(explained, home_folder, given.now))

@@ -27,10 +27,10 @@ def run(options: argparse.Namespace) -> int:
     """Load, and print or write the credentials."""
     from awsdirenv.cli.loading import describe, loading, region
     from awsdirenv.refresh import export
-    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
 
-    with loading(Request(options.profile, wishes=Wishes(duration=options.duration))) as loader:
+    with loading(Request(options.profile, options=LoadOptions(duration=options.duration))) as loader:
         made = loader.long_term_keys() if options.no_session else loader.load()
     where = region(made)
     if options.output is None:

@@ -34,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
     """Load; long-term keys are kept nowhere, and go to stdout as a snapshot."""
     from awsdirenv.cache.snapshots import text
     from awsdirenv.cli.loading import loading
-    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.pins import Conditions, admitted
     from awsdirenv.refresh.request import Request
 
-    wishes = Wishes(duration=options.duration, min_life=options.min_life)
-    request = Request(options.profile, options.envrc, wishes)
+    load_options = LoadOptions(duration=options.duration, min_life=options.min_life)
+    request = Request(options.profile, options.envrc, load_options)
     conditions = Conditions(options.account, options.role, options.stage, options.confirm)
     if options.live:
         return _load_live(request, conditions)

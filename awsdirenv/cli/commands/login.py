@@ -25,17 +25,17 @@ def run(options: argparse.Namespace) -> int:
     """Load, also where the person has just cancelled it, and say where that led."""
     from awsdirenv.cache.sessions import CancelMarks
     from awsdirenv.cli.loading import describe, loading, region
-    from awsdirenv.refresh.mfa_codes import Wishes
+    from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
 
-    wishes = Wishes(
+    load_options = LoadOptions(
         token_code=options.token_code,
         force=options.force,
         duration=options.duration,
         sign_in=True,
         open_browser=not options.no_browser,
     )
-    with loading(Request(options.profile, wishes=wishes)) as loader:
+    with loading(Request(options.profile, options=load_options)) as loader:
         CancelMarks(loader.paths.marks).clear()
         made = loader.load()
     say(f"awsdirenv: {describe(made, region(made))}")

@@ -20,12 +20,12 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.cache.layout import CachePaths
     from awsdirenv.cache.sessions import prepare
     from awsdirenv.cli.main import parser
-    from awsdirenv.shell import completion, extension, hooks, installed_files
+    from awsdirenv.shell import completion, extension, hooks
 
     others = [*hooks.files(os.environ), *completion.files(parser(), os.environ)]
     (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
     for file in others:
-        (installed_files.remove if options.uninstall else installed_files.write)(file, say)
+        (extension.remove_file if options.uninstall else extension.install_file)(file, say)
     if options.uninstall:
         return 0
     prepare(CachePaths.from_environ(os.environ))

@@ -20,17 +20,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look, ask AWS, and print; 0 only where nothing is wrong."""
-    from awsdirenv.aws import caller_identity
+    from awsdirenv.aws import identity
     from awsdirenv.reports.table import Canvas
-    from awsdirenv.reports.whoami import text, verdict
+    from awsdirenv.reports.whoami import report
     from awsdirenv.reports.whoami.problems import with_problems
     from awsdirenv.session_credentials import utc_now
-    from awsdirenv.system.progress import patience
+    from awsdirenv.system.clocks import patience
 
     environ = dict(os.environ)
     os.environ["AWSDIRENV_NO_PROMPT"] = "1"  # for a credential_process that is us: a look asks nobody
     with patience(report_waiting, "AWS to say who this is"):
-        asked = caller_identity.ask(environ, _ANSWER_COMES_WITHIN)
-    seen = with_problems(verdict.look(environ, asked, utc_now()))
-    emit(verdict.document(seen) if options.json else text.text(seen, Canvas.of(environ)))
-    return 0 if seen.verdict == verdict.OK else 1
+        asked = identity.ask_caller(environ, _ANSWER_COMES_WITHIN)
+    seen = with_problems(report.look(environ, asked, utc_now()))
+    emit(report.document(seen) if options.json else report.text(seen, Canvas.of(environ)))
+    return 0 if seen.verdict == report.OK else 1

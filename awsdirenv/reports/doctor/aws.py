@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from awsdirenv.aws import sso_token
-from awsdirenv.aws.iam_keys import KeyFacts
+from awsdirenv.aws.identity import KeyFacts
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
-from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.session_credentials import time_left
-from awsdirenv.system.commands import login_command
 from awsdirenv.system.files import read_text
+from awsdirenv.system.text import login_command
 
 _OLD_KEY = timedelta(days=90)
 _SKEW = timedelta(seconds=60)  # of the clock; less is no finding
@@ -22,81 +22,81 @@ _REFUSED_SKEW = timedelta(minutes=5)  # AWS refuses a call that is signed with a
 _SETS_REGION = re.compile(r"^[^#\n]*\bAWS_(?:DEFAULT_)?REGION=", re.MULTILINE)
 
 
-def profile(situation: Situation) -> Iterator[Finding]:
+def profile(context: DoctorContext) -> Iterator[Finding]:
     """Whether AWS's files can be read, and the profile of this directory leads to credentials."""
-    for problem in filter(None, (situation.problem, situation.files_problem)):
+    for problem in filter(None, (context.problem, context.files_problem)):
         yield Finding(ERROR, problem.message, problem.hint)
-    if situation.files is None or situation.profile is None:
+    if context.files is None or context.profile is None:
         return
     try:
-        chain = resolve_chain(situation.files, situation.profile, situation.outer)
-        preflight.check(chain, situation.files, situation.outer)
+        chain = resolve_chain(context.files, context.profile, context.outer)
+        preflight.check(chain, context.files, context.outer)
     except AwsdirenvError as error:
         yield Finding(ERROR, error.message, error.hint)
 
 
-def region(situation: Situation) -> Iterator[Finding]:
+def region(context: DoctorContext) -> Iterator[Finding]:
     """Whether the profile of this directory has a region, from wherever."""
-    name = situation.profile
-    if name is None or name not in situation.chains or situation.files is None:
+    name = context.profile
+    if name is None or name not in context.chains or context.files is None:
         return
-    in_environment = any(situation.environ.get(variable) for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"))
-    if in_environment or situation.region or situation.chains[name].region or _sets_region(situation):
+    in_environment = any(context.environ.get(variable) for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+    if in_environment or context.region or context.chains[name].region or _sets_region(context):
         return
     section = name if name == "default" else f"profile {name}"
     hint = f"add to [{section}]: region = NAME, or to the line in .envrc: --region NAME"
-    yield Finding(WARNING, f"profile {name} has no region", hint, situation.files.config_path)
+    yield Finding(WARNING, f"profile {name} has no region", hint, context.files.config_path)
 
 
-def sso_sign_in(situation: Situation) -> Iterator[Finding]:
+def sso_sign_in(context: DoctorContext) -> Iterator[Finding]:
     """Whether the sign-ins to IAM Identity Center behind the profiles in use still hold."""
     checked = set()
-    for name, chain in situation.chains.items():
+    for name, chain in context.chains.items():
         session = chain.sso_session
         if session is None or str(session) in checked:
             continue
         checked.add(str(session))
-        if sso_token.is_sound(session, situation.outer):
+        if sso_token.is_sound(session, context.outer):
             continue
-        is_here = name == situation.profile
-        path = sso_token.path(session, situation.outer)
+        is_here = name == context.profile
+        path = sso_token.path(session, context.outer)
         message = f"the sign-in to {session} is over" if path.exists() else f"nobody has signed in to {session}"
         hint = login_command(name)
         yield Finding(WARNING if is_here else INFO, message, hint, str(path))
 
 
-def network(situation: Situation) -> Iterator[Finding]:
+def network(context: DoctorContext) -> Iterator[Finding]:
     """Whether AWS answers, where a long-term key is there to ask with."""
-    errors = [fact.refusal for fact in situation.asked if fact.refusal and not _is_refused(fact)]
+    errors = [fact.refusal for fact in context.asked if fact.refusal and not _is_refused(fact)]
     for error in errors[:1]:  # the others say the same
         yield Finding(INFO, f"AWS was not asked about keys: {error.message}", error.hint)
 
 
-def access_key(situation: Situation) -> Iterator[Finding]:
+def access_key(context: DoctorContext) -> Iterator[Finding]:
     """Whether AWS still takes the long-term keys of the profiles in use."""
-    for fact in situation.asked:
+    for fact in context.asked:
         if _is_refused(fact):
             message = f"AWS does not take the access key {fact.key.shown} of profile {fact.key.profile}"
             yield Finding(
-                ERROR, message, "is it deleted or inactive in IAM? put a new one in its place", _file(situation)
+                ERROR, message, "is it deleted or inactive in IAM? put a new one in its place", _file(context)
             )
 
 
-def root_key(situation: Situation) -> Iterator[Finding]:
+def root_key(context: DoctorContext) -> Iterator[Finding]:
     """Whether a long-term key is the account's root user's, which may do everything."""
-    for fact in situation.asked:
+    for fact in context.asked:
         if fact.is_root:
             message = f"the access key {fact.key.shown} of profile {fact.key.profile} is the root user's"
             hint = "make an IAM user or use IAM Identity Center, and delete the root user's keys"
-            yield Finding(ERROR, message, hint, _file(situation))
+            yield Finding(ERROR, message, hint, _file(context))
 
 
-def key_age(situation: Situation) -> Iterator[Finding]:
+def key_age(context: DoctorContext) -> Iterator[Finding]:
     """Whether a long-term key is older than 90 days, where IAM says so."""
     reported = set()
-    for fact in situation.asked:
+    for fact in context.asked:
         for access_key_id, created in (fact.created or {}).items():
-            age = situation.now - created
+            age = context.now - created
             if age <= _OLD_KEY or access_key_id in reported:
                 continue
             reported.add(access_key_id)
@@ -104,35 +104,35 @@ def key_age(situation: Situation) -> Iterator[Finding]:
             whose = f"of profile {fact.key.profile}" if is_its_own else f"of the user behind profile {fact.key.profile}"
             message = f"the access key …{access_key_id[-4:]} {whose} is {age.days} days old"
             hint = "make a new one in IAM, put it in its place, and delete this one"
-            yield Finding(WARNING, message, hint, _file(situation) if is_its_own else None)
+            yield Finding(WARNING, message, hint, _file(context) if is_its_own else None)
 
 
-def mfa(situation: Situation) -> Iterator[Finding]:
+def mfa(context: DoctorContext) -> Iterator[Finding]:
     """Whether the user of each long-term key has an MFA device, and the profiles name it."""
-    facts = {fact.key.access_key_id: fact for fact in situation.asked}
-    for key in situation.keys:
+    facts = {fact.key.access_key_id: fact for fact in context.asked}
+    for key in context.keys:
         fact = facts.get(key.access_key_id)
         devices = fact.mfa_devices if fact else None
-        is_named = _names_device(situation, key.profile)
+        is_named = _names_device(context, key.profile)
         if devices == ():
             message = f"the user of the access key {key.shown} of profile {key.profile} has no MFA device"
-            yield Finding(WARNING, message, "give the user one in IAM, and name it: mfa_serial = ARN", _file(situation))
+            yield Finding(WARNING, message, "give the user one in IAM, and name it: mfa_serial = ARN", _file(context))
         elif devices and not is_named:
             message = f"no profile names the MFA device of the user behind profile {key.profile}"
             hint = f"add to [profile {key.profile}]: mfa_serial = {devices[0]}"
-            yield Finding(INFO, message, hint, _config(situation))
+            yield Finding(INFO, message, hint, _config(context))
         elif devices is None and not is_named and not (fact and fact.is_root):
             message = f"profile {key.profile} has long-term keys and no mfa_serial"
             hint = f"give the user an MFA device, and add to [profile {key.profile}]: mfa_serial = ARN"
-            yield Finding(WARNING, message, hint, _config(situation))
+            yield Finding(WARNING, message, hint, _config(context))
 
 
-def clock(situation: Situation) -> Iterator[Finding]:
+def clock(context: DoctorContext) -> Iterator[Finding]:
     """Whether this machine's clock is right, by the answers of AWS."""
-    offset = max((fact.offset for fact in situation.asked), key=abs, default=timedelta(0))
+    offset = max((fact.offset for fact in context.asked), key=abs, default=timedelta(0))
     if abs(offset) < _SKEW:
         return
-    amount = time_left(situation.now + abs(offset), situation.now)
+    amount = time_left(context.now + abs(offset), context.now)
     message = f"this machine's clock is {amount} {'behind' if offset > timedelta(0) else 'ahead of'} AWS's"
     hint = "set it, and have it kept right: timedatectl set-ntp true, or your system's settings"
     yield Finding(ERROR if abs(offset) >= _REFUSED_SKEW else WARNING, message, hint)
@@ -143,22 +143,22 @@ def _is_refused(fact: KeyFacts) -> bool:
     return isinstance(fact.refusal, SessionRefusedError)
 
 
-def _names_device(situation: Situation, name: str) -> bool:
+def _names_device(context: DoctorContext, name: str) -> bool:
     """Tell whether an MFA device is configured for the keys of a profile, by itself or by a role that uses them."""
-    profiles = situation.files.profiles if situation.files else {}
+    profiles = context.files.profiles if context.files else {}
     users = (values for other, values in profiles.items() if name in (other, values.get("source_profile")))
-    in_chains = any(chain.mfa_serial for chain in situation.chains.values() if chain.source_profile == name)
+    in_chains = any(chain.mfa_serial for chain in context.chains.values() if chain.source_profile == name)
     return in_chains or any(values.get("mfa_serial") for values in users)
 
 
-def _sets_region(situation: Situation) -> bool:
-    text = read_text(situation.envrc) if situation.envrc else None
+def _sets_region(context: DoctorContext) -> bool:
+    text = read_text(context.envrc) if context.envrc else None
     return bool(_SETS_REGION.search(text or ""))
 
 
-def _file(situation: Situation) -> str | None:
-    return situation.files.credentials_path if situation.files else None
+def _file(context: DoctorContext) -> str | None:
+    return context.files.credentials_path if context.files else None
 
 
-def _config(situation: Situation) -> str | None:
-    return situation.files.config_path if situation.files else None
+def _config(context: DoctorContext) -> str | None:
+    return context.files.config_path if context.files else None

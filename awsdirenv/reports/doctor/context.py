@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from awsdirenv.aws.botocore_session import Budget
-from awsdirenv.aws.iam_keys import KeyFacts, LongTermKey, ask
+from awsdirenv.aws.identity import KeyFacts, LongTermKey, ask_about_key
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config import envrc
@@ -42,7 +42,7 @@ class Finding(Record):
     check: str = ""
 
 
-Check = Callable[["Situation"], Iterable[Finding]]
+Check = Callable[["DoctorContext"], Iterable[Finding]]
 
 
 class StoredSnapshot(Record):
@@ -55,7 +55,7 @@ class StoredSnapshot(Record):
 
 
 @dataclass(frozen=True)
-class Situation:
+class DoctorContext:
     """The directory and the environment that are checked, and which profiles matter there.
 
     `environ` is the present environment, `outer` the one from before direnv loaded the directory. `profile` is None
@@ -75,7 +75,7 @@ class Situation:
     told: dict[str, str | None] = field(default_factory=dict)  # what commands of direnv printed; None where one failed
 
     @classmethod
-    def here(cls, environ: Mapping[str, str], *, offline: bool = False) -> Situation:
+    def here(cls, environ: Mapping[str, str], *, offline: bool = False) -> DoctorContext:
         """Look at the present directory. An error is kept in `problem`, which a check reports."""
         try:
             directory = working_directory(environ)
@@ -174,4 +174,4 @@ class Situation:
         if self.offline or self.files is None:
             return []
         budget = Budget(self.patience.total_seconds())
-        return [ask(self.files, key, budget) for key in self.keys[:_MOST_KEYS]]
+        return [ask_about_key(self.files, key, budget) for key in self.keys[:_MOST_KEYS]]

@@ -16,13 +16,13 @@ from pathlib import Path
 from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
 from awsdirenv.records import Record
-from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.shell import rc_files
 from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.commands import command_line, erase_universal_command
 from awsdirenv.system.files import read_bytes
 from awsdirenv.system.paths import home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
+from awsdirenv.system.text import command_line, erase_universal_command
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SECRETS = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -59,9 +59,9 @@ class _AccessKey(Record):
     access_key_id: bytes
 
 
-def permissions(situation: Situation) -> Iterator[Finding]:
+def permissions(context: DoctorContext) -> Iterator[Finding]:
     """Whether only you can read AWS's config and credentials files."""
-    config, credentials = file_paths(situation.outer)
+    config, credentials = file_paths(context.outer)
     for path in dict.fromkeys((credentials, config)):
         try:
             info = os.stat(path)
@@ -69,14 +69,14 @@ def permissions(situation: Situation) -> Iterator[Finding]:
             continue
         if not stat.S_ISREG(info.st_mode) or not info.st_mode & 0o066:
             continue
-        has_secrets = path == credentials or _has_secrets(situation.files)
+        has_secrets = path == credentials or _has_secrets(context.files)
         message = f"{path} can be read or written by others ({info.st_mode & 0o777:04o})"
         yield Finding(ERROR if has_secrets else WARNING, message, command_line("chmod 600", path), path)
 
 
-def aws_variables(situation: Situation) -> Iterator[Finding]:
+def aws_variables(context: DoctorContext) -> Iterator[Finding]:
     """Whether a start-up file of a shell sets AWS's variables."""
-    for line in _outside_functions(rc_files.everything(situation.environ)):
+    for line in _outside_functions(rc_files.everything(context.environ)):
         for name in _set_in(line.text):
             if name in _REGIONS:
                 message = f"{name} is set in a start-up file, and wins over the region of each profile"
@@ -86,9 +86,9 @@ def aws_variables(situation: Situation) -> Iterator[Finding]:
                 yield Finding(WARNING, message, "remove the line; .envrc says which profile", line.place)
 
 
-def fish_universals(situation: Situation) -> Iterator[Finding]:
+def fish_universals(context: DoctorContext) -> Iterator[Finding]:
     """Whether fish has AWS's variables as universal ones, which no directory can take out."""
-    for name, _, line in rc_files.fish_universals(situation.environ):
+    for name, _, line in rc_files.fish_universals(context.environ):
         if name in BLOCK:
             message = f"fish has {name} as a universal variable, which shows wherever a directory unsets it"
             yield Finding(ERROR, message, erase_universal_command(name), line.place)
@@ -132,26 +132,26 @@ def _outside_functions(lines: Iterable[Line]) -> Iterator[Line]:
         yield line
 
 
-def keys_in_files(situation: Situation) -> Iterator[Finding]:
+def keys_in_files(context: DoctorContext) -> Iterator[Finding]:
     """Whether access keys stand in .envrc, .env or other files of the project."""
     keys: dict[_AccessKey, bool] = {}  # with whether git has the file
-    were_searched = [_collect(search, situation, keys) for search in (_tracked, _own, _others)]
+    were_searched = [_collect(search, context, keys) for search in (_tracked, _own, _others)]
     findings = [_key_finding(key, is_tracked=is_tracked) for key, is_tracked in keys.items()]
     yield from findings[:_MOST_FINDINGS]
     if len(findings) > _MOST_FINDINGS:
         message = f"{len(findings) - _MOST_FINDINGS} more access keys stand in this project's files"
-        yield Finding(WARNING, message, "mend the first ones, then look again", str(situation.project))
+        yield Finding(WARNING, message, "mend the first ones, then look again", str(context.project))
     if not all(were_searched):
         message = "the project is too large: not all of its files were looked at for access keys"
-        yield Finding(INFO, message, f"look by hand: git grep -nE '{_SHAPE}'", str(situation.project))
+        yield Finding(INFO, message, f"look by hand: git grep -nE '{_SHAPE}'", str(context.project))
 
 
 def _collect(
-    search: Callable[[Situation], Iterator[_AccessKey]], situation: Situation, keys: dict[_AccessKey, bool]
+    search: Callable[[DoctorContext], Iterator[_AccessKey]], context: DoctorContext, keys: dict[_AccessKey, bool]
 ) -> bool:
     """Add to `keys` what a search finds; False where there was too much to search all of it."""
     try:
-        for key in search(situation):
+        for key in search(context):
             keys.setdefault(key, search is _tracked)
     except _TooLargeError:
         return False
@@ -172,43 +172,43 @@ def _key_finding(key: _AccessKey, *, is_tracked: bool) -> Finding:
     return Finding(WARNING, message, "move the key to ~/.aws/credentials, and take it out of the file", place)
 
 
-def _tracked(situation: Situation) -> Iterator[_AccessKey]:
+def _tracked(context: DoctorContext) -> Iterator[_AccessKey]:
     """Search the files that git has, and so everybody who has the repository."""
-    yield from _grep(situation)
+    yield from _grep(context)
 
 
-def _own(situation: Situation) -> Iterator[_AccessKey]:
+def _own(context: DoctorContext) -> Iterator[_AccessKey]:
     """Search `.envrc` and the `.env` files of the project, which git is mostly told to ignore."""
-    envrc = [situation.envrc] if situation.envrc else []
-    for path in (*envrc, *sorted(situation.project.glob(".env")), *sorted(situation.project.glob(".env.*"))):
+    envrc = [context.envrc] if context.envrc else []
+    for path in (*envrc, *sorted(context.project.glob(".env")), *sorted(context.project.glob(".env.*"))):
         yield from _read(path)
 
 
-def _others(situation: Situation) -> Iterator[_AccessKey]:
+def _others(context: DoctorContext) -> Iterator[_AccessKey]:
     """Search what git neither has nor is told to ignore; in a project without git, every file that is not hidden."""
-    root = situation.project
-    if root in (home(situation.environ), Path("/")):
+    root = context.project
+    if root in (home(context.environ), Path("/")):
         return
-    aws_files = {os.path.realpath(path) for path in file_paths(situation.outer)}  # where keys belong
-    keys = _grep(situation, "--untracked") if _is_of_git(situation) else _walk(root)
+    aws_files = {os.path.realpath(path) for path in file_paths(context.outer)}  # where keys belong
+    keys = _grep(context, "--untracked") if _is_of_git(context) else _walk(root)
     yield from (key for key in keys if os.path.realpath(key.path) not in aws_files)
 
 
-def _is_of_git(situation: Situation) -> bool:
-    return _git(situation, "rev-parse", "--is-inside-work-tree") == b"true\n"
+def _is_of_git(context: DoctorContext) -> bool:
+    return _git(context, "rev-parse", "--is-inside-work-tree") == b"true\n"
 
 
-def _grep(situation: Situation, *options: str) -> Iterator[_AccessKey]:
-    output = _git(situation, "grep", "--null", "-nIoHE", "--no-color", *options, "-e", _AROUND) or b""
+def _grep(context: DoctorContext, *options: str) -> Iterator[_AccessKey]:
+    output = _git(context, "grep", "--null", "-nIoHE", "--no-color", *options, "-e", _AROUND) or b""
     for name, line, text in _GREP_LINE.findall(output):
         for key in _keys_in(text):
-            yield _AccessKey(situation.project / os.fsdecode(name), int(line), key)
+            yield _AccessKey(context.project / os.fsdecode(name), int(line), key)
 
 
-def _git(situation: Situation, *words: str) -> bytes | None:
+def _git(context: DoctorContext, *words: str) -> bytes | None:
     # A repository's own settings may name programs for git to run. core.fsmonitor is the one that it would run here.
-    command = ["git", "-C", str(situation.project), "--no-pager", "-c", "core.fsmonitor=false", *words]
-    environ = {name: value for name, value in situation.outer.items() if name not in _GIT_VARIABLES}
+    command = ["git", "-C", str(context.project), "--no-pager", "-c", "core.fsmonitor=false", *words]
+    environ = {name: value for name, value in context.outer.items() if name not in _GIT_VARIABLES}
     try:
         done = run(command, _TIME, catch_errors=True, environ={**environ, "GIT_OPTIONAL_LOCKS": "0"})
     except OSError:

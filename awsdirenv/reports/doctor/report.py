@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 from awsdirenv.records import replace
 from awsdirenv.reports.doctor import aws, files, setup, store
-from awsdirenv.reports.doctor.context import ERROR, INFO, NETWORK_TIME, SEVERITIES, WARNING, Check, Finding, Situation
+from awsdirenv.reports.doctor.context import (
+    ERROR,
+    INFO,
+    NETWORK_TIME,
+    SEVERITIES,
+    WARNING,
+    Check,
+    DoctorContext,
+    Finding,
+)
 from awsdirenv.system.text import printable
 
 # The names are part of the output, for people and scripts. docs/reference.md has each of them.
@@ -45,9 +54,9 @@ _LONGEST = NETWORK_TIME + 4  # seconds for one check: a network file system with
 _COLOURS = {ERROR: "31", WARNING: "33", INFO: "36"}
 
 
-def examine(situation: Situation, tell: Callable[[str], None], checks: Mapping[str, Check] = CHECKS) -> list[Finding]:
+def examine(context: DoctorContext, tell: Callable[[str], None], checks: Mapping[str, Check] = CHECKS) -> list[Finding]:
     """Carry out the checks and give what they find, worst first. `tell` is told of a check that takes over a second."""
-    findings = [finding for name, check in checks.items() for finding in _carry_out(name, check, situation, tell)]
+    findings = [finding for name, check in checks.items() for finding in _carry_out(name, check, context, tell)]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -85,14 +94,14 @@ def _block(finding: Finding, home: str, *, is_coloured: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _carry_out(name: str, check: Check, situation: Situation, tell: Callable[[str], None]) -> list[Finding]:
+def _carry_out(name: str, check: Check, context: DoctorContext, tell: Callable[[str], None]) -> list[Finding]:
     """Give what one check finds in the time that it has. If the check itself fails, that is a finding, too."""
     findings: list[Finding] = []
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            findings.extend(check(situation))
+            findings.extend(check(context))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still useful
             failures.append(error)
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv import __version__
-from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.shell import extension as installation
 from awsdirenv.shell import hooks, rc_files
 from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.commands import command_line
 from awsdirenv.system.files import read_text
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
+from awsdirenv.system.text import command_line
 
 _TIMEOUT = 4.0  # seconds
 _LEAST_DIRENV, _LEAST_BASH = (2, 32, 1), (4, 4)
@@ -31,18 +31,18 @@ _TAKEN_OVER = {
 }
 
 
-def direnv(situation: Situation) -> Iterator[Finding]:
+def direnv(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv is installed and runs."""
     remedy = "apt-get install direnv, brew install direnv, or see its documentation"
-    if _direnv(situation) is None:
+    if _direnv(context) is None:
         yield Finding(ERROR, "direnv is not installed", remedy)
-    elif _version(situation) is None:
-        yield Finding(ERROR, "direnv does not run", "try it by hand: direnv version", _direnv(situation))
+    elif _version(context) is None:
+        yield Finding(ERROR, "direnv does not run", "try it by hand: direnv version", _direnv(context))
 
 
-def direnv_version(situation: Situation) -> Iterator[Finding]:
+def direnv_version(context: DoctorContext) -> Iterator[Finding]:
     """Whether this version of direnv has a fault that is known."""
-    version = _version(situation)
+    version = _version(context)
     if version is None:
         return
     text = ".".join(map(str, version))
@@ -54,12 +54,12 @@ def direnv_version(situation: Situation) -> Iterator[Finding]:
         yield Finding(WARNING, message, "renew direnv: 2.37.1 does again; until then: direnv status")
 
 
-def direnv_settings(situation: Situation) -> Iterator[Finding]:
+def direnv_settings(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv.toml can be read, and nothing in it is in our way."""
-    if _version(situation) is None:
+    if _version(context) is None:
         return
-    toml = str(direnv_lib(situation.outer).parent / "direnv.toml")
-    status = _status(situation)
+    toml = str(direnv_lib(context.outer).parent / "direnv.toml")
+    status = _status(context)
     if status is None:
         yield Finding(ERROR, "direnv status fails", "mend what it complains of: direnv status", toml)
         return
@@ -70,13 +70,13 @@ def direnv_settings(situation: Situation) -> Iterator[Finding]:
         yield Finding(INFO, message, "set warn_timeout in direnv.toml to 5s, which is its default, or more", toml)
 
 
-def bash(situation: Situation) -> Iterator[Finding]:
+def bash(context: DoctorContext) -> Iterator[Finding]:
     """Whether the bash that direnv runs is there, and is 4.4 or later."""
-    path = (_status(situation) or {}).get("bash_path")
+    path = (_status(context) or {}).get("bash_path")
     if not path:
         return
     words = [path, "--norc", "--noprofile", "-c", 'echo "${BASH_VERSINFO[0]} ${BASH_VERSINFO[1]}"']
-    environ = {name: value for name, value in situation.outer.items() if name != "BASH_ENV"}
+    environ = {name: value for name, value in context.outer.items() if name != "BASH_ENV"}
     found = re.match(r"(\d+) (\d+)", _output(words, environ) or "")
     hint = "install a bash of 4.4 or later, and set bash_path to it in direnv.toml, under [global]"
     if not found:
@@ -85,28 +85,28 @@ def bash(situation: Situation) -> Iterator[Finding]:
         yield Finding(ERROR, f"direnv runs bash {found[1]}.{found[2]}, which is too old", hint, path)
 
 
-def direnv_hook(situation: Situation) -> Iterator[Finding]:
+def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv's hook is in the start-up files of your shell."""
-    shell = _shell(situation)
+    shell = _shell(context)
     if shell not in hooks.SHELLS:
-        if "DIRENV_DIR" not in situation.environ:
+        if "DIRENV_DIR" not in context.environ:
             message = f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for"
             yield Finding(INFO, message, "see direnv's documentation for the line of this shell")
         return
-    lines = rc_files.interactive(shell, situation.environ)
-    everywhere = [*lines, *rc_files.everything(situation.environ), *rc_files.of_system(shell, situation.environ)]
+    lines = rc_files.interactive(shell, context.environ)
+    everywhere = [*lines, *rc_files.everything(context.environ), *rc_files.of_system(shell, context.environ)]
     # Where direnv has loaded this very shell's directory it has a hook, wherever that may be.
-    if not any(_hooks(line) for line in everywhere) and "DIRENV_DIR" not in situation.environ:
-        rc = installation.rc_file(shell, situation.environ)
+    if not any(_hooks(line) for line in everywhere) and "DIRENV_DIR" not in context.environ:
+        rc = installation.rc_file(shell, context.environ)
         yield Finding(ERROR, f"direnv's hook is not in {rc}", f"add to it: {installation.HOOKS[shell]}", str(rc))
 
 
-def hook_order(situation: Situation) -> Iterator[Finding]:
+def hook_order(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv's hook stands before ours, and nothing behind it takes it out again."""
-    shell = _shell(situation)
+    shell = _shell(context)
     if shell not in _TAKEN_OVER:  # in fish the order makes no difference
         return
-    lines = rc_files.interactive(shell, situation.environ)
+    lines = rc_files.interactive(shell, context.environ)
     hooks = [number for number, line in enumerate(lines) if _hooks(line)]
     if not hooks:
         return
@@ -120,9 +120,9 @@ def hook_order(situation: Situation) -> Iterator[Finding]:
         yield Finding(ERROR, message, "move direnv's line to the end of the file", line.place)
 
 
-def extension(situation: Situation) -> Iterator[Finding]:
+def extension(context: DoctorContext) -> Iterator[Finding]:
     """Whether the installed extension, and the installed hooks, are those of this awsdirenv."""
-    target = installation.extension_path(situation.environ)
+    target = installation.extension_path(context.environ)
     present = read_text(target)
     if present is None:
         yield Finding(ERROR, "the extension is not installed", "awsdirenv setup", str(target))
@@ -141,31 +141,31 @@ def extension(situation: Situation) -> Iterator[Finding]:
         message = f"the installed extension is another version's or installation's than this awsdirenv {__version__}"
         yield Finding(WARNING, message, "awsdirenv setup", str(target))
     for shell in hooks.SHELLS:
-        path = hooks.installed(shell, situation.environ)
-        if read_text(path) not in (None, hooks.script(shell, situation.environ)):
+        path = hooks.installed(shell, context.environ)
+        if read_text(path) not in (None, hooks.script(shell, context.environ)):
             message = f"the installed hook for {shell} is not this awsdirenv's"
             yield Finding(WARNING, message, "awsdirenv setup", str(path))
 
 
-def own_function(situation: Situation) -> Iterator[Finding]:
+def own_function(context: DoctorContext) -> Iterator[Finding]:
     """Whether a `use_aws_profile` of your own wins over ours."""
-    folder = direnv_lib(situation.outer)
-    ours = installation.extension_path(situation.outer).name
+    folder = direnv_lib(context.outer)
+    ours = installation.extension_path(context.outer).name
     # direnv reads lib/*.sh in the order of the locale, then one direnvrc, then the .envrc: the last one wins.
     paths = [path for path in sorted(folder.glob("*.sh")) if path.name.casefold() > ours]
     own = folder.parent / "direnvrc"
-    paths += [own if own.is_file() else home(situation.outer) / ".direnvrc"]
-    paths += [situation.envrc] if situation.envrc else []
-    for line in rc_files.follow(paths, situation.outer):
+    paths += [own if own.is_file() else home(context.outer) / ".direnvrc"]
+    paths += [context.envrc] if context.envrc else []
+    for line in rc_files.follow(paths, context.outer):
         if _OWN.search(line.text) and line.path.name != ours:
             yield Finding(
                 ERROR, "another use_aws_profile wins over awsdirenv's", "rename or remove the function", line.place
             )
 
 
-def envrc_allowed(situation: Situation) -> Iterator[Finding]:
+def envrc_allowed(context: DoctorContext) -> Iterator[Finding]:
     """Whether the .envrc here is allowed."""
-    status = _status(situation) or {}
+    status = _status(context) or {}
     path, allowed = status.get("Found RC path"), status.get("Found RC allowed")
     # Yes is `true` or, since 2.33, 0.
     if path and allowed not in (None, "true", "0"):
@@ -177,32 +177,32 @@ def _hooks(line: Line) -> bool:
     return bool(_HOOK.search(line.text) or _PLUGIN.search(line.text))
 
 
-def _shell(situation: Situation) -> str:
-    return Path(situation.environ.get("SHELL", "")).name
+def _shell(context: DoctorContext) -> str:
+    return Path(context.environ.get("SHELL", "")).name
 
 
-def _direnv(situation: Situation) -> str | None:
-    return shutil.which("direnv", path=situation.outer.get("PATH"))
+def _direnv(context: DoctorContext) -> str | None:
+    return shutil.which("direnv", path=context.outer.get("PATH"))
 
 
-def _version(situation: Situation) -> tuple[int, ...] | None:
-    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", _of_direnv(situation, "version") or "")
+def _version(context: DoctorContext) -> tuple[int, ...] | None:
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", _of_direnv(context, "version") or "")
     return tuple(map(int, found.groups())) if found else None
 
 
-def _status(situation: Situation) -> dict[str, str] | None:
+def _status(context: DoctorContext) -> dict[str, str] | None:
     """Give what direnv says of itself and of this directory; None where it fails."""
-    text = _of_direnv(situation, "status")
+    text = _of_direnv(context, "status")
     if text is None:
         return None
     names = ("Found RC path", "Found RC allowed", "bash_path", "warn_timeout")
     return {name: line[len(name) + 1 :] for line in text.splitlines() for name in names if line.startswith(f"{name} ")}
 
 
-def _of_direnv(situation: Situation, command: str) -> str | None:
-    if command not in situation.told:
-        situation.told[command] = _output(["direnv", command], situation.outer) if _direnv(situation) else None
-    return situation.told[command]
+def _of_direnv(context: DoctorContext, command: str) -> str | None:
+    if command not in context.told:
+        context.told[command] = _output(["direnv", command], context.outer) if _direnv(context) else None
+    return context.told[command]
 
 
 def _output(words: list[str], environ: Mapping[str, str]) -> str | None:

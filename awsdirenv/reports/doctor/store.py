@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from awsdirenv.cache.running import held_locks
-from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, Finding, Situation
+from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.session_credentials import time_left
-from awsdirenv.system.commands import command_line
 from awsdirenv.system.files import read_text
+from awsdirenv.system.text import command_line
 
 _MOUNTS = Path("/proc/mounts")
 _NETWORK_KINDS = re.compile(
@@ -27,9 +27,9 @@ _LONG = timedelta(minutes=5)  # for holding a lock; a question for a code ends l
 _ELSEWHERE = "set XDG_CACHE_HOME to a folder on a local file system"
 
 
-def cache_folder(situation: Situation) -> Iterator[Finding]:
+def cache_folder(context: DoctorContext) -> Iterator[Finding]:
     """Whether our folder is yours, can be written to, and can be locked."""
-    root = situation.paths.root
+    root = context.paths.root
     # Where it is not made yet, what matters is the folder that it will be made in.
     folder = next((path for path in (root, *root.parents) if path.exists()), Path("/"))
     info = folder.stat()
@@ -39,7 +39,7 @@ def cache_folder(situation: Situation) -> Iterator[Finding]:
     if not stat.S_ISDIR(info.st_mode) or not os.access(folder, os.W_OK | os.X_OK):
         yield Finding(ERROR, f"{folder} cannot be written to", f"make {folder} a writable folder", str(folder))
         return
-    problem = _lock_problem(_to_lock(situation, folder))
+    problem = _lock_problem(_to_lock(context, folder))
     kind, options = mount_of(os.path.realpath(folder), _mounts())
     if problem:
         yield Finding(ERROR, f"files in {folder} cannot be locked ({kind}): {problem}", _ELSEWHERE, str(folder))
@@ -51,31 +51,31 @@ def cache_folder(situation: Situation) -> Iterator[Finding]:
         yield Finding(INFO, message, _ELSEWHERE, str(folder))
 
 
-def locks(situation: Situation) -> Iterator[Finding]:
+def locks(context: DoctorContext) -> Iterator[Finding]:
     """Whether a lock is held for too long, and what a killed process has left behind."""
-    for lock in held_locks(situation.paths):
-        if lock.since and situation.now - lock.since > _LONG:
+    for lock in held_locks(context.paths):
+        if lock.since and context.now - lock.since > _LONG:
             who = str(lock.holder or f"pid {lock.pid}")
-            age = time_left(situation.now, lock.since)
+            age = time_left(context.now, lock.since)
             hint = f"answer it, or end that process: kill {lock.pid}"
-            place = str(situation.paths.locks / f"{lock.name}.lock")
+            place = str(context.paths.locks / f"{lock.name}.lock")
             yield Finding(WARNING, f"a lock has been held for {age} by {who}", hint, place)
-    for path in (*_regular_files(situation.paths.claims, "*"), *_regular_files(situation.paths.timers, "*")):
+    for path in (*_regular_files(context.paths.claims, "*"), *_regular_files(context.paths.timers, "*")):
         if path.suffix != ".used" and _is_left_over(path):
             message = "the mark of a process that was killed: harmless, the next load passes over it"
             yield Finding(INFO, message, command_line("rm", str(path)), str(path))
 
 
-def snapshots(situation: Situation) -> Iterator[Finding]:
+def snapshots(context: DoctorContext) -> Iterator[Finding]:
     """Whether credentials are stored of profiles that are no longer in AWS's files."""
-    if situation.files is None:
+    if context.files is None:
         return
-    for stored in situation.snapshots:
+    for stored in context.snapshots:
         # Other files (AWS_CONFIG_FILE) may have the profile.
-        if stored.config_path != situation.files.config_path or stored.profile in situation.files.profiles:
+        if stored.config_path != context.files.config_path or stored.profile in context.files.profiles:
             continue
         ends = stored.expiration
-        is_over = ends is not None and ends <= situation.now
+        is_over = ends is not None and ends <= context.now
         message = f"credentials of {stored.profile} are stored, which is no profile any more"
         hint = command_line("awsdirenv clear", stored.profile)
         yield Finding(INFO if is_over else WARNING, message, hint, str(stored.path))
@@ -99,9 +99,9 @@ def _mounts() -> str:
     return read_text(_MOUNTS, errors="surrogateescape") or ""  # not there: no Linux
 
 
-def _to_lock(situation: Situation, folder: Path) -> Path:
+def _to_lock(context: DoctorContext, folder: Path) -> Path:
     """Give a lock file where there is one, else the folder: some network file systems do not lock folders."""
-    return next(iter(_regular_files(situation.paths.locks, "*.lock")), folder)
+    return next(iter(_regular_files(context.paths.locks, "*.lock")), folder)
 
 
 def _lock_problem(path: Path) -> str | None:

@@ -10,12 +10,10 @@ from datetime import datetime
 
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, LOGIN, PROCESS, SSO, STATIC, WEB_IDENTITY
 from awsdirenv.refresh.plan import ASSUME_ROLE, KEY_SESSION, MFA_SESSION, Step
-from awsdirenv.reports.explain.hops import Explanation, Hop
-from awsdirenv.reports.explain.next_load import NextLoad
+from awsdirenv.reports.explain.hops import Explanation, Hop, NextLoad
 from awsdirenv.reports.explain.values import Value
 from awsdirenv.session_credentials import duration_text, time_left
-from awsdirenv.system.commands import login_command
-from awsdirenv.system.text import clock_text, printable, with_tilde
+from awsdirenv.system.text import clock_text, login_command, printable, with_tilde
 
 _WIDTH = 80
 _TITLES = {

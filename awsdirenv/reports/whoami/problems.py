@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from awsdirenv.aws.caller_identity import EXPIRED, FAILED, NONE, OFFLINE
-from awsdirenv.config.chain import assumed_role, given_name
+from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
 from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
 from awsdirenv.errors import CredentialSourceError
 from awsdirenv.records import replace
-from awsdirenv.reports.whoami.verdict import Look, Problem, named_profile
+from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
 from awsdirenv.session_credentials import time_left
 from awsdirenv.shell.rc_files import fish_universals
-from awsdirenv.system.commands import aws_command, erase_universal_command, login_command, unset_command
+from awsdirenv.system.text import aws_command, erase_universal_command, login_command, unset_command
 
 _METHODS = {
     "shared-credentials-file": "the keys of [default] in AWS's files",
@@ -148,12 +147,6 @@ def _identity(seen: Look) -> Iterator[Problem]:
         what = f"role {role}" if role else caller.arn
         said = f"AWS says {what}, and profile {declared.profile} is for role {declared.role}"
         yield Problem("other-role", said, "direnv reload")
-
-
-def actual_role(arn: str | None) -> str | None:
-    """Give the role of an ARN, by the name that people know it by."""
-    role = assumed_role(arn)
-    return role and given_name(role)
 
 
 def _fallback(seen: Look) -> Iterator[Problem]:

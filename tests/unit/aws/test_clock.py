@@ -19,7 +19,7 @@ from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.errors import StsError
 from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.system import clocks, private_files
+from awsdirenv.system import clocks, files
 from world import World
 from wrong_clocks import GARBAGE, HOUR, edit
 
@@ -118,9 +118,9 @@ def test_what_is_no_anchor_is_refused(tmp_path: Path, text: str) -> None:
     assert store.read("role-1") == good
     assert snapshots.read(tmp_path / "x")
     for name in ("role-1", "x"):
-        values = private_files.read_private(tmp_path / name) or {}
+        values = files.read_private(tmp_path / name) or {}
         (key,) = [key for key in values if key.endswith("CLOCK")]
-        private_files.write_private(tmp_path / name, {**values, key: text})
+        files.write_private(tmp_path / name, {**values, key: text})
     assert store.read("role-1") is None
     assert snapshots.read(tmp_path / "x") is None
 

@@ -12,7 +12,7 @@ import pytest
 
 from awsdirenv.aws.console_urls import ConsolePage, checked_endpoint
 from awsdirenv.errors import SettingError
-from awsdirenv.system import handover
+from awsdirenv.system import browser
 from console import console, granted, link
 from network import PASSWORD
 from tls import Authority, ConnectProxy, TlsFront
@@ -403,7 +403,7 @@ def test_the_page_works_once() -> None:
         idle.close()
         return True
 
-    assert handover.hand_over("https://secret", start, 5)
+    assert browser.hand_over("https://secret", start, 5)
     assert answers == [(404, None), (404, None), (303, "https://secret"), (404, None)]
 
 
@@ -415,8 +415,8 @@ def test_nobody_comes() -> None:
         pages.append(page)
         return True
 
-    assert not handover.hand_over("https://secret", start, 0.2)
-    assert not handover.hand_over("https://secret", lambda _: False, 60)
+    assert not browser.hand_over("https://secret", start, 0.2)
+    assert not browser.hand_over("https://secret", lambda _: False, 60)
     with pytest.raises(OSError, match="refused"):
         get(pages[0])
 

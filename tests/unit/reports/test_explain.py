@@ -17,7 +17,7 @@ from awsdirenv.refresh.request import Request, looking
 from awsdirenv.reports.explain.hops import Explanation, document, explain
 from awsdirenv.reports.explain.text import text
 from awsdirenv.session_credentials import from_epoch
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from awsdirenv.system.lock import Locks
 from corpus import CASES, Case, Refused
 from desk import HOUR, Call, Desk
@@ -69,10 +69,7 @@ def is_settled(desk: Desk, profile: str, duration: int | None = None) -> None:
     assert explained.next_load.is_fresh
     assert foretold(explained) == []
     assert not any(hop.asks_for_code for hop in explained.hops)
-    ends = {
-        from_epoch(int((private_files.read_private(path) or {})["EXPIRATION"]))
-        for path in desk.paths.sessions.iterdir()
-    }
+    ends = {from_epoch(int((files.read_private(path) or {})["EXPIRATION"])) for path in desk.paths.sessions.iterdir()}
     assert {hop.cached_until for hop in explained.hops[:-1] if hop.cached_until} <= ends
     last = explained.next_load.snapshot
     assert last

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from awsdirenv.system.lock import Locks
 from desk import Desk
 from measure import takes_at_most
@@ -147,8 +147,8 @@ def test_mfa_sessions_that_have_ended(desk: Desk) -> None:
     assert [session["seconds_remaining"] for session in status(world)["mfa_sessions"]] == [0]
     assert re.search(rf"^{world.mfa_serial}  ended$", text(world), re.MULTILINE)
     (old,) = [path for path in desk.paths.sessions.iterdir() if path.name.startswith("mfa-")]
-    values = private_files.read_private(old) or {}
-    private_files.write_private(old.with_name("mfa-other"), {**values, "EXPIRATION": str(int(time.time()) + HOUR)})
+    values = files.read_private(old) or {}
+    files.write_private(old.with_name("mfa-other"), {**values, "EXPIRATION": str(int(time.time()) + HOUR)})
     assert [session["seconds_remaining"] > 0 for session in status(world)["mfa_sessions"]] == [True]
 
 
@@ -227,9 +227,9 @@ def test_five_thousand_profiles(world: World) -> None:
     world.run("awsdirenv", "load", "plain").check_returncode()
     snapshots = CachePaths.from_environ(world.env).snapshots
     (made,) = snapshots.iterdir()
-    values = private_files.read_private(made) or {}
+    values = files.read_private(made) or {}
     for number in range(200):
-        private_files.write_private(
+        files.write_private(
             snapshots / f"p{number}", {**values, "AWSDIRENV_PROFILE": f"p{number}", "AWS_REGION": f"r{number}"}
         )
     found: list[dict[str, Any]] = []

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.errors import CacheError
-from awsdirenv.system import private_files
+from awsdirenv.system import files
 from files import STRANGER, VALUES, mode
 from world import AT_ONCE
 
@@ -35,8 +35,8 @@ def umask(mask: int) -> Iterator[None]:
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     """Names and values come back exactly, empty ones, spaces, `=` and bytes that are no UTF-8 included."""
-    private_files.write_private(tmp_path / "f", VALUES)
-    assert private_files.read_private(tmp_path / "f") == VALUES
+    files.write_private(tmp_path / "f", VALUES)
+    assert files.read_private(tmp_path / "f") == VALUES
 
 
 LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=40)
@@ -48,13 +48,13 @@ def test_any_values_of_one_line_are_read_back(values: dict[str, str]) -> None:
     """Unicode's own line separators, NUL and control characters end no line of ours."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "f"
-        private_files.write_private(path, values)
-        assert private_files.read_private(path) == values
+        files.write_private(path, values)
+        assert files.read_private(path) == values
 
 
 def test_the_file_is_lines_between_a_version_and_an_end(tmp_path: Path) -> None:
     """The bytes are what the extension's reader and python-dotenv expect."""
-    private_files.write_private(tmp_path / "f", {"A": "1", "B": "x y"})
+    files.write_private(tmp_path / "f", {"A": "1", "B": "x y"})
     assert (tmp_path / "f").read_bytes() == b"AWSDIRENV_VERSION=1\nA=1\nB=x y\nAWSDIRENV_END=1\n"
 
 
@@ -62,14 +62,14 @@ def test_the_file_is_lines_between_a_version_and_an_end(tmp_path: Path) -> None:
 def test_the_file_is_0600_under_any_umask(tmp_path: Path, mask: int) -> None:
     """Neither a lax nor a crippling umask shows in the mode."""
     with umask(mask):
-        private_files.write_private(tmp_path / "f", VALUES)
+        files.write_private(tmp_path / "f", VALUES)
     assert mode(tmp_path / "f") == 0o600
-    assert private_files.read_private(tmp_path / "f") == VALUES
+    assert files.read_private(tmp_path / "f") == VALUES
 
 
 def test_the_modification_time_is_the_one_asked_for(tmp_path: Path) -> None:
     """What direnv compares is set before anybody can see the file."""
-    private_files.write_private(tmp_path / "f", VALUES, mtime=4102444800)
+    files.write_private(tmp_path / "f", VALUES, mtime=4102444800)
     assert (tmp_path / "f").stat().st_mtime_ns == 4102444800 * 10**9
 
 
@@ -78,11 +78,11 @@ def test_outdating_is_once_in_each_generation(tmp_path: Path, first: int) -> Non
     """Each is a second of its own to who watches, and so is its end, however many say so."""
     path, seen = tmp_path / "f", []
     for wanted in (first, first, first - 500, first + 1):
-        private_files.write_private(path, VALUES, mtime=private_files.fresh_mtime(path, wanted))
+        files.write_private(path, VALUES, mtime=files.fresh_mtime(path, wanted))
         seen.append(path.stat().st_mtime)
-        private_files.outdate(path)
+        files.outdate(path)
         seen.append(path.stat().st_mtime)
-        private_files.outdate(path)
+        files.outdate(path)
         assert path.stat().st_mtime == seen[-1]
     assert seen == sorted(set(seen))
     assert abs(seen[0] - first) <= 1
@@ -90,17 +90,17 @@ def test_outdating_is_once_in_each_generation(tmp_path: Path, first: int) -> Non
 
 def test_outdating_follows_no_link_and_needs_no_file(tmp_path: Path) -> None:
     """What is not there is nobody's to look at, and a planted link touches nothing."""
-    private_files.outdate(tmp_path / "absent")
+    files.outdate(tmp_path / "absent")
     (tmp_path / "victim").write_text("mine")
     os.utime(tmp_path / "victim", (1000, 1000))
     (tmp_path / "f").symlink_to(tmp_path / "victim")
-    private_files.outdate(tmp_path / "f")
+    files.outdate(tmp_path / "f")
     assert (tmp_path / "victim").stat().st_mtime == 1000
 
 
 def test_without_one_the_modification_time_is_now(tmp_path: Path) -> None:
     """Files that nobody watches keep the time they were written at."""
-    private_files.write_private(tmp_path / "f", VALUES)
+    files.write_private(tmp_path / "f", VALUES)
     assert abs((tmp_path / "f").stat().st_mtime - time.time()) < 60
 
 
@@ -108,17 +108,17 @@ def test_a_symlink_in_our_place_is_replaced_and_not_followed(tmp_path: Path) -> 
     """What a planted link points to stays as it is."""
     (tmp_path / "victim").write_text("mine")
     (tmp_path / "f").symlink_to(tmp_path / "victim")
-    private_files.write_private(tmp_path / "f", VALUES)
+    files.write_private(tmp_path / "f", VALUES)
     assert (tmp_path / "victim").read_text() == "mine"
     assert not (tmp_path / "f").is_symlink()
-    assert private_files.read_private(tmp_path / "f") == VALUES
+    assert files.read_private(tmp_path / "f") == VALUES
 
 
 def test_a_fifo_in_our_place_is_replaced_without_waiting_for_a_reader(tmp_path: Path) -> None:
     """Opening a FIFO for writing would block until somebody reads."""
     os.mkfifo(tmp_path / "f")
-    private_files.write_private(tmp_path / "f", VALUES)
-    assert private_files.read_private(tmp_path / "f") == VALUES
+    files.write_private(tmp_path / "f", VALUES)
+    assert files.read_private(tmp_path / "f") == VALUES
 
 
 @pytest.mark.needs("root")
@@ -127,7 +127,7 @@ def test_a_stranger_s_file_in_our_place_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("AWSDIRENV_VERSION=1\n")
     os.chown(tmp_path / "f", STRANGER, STRANGER)
     (tmp_path / "f").chmod(0o666)
-    private_files.write_private(tmp_path / "f", VALUES)
+    files.write_private(tmp_path / "f", VALUES)
     assert (tmp_path / "f").stat().st_uid == os.geteuid()
     assert mode(tmp_path / "f") == 0o600
 
@@ -144,8 +144,8 @@ def test_what_a_killed_writer_left_is_replaced_and_never_piles_up(tmp_path: Path
     else:
         draft.write_text("AWSDIRENV_VERS")
         draft.chmod(0o666 if kind == "lax" else 0o600)
-    private_files.write_private(tmp_path / "f", VALUES)
-    assert private_files.read_private(tmp_path / "f") == VALUES
+    files.write_private(tmp_path / "f", VALUES)
+    assert files.read_private(tmp_path / "f") == VALUES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "victim"]
     assert victim.read_text() == "mine"
     assert mode(tmp_path / "f") == 0o600
@@ -153,18 +153,18 @@ def test_what_a_killed_writer_left_is_replaced_and_never_piles_up(tmp_path: Path
 
 def test_a_folder_in_the_draft_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
     """What cannot be cleared away is reported, and the old file stays."""
-    private_files.write_private(tmp_path / "f", {"OLD": "1"})
+    files.write_private(tmp_path / "f", {"OLD": "1"})
     (tmp_path / "f.new").mkdir()
     with pytest.raises(CacheError, match="cannot use"):
-        private_files.write_private(tmp_path / "f", VALUES)
-    assert private_files.read_private(tmp_path / "f") == {"OLD": "1"}
+        files.write_private(tmp_path / "f", VALUES)
+    assert files.read_private(tmp_path / "f") == {"OLD": "1"}
 
 
 def test_a_folder_in_our_place_is_an_error_of_ours_and_leaves_no_draft(tmp_path: Path) -> None:
     """A directory cannot be replaced: the error names it, and no secret is left beside it."""
     (tmp_path / "f").mkdir()
     with pytest.raises(CacheError) as caught:
-        private_files.write_private(tmp_path / "f", VALUES)
+        files.write_private(tmp_path / "f", VALUES)
     assert caught.value.message == f"cannot use {tmp_path / 'f'}: Is a directory"
     assert str(tmp_path) in caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
@@ -173,22 +173,22 @@ def test_a_folder_in_our_place_is_an_error_of_ours_and_leaves_no_draft(tmp_path:
 @pytest.mark.parametrize("value", ["a\nb", "\n", "a\rb", "a\r\n"])
 def test_a_value_with_a_line_break_is_refused_before_anything_is_touched(tmp_path: Path, value: str) -> None:
     """No value can smuggle a line in; the message does not repeat it."""
-    private_files.write_private(tmp_path / "f", {"OLD": "1"})
+    files.write_private(tmp_path / "f", {"OLD": "1"})
     with pytest.raises(CacheError) as caught:
-        private_files.write_private(tmp_path / "f", {"NAME": value})
+        files.write_private(tmp_path / "f", {"NAME": value})
     assert caught.value.message == "a value for f has a line break"
-    assert private_files.read_private(tmp_path / "f") == {"OLD": "1"}
+    assert files.read_private(tmp_path / "f") == {"OLD": "1"}
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_file_cut_off_anywhere_is_not_believed(tmp_path: Path) -> None:
     """No prefix of a real file reads as a file, down to a missing last line break."""
     path = tmp_path / "f"
-    private_files.write_private(path, VALUES)
+    files.write_private(path, VALUES)
     whole = path.read_bytes()
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
-        assert private_files.read_private(path) is None, whole[:size]
+        assert files.read_private(path) is None, whole[:size]
 
 
 @pytest.mark.parametrize(
@@ -210,45 +210,45 @@ def test_a_file_cut_off_anywhere_is_not_believed(tmp_path: Path) -> None:
 def test_a_file_with_another_frame_is_not_believed(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     """First and last line must be exactly ours, with nothing around them."""
     path = tmp_path / "f"
-    private_files.write_private(path, VALUES)
+    files.write_private(path, VALUES)
     path.write_bytes(damage(path.read_bytes()))
-    assert private_files.read_private(path) is None
+    assert files.read_private(path) is None
 
 
 def test_a_name_that_stands_twice_makes_the_file_worthless(tmp_path: Path) -> None:
     """Of two values nobody can tell which is meant; we never wrote both."""
     path = tmp_path / "f"
-    private_files.write_private(path, {"A": "1", "B": "2"})
+    files.write_private(path, {"A": "1", "B": "2"})
     for line in (b"A=1\n", b"A=3\n"):
         whole = path.read_bytes()
         path.write_bytes(whole.replace(b"B=2\n", b"B=2\n" + line))
-        assert private_files.read_private(path) is None
+        assert files.read_private(path) is None
         path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("bits", [0o400, 0o700, 0o4600, 0o640, 0o604, 0o644, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777])
 def test_a_file_open_to_others_is_not_believed(tmp_path: Path, bits: int) -> None:
     """One bit for group or others is enough to refuse it, and so is any mode that the extension would not take."""
-    private_files.write_private(tmp_path / "f", VALUES)
+    files.write_private(tmp_path / "f", VALUES)
     (tmp_path / "f").chmod(bits)
-    assert private_files.read_private(tmp_path / "f") is None
+    assert files.read_private(tmp_path / "f") is None
 
 
 @pytest.mark.needs("root")
 def test_a_stranger_s_file_is_not_believed(tmp_path: Path) -> None:
     """A file of another user's is refused even at 0600."""
-    private_files.write_private(tmp_path / "f", VALUES)
+    files.write_private(tmp_path / "f", VALUES)
     os.chown(tmp_path / "f", STRANGER, -1)
-    assert private_files.read_private(tmp_path / "f") is None
+    assert files.read_private(tmp_path / "f") is None
 
 
 def test_a_link_to_a_good_file_is_not_believed(tmp_path: Path) -> None:
     """A symlink may change its target between two looks; a hard link is the file itself."""
-    private_files.write_private(tmp_path / "good", VALUES)
+    files.write_private(tmp_path / "good", VALUES)
     (tmp_path / "f").symlink_to(tmp_path / "good")
     (tmp_path / "hard").hardlink_to(tmp_path / "good")
-    assert private_files.read_private(tmp_path / "f") is None
-    assert private_files.read_private(tmp_path / "hard") == VALUES
+    assert files.read_private(tmp_path / "f") is None
+    assert files.read_private(tmp_path / "hard") == VALUES
 
 
 def test_a_fifo_is_not_read_and_blocks_nobody(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_fifo_is_not_read_and_blocks_nobody(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.alarm(5)
     try:
-        assert private_files.read_private(tmp_path / "f") is None
+        assert files.read_private(tmp_path / "f") is None
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
@@ -265,12 +265,12 @@ def test_a_fifo_is_not_read_and_blocks_nobody(tmp_path: Path) -> None:
 
 def test_a_fifo_that_says_the_right_thing_is_not_believed(tmp_path: Path) -> None:
     """A well-formed content proves nothing where the thing is no regular file."""
-    private_files.write_private(tmp_path / "good", VALUES)
+    files.write_private(tmp_path / "good", VALUES)
     os.mkfifo(tmp_path / "f", 0o600)
     descriptor = os.open(tmp_path / "f", os.O_RDWR)
     try:
         os.write(descriptor, (tmp_path / "good").read_bytes())
-        assert private_files.read_private(tmp_path / "f") is None
+        assert files.read_private(tmp_path / "f") is None
     finally:
         os.close(descriptor)
 
@@ -279,22 +279,22 @@ def test_what_is_no_file_of_ours_reads_as_nothing(tmp_path: Path) -> None:
     """A missing path, a device and an empty file are None and raise nothing."""
     (tmp_path / "empty").touch(0o600)
     for path in (tmp_path / "missing", tmp_path / "empty", tmp_path / "empty" / "below", Path("/dev/zero")):
-        assert private_files.read_private(path) is None
+        assert files.read_private(path) is None
 
 
 def test_a_folder_in_our_place_reads_as_nothing(tmp_path: Path) -> None:
     """A directory is None as well, and raises nothing that would end as a traceback."""
     (tmp_path / "folder").mkdir(0o700)
-    assert private_files.read_private(tmp_path / "folder") is None
+    assert files.read_private(tmp_path / "folder") is None
 
 
 def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
     """A sparse terabyte in our place costs neither memory nor time."""
     path = tmp_path / "f"
-    private_files.write_private(path, VALUES)
+    files.write_private(path, VALUES)
     os.truncate(path, 1 << 40)
     started = time.monotonic()
-    assert private_files.read_private(path) is None
+    assert files.read_private(path) is None
     assert time.monotonic() - started < AT_ONCE
 
 
@@ -302,9 +302,9 @@ def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
 def test_the_limit_is_256_kib(tmp_path: Path, size: int, *, readable: bool) -> None:
     """A file of exactly the limit is read, one byte more is not."""
     frame = len("AWSDIRENV_VERSION=1\nX=\nAWSDIRENV_END=1\n")
-    private_files.write_private(tmp_path / "f", {"X": "x" * (size - frame)})
+    files.write_private(tmp_path / "f", {"X": "x" * (size - frame)})
     assert (tmp_path / "f").stat().st_size == size
-    assert (private_files.read_private(tmp_path / "f") is not None) == readable
+    assert (files.read_private(tmp_path / "f") is not None) == readable
 
 
 @pytest.mark.parametrize("bits", [0o755, 0o750, 0o701, 0o777, 0o710])
@@ -314,7 +314,7 @@ def test_a_folder_open_to_others_is_tightened(tmp_path: Path, bits: int) -> None
     folder.mkdir()
     folder.chmod(bits)
     (folder / "kept").touch()
-    private_files.ensure_private_folder(folder)
+    files.ensure_private_folder(folder)
     assert mode(folder) == 0o700
     assert (folder / "kept").exists()
 
@@ -324,22 +324,22 @@ def test_a_new_folder_is_0700_and_its_parents_are_made(tmp_path: Path, mask: int
     """A missing ~/.cache is made as well; a private folder that is there already is left alone."""
     folder = tmp_path / "a" / "b"
     with umask(mask):
-        private_files.ensure_private_folder(folder)
-        private_files.ensure_private_folder(folder)
+        files.ensure_private_folder(folder)
+        files.ensure_private_folder(folder)
     assert mode(folder) == 0o700
 
 
 def test_a_folder_below_a_setgid_folder_is_0700_all_the_same(tmp_path: Path) -> None:
     """In a home whose folders hand their group down, ours is 0700 and not 2700, which the extension refuses."""
     tmp_path.chmod(0o2755)
-    private_files.ensure_private_folder(tmp_path / "ours")
+    files.ensure_private_folder(tmp_path / "ours")
     assert mode(tmp_path / "ours") == 0o700
 
 
 def test_a_folder_made_under_a_crippling_umask_is_0700_all_the_same(tmp_path: Path) -> None:
     """A umask that takes bits from the owner does not make a folder that neither we nor the extension can use."""
     with umask(0o177):
-        private_files.ensure_private_folder(tmp_path / "ours")
+        files.ensure_private_folder(tmp_path / "ours")
     assert mode(tmp_path / "ours") == 0o700
 
 
@@ -351,7 +351,7 @@ def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
     os.chown(folder, STRANGER, STRANGER)
     folder.chmod(0o777)
     with pytest.raises(CacheError) as caught:
-        private_files.ensure_private_folder(folder)
+        files.ensure_private_folder(folder)
     assert caught.value.message == f"{folder} belongs to another user"
     assert mode(folder) == 0o777
 
@@ -362,7 +362,7 @@ def test_a_file_or_a_dangling_link_in_the_folder_s_place_is_an_error_of_ours(tmp
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link"):
         with pytest.raises(CacheError, match="cannot use"):
-            private_files.ensure_private_folder(path)
+            files.ensure_private_folder(path)
 
 
 def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
@@ -371,9 +371,9 @@ def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "kept")
     (tmp_path / "kept").touch()
     (tmp_path / "folder").mkdir()
-    assert private_files.remove(tmp_path / "f")
-    assert not private_files.remove(tmp_path / "f")
-    assert private_files.remove(tmp_path / "link")
+    assert files.remove(tmp_path / "f")
+    assert not files.remove(tmp_path / "f")
+    assert files.remove(tmp_path / "link")
     assert (tmp_path / "kept").exists()
     with pytest.raises(CacheError, match="cannot use"):
-        private_files.remove(tmp_path / "folder")
+        files.remove(tmp_path / "folder")

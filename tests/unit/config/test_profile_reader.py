@@ -10,19 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 
-from awsdirenv.config.glance import Glance, Said
-from awsdirenv.config.source_lines import Provenance
+from awsdirenv.config.source_lines import ProfileReader, Provenance, SourcedValue
 from awsdirenv.errors import ConfigError
 from config_texts import FILES, SEVERAL, parsed
 
 KEYS = ("region", "role_arn", "output", "include_profile")
 
 
-def glance(folder: Path, config: str = "", credentials: str = "") -> Glance:
+def reader(folder: Path, config: str = "", credentials: str = "") -> ProfileReader:
     """Write both files and look at them."""
     (folder / "config").write_bytes(config.encode())
     (folder / "credentials").write_bytes(credentials.encode())
-    return Glance(str(folder / "config"), str(folder / "credentials"))
+    return ProfileReader(str(folder / "config"), str(folder / "credentials"))
 
 
 @SEVERAL
@@ -34,31 +33,31 @@ def test_never_says_what_botocore_does_not(tmp_path: Path, config: list[str], cr
         files = parsed(tmp_path, *texts)
     except ConfigError:
         assume(False)
-    where, seen = Provenance(files), glance(tmp_path, *texts)
+    where, seen = Provenance(files), reader(tmp_path, *texts)
     for profile in files.profiles:
         for key in KEYS:
-            said, value = seen.said(profile, key), files.profiles[profile].get(key)
+            said, value = seen.value(profile, key), files.profiles[profile].get(key)
             if said:
-                assert said == Said(str(value), where.of(profile, key))
+                assert said == SourcedValue(str(value), where.of(profile, key))
             elif isinstance(value, str) and value and "\n" not in value:
                 assert key not in {"region", "role_arn"}, (profile, key, value)
 
 
 def test_the_credentials_file_comes_first(tmp_path: Path) -> None:
     """As for botocore, a section of the credentials file wins over the profile of the config file."""
-    seen = glance(tmp_path, "[profile a]\nregion = one\nrole_arn = x\n", "\n[a]\nregion = two\n")
-    assert seen.said("a", "region") == Said("two", f"{tmp_path}/credentials:3")
-    assert seen.said("a", "role_arn") == Said("x", f"{tmp_path}/config:3")
-    assert seen.said("a", "output") is None
-    assert seen.said("nobody", "region") is None
+    seen = reader(tmp_path, "[profile a]\nregion = one\nrole_arn = x\n", "\n[a]\nregion = two\n")
+    assert seen.value("a", "region") == SourcedValue("two", f"{tmp_path}/credentials:3")
+    assert seen.value("a", "role_arn") == SourcedValue("x", f"{tmp_path}/config:3")
+    assert seen.value("a", "output") is None
+    assert seen.value("nobody", "region") is None
 
 
 def test_inclusions(tmp_path: Path) -> None:
     """What a profile lacks, the one gives that it includes, through any number of them; a loop ends."""
     text = "[profile a]\ninclude_profile = b\n[profile b]\ninclude_profile = c\n[profile c]\nregion = x\n"
-    assert glance(tmp_path, text).said("a", "region") == Said("x", f"{tmp_path}/config:6")
+    assert reader(tmp_path, text).value("a", "region") == SourcedValue("x", f"{tmp_path}/config:6")
     loop = "[profile a]\ninclude_profile = b\n[profile b]\ninclude_profile = a\n"
-    assert glance(tmp_path, loop).said("a", "region") is None
+    assert reader(tmp_path, loop).value("a", "region") is None
 
 
 @pytest.mark.parametrize(
@@ -69,14 +68,14 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken").write_bytes(content)
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "broken", tmp_path / "absent", tmp_path, tmp_path / "fifo"):
-        seen = Glance(str(path), str(path)).said("a", "region")
+        seen = ProfileReader(str(path), str(path)).value("a", "region")
         assert seen is None or not seen.value.isascii()
 
 
 def test_several_lines_are_nothing(tmp_path: Path) -> None:
     """A value that is continued on another line, which may be the secret key, is not shown."""
     text = "[profile a]\nregion = x\n  aws_secret_access_key = SENTINEL-SECRET\n"
-    assert glance(tmp_path, text).said("a", "region") is None
+    assert reader(tmp_path, text).value("a", "region") is None
 
 
 def test_names(tmp_path: Path) -> None:
@@ -84,8 +83,8 @@ def test_names(tmp_path: Path) -> None:
     text = (
         "[profile \"b c\"]\nregion = 1\n[default]\nregion = 2\n[profile 'd']\nregion = 3\n[sso-session e]\nregion = 4\n"
     )
-    seen = glance(tmp_path, text)
-    found = {name: seen.said(name, "region") for name in ("b c", "default", "d", "e", '"b')}
+    seen = reader(tmp_path, text)
+    found = {name: seen.value(name, "region") for name in ("b c", "default", "d", "e", '"b')}
     assert {name: said and said.value for name, said in found.items()} == {
         "b c": "1",
         "default": "2",
@@ -110,5 +109,5 @@ def test_five_thousand_profiles(tmp_path: Path) -> None:
     started = time.process_time()
     parsed(tmp_path, text)
     parsing = time.process_time() - started
-    assert quickest(lambda: glance(tmp_path, text).said("p4999", "region")) < parsing / 3
-    assert glance(tmp_path, text).said("p4999", "region") == Said("r4999", f"{tmp_path}/config:{4999 * 4 + 2}")
+    assert quickest(lambda: reader(tmp_path, text).value("p4999", "region")) < parsing / 3
+    assert reader(tmp_path, text).value("p4999", "region") == SourcedValue("r4999", f"{tmp_path}/config:{4999 * 4 + 2}")
