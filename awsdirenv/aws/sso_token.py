@@ -18,7 +18,7 @@ from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import parse_time, utc_now
-from awsdirenv.system.files import replace_file
+from awsdirenv.system.files import read_bytes, replace_file
 from awsdirenv.system.paths import home
 from awsdirenv.system.text import utc_text
 
@@ -39,8 +39,8 @@ def path(sso_session: SsoSession, environ: Mapping[str, str]) -> Path:
 def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None:
     """Read what the file says about the token; None where it has none that botocore would use."""
     try:
-        values = json.loads(path(sso_session, environ).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):  # the last one by a thousand brackets
+        values = json.loads((read_bytes(path(sso_session, environ)) or b"").decode())
+    except (ValueError, RecursionError):  # the last one by a thousand brackets
         return None
     if not isinstance(values, dict) or not isinstance(values.get("accessToken"), str):
         return None

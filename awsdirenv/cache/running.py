@@ -11,6 +11,7 @@ from pathlib import Path
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import from_epoch
+from awsdirenv.system.files import read_text
 from awsdirenv.system.lock import Holder, read_note
 from awsdirenv.system.paths import decode_name
 
@@ -49,7 +50,7 @@ def running_timers(paths: CachePaths) -> list[RunningTimer]:
         with suppress(OSError, ValueError):
             profile = decode_name(mark.partition("@")[0])
             path = paths.timers / mark
-            pid = int(path.read_text(encoding="ascii")) if path.is_file() else 0
+            pid = int(read_text(path) or "")
             words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
             # A number alone may be another process's by now.
             if b"timer" in words and os.fsencode(profile) in words:

@@ -110,11 +110,8 @@ def _lines(path: str) -> _Sections:
     """Give every key of every section with its line, as botocore's raw_config_parse gives them with their values."""
     reader = _LineParser()
     try:
-        if not Path(path).is_file():
-            return {}
-        with open(path, encoding=io.text_encoding(None)) as file:  # the locale's, as configparser opens it
-            reader.read_file(reader.counted(file), path)
-    except (OSError, ValueError, configparser.Error):  # parsed a moment ago, so it was changed meanwhile
+        reader.read_file(reader.counted(io.StringIO(_text(path))), path)
+    except configparser.Error:  # parsed a moment ago, so it was changed meanwhile
         return {}
     return {
         section: {str(key): key.line for key in reader.options(section) if isinstance(key, _Key)}
@@ -125,11 +122,7 @@ def _lines(path: str) -> _Sections:
 def _nested_line(path: str, first: int, key: str) -> int | None:
     """Give the line of a key among the indented ones below line `first`; the last one counts, as in botocore."""
     found = None
-    try:
-        lines = Path(path).read_text(encoding=io.text_encoding(None)).split("\n")
-    except (OSError, ValueError):
-        return None
-    for number, line in enumerate(lines[first:], start=first + 1):
+    for number, line in enumerate(_text(path).split("\n")[first:], start=first + 1):
         if line.strip() and not line[0].isspace() and line[0] not in "#;":
             break
         if line.partition("=")[0].strip() == key:
@@ -183,7 +176,7 @@ class _File:
     def section(self, profile: str) -> _Section:
         """Give the section of a profile."""
         if self._text is None:
-            self._text = _read(self.path)
+            self._text = _text(self.path)
             self._find(self._text)
         if profile not in self._parsed:
             place = self._places.get(profile)
@@ -223,11 +216,12 @@ def _parse(text: str, places: Sequence[_Span]) -> _Section:
     return found
 
 
-def _read(path: str) -> str:
+def _text(path: str) -> str:
+    """Give what is in a file, in the locale's encoding, as configparser reads it; nothing where it cannot be read."""
     try:
         file = Path(path)
         return file.read_text(encoding=io.text_encoding(None), errors="replace") if file.is_file() else ""
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return ""
 
 

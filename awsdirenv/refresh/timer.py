@@ -118,10 +118,7 @@ class Timer:
             )
 
     def _is_wanted(self) -> bool:
-        try:
-            return self._mark.read_text(encoding="ascii").strip() == str(os.getpid())
-        except (OSError, ValueError):
-            return False
+        return (files.read_text(self._mark) or "").strip() == str(os.getpid())
 
     def _is_used(self, present: _Times, now: float) -> bool:
         """Tell whether an evaluation has exported the snapshot within the time that it lives.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from awsdirenv.errors import CacheError, LockTimeoutError
 from awsdirenv.records import Record
+from awsdirenv.system.files import read_text
 from awsdirenv.system.text import printable
 
 _POLL = 0.03  # seconds; a killed holder is followed within this
@@ -135,7 +136,7 @@ class Locks:
 def read_note(path: Path) -> Holder | None:
     """Give who says in a lock file that it holds it, if that process lives."""
     try:
-        pid, terminal, doing = path.read_text(errors="replace").strip().split("\t")
+        pid, terminal, doing = (read_text(path) or "").strip().split("\t")
         holder = Holder(int(pid), printable(terminal), printable(doing))
         os.kill(holder.pid, 0)  # the note of a killed holder outlives it until the next one writes its own
     except (OSError, ValueError):

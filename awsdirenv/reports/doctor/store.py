@@ -122,7 +122,7 @@ def _lock_problem(path: Path) -> str | None:
 def _is_left_over(path: Path) -> bool:
     """Tell whether the process whose id is in a mark has ended, more than a minute ago."""
     try:
-        pid = int(path.read_text(encoding="ascii"))
+        pid = int(read_text(path) or "")
         if time.time() - path.stat().st_mtime < timedelta(minutes=1).total_seconds():
             return False
         os.kill(pid, 0)

@@ -45,7 +45,7 @@ _BY_KIND = {
     LOGIN: ("login_session",),
 }
 _MACHINE = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
-_VARIABLES = {
+SHOWN_BY_KIND = {
     ENVIRONMENT: ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"),
     CONTAINER: _MACHINE,
     INSTANCE: ("AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
@@ -127,7 +127,7 @@ class HopValues(Record):
             values = self._static_keys(profile)
         elif kind in _BY_KIND:
             values = self.of_profile(profile, _BY_KIND[kind])
-        for name in _VARIABLES.get(kind, ()):
+        for name in SHOWN_BY_KIND.get(kind, ()):
             if environ.get(name):
                 key = name.lower() if kind == ENVIRONMENT else name
                 is_shown = key == "aws_access_key_id" or name in _SHOWN_VARIABLES

@@ -13,9 +13,11 @@ import pytest
 from botocore.session import Session
 
 from awsdirenv.cache.layout import snapshot_key
+from awsdirenv.config.environment import SOURCE_VARIABLES
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.reports.explain.hops import Explanation, document, explain
 from awsdirenv.reports.explain.text import text
+from awsdirenv.reports.explain.values import SHOWN_BY_KIND
 from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system import files
 from awsdirenv.system.lock import Locks
@@ -33,6 +35,12 @@ KINDS = {
 CALLS = {"mfa-session": "GetSessionToken", "session": "GetSessionToken", "assume-role": "AssumeRole"}
 
 Asked = Callable[[], int] | None  # how often a source was asked
+
+
+def test_variables_are_those_of_the_table() -> None:
+    """What is shown of the environment leads to credentials, by the one table of such variables, or switches them off."""
+    named = {name for names in SHOWN_BY_KIND.values() for name in names}
+    assert named - {"AWS_EC2_METADATA_DISABLED", "AWS_LAMBDA_FUNCTION_NAME"} <= set(SOURCE_VARIABLES)
 
 
 def foretold(explained: Explanation) -> list[Call]:
