@@ -38,7 +38,7 @@ Asked = Callable[[], int] | None  # how often a source was asked
 
 
 def test_variables_are_those_of_the_table() -> None:
-    """What is shown of the environment leads to credentials, by the one table of such variables, or switches them off."""
+    """What is shown of the environment leads to credentials, by the one table of such variables, or is a switch."""
     named = {name for names in SHOWN_BY_KIND.values() for name in names}
     assert named - {"AWS_EC2_METADATA_DISABLED", "AWS_LAMBDA_FUNCTION_NAME"} <= set(SOURCE_VARIABLES)
 
