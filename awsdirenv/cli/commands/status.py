@@ -29,9 +29,5 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.system.paths import home
 
     held = status.look(os.environ, utc_now())
-    emit(
-        status.document(held)
-        if options.json
-        else status.text(held, str(home(os.environ)), Canvas.of(os.environ))
-    )
+    emit(status.document(held) if options.json else status.text(held, str(home(os.environ)), Canvas.of(os.environ)))
     return 0
