@@ -17,6 +17,7 @@ from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
+from awsdirenv.session_credentials import from_epoch, refresh_at, usable_until
 from awsdirenv.system import clocks, files
 
 # Seconds of one sleep. A sleep takes no notice of a suspended laptop or a clock that was set; after it, we look.
@@ -37,11 +38,13 @@ class _Times(Record):
     def read(cls, path: Path) -> _Times | None:
         """Read them; None where there is no snapshot, or one that never ends."""
         values = files.read_private(path) or {}
-        names = ("ISSUED", "REFRESH_AT", "USABLE_UNTIL", "EXPIRATION")
+        names = ("AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION")
         try:
-            return cls(*(float(values[f"AWSDIRENV_{name}"]) for name in names))
-        except (KeyError, ValueError):
+            issued, expiration = (from_epoch(int(values[name])) for name in names)
+        except (KeyError, ValueError, OverflowError):
             return None
+        moments = (issued, refresh_at(issued, expiration), usable_until(issued, expiration), expiration)
+        return cls(*(moment.timestamp() for moment in moments))
 
 
 class Timer:
