@@ -14,7 +14,6 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
 
 
 GARBAGE = [
-    "",
     "x",
     "01234567.22:",
     "01234567.22:-1",
