@@ -9,8 +9,9 @@ from awsdirenv.records import Record, replace
 
 # What one line of our files and one environment variable can carry unquoted. AWS documents narrower sets; LocalStack
 # and friends are wider, but nobody puts a space or a control character here.
-_PRINTABLE = re.compile(r"[!-~]{1,16384}")
-_ACCESS_KEY_ID = re.compile(r"\w{1,128}", re.ASCII)
+KEY_ID_CHARACTERS, LONGEST_KEY_ID = "A-Za-z0-9_", 128
+# Linux takes no environment variable above 128 KiB, and then starts no program at all.
+SECRET_CHARACTERS, LONGEST_SECRET = "!-~", 16384
 
 # How far clocks may differ without it being news: they are read one after the other, answers take time, and servers
 # differ, too. It is less than the margin at the end of credentials.
@@ -49,7 +50,9 @@ class SessionCredentials(Record, hidden=("secret_access_key", "session_token")):
     def is_well_formed(self) -> bool:
         """Whether every value can stand on one line of a file and in an environment variable."""
         values = [self.secret_access_key, *([self.session_token] if self.session_token else [])]
-        return bool(_ACCESS_KEY_ID.fullmatch(self.access_key_id)) and all(_PRINTABLE.fullmatch(v) for v in values)
+        secret = f"[{SECRET_CHARACTERS}]{{1,{LONGEST_SECRET}}}"
+        is_key_id = re.fullmatch(f"[{KEY_ID_CHARACTERS}]{{1,{LONGEST_KEY_ID}}}", self.access_key_id)
+        return bool(is_key_id) and all(re.fullmatch(secret, value) for value in values)
 
     def is_usable(self, now: datetime) -> bool:
         """Whether a command started now can still use them."""
@@ -96,10 +99,16 @@ class SessionCredentials(Record, hidden=("secret_access_key", "session_token")):
     @property
     def margin(self) -> timedelta:
         """How long before their end they count as ended."""
-        # Generations of a minute exist in tests and in some credential_process helpers: never more than a tenth.
-        if self.expiration is None:
-            return timedelta(0)
-        return min(EXPIRATION_MARGIN, max((self.expiration - self.issued) / 10, timedelta(0)))
+        return timedelta(0) if self.expiration is None else self.expiration - usable_until(self.issued, self.expiration)
+
+
+def usable_until(issued: datetime, expiration: datetime) -> datetime:
+    """Give the moment from which credentials count as ended.
+
+    Generations of a minute exist in tests and in some credential_process helpers: never more than a tenth of the life
+    before the end. direnvrc.d/warm.sh does the same arithmetic, in whole seconds.
+    """
+    return expiration - min(EXPIRATION_MARGIN, max((expiration - issued) / 10, timedelta(0)))
 
 
 def refresh_at(issued: datetime, expiration: datetime) -> datetime:
@@ -107,6 +116,7 @@ def refresh_at(issued: datetime, expiration: datetime) -> datetime:
 
     A quarter of the life before the end, at most 15 minutes, at least 2, and never before half the life.
     botocore's advisory window is a fixed 15 minutes, which for a 15-minute session means "always".
+    direnvrc.d/warm.sh does the same arithmetic, in whole seconds.
     """
     life = max(expiration - issued, timedelta(0))
     lead = min(_MOST_LEAD, max(_LEAST_LEAD, life / 4))

@@ -175,19 +175,22 @@ _awsdirenv_is_confirmed() {
 # Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
 # this one, or a shell that direnv has lost sight of.
 _awsdirenv_leave_live() {
-  local LC_ALL=C _ad_lines=() _ad_name _ad_i=4
-  if ! _awsdirenv_read_file "$AWS_CONFIG_FILE" 13; then
+  local LC_ALL=C _ad_lines=() _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
+  _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_duration _ad_live_python _ad_live_region \
+  _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
+  if ! _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_run live _awsdirenv_take_live_lines; then
     _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}" \
       "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
     return
   fi
-  for _ad_name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; do
-    if [[ ${!_ad_name-} == */awsdirenv/live/* && ${_ad_lines[_ad_i]-} == "# $_ad_name="* ]]; then
-      unset "$_ad_name"
-      [[ ${_ad_lines[_ad_i]} != "# $_ad_name=="* ]] || export "$_ad_name=${_ad_lines[_ad_i]#*==}"
-    fi
-    ((++_ad_i))
-  done
+  if [[ $AWS_CONFIG_FILE == */awsdirenv/live/* ]]; then
+    unset AWS_CONFIG_FILE
+    [[ ! $_ad_live_config_file ]] || export "AWS_CONFIG_FILE=${_ad_live_config_file#=}"
+  fi
+  if [[ ${AWS_SHARED_CREDENTIALS_FILE-} == */awsdirenv/live/* ]]; then
+    unset AWS_SHARED_CREDENTIALS_FILE
+    [[ ! $_ad_live_shared_credentials_file ]] || export "AWS_SHARED_CREDENTIALS_FILE=${_ad_live_shared_credentials_file#=}"
+  fi
   [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
 }
 

@@ -38,14 +38,14 @@ _awsdirenv_read_snapshot_and_live() {
 }
 
 _awsdirenv_take_live() {
-  local _ad_lines=() _ad_live_stamps _ad_modified
+  local _ad_lines=() _ad_live_stamps=() _ad_live_mtime
   _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header || return 1
   [[ ${_ad_live_stamps[0]} == "${_ad_stamps[0]}" && ${_ad_live_stamps[1]} == "${_ad_stamps[1]}" ]] && _awsdirenv_check_live
 }
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
-  local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps _ad_modified
+  local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
   _ad_live=$_ad_cache/live/$_ad_key
   [[ $_ad_key ]] && _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
@@ -56,25 +56,38 @@ _awsdirenv_read_live() {
   return "$1"
 }
 
-# Takes the first lines apart, as awsdirenv/cache/live_files.py writes them: `_ad_live_stamps`, `_ad_modified`, and what to say on
-# entering.
+# True for the header of a file that was made from all that it would be made from now.
 _awsdirenv_take_live_header() {
-  local _ad_name _ad_i=0 _ad_header=() _ad_original_config='' _ad_original_credentials=''
-  for _ad_name in version profile config credentials AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_MFA_SERIAL \
-    duration python region account_id role stage mtime; do
-    [[ ${_ad_lines[_ad_i]-} == "# $_ad_name="* ]] || return 1
-    _ad_header+=("${_ad_lines[_ad_i]#*=}")
-    ((++_ad_i))
-  done
-  [[ ! ${AWS_CONFIG_FILE+set} ]] || _ad_original_config="=$AWS_CONFIG_FILE"
-  [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || _ad_original_credentials="=$AWS_SHARED_CREDENTIALS_FILE"
-  [[ ${_ad_header[0]} == 1 && ${_ad_header[1]} == "${_ad_key%%@*}" && ${_ad_header[4]} == "$_ad_original_config" &&
-    ${_ad_header[5]} == "$_ad_original_credentials" && ${_ad_header[6]} == "${AWS_MFA_SERIAL-}" &&
-    ${_ad_header[7]} == "$_ad_option_duration" && -x ${_ad_header[8]} ]] || return 1
-  _ad_live_stamps=("${_ad_header[2]}" "${_ad_header[3]}")
-  [[ ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]] || return 1
-  _ad_live_region=${_ad_header[9]} _ad_live_account_id=${_ad_header[10]} _ad_live_role=${_ad_header[11]} _ad_modified=${_ad_header[13]}
-  printf -v _ad_live_stage %b "${_ad_header[12]//%/\\x}"
+  local _ad_live_version _ad_live_profile _ad_live_config_file _ad_live_shared_credentials_file _ad_live_mfa_serial \
+    _ad_live_duration _ad_live_python
+  _awsdirenv_take_live_lines && [[ $_ad_live_profile == "${_ad_key%%@*}" &&
+    $_ad_live_config_file == "${AWS_CONFIG_FILE+=$AWS_CONFIG_FILE}" &&
+    $_ad_live_shared_credentials_file == "${AWS_SHARED_CREDENTIALS_FILE+=$AWS_SHARED_CREDENTIALS_FILE}" &&
+    $_ad_live_mfa_serial == "${AWS_MFA_SERIAL-}" && $_ad_live_duration == "$_ad_option_duration" && -x $_ad_live_python &&
+    ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]]
+}
+
+# Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
+_awsdirenv_take_live_lines() {
+  _ad_live_version=${_ad_lines[0]#*=} _ad_live_profile=${_ad_lines[1]#*=} _ad_live_stamps[0]=${_ad_lines[2]#*=} \
+    _ad_live_stamps[1]=${_ad_lines[3]#*=} _ad_live_config_file=${_ad_lines[4]#*=} _ad_live_shared_credentials_file=${_ad_lines[5]#*=} \
+    _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_duration=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
+    _ad_live_region=${_ad_lines[9]#*=} _ad_live_account_id=${_ad_lines[10]#*=} _ad_live_role=${_ad_lines[11]#*=} \
+    _ad_live_stage=${_ad_lines[12]#*=} _ad_live_mtime=${_ad_lines[13]#*=}
+  [[ ${_ad_lines[0]} == "# version=$_ad_live_version" && $_ad_live_version && $_ad_live_version != *[!2]* && ${#_ad_live_version} -le 1 &&
+    ${_ad_lines[1]} == "# profile=$_ad_live_profile" && $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* && ${#_ad_live_profile} -le 200 &&
+    ${_ad_lines[2]} == "# config=${_ad_live_stamps[0]}" && ${_ad_live_stamps[0]} && ${#_ad_live_stamps[0]} -le 8192 &&
+    ${_ad_lines[3]} == "# credentials=${_ad_live_stamps[1]}" && ${_ad_live_stamps[1]} && ${#_ad_live_stamps[1]} -le 8192 &&
+    ${_ad_lines[4]} == "# AWS_CONFIG_FILE=$_ad_live_config_file" && (! $_ad_live_config_file || $_ad_live_config_file == =*) && ${#_ad_live_config_file} -le 8192 &&
+    ${_ad_lines[5]} == "# AWS_SHARED_CREDENTIALS_FILE=$_ad_live_shared_credentials_file" && (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) && ${#_ad_live_shared_credentials_file} -le 8192 &&
+    ${_ad_lines[6]} == "# AWS_MFA_SERIAL=$_ad_live_mfa_serial" && ${#_ad_live_mfa_serial} -le 8192 &&
+    ${_ad_lines[7]} == "# duration=$_ad_live_duration" && $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* && ${#_ad_live_duration} -le 12 && $_ad_live_duration -le 253402300799 &&
+    ${_ad_lines[8]} == "# python=$_ad_live_python" && $_ad_live_python && ${#_ad_live_python} -le 8192 &&
+    ${_ad_lines[9]} == "# region=$_ad_live_region" && $_ad_live_region != *[!a-z0-9-]* && ${#_ad_live_region} -le 64 && $_ad_live_region != -* &&
+    ${_ad_lines[10]} == "# account_id=$_ad_live_account_id" && $_ad_live_account_id != *[!0-9]* && ${#_ad_live_account_id} -le 20 &&
+    ${_ad_lines[11]} == "# role=$_ad_live_role" && $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_live_role} -le 64 &&
+    ${_ad_lines[12]} == "# stage=$_ad_live_stage" && $_ad_live_stage != *[[:cntrl:]]* && ${#_ad_live_stage} -le 160 &&
+    ${_ad_lines[13]} == "# mtime=$_ad_live_mtime" && $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* && ${#_ad_live_mtime} -le 12 && $_ad_live_mtime -le 253402300799 ]]
 }
 
 # Judges what the look has told of our files, and sees to it that direnv watches them and AWS's own: first the watch,
@@ -92,7 +105,7 @@ _awsdirenv_check_live() {
 # The empty file must be empty: keys that somebody has written into it would win.
 _awsdirenv_are_live_files_ours() {
   local _ad_of_live=${_ad_live_look[0]-} _ad_of_empty=${_ad_live_look[1]-}
-  [[ ${#_ad_live_look[@]} == 3 && $_ad_of_live == "$_ad_live/ $EUID 600 $_ad_modified "* && $_ad_of_empty == "$_ad_empty/ $EUID 600 "*:*:0:* &&
+  [[ ${#_ad_live_look[@]} == 3 && $_ad_of_live == "$_ad_live/ $EUID 600 $_ad_live_mtime "* && $_ad_of_empty == "$_ad_empty/ $EUID 600 "*:*:0:* &&
     ${_ad_live_look[2]} == "$_ad_cache/live/ $EUID 700 "* && ! -L $_ad_empty ]] || return 1
   _ad_of_live=${_ad_of_live% *} _ad_of_empty=${_ad_of_empty% *}
   _ad_live_times=live,$_ad_present,${_ad_of_live##* },${_ad_of_empty##* },${_ad_times#*,}

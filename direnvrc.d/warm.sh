@@ -124,24 +124,38 @@ _awsdirenv_open_file() {
   [[ -f $1 && -O $1 && ! -L $1 ]] && { exec {_ad_fd}<"$1"; } 2>/dev/null
 }
 
-# Gives the first $2 lines of a file of ours in the caller's `_ad_lines`.
+# Gives the first $2 lines of a file of ours in the caller's `_ad_lines`. True when they are just what the file begins
+# with: bash drops NUL bytes, and a last line may have no end.
 _awsdirenv_read_file() {
-  local _ad_fd
+  local LC_ALL=C _ad_fd REPLY _ad_text
   _awsdirenv_open_file "$1" || return 1
   mapfile -t -n "$2" -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
+  printf -v _ad_text '%s\n' "${_ad_lines[@]}"
+  IFS='' read -r -d '' -n "${#_ad_text}" REPLY <"$1"
+  [[ $REPLY == "$_ad_text" ]]
 }
 
 # Reads which profile the .env declares: `_ad_declared`, `_ad_key`, and the state of the .env in which it did, `_ad_dotenv_stamp`.
 _awsdirenv_read_name() {
-  local LC_ALL=C _ad_lines
   _awsdirenv_hash "$_ad_dotenv"$'\n'"${AWS_PROFILE-}"
-  _awsdirenv_read_file "$_ad_cache/names/$REPLY" 9 || return 1
-  [[ ${#_ad_lines[@]} == 4 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 && ${_ad_lines[1]} == AWSDIRENV_PROFILE=* &&
-    ${_ad_lines[2]} == "AWSDIRENV_DOTENV="*" $_ad_dotenv" && ${_ad_lines[3]} == AWSDIRENV_END=1 ]] || return 1
-  _ad_key=${_ad_lines[1]#*=} _ad_dotenv_stamp=${_ad_lines[2]#*=}
-  case $_ad_key in '' | .* | *[!A-Za-z0-9._%-]*) return 1 ;; esac
-  printf -v _ad_declared %b "${_ad_key//%/\\x}"
+  _awsdirenv_take_name "$_ad_cache/names/$REPLY"
+}
+
+_awsdirenv_take_name() {
+  local LC_ALL=C _ad_lines=() _ad_name_profile _ad_name_dotenv
+  _awsdirenv_read_file "$1" 5 && _awsdirenv_take_name_lines && [[ ${_ad_name_dotenv#* } == "$_ad_dotenv" ]] &&
+    _awsdirenv_encode "$_ad_name_profile" 2>/dev/null || return 1
+  _ad_declared=$_ad_name_profile _ad_key=$REPLY _ad_dotenv_stamp=$_ad_name_dotenv
+}
+
+# Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
+_awsdirenv_take_name_lines() {
+  _ad_name_profile=${_ad_lines[1]#*=} _ad_name_dotenv=${_ad_lines[2]#*=}
+  [[ ${#_ad_lines[@]} == 4 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
+    ${_ad_lines[1]} == "AWSDIRENV_PROFILE=$_ad_name_profile" && $_ad_name_profile && $_ad_name_profile != *[[:cntrl:]]* && ${#_ad_name_profile} -le 200 &&
+    ${_ad_lines[2]} == "AWSDIRENV_DOTENV=$_ad_name_dotenv" && $_ad_name_dotenv && ${#_ad_name_dotenv} -le 8192 &&
+    ${_ad_lines[3]} == AWSDIRENV_END=1 ]]
 }
 
 # A profile name as a file name, in REPLY.
@@ -216,10 +230,12 @@ _awsdirenv_end_look() {
 # remembered, and spares a process. True when the value for these times is known; it is then in force. These are the
 # times that the look has found, so whatever changes behind the look is seen at the next prompt.
 _awsdirenv_recall_watches() {
-  local _ad_lines=() _ad_line
+  local _ad_lines=() _ad_line _ad_fd
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
-  _awsdirenv_read_file "$_ad_cache/watches/$_ad_key" 64 || return 1
+  _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
+  mapfile -t -n 64 -u "$_ad_fd" _ad_lines
+  exec {_ad_fd}<&-
   local _ad_before="$DIRENV_WATCHES $1 "
   for _ad_line in "${_ad_lines[@]}"; do
     [[ $_ad_line == "$_ad_before"*' .' ]] || continue
@@ -274,15 +290,12 @@ _awsdirenv_keep_fresh() {
 # now, and not over. $1 is what has a last word, and sees to watches; the look is also for the files behind it.
 _awsdirenv_read_snapshot() {
   local LC_ALL=C # ranges in patterns are bytes
-  local _ad_fd _ad_looked _ad_lines _ad_line _ad_size=0 _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_sound=''
+  local _ad_fd _ad_looked _ad_size _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_sound=''
   _awsdirenv_open_file "$_ad_snapshot" || return 1
   _awsdirenv_begin_look "${@:2}"
-  mapfile -t -n 40 -u "$_ad_fd" _ad_lines
-  # bash drops NUL bytes: what it has read must be as long as the file.
-  for _ad_line in "${_ad_lines[@]}"; do ((_ad_size += ${#_ad_line} + 1)); done
   # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
   printf -v _ad_now '%(%s)T' -1
-  if _awsdirenv_take_values && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back &&
+  if _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back &&
     _awsdirenv_end_look && [[ $_ad_mine == "$EUID 600 $_ad_size" && $_ad_folder == "$EUID 700" ]] && "$1"; then
     # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
     [[ ! /dev/fd/$_ad_fd -ef $_ad_snapshot ]] || _ad_sound=1
@@ -293,65 +306,62 @@ _awsdirenv_read_snapshot() {
 
 _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_present,$_ad_times" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
 
-# Takes the lines apart: only names we know, each once, only values that match, nothing missing, nothing cut off.
+# Reads the open snapshot, and tells its `_ad_size` without NUL bytes, which bash drops: it must be that of the file.
+_awsdirenv_take_snapshot() {
+  local _ad_lines=() _ad_text
+  mapfile -t -n 17 -u "$_ad_fd" _ad_lines
+  printf -v _ad_text '%s\n' "${_ad_lines[@]}"
+  _ad_size=${#_ad_text}
+  _awsdirenv_take_values
+}
+
+# Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
 _awsdirenv_take_values() {
-  local _ad_line _ad_name _ad_value _ad_bad
-  _ad_values=() _ad_stamps=()
-  [[ ${#_ad_lines[@]} -gt 2 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 && ${_ad_lines[-1]} == AWSDIRENV_END=1 ]] || return 1
-  for _ad_line in "${_ad_lines[@]:1:${#_ad_lines[@]}-2}"; do
-    _ad_name=${_ad_line%%=*}
-    _ad_value=${_ad_line:${#_ad_name}+1}
-    case $_ad_name in
-      AWS_SECRET_ACCESS_KEY | AWS_SESSION_TOKEN) _ad_bad='*[!!-~]*' ;;
-      AWS_ACCESS_KEY_ID) _ad_bad='*[!A-Za-z0-9_]*' ;;
-      AWS_CREDENTIAL_EXPIRATION) _ad_bad='*[!0-9T:+-]*' ;;
-      AWS_ACCOUNT_ID) _ad_bad='*[!0-9]*' ;;
-      AWS_REGION) _ad_bad='*[!a-z0-9-]*' ;;
-      AWSDIRENV_PROFILE | AWSDIRENV_STAGE) _ad_bad='*[!A-Za-z0-9._%-]*' ;;
-      AWSDIRENV_ROLE) _ad_bad='*[!A-Za-z0-9+=,.@_-]*' ;;
-      AWSDIRENV_ISSUED | AWSDIRENV_EXPIRATION | AWSDIRENV_REFRESH_AT | AWSDIRENV_USABLE_UNTIL)
-        _ad_bad='*[!0-9]*'
-        ((${#_ad_value} <= 10)) || return 1
-        ;;
-      AWSDIRENV_CLOCK)
-        _ad_bad=${_ad_value#????????.*:}
-        case $_ad_bad in "$_ad_value" | '' | *[!0-9]* | ???????????*) return 1 ;; esac
-        case ${_ad_value%:*} in *[!0-9a-f.]*) return 1 ;; esac
-        _ad_bad=''
-        ;;
-      AWSDIRENV_ENVIRONMENT)
-        _awsdirenv_mark_environment
-        [[ $_ad_value == "$REPLY" ]] || return 1
-        _ad_bad=''
-        ;;
-      AWSDIRENV_CONFIG)
-        [[ ${_ad_value#* } == "$_ad_config" ]] || return 1
-        _ad_stamps[0]=$_ad_value _ad_bad=''
-        ;;
-      AWSDIRENV_CREDENTIALS)
-        [[ ${_ad_value#* } == "$_ad_credentials" ]] || return 1
-        _ad_stamps[1]=$_ad_value _ad_bad=''
-        ;;
-      *) return 1 ;;
-    esac
-    # shellcheck disable=SC2254 # a pattern
-    case $_ad_value in '' | $_ad_bad) return 1 ;; esac
-    [[ ! ${_ad_values[$_ad_name]+set} ]] || return 1
-    _ad_values[$_ad_name]=$_ad_value
-  done
-  [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
-  _ad_profile=${_ad_values[AWSDIRENV_PROFILE]-} _ad_account_id=${_ad_values[AWS_ACCOUNT_ID]-} _ad_role=${_ad_values[AWSDIRENV_ROLE]-}
-  _ad_region=${_ad_values[AWS_REGION]-} _ad_stage=${_ad_values[AWSDIRENV_STAGE]-} _ad_issued=${_ad_values[AWSDIRENV_ISSUED]-0}
-  _ad_expiration=${_ad_values[AWSDIRENV_EXPIRATION]-} _ad_refresh_at=${_ad_values[AWSDIRENV_REFRESH_AT]-}
-  _ad_usable_until=${_ad_values[AWSDIRENV_USABLE_UNTIL]-} _ad_name=${_ad_values[AWS_CREDENTIAL_EXPIRATION]-}
-  printf -v _ad_stage %b "${_ad_stage//%/\\x}"
-  [[ $_ad_profile && ${_ad_values[AWS_ACCESS_KEY_ID]-} && ${_ad_values[AWS_SECRET_ACCESS_KEY]-} && ${_ad_stamps[0]-} && ${_ad_stamps[1]-} ]] ||
-    return 1
+  local _ad_clock _ad_life REPLY
+  _ad_stamps=() _ad_refresh_at='' _ad_usable_until=''
+  _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
-  case $_ad_option_no_session${_ad_values[AWS_SESSION_TOKEN]:+token} in 1 | token) ;; *) return 1 ;; esac
-  # All about the end, or nothing: a lost line must not make credentials that never end.
-  case ${_ad_expiration:+1}${_ad_name:+1}${_ad_refresh_at:+1}${_ad_usable_until:+1} in '' | 1111) ;; *) return 1 ;; esac
-  [[ $_ad_key == "$_ad_profile" || $_ad_key == "$_ad_profile"@* ]] && _awsdirenv_admits
+  case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac
+  [[ ($_ad_key == "$_ad_profile" || $_ad_key == "$_ad_profile"@*) && ${_ad_stamps[0]#* } == "$_ad_config" &&
+    ${_ad_stamps[1]#* } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
+  [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
+  if [[ $_ad_environment ]]; then
+    _awsdirenv_mark_environment
+    [[ $_ad_environment == "$REPLY" ]] || return 1
+  fi
+  # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.
+  [[ ! $_ad_expiration ]] ||
+    ((_ad_life = _ad_expiration > _ad_issued ? _ad_expiration - _ad_issued : 0, \
+    _ad_usable_until = _ad_expiration - (_ad_life < 200 ? (_ad_life + 9) / 10 : 20), \
+    _ad_refresh_at = _ad_expiration - (_ad_life < 480 ? 120 : _ad_life < 3600 ? (_ad_life + 3) / 4 : 900), \
+    _ad_refresh_at = _ad_refresh_at < _ad_issued + _ad_life / 2 ? _ad_issued + _ad_life / 2 : _ad_refresh_at, 1))
+  _awsdirenv_admits
+}
+
+# Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
+_awsdirenv_take_lines() {
+  _ad_profile=${_ad_lines[1]#*=} _ad_access_key_id=${_ad_lines[2]#*=} _ad_secret_access_key=${_ad_lines[3]#*=} \
+    _ad_session_token=${_ad_lines[4]#*=} _ad_account_id=${_ad_lines[5]#*=} _ad_region=${_ad_lines[6]#*=} \
+    _ad_role=${_ad_lines[7]#*=} _ad_stage=${_ad_lines[8]#*=} _ad_environment=${_ad_lines[9]#*=} \
+    _ad_issued=${_ad_lines[10]#*=} _ad_expiration=${_ad_lines[11]#*=} _ad_clock=${_ad_lines[12]#*=} \
+    _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} _ad_stamps[0]=${_ad_lines[13]#*=} \
+    _ad_stamps[1]=${_ad_lines[14]#*=}
+  [[ ${#_ad_lines[@]} == 16 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
+    ${_ad_lines[1]} == "AWSDIRENV_PROFILE=$_ad_profile" && $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* && ${#_ad_profile} -le 200 &&
+    ${_ad_lines[2]} == "AWS_ACCESS_KEY_ID=$_ad_access_key_id" && $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* && ${#_ad_access_key_id} -le 128 &&
+    ${_ad_lines[3]} == "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" && $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* && ${#_ad_secret_access_key} -le 16384 &&
+    ${_ad_lines[4]} == "AWS_SESSION_TOKEN=$_ad_session_token" && $_ad_session_token != *[!!-~]* && ${#_ad_session_token} -le 16384 &&
+    ${_ad_lines[5]} == "AWS_ACCOUNT_ID=$_ad_account_id" && $_ad_account_id != *[!0-9]* && ${#_ad_account_id} -le 20 &&
+    ${_ad_lines[6]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!a-z0-9-]* && ${#_ad_region} -le 64 && $_ad_region != -* &&
+    ${_ad_lines[7]} == "AWSDIRENV_ROLE=$_ad_role" && $_ad_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_role} -le 64 &&
+    ${_ad_lines[8]} == "AWSDIRENV_STAGE=$_ad_stage" && $_ad_stage != *[[:cntrl:]]* && ${#_ad_stage} -le 160 &&
+    ${_ad_lines[9]} == "AWSDIRENV_ENVIRONMENT=$_ad_environment" && $_ad_environment != *[!0-9a-f]* && ${#_ad_environment} -le 8 &&
+    ${_ad_lines[10]} == "AWSDIRENV_ISSUED=$_ad_issued" && $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* && ${#_ad_issued} -le 12 && $_ad_issued -le 253402300799 &&
+    ${_ad_lines[11]} == "AWSDIRENV_EXPIRATION=$_ad_expiration" && $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* && ${#_ad_expiration} -le 12 && $_ad_expiration -le 253402300799 &&
+    ${_ad_lines[12]} == "AWSDIRENV_CLOCK=$_ad_clock" && (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && ${#_ad_start} -ge 10 && ${#_ad_start} -le 29 && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?* && ${#_ad_started} -le 12)) &&
+    ${_ad_lines[13]} == "AWSDIRENV_CONFIG=${_ad_stamps[0]}" && ${_ad_stamps[0]} && ${#_ad_stamps[0]} -le 8192 &&
+    ${_ad_lines[14]} == "AWSDIRENV_CREDENTIALS=${_ad_stamps[1]}" && ${_ad_stamps[1]} && ${#_ad_stamps[1]} -le 8192 &&
+    ${_ad_lines[15]} == AWSDIRENV_END=1 ]]
 }
 
 # True for the account and the role that the line insists on, and for a person who has said that they mean to enter.
@@ -373,28 +383,29 @@ _awsdirenv_admits() {
 _awsdirenv_was_set_back() {
   [[ $_ad_expiration ]] || return 1
   ((_ad_issued <= _ad_now + 15)) || return 0
-  local _ad_boot _ad_uptime _ad_first='' _ad_clock=${_ad_values[AWSDIRENV_CLOCK]-}
-  [[ $_ad_clock ]] || return 1
+  local _ad_boot _ad_uptime _ad_first=''
+  [[ $_ad_started ]] || return 1
   { read -r _ad_uptime _ </proc/uptime; } 2>/dev/null || return 1
-  ((_ad_now - ${_ad_uptime%.*} + 15 < ${_ad_clock##*:})) || return 1
+  ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) || return 1
   # Unless that was another start, or another container's.
   { read -r _ad_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || return 1
   { read -r _ad_first </proc/1/stat; } 2>/dev/null || :
   # shellcheck disable=SC2086 # numbers, and the 20th behind the name says when the first process was started
   set -- ${_ad_first##*) }
-  [[ $_ad_clock == "${_ad_boot%%-*}.${20:-0}:"* ]]
+  [[ $_ad_start == "${_ad_boot%%-*}.${20:-0}" ]]
 }
 
 # Exports the block: the profile's credentials in, every other AWS credential out.
 _awsdirenv_open() {
+  local REPLY
   _awsdirenv_keep_fresh
   _ad_region=${_ad_option_region:-$_ad_region}
   # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
   [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
   _ad_exports=(
-    "AWS_ACCESS_KEY_ID=${_ad_values[AWS_ACCESS_KEY_ID]}" "AWS_SECRET_ACCESS_KEY=${_ad_values[AWS_SECRET_ACCESS_KEY]}"
+    "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD"
-    ${_ad_values[AWS_SESSION_TOKEN]:+"AWS_SESSION_TOKEN=${_ad_values[AWS_SESSION_TOKEN]}"}
+    ${_ad_session_token:+"AWS_SESSION_TOKEN=$_ad_session_token"}
     ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"} ${_ad_account_id:+"AWS_ACCOUNT_ID=$_ad_account_id"}
     ${_ad_region:+"AWS_REGION=$_ad_region" "AWS_DEFAULT_REGION=$_ad_region"}
   )
@@ -405,9 +416,22 @@ _awsdirenv_open() {
     fi
     # Once that time is over, the next is the end: the shells' hooks look again at either, once.
     ((_ad_now < _ad_refresh_at)) || _ad_refresh_at=$_ad_usable_until
-    _ad_exports+=("AWS_CREDENTIAL_EXPIRATION=${_ad_values[AWS_CREDENTIAL_EXPIRATION]}" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
+    _awsdirenv_utc_text "$_ad_expiration"
+    _ad_exports+=("AWS_CREDENTIAL_EXPIRATION=$REPLY" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
   fi
   _awsdirenv_say_where
+}
+
+# Epoch seconds as RFC 3339, in UTC, in REPLY. Not by printf's %()T, to which bash hands another time zone at the price of
+# making the environment anew, twice. Years begin in March here, so that the leap day is the last.
+_awsdirenv_utc_text() {
+  local _ad_days _ad_era _ad_of_era _ad_year _ad_of_year _ad_month
+  ((_ad_days = $1 / 86400 + 719468, _ad_era = _ad_days / 146097, _ad_of_era = _ad_days % 146097, \
+  _ad_year = (_ad_of_era - _ad_of_era / 1460 + _ad_of_era / 36524 - _ad_of_era / 146096) / 365, \
+  _ad_of_year = _ad_of_era - 365 * _ad_year - _ad_year / 4 + _ad_year / 100, _ad_month = (5 * _ad_of_year + 2) / 153))
+  printf -v REPLY '%04d-%02d-%02dT%02d:%02d:%02d+00:00' $((_ad_year + _ad_era * 400 + (_ad_month > 9))) \
+    $((_ad_month > 9 ? _ad_month - 9 : _ad_month + 3)) $((_ad_of_year - (153 * _ad_month + 2) / 5 + 1)) \
+    $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
 }
 
 # Leaves no AWS credential, neither an outer directory's nor the login shell's.
@@ -469,8 +493,8 @@ _awsdirenv_use() {
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
     _ad_key='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 \
-    _ad_now _ad_profile _ad_account_id _ad_region _ad_role _ad_stage _ad_issued _ad_expiration _ad_refresh_at _ad_usable_until
-  local -A _ad_values=()
+    _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
+    _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_leave_live || { _awsdirenv_close && return; } ;;
   esac

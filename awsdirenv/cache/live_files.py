@@ -13,6 +13,7 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from awsdirenv.cache import grammar
 from awsdirenv.errors import CacheError, ConfigError
 from awsdirenv.records import Record
 from awsdirenv.system.files import fresh_mtime, write_private_data
@@ -21,22 +22,7 @@ from awsdirenv.system.text import command_line, unset_command
 _FOLDER = "/awsdirenv/live/"
 _EMPTY = ".empty"  # no profile's file begins with a dot
 _ORIGINALS = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-_NAMES = (
-    "version",
-    "profile",
-    "config",
-    "credentials",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_MFA_SERIAL",
-    "duration",
-    "python",
-    "region",
-    "account_id",
-    "role",
-    "stage",
-    "mtime",
-)
+_LINES = {line.name: line for line in grammar.LIVE}
 _LARGEST_HEADER = 64 * 1024  # bytes
 _WORDS = "# Made by `use aws_profile --live` from your own files, and made anew when they change: write into those."
 
@@ -56,14 +42,18 @@ class Made(Record):
     region: str
     account_id: str
     role: str
-    stage: str  # encoded
+    stage: str
 
     def values(self) -> tuple[str, ...]:
         """Give the values in the order of the names."""
         originals = ("" if value is None else f"={value}" for value in self.originals)
         duration = str(self.duration or "")
-        shown = (self.region, self.account_id, self.role, self.stage)
-        return ("1", self.profile, *self.stamps, *originals, self.mfa_serial, duration, self.python, *shown)
+        account_id, role = (
+            value if line.takes(value) else ""
+            for line, value in ((_LINES["account_id"], self.account_id), (_LINES["role"], self.role))
+        )
+        shown = (self.region, account_id, role, self.stage)
+        return ("2", self.profile, *self.stamps, *originals, self.mfa_serial, duration, self.python, *shown)
 
 
 def empty_file(folder: Path) -> Path:
@@ -73,20 +63,23 @@ def empty_file(folder: Path) -> Path:
 
 def is_current(path: Path, made: Made) -> bool:
     """Whether the config file is there, made from just this, and untouched since."""
-    found = _header(path)
-    if found is None or tuple(found.values())[:-1] != made.values():
+    header = _header(path)
+    if header is None or tuple(header.values())[:-1] != made.values():
         return False
     info = path.lstat()
-    return found["mtime"] == str(int(info.st_mtime)) and stat.S_IMODE(info.st_mode) == 0o600
+    return header["mtime"] == str(int(info.st_mtime)) and stat.S_IMODE(info.st_mode) == 0o600
 
 
 def write(path: Path, made: Made, text: bytes) -> None:
-    """Replace the config file. The caller holds its lock. Raises CacheError."""
-    if any("\n" in value or "\r" in value for value in made.values()):
-        raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
+    """Replace the config file. The caller holds its lock. Raises CacheError, also for what the readers would refuse."""
     mtime = _time_of_its_own(path)
-    pairs = zip(_NAMES, (*made.values(), str(mtime)), strict=True)
-    header = "".join(f"# {name}={value}\n" for name, value in pairs)
+    values = (*made.values(), str(mtime))
+    if any("\n" in value or "\r" in value for value in values):
+        raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
+    unfit = grammar.unfit(grammar.LIVE, values)
+    if unfit:
+        raise CacheError(f"{unfit.name} for {path.name} is too long", f"shorten it: {unfit.longest} bytes are the most")
+    header = "".join(f"# {line.name}={value}\n" for line, value in zip(grammar.LIVE, values, strict=True))
     write_private_data(path, os.fsencode(f"{header}{_WORDS}\n\n") + text, mtime)
 
 
@@ -126,20 +119,41 @@ def leave(environ: MutableMapping[str, str]) -> None:
     path = environ.get("AWS_CONFIG_FILE", "")
     if _FOLDER not in path:
         return
-    found = _header(Path(path))
+    found = read(Path(path))
     if found is None:
         raise ConfigError(
             f"AWS_CONFIG_FILE is that of a live directory, and gone: {path}",
             f"direnv reload; where direnv is not: {unset_command(*_ORIGINALS)}",
         )
-    for name in _ORIGINALS:
+    for name, original in zip(_ORIGINALS, found.originals, strict=True):
         if _FOLDER not in environ.get(name, ""):
             continue  # the person's own word, said after ours
         del environ[name]
-        if found[name]:
-            environ[name] = found[name][1:]
+        if original is not None:
+            environ[name] = original
     if "AWS_PROFILE" in environ and environ["AWS_PROFILE"] == environ.get("AWSDIRENV_PROFILE"):
         del environ["AWS_PROFILE"]
+
+
+def read(path: Path) -> Made | None:
+    """Give what a live config file says it is made from, or None if it is none, not ours, or not as we wrote it."""
+    header = _header(path)
+    if header is None:
+        return None
+    config, credentials, *values = list(header.values())[2:-1]
+    originals = [value[1:] if value else None for value in values[:2]]
+    return Made(
+        profile=header["profile"],
+        stamps=(config, credentials),
+        originals=(originals[0], originals[1]),
+        mfa_serial=header["AWS_MFA_SERIAL"],
+        duration=int(header["duration"]) if header["duration"] else None,
+        python=header["python"],
+        region=header["region"],
+        account_id=header["account_id"],
+        role=header["role"],
+        stage=header["stage"],
+    )
 
 
 def _header(path: Path) -> dict[str, str] | None:
@@ -152,12 +166,14 @@ def _header(path: Path) -> dict[str, str] | None:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
             return None
-        lines = os.fsdecode(os.read(descriptor, _LARGEST_HEADER)).split("\n")[: len(_NAMES)]
+        *lines, _ = os.fsdecode(os.read(descriptor, _LARGEST_HEADER)).split("\n")
     except OSError:
         return None
     finally:
         os.close(descriptor)
-    pairs = [line.partition("=") for line in lines]
-    if [name for name, _, _ in pairs] != [f"# {name}" for name in _NAMES] or lines[0] != "# version=1":
+    pairs = [line.partition("=") for line in lines[: len(grammar.LIVE)]]
+    names, values = [name.removeprefix("# ") for name, _, _ in pairs], [value for _, _, value in pairs]
+    is_whole = all(name.startswith("# ") and mark for name, mark, _ in pairs)
+    if not is_whole or not grammar.fits(grammar.LIVE, names, values):
         return None
-    return dict(zip(_NAMES, (value for _, _, value in pairs), strict=True))
+    return dict(zip(names, values, strict=True))

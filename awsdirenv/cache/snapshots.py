@@ -1,26 +1,26 @@
 """The snapshot: what one profile stands for right now, written here and read by direnvrc.d.
 
-The extension takes only the names below, checks each value against a pattern and exports all or nothing. A snapshot
-says which state of which files it was made from; a stamp that differs makes it worthless, whatever its expiration.
+Its lines are those of the table in `grammar`; all that follows from them (when to renew, when they count as ended) both
+sides compute. A snapshot says which state of which files it was made from; a stamp that differs makes it worthless,
+whatever its expiration.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from awsdirenv.errors import BadAnswerError, ConfigError, ProfileNameError
+from awsdirenv.cache import grammar
+from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
-from awsdirenv.session_credentials import SessionCredentials, from_epoch, refresh_at, utc_now
+from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system import clocks, files
 from awsdirenv.system.paths import decode_name, encode_name
 
-# What the extension takes for them; it refuses a snapshot with anything else in it.
-_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
-_ACCOUNT = re.compile(r"[0-9]{1,20}")
+_LINES = {line.name: line for line in grammar.SNAPSHOT}
+# Where they have what a snapshot cannot have, the credentials are as good without.
+_DECORATION = ("AWS_ACCOUNT_ID", "AWSDIRENV_ROLE")
 
 
 class Snapshot(Record):
@@ -58,11 +58,12 @@ def file_stamp(path: str) -> str:
 
 
 def write(path: Path, snapshot: Snapshot) -> None:
-    """Write the snapshot for the extension. Raises BadAnswerError for values no environment variable should carry."""
+    """Write the snapshot for the extension. Raises BadAnswerError and ConfigError for what it cannot have."""
     credentials = snapshot.credentials
-    _check(snapshot, needs_token=True)
+    values = _values(snapshot, clocks.anchor())
+    _check(snapshot, values, needs_token=True)
     wanted = int((credentials.expiration or credentials.issued).timestamp())
-    files.write_private(path, _values(snapshot, clocks.anchor()), files.fresh_mtime(path, wanted))
+    files.write_private(path, values, files.fresh_mtime(path, wanted))
 
 
 def settle(path: Path) -> None:
@@ -77,23 +78,32 @@ def settle(path: Path) -> None:
 
 def text(snapshot: Snapshot) -> str:
     """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
-    _check(snapshot, needs_token=False)
-    return files.private_text(_values(snapshot, None))
+    values = _values(snapshot, None)
+    _check(snapshot, values, needs_token=False)
+    return files.private_text(values)
 
 
-def _check(snapshot: Snapshot, *, needs_token: bool) -> None:
-    """Refuse what no environment variable should carry. Raises BadAnswerError and ConfigError."""
-    if not snapshot.credentials.is_well_formed() or (needs_token and snapshot.credentials.is_long_term):
+def _check(snapshot: Snapshot, values: dict[str, str], *, needs_token: bool) -> None:
+    """Refuse what the readers would refuse. Raises BadAnswerError, ConfigError and CacheError."""
+    check_region(snapshot.profile, snapshot.region)
+    unfit = grammar.unfit(grammar.SNAPSHOT, list(values.values()))
+    if unfit and len(values[unfit.name]) > unfit.longest:
+        raise BadAnswerError(
+            f"{unfit.name} of profile {snapshot.profile} is too long: {len(values[unfit.name])} characters",
+            f"check where it comes from: {unfit.longest} are the most",
+        )
+    if unfit and unfit.form is grammar.Form.TEXT:
+        raise CacheError(f"a value for {unfit.name} has a line break", "remove it from the path or name it came from")
+    if unfit or (needs_token and snapshot.credentials.is_long_term):
         raise BadAnswerError(
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
             "check the program or the server that gave them",
         )
-    check_region(snapshot.profile, snapshot.region)
 
 
 def check_region(profile: str, region: str | None) -> None:
     """Refuse what is no region, such as one with a comment behind it. Raises ConfigError."""
-    if region and not _REGION.fullmatch(region):
+    if not _LINES["AWS_REGION"].takes(region or ""):
         raise ConfigError(
             f"profile {profile} has a region that cannot be one: {region!r}", f"set region in [profile {profile}]"
         )
@@ -108,11 +118,10 @@ def tell_of_the_end(path: Path, present: Snapshot | None) -> None:
 def read(path: Path) -> Snapshot | None:
     """Read a snapshot back, or None for one that is not there, or not exactly as we would write it."""
     values = files.read_private(path)
-    if values is None:
+    if values is None or not grammar.fits(grammar.SNAPSHOT, list(values), list(values.values())):
         return None
+    anchor, expiration = values["AWSDIRENV_CLOCK"] or None, values["AWSDIRENV_EXPIRATION"]
     try:
-        expiration, anchor = values.get("AWSDIRENV_EXPIRATION"), values.get("AWSDIRENV_CLOCK")
-        set_since = clocks.set_since(anchor) if anchor else timedelta(0)
         found = Snapshot(
             profile=decode_name(values["AWSDIRENV_PROFILE"]),
             credentials=SessionCredentials(
@@ -121,22 +130,22 @@ def read(path: Path) -> Snapshot | None:
                 session_token=values["AWS_SESSION_TOKEN"],
                 expiration=from_epoch(int(expiration)) if expiration else None,
                 issued=from_epoch(int(values["AWSDIRENV_ISSUED"])),
-                account_id=values.get("AWS_ACCOUNT_ID"),
+                account_id=values["AWS_ACCOUNT_ID"] or None,
             ),
-            region=values.get("AWS_REGION"),
-            role=values.get("AWSDIRENV_ROLE"),
+            region=values["AWS_REGION"] or None,
+            role=values["AWSDIRENV_ROLE"] or None,
             stamps=(values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"]),
-            environment=values.get("AWSDIRENV_ENVIRONMENT"),
-            stage=decode_name(values["AWSDIRENV_STAGE"]) if "AWSDIRENV_STAGE" in values else None,
+            environment=values["AWSDIRENV_ENVIRONMENT"] or None,
+            stage=values["AWSDIRENV_STAGE"] or None,
         )
-        # The extension is strict. What it refuses and we would take for fresh, nobody would ever write anew.
-        exact = found.credentials.is_well_formed() and _values(found, anchor) == values
-    except (KeyError, ValueError, OverflowError, ProfileNameError):
+        is_exact = _values(found, anchor) == values
+        set_since = clocks.set_since(anchor) if anchor else timedelta(0)
+        settled = found.credentials.after_setting(set_since)
+    except (ValueError, OverflowError, ProfileNameError):
         return None
-    if not exact or (found.region and not _REGION.fullmatch(found.region)):
+    if not is_exact or found.credentials.is_long_term:
         return None
-    credentials = found.credentials.after_setting(set_since)
-    return replace(found, credentials=credentials, is_settled=set_since >= timedelta(0))
+    return replace(found, credentials=settled, is_settled=set_since >= timedelta(0))
 
 
 def stored(folder: Path) -> dict[str, Snapshot]:
@@ -150,47 +159,47 @@ def stored(folder: Path) -> dict[str, Snapshot]:
 
 
 def _values(snapshot: Snapshot, anchor: str | None) -> dict[str, str]:
-    credentials = _whole_seconds(snapshot.credentials)
+    credentials = snapshot.credentials
     values = {
         "AWSDIRENV_PROFILE": encode_name(snapshot.profile),
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
-        "AWS_SESSION_TOKEN": credentials.session_token or "",
-        "AWS_ACCOUNT_ID": _if_matches(_ACCOUNT, credentials.account_id),
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_ACCOUNT_ID": credentials.account_id,
         "AWS_REGION": snapshot.region,
-        "AWSDIRENV_ROLE": _if_matches(_ROLE, snapshot.role),
-        "AWSDIRENV_STAGE": encode_name(snapshot.stage) if snapshot.stage else None,
+        "AWSDIRENV_ROLE": snapshot.role,
+        "AWSDIRENV_STAGE": snapshot.stage,
         "AWSDIRENV_ENVIRONMENT": snapshot.environment,
         "AWSDIRENV_ISSUED": _epoch(credentials.issued),
+        "AWSDIRENV_EXPIRATION": credentials.expiration and _epoch(credentials.expiration),
+        "AWSDIRENV_CLOCK": anchor if credentials.expiration else None,
+        "AWSDIRENV_CONFIG": snapshot.stamps[0],
+        "AWSDIRENV_CREDENTIALS": snapshot.stamps[1],
     }
-    if credentials.expiration is not None:
-        values["AWS_CREDENTIAL_EXPIRATION"] = credentials.expiration.isoformat()
-        values["AWSDIRENV_EXPIRATION"] = _epoch(credentials.expiration)
-        values["AWSDIRENV_USABLE_UNTIL"] = _epoch(credentials.expiration - credentials.margin)
-        values["AWSDIRENV_REFRESH_AT"] = _epoch(refresh_at(credentials.issued, credentials.expiration))
-        values["AWSDIRENV_CLOCK"] = anchor
-    values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"] = snapshot.stamps
-    return {name: value for name, value in values.items() if value}
-
-
-def _whole_seconds(credentials: SessionCredentials) -> SessionCredentials:
-    """Give times as the file has them, so that what follows from them is the same before and after."""
-    return replace(
-        credentials,
-        issued=from_epoch(int(credentials.issued.timestamp())),
-        expiration=credentials.expiration and from_epoch(int(credentials.expiration.timestamp())),
-    )
+    fitting = {name: _LINES[name].takes(values[name] or "") for name in _DECORATION}
+    return {name: (value or "") if fitting.get(name, True) else "" for name, value in values.items()}
 
 
 def write_name(path: Path, profile: str, dotenv: Path) -> None:
     """Note for the extension which profile a `.env` declares, and in which state it did."""
-    values = {"AWSDIRENV_PROFILE": encode_name(profile), "AWSDIRENV_DOTENV": file_stamp(str(dotenv))}
-    if files.read_private(path) != values:
+    stamp = file_stamp(str(dotenv))
+    if read_name(path) != (profile, stamp):
+        values = {"AWSDIRENV_PROFILE": profile, "AWSDIRENV_DOTENV": stamp}
+        encode_name(profile)  # raises for what is none
         files.write_private(path, values)
 
 
-def _if_matches(pattern: re.Pattern[str], text: str | None) -> str | None:
-    return text if text and pattern.fullmatch(text) else None
+def read_name(path: Path) -> tuple[str, str] | None:
+    """Read such a note back: the profile and the stamp of the `.env`. None for one that we would not have written."""
+    values = files.read_private(path)
+    if values is None or not grammar.fits(grammar.NAME, list(values), list(values.values())):
+        return None
+    profile, stamp = values.values()
+    try:
+        encode_name(profile)
+    except ProfileNameError:
+        return None
+    return profile, stamp
 
 
 def _epoch(moment: datetime) -> str:

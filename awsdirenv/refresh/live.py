@@ -144,7 +144,7 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
         region=chain.region or "",
         account_id=account_id or "",
         role=chain.role or "",
-        stage=encode_name(stage) if stage else "",
+        stage=stage or "",
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
+from awsdirenv.session_credentials import from_epoch, refresh_at, usable_until
 from awsdirenv.system import clocks, files
 
 # Seconds of one sleep. A sleep does not notice a suspended laptop or a clock that was set, so we check after each one.
@@ -26,7 +27,7 @@ _RENEWAL_TIMEOUT = 300.0  # seconds
 
 
 class _Times(Record):
-    """The times in a snapshot, in seconds since the epoch."""
+    """The times of a snapshot, and those computed from them, in seconds since the epoch."""
 
     issued: float
     refresh_at: float
@@ -35,13 +36,15 @@ class _Times(Record):
 
     @classmethod
     def read(cls, path: Path) -> _Times | None:
-        """Read the times of a snapshot. None: there is no snapshot, or it never ends."""
+        """Read and compute the times of a snapshot. None: there is no snapshot, or it never ends."""
         values = files.read_private(path) or {}
-        names = ("ISSUED", "REFRESH_AT", "USABLE_UNTIL", "EXPIRATION")
+        names = ("AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION")
         try:
-            return cls(*(float(values[f"AWSDIRENV_{name}"]) for name in names))
-        except (KeyError, ValueError):
+            issued, expiration = (from_epoch(int(values[name])) for name in names)
+        except (KeyError, ValueError, OverflowError):
             return None
+        moments = (issued, refresh_at(issued, expiration), usable_until(issued, expiration), expiration)
+        return cls(*(moment.timestamp() for moment in moments))
 
 
 class Timer:

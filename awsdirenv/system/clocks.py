@@ -22,7 +22,8 @@ from pathlib import Path
 
 from awsdirenv.session_credentials import CLOCK_TOLERANCE
 
-_ANCHOR = re.compile(r"[0-9a-f]{8}\.[0-9]{1,20}:[0-9]{1,10}")
+# The number has one form, because both we and the extension compare with it.
+ANCHOR = r"[0-9a-f.]{10,29}:(?:0|[1-9][0-9]{0,11})"
 _PROC = Path("/proc")
 _SILENTLY = 1.0  # seconds
 
@@ -43,7 +44,7 @@ def anchor() -> str | None:
 
 def is_anchor(text: str) -> bool:
     """Return whether a text has the form of an anchor."""
-    return _ANCHOR.fullmatch(text) is not None
+    return re.fullmatch(ANCHOR, text) is not None
 
 
 def set_since(then: str) -> timedelta:

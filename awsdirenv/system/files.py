@@ -156,11 +156,13 @@ def read_private(path: Path) -> dict[str, str] | None:
         return None
     finally:
         os.close(descriptor)
-    pairs = [(name, value) for name, _, value in (line.partition("=") for line in lines)]
-    if len(pairs) < 3 or pairs[0] != _HEADER or pairs[-2:] != [_FOOTER, ("", "")]:
+    if lines.pop() or not all("=" in line for line in lines):
         return None
-    values = dict(pairs[1:-2])
-    return values if len(values) == len(pairs) - 3 else None  # we never write a name twice
+    pairs = [(name, value) for name, _, value in (line.partition("=") for line in lines)]
+    if len(pairs) < 2 or (pairs[0], pairs[-1]) != (_HEADER, _FOOTER):
+        return None
+    values = dict(pairs[1:-1])
+    return values if len(values) == len(pairs) - 2 else None  # we never write a name twice
 
 
 def remove(path: Path) -> bool:

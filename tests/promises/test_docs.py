@@ -17,7 +17,7 @@ EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / 
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
     *("AWSDIRENV_PROFILE", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED", "AWSDIRENV_VERSION", "AWSDIRENV_END"),
-    *("AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION", "AWSDIRENV_USABLE_UNTIL"),
+    *("AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION"),
     *(
         "AWSDIRENV_CONFIG",
         "AWSDIRENV_CREDENTIALS",

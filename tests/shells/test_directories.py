@@ -48,7 +48,13 @@ def test_a_cold_load_leaves_a_note(plain: World) -> None:
     values = read_private(note)
     assert values
     assert values.pop("ALLOW").startswith(str(plain.home / ".local/share/direnv/allow/"))
-    assert values == {"AWSDIRENV_PROFILE": "plain", "ENVRC": f"{folder}/.envrc", "ALLOWED": "1"}
+    modified = str(int((folder / ".envrc").stat().st_mtime))
+    assert values == {
+        "AWSDIRENV_PROFILE": "plain",
+        "ENVRC": f"{folder}/.envrc",
+        "ALLOWED": "1",
+        "MODIFIED": modified,
+    }
 
 
 def test_a_note_alone_is_enough(plain: World) -> None:

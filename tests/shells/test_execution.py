@@ -234,15 +234,11 @@ def age(world: World, seconds: int) -> None:
     for path in [*(world.cache / "snapshots").iterdir(), *(world.cache / "sessions").iterdir()]:
         text = path.read_text(encoding="utf-8")
         text = re.sub(
-            r"^((?:AWSDIRENV_)?(?:ISSUED|EXPIRATION|REFRESH_AT|USABLE_UNTIL))=(\d+)$",
+            r"^((?:AWSDIRENV_)?(?:ISSUED|EXPIRATION))=(\d+)$",
             lambda found: f"{found.group(1)}={int(found.group(2)) - seconds}",
             text,
             flags=re.MULTILINE,
         )
-        expiration = re.search(r"^AWSDIRENV_EXPIRATION=(\d+)$", text, re.MULTILINE)
-        if expiration:
-            moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(int(expiration.group(1))))
-            text = re.sub(r"(?m)^(AWS_CREDENTIAL_EXPIRATION)=.*$", rf"\1={moment}", text)
         # A clock that was recorded with them has grown older, too.
         text = re.sub(
             r"(?m)^((?:AWSDIRENV_)?CLOCK=[^:\n]*:)(\d+)",

@@ -115,7 +115,7 @@ def test_what_surrounds_the_line_does_not_get_in(world: World, before: str) -> N
         assert not [name for name in changes if name.startswith(("BASH_FUNC", "_ad_"))]
 
 
-@pytest.mark.parametrize("name", ["_ad_values", "_ad_declared", "_ad_lines", "LC_ALL"])
+@pytest.mark.parametrize("name", ["_ad_profile", "_ad_declared", "_ad_lines", "LC_ALL"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, line: str) -> None:
     """Where bash gives up our function half-way, the outer credentials are gone already."""

@@ -82,7 +82,7 @@ def test_every_snapshot_comes_back(snapshot: Snapshot) -> None:
 
 
 def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
-    """Every line is what the reader's closed list takes, with the arithmetic already done."""
+    """Every line of the grammar is there, in its order; what is unknown is empty."""
     snapshots.write(tmp_path / "f", SNAPSHOT)
     epoch = int(NOW.timestamp())
     text = re.sub("(?m)^AWSDIRENV_CLOCK=[0-9a-f]{8}[.][0-9]+:[0-9]+$", "AWSDIRENV_CLOCK=…", read(tmp_path / "f"))
@@ -95,11 +95,10 @@ def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
         "AWS_ACCOUNT_ID=123456789012",
         "AWS_REGION=eu-west-1",
         "AWSDIRENV_ROLE=Dev",
+        "AWSDIRENV_STAGE=",
+        "AWSDIRENV_ENVIRONMENT=",
         f"AWSDIRENV_ISSUED={epoch}",
-        "AWS_CREDENTIAL_EXPIRATION=2026-03-01T13:00:00+00:00",
         f"AWSDIRENV_EXPIRATION={epoch + 3600}",
-        f"AWSDIRENV_USABLE_UNTIL={epoch + 3600 - 20}",
-        f"AWSDIRENV_REFRESH_AT={epoch + 2700}",
         "AWSDIRENV_CLOCK=…",
         f"AWSDIRENV_CONFIG={STAMPS[0]}",
         f"AWSDIRENV_CREDENTIALS={STAMPS[1]}",
@@ -126,6 +125,23 @@ def test_values_the_reader_would_refuse_are_never_written(tmp_path: Path, name: 
         snapshots.write(tmp_path / "f", replace(SNAPSHOT, credentials=replace(GOOD, **values)))
     assert caught.value.message == "the credentials of profile dev have characters that credentials do not have"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["secret_access_key", "session_token"])
+def test_a_value_that_is_too_long_is_never_written(tmp_path: Path, name: str) -> None:
+    """With a variable above 128 KiB Linux starts no program; the reader refuses it long before."""
+    for size in (16384, 16385):
+        values: Any = {name: "a" * size}
+        wanted = replace(SNAPSHOT, credentials=replace(GOOD, **values))
+        if size == 16384:
+            snapshots.write(tmp_path / "f", wanted)
+            assert snapshots.read(tmp_path / "f") == wanted
+            continue
+        with pytest.raises(BadAnswerError) as caught:
+            snapshots.write(tmp_path / "g", wanted)
+    assert caught.value.message == f"AWS_{name.upper()} of profile dev is too long: 16385 characters"
+    assert caught.value.hint == "check where it comes from: 16384 are the most"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 @pytest.mark.parametrize("region", ["EU-WEST-1", "eu west", "-eu", "eu_west", "$(x)", "a" * 65, "eu-west-1\n", "é"])
@@ -361,8 +377,7 @@ def ended(path: Path) -> None:
     """Let it have expired an hour ago."""
     past = int(time.time()) - 3600
     in_value("AWSDIRENV_ISSUED", str(past - 3600).encode())(path)
-    for name in ("EXPIRATION", "USABLE_UNTIL", "REFRESH_AT"):
-        in_value(f"AWSDIRENV_{name}", str(past).encode())(path)
+    in_value("AWSDIRENV_EXPIRATION", str(past).encode())(path)
 
 
 # Damage after which the module sees itself that the snapshot will not do.
@@ -421,28 +436,34 @@ def start_later(path: Path) -> None:
     path.write_text(later_start(path.read_text()))
 
 
-# Damage that the extension sees and the module overlooks.
+# Damage of modes and of lines that are not about secrets.
 SEEN_BY_THE_EXTENSION: dict[str, Callable[[Path], None]] = {
     "mode 0400": lambda path: path.chmod(0o400),
     "mode 0700": lambda path: path.chmod(0o700),
     "unknown line": with_line(b"LD_PRELOAD=/evil.so"),
     "blank line": with_line(b""),
     "line without a name": with_line(b"evil"),
+    "name without a value": lambda path: rewrite(
+        path, lambda whole: whole.replace(b"AWSDIRENV_STAGE=", b"AWSDIRENV_STAGE")
+    ),
     "stamp twice": twice("AWSDIRENV_CONFIG"),
-    "no end of use": without("AWSDIRENV_USABLE_UNTIL"),
-    "no renewal": without("AWSDIRENV_REFRESH_AT"),
-    "no expiration": without("AWSDIRENV_EXPIRATION"),
-    "no readable expiration": without("AWS_CREDENTIAL_EXPIRATION"),
-    "command in the renewal": in_value("AWSDIRENV_REFRESH_AT", b"a[$(touch pwned)]"),
-    "command in the end of use": in_value("AWSDIRENV_USABLE_UNTIL", b"a[$(touch pwned)]"),
-    "eleven digits": in_value("AWSDIRENV_USABLE_UNTIL", b"99999999999"),
-    "end of use passed": in_value("AWSDIRENV_USABLE_UNTIL", b"1000000000"),
-    "space in the expiration": in_value("AWS_CREDENTIAL_EXPIRATION", b"2099-01-01 00:00"),
+    "lines in another order": lambda path: rewrite(
+        path, lambda whole: re.sub(rb"(AWS_REGION=.*\n)(AWSDIRENV_ROLE=.*\n)", rb"\2\1", whole)
+    ),
+    "no line of the region": without("AWS_REGION"),
+    "no line of the expiration": without("AWSDIRENV_EXPIRATION"),
+    "clock without an expiration": in_value("AWSDIRENV_EXPIRATION", b""),
+    "octal issue time": in_value("AWSDIRENV_ISSUED", b"0123456789"),
+    "thirteen digits": in_value("AWSDIRENV_EXPIRATION", b"9999999999999"),
+    "year 10000": in_value("AWSDIRENV_EXPIRATION", b"253402300800"),
+    "expiration in words": in_value("AWSDIRENV_EXPIRATION", b"2099-01-01 00:00"),
+    "token of 16385": in_value("AWS_SESSION_TOKEN", b"E" * 16385),
     "letters in the account": in_value("AWS_ACCOUNT_ID", b"12EVIL"),
     "capitals in the region": in_value("AWS_REGION", b"EVIL"),
+    "dash before the region": in_value("AWS_REGION", b"-evil"),
     "command in the region": in_value("AWS_REGION", b"$(touch pwned)"),
     "slash in the role": in_value("AWSDIRENV_ROLE", b"EVIL/evil"),
-    "empty region": in_value("AWS_REGION", b""),
+    "control character in the stage": in_value("AWSDIRENV_STAGE", b"EVIL\x1b]0;x\x07"),
     "command in the clock": in_value("AWSDIRENV_CLOCK", b"01234567.1:a[$(touch pwned)]"),
     "command in the start": in_value("AWSDIRENV_CLOCK", b"01234567.a[$(touch pwned)]:1"),
     "clock of this start that was set back": start_later,
@@ -461,11 +482,11 @@ DAMAGES = {**SEEN_BY_BOTH, **SEEN_BY_THE_EXTENSION, **EASILY_OVERLOOKED}
 # some in this process.
 THROUGH_DIRENV = [
     *("link to a good copy", "FIFO", "cut in the token", "command", "another profile", "ended"),
-    *("command in the renewal", "mode 0400", "NUL byte", "stamp of nothing"),
+    *("command in the clock", "mode 0400", "NUL byte", "stamp of nothing"),
 ]
 THROUGH_THE_MODULE = [
     *("mode 0644", "empty", "cut near the end", "all zeros", "CRLF", "no secret", "control character", "space"),
-    *("quote in the key id", "stamp of another state", "unknown line", "no end of use", "second secret"),
+    *("quote in the key id", "stamp of another state", "unknown line", "no line of the region", "second secret"),
 ]
 
 
@@ -611,7 +632,6 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 READ = """
 source "$1"; _awsdirenv_part warm source
-declare -A _ad_values
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do
   if _awsdirenv_read_snapshot :; then printf '%s\\0' "${_ad_snapshot##*/}"; fi
@@ -707,16 +727,18 @@ def test_the_reader_takes_no_file_with_a_foreign_byte(bench: Path, byte: bytes) 
 
 
 def test_the_reader_does_without_decoration_only(bench: Path) -> None:
-    """Account, region, role, time of issue and clock may be missing; any other line that is missing spoils the file."""
+    """Account, region, role, stage, environment and clock may be empty; no other line may, and none may be missing."""
     lines = (bench / "whole").read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines):
-        put(bench, line.partition(b"=")[0].decode(), b"".join(lines[:number] + lines[number + 1 :]))
-    optional = {"AWS_ACCOUNT_ID", "AWS_REGION", "AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_CLOCK"}
-    assert taken(bench) == {"whole", *optional}
+        name = line.partition(b"=")[0]
+        put(bench, f"without {name.decode()}", b"".join(lines[:number] + lines[number + 1 :]))
+        put(bench, name.decode(), b"".join([*lines[:number], name, b"=\n", *lines[number + 1 :]]))
+    optional = {"AWS_ACCOUNT_ID", "AWS_REGION", "AWSDIRENV_ROLE", "AWSDIRENV_CLOCK"}
+    assert taken(bench) == {"whole", *optional, "AWSDIRENV_STAGE", "AWSDIRENV_ENVIRONMENT"}
 
 
 def test_the_reader_takes_credentials_of_unknown_end(bench: Path) -> None:
-    """A session token from the credentials file says no end, and all four lines about it are missing together."""
+    """A session token from the credentials file says no end: no expiration, and no clock."""
     whole = snapshots.read(bench / "whole")
     assert whole is not None
     snapshots.write(bench / "unending", replace(whole, credentials=replace(whole.credentials, expiration=None)))
@@ -802,8 +824,8 @@ def test_python_is_started_only_when_there_is_something_to_do(world: World) -> N
     watched = Watched(world)
     (snapshot,) = (world.cache / "snapshots").iterdir()
     assert [watched.starts(folder)[0] for _ in range(3)] == [0, 0, 0]
-    past = str(int(time.time()) - 1).encode()
-    in_value("AWSDIRENV_REFRESH_AT", past)(snapshot)
+    in_value("AWSDIRENV_ISSUED", str(int(time.time()) - 3500).encode())(snapshot)
+    in_value("AWSDIRENV_EXPIRATION", str(int(time.time()) + 100).encode())(snapshot)
     assert watched.starts(folder)[0] == 1
     ended(snapshot)
     assert [watched.starts(folder)[0] for _ in range(2)] == [1, 0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from awsdirenv.cache.live_files import Made, empty_file, is_current, leave, write, write_empty
+from awsdirenv.cache.live_files import Made, empty_file, is_current, leave, read, write, write_empty
 from awsdirenv.errors import CacheError, ConfigError
 from awsdirenv.records import replace
 
@@ -62,7 +62,7 @@ def test_private(folder: Path, mask: int) -> None:
     assert (mode(folder / "dev"), mode(empty_file(folder))) == (0o600, 0o600)
     assert empty_file(folder).read_bytes() == b""
     text = (folder / "dev").read_text(encoding="utf-8")
-    assert text.startswith("# version=1\n# profile=dev\n")
+    assert text.startswith("# version=2\n# profile=dev\n")
     assert text.endswith("\n\n[profile dev]\n")
 
 
@@ -103,7 +103,7 @@ def test_what_is_not_ours(folder: Path, what: str) -> None:
         path.mkdir()
     else:
         text = elsewhere.read_bytes()
-        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=1", b"version=0"), "short": text[:60]}
+        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=2", b"version=1"), "short": text[:60]}
         path.write_bytes(other[what])
         path.chmod(0o600)
     assert not is_current(path, MADE)
@@ -123,6 +123,14 @@ def test_line_breaks(folder: Path) -> None:
     """A path with a line break cannot forge a line: it is refused."""
     with pytest.raises(CacheError, match="a value for dev has a line break"):
         write(folder / "dev", replace(MADE, originals=("/x\n# role=y", None)), b"")
+
+
+def test_too_long(folder: Path) -> None:
+    """A value that the readers would refuse is refused, with its name; what is only shown is left out."""
+    with pytest.raises(CacheError, match="AWS_MFA_SERIAL for dev is too long"):
+        write(folder / "dev", replace(MADE, mfa_serial="x" * 8193), b"")
+    write(folder / "dev", replace(MADE, account_id="1" * 21, role="a b"), b"")
+    assert read(folder / "dev") == replace(MADE, account_id="", role="")
 
 
 def test_empty_file_that_was_written_to(folder: Path) -> None:

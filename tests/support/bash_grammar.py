@@ -1,0 +1,88 @@
+"""The readers in direnvrc.d, made from the tables of awsdirenv/cache/grammar.py: run this file to write them anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from awsdirenv.cache.grammar import LATEST, LIVE, NAME, SNAPSHOT, Form, Line
+
+FOLDER = Path(__file__).resolve().parents[2] / "direnvrc.d"
+_FRAME = ("AWSDIRENV_VERSION=1", "AWSDIRENV_END=1")
+# Variables that have another name than their line.
+_STAMPS = {"config": "stamps[0]", "credentials": "stamps[1]"}
+
+
+def variable(line: Line, prefix: str) -> str:
+    """Give the variable that gets a line's value."""
+    name = re.sub("^aws(direnv)?_", "", line.name.lower())
+    return prefix + _STAMPS.get(line.name.lower().removeprefix("awsdirenv_"), name)
+
+
+def conditions(line: Line, name: str) -> list[str]:
+    """Say in bash what `Line.takes` says, for a value in a variable."""
+    value = f"${{{name}}}" if "[" in name else f"${name}"
+    length = f"${{#{name}}} -le {line.longest}"
+    number = [f"{value} != *[!0-9]*", f"{value} != 0?*"]
+    if line.form is Form.NUMBER:
+        found = [*number, length, *([f"{value} -le {LATEST}"] if line.longest == len(str(LATEST)) else [])]
+    elif line.form is Form.ANCHOR:
+        start, started = "_ad_start", "_ad_started"
+        inside = [f'${start}:${started} == "{value}"', f"${start} != *[!0-9a-f.]*", f"${{#{start}}} -ge 10"]
+        inside += [f"${{#{start}}} -le 29", f"${started}", *[text.replace(name, started) for text in number]]
+        found = [f"(! {value} || ({' && '.join([*inside, f'${{#{started}}} -le 12'])}))"]
+    else:
+        bad = {
+            Form.TEXT: [],
+            Form.WORDS: [f"{value} != *[[:cntrl:]]*"],
+            Form.SETTING: [f"(! {value} || {value} == =*)"],
+        }
+        found = [*bad.get(line.form, [f"{value} != *[!{line.characters}]*"]), length]
+        found += [f"{value} != -*"] if line.form is Form.NAME else []
+    return [value, *found] if line.required else found
+
+
+def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> str:
+    """Give a function that takes lines apart, and succeeds where they are those of the table."""
+    before, first = ("", 1) if framed else ("# ", 0)
+    parts, tests = [], []
+    if framed:
+        tests.append(f"${{#_ad_lines[@]}} == {len(table) + 2} && ${{_ad_lines[0]}} == {_FRAME[0]}")
+    for number, line in enumerate(table, first):
+        var = variable(line, prefix)
+        parts.append(f"{var}=${{_ad_lines[{number}]#*=}}")
+        if line.form is Form.ANCHOR:
+            parts += [f"_ad_start=${{{var}%:*}}", f"_ad_started=${{{var}##*:}}"]
+        value = f"${{{var}}}" if "[" in var else f"${var}"
+        text = f'"{before}{line.name}={value}"'
+        tests.append(" && ".join([f"${{_ad_lines[{number}]}} == {text}", *conditions(line, var)]))
+    if framed:
+        tests.append(f"${{_ad_lines[{len(table) + 1}]}} == {_FRAME[1]}")
+    rows = [" ".join(parts[at : at + 3]) for at in range(0, len(parts), 3)]
+    assigned = " \\\n    ".join(rows)
+    tested = " &&\n    ".join(tests)
+    return f"{name}() {{\n  {assigned}\n  [[ {tested} ]]\n}}\n"
+
+
+READERS = {
+    "_awsdirenv_take_lines": ("warm.sh", function("_awsdirenv_take_lines", SNAPSHOT, "_ad_", framed=True)),
+    "_awsdirenv_take_name_lines": ("warm.sh", function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True)),
+    "_awsdirenv_take_live_lines": ("live.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
+}
+
+
+def present(name: str, text: str) -> str:
+    """Give a function as a part of the extension has it."""
+    return text[(start := text.index(f"\n{name}() {{\n") + 1) : text.index("\n}\n", start) + 3]
+
+
+def main() -> None:
+    """Write the functions into the parts that have them."""
+    for name, (part, wanted) in READERS.items():
+        text = (FOLDER / part).read_text(encoding="utf-8")
+        (FOLDER / part).write_text(text.replace(present(name, text), wanted), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
