@@ -108,8 +108,8 @@ def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
     """Return all settings that decide which STS answers. A session of LocalStack must never be used at AWS."""
     own = [_text(files, profile, key) for key in ("endpoint_url", "ignore_configured_endpoint_urls")]
     services = files.full_config.get("services", {}).get(_text(files, profile, "services"))
-    found = [*(environ.get(name) for name in ENDPOINT_VARIABLES), *own, services]
-    return json.dumps(found) if any(found) else ""
+    deciding_values = [*(environ.get(name) for name in ENDPOINT_VARIABLES), *own, services]
+    return json.dumps(deciding_values) if any(deciding_values) else ""
 
 
 def _fingerprint(files: AwsFiles, name: str, credential_source: str | None) -> str:

@@ -263,8 +263,8 @@ class Loader:
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         command = self.settings.mfa_process or chain.mfa_process
         human = replace(self.human, ask=self._ask) if self.human else None
-        wanted = WantedCode(chain.profile, self.options.token_code, command, self.settings.prompt_timeout)
-        return code_source(wanted, human, self.waiting, may_ask=ask and self.is_expected)
+        wanted_code = WantedCode(chain.profile, self.options.token_code, command, self.settings.prompt_timeout)
+        return code_source(wanted_code, human, self.waiting, may_ask=ask and self.is_expected)
 
     def _ask(self, prompt: str, timeout: float) -> str:
         assert self.human is not None  # noqa: S101 - see _codes

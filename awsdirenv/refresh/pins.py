@@ -66,9 +66,9 @@ def _check_chain(conditions: Conditions, chain: Chain) -> None:
         raise _wrong(chain.profile, f"role {chain.role}", f"role {conditions.role}")
 
 
-def _wrong(profile: str, leads_to: str, wanted: str) -> WrongIdentityError:
+def _wrong(profile: str, leads_to: str, demanded: str) -> WrongIdentityError:
     return WrongIdentityError(
-        f"profile {profile} leads to {leads_to}, and .envrc insists on {wanted}",
+        f"profile {profile} leads to {leads_to}, and .envrc insists on {demanded}",
         f"correct [profile {profile}], or the line in .envrc",
     )
 

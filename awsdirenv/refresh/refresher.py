@@ -196,8 +196,8 @@ class Refresher:
             return self._identified(self.sts.get_session_token(caller, step.seconds or 0, step.serial, code))
         hop = self.chain.hops[step.hop]
         if step.is_capped and step.hop == len(self.chain.hops) - 1 and not self.notices:
-            wanted = duration_text(hop.duration_seconds or 0)
-            self.notices.append(f"{wanted} was asked for and AWS grants 1h: role chaining")
+            wanted_duration = duration_text(hop.duration_seconds or 0)
+            self.notices.append(f"{wanted_duration} was asked for and AWS grants 1h: role chaining")
         return self.sts.assume_role(caller, hop, step.seconds, step.serial, code)
 
     def _identified(self, session: SessionCredentials) -> SessionCredentials:

@@ -92,7 +92,7 @@ def _lines(paths: list[Path], environ: Mapping[str, str], visited: set[str]) -> 
             if text.lstrip().startswith("#"):
                 continue
             yield Line(path, number, text)
-            named = [_named(found["name"], environ) for found in _SOURCE.finditer(text)]
+            named = [_named(source_word["name"], environ) for source_word in _SOURCE.finditer(text)]
             yield from _lines([path for path in named if path], environ, visited)
 
 

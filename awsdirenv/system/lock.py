@@ -104,7 +104,7 @@ class Locks:
         # A process with a soft lock would leave a file behind when it is killed, and that would block all others.
         lock = FileLock(path, mode=0o600, fallback_to_soft=False)
         started = time.monotonic()
-        found = None
+        result = None
         while True:
             try:
                 lock.acquire(blocking=False)
@@ -113,12 +113,12 @@ class Locks:
                 pass
             except OSError as error:
                 raise _no_lock(path, error) from None
-            found = look()
-            if found is not None:
+            result = look()
+            if result is not None:
                 break
             self._wait(path, time.monotonic() - started)
-        if found is not None:
-            yield found
+        if result is not None:
+            yield result
             return
         self._held.append(path)
         try:

@@ -21,50 +21,50 @@ _METHODS = {
 }
 
 
-def with_problems(seen: Look) -> Look:
+def with_problems(state: Look) -> Look:
     """Return the look with its problems, the most likely cause first."""
-    return replace(seen, problems=tuple(problem for find in _FINDERS for problem in find(seen)))
+    return replace(state, problems=tuple(problem for find in _FINDERS for problem in find(state)))
 
 
-def _files(seen: Look) -> Iterator[Problem]:
-    if seen.failure:
-        yield Problem(seen.failure.kind, seen.failure.message, seen.failure.hint)
+def _files(state: Look) -> Iterator[Problem]:
+    if state.failure:
+        yield Problem(state.failure.kind, state.failure.message, state.failure.hint)
 
 
-def _closed(seen: Look) -> Iterator[Problem]:
-    profile = seen.place.environ.get("AWSDIRENV_DECLARED")
-    if seen.place.is_here and profile and "AWSDIRENV_PROFILE" not in seen.place.environ:
+def _closed(state: Look) -> Iterator[Problem]:
+    profile = state.place.environ.get("AWSDIRENV_DECLARED")
+    if state.place.is_here and profile and "AWSDIRENV_PROFILE" not in state.place.environ:
         yield Problem(
             "closed",
-            f"{seen.place.loaded} is closed: there are no credentials for profile {profile}",
+            f"{state.place.loaded} is closed: there are no credentials for profile {profile}",
             login_command(profile),
         )
 
 
-def _stale(seen: Look) -> Iterator[Problem]:
-    place = seen.place
+def _stale(state: Look) -> Iterator[Problem]:
+    place = state.place
     if place.loaded is not None and not place.is_here:
         yield Problem(
             "stale",
             f"this shell still has what {place.loaded} gave it: direnv's hook has not run here",
             "open a new shell outside of that directory; in a script: direnv exec . COMMAND",
         )
-    elif place.loaded is not None and seen.declared.profile and place.mark not in (None, seen.declared.profile):
+    elif place.loaded is not None and state.declared.profile and place.mark not in (None, state.declared.profile):
         yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")
-    elif _is_renewed(seen):
+    elif _is_renewed(state):
         yield Problem(
             "stale", "this shell has the keys from before the last renewal", "press Enter in it, or direnv reload"
         )
 
 
-def _is_renewed(seen: Look) -> bool:
-    key = seen.held.access_key_id
-    ours = seen.exported.get("AWS_ACCESS_KEY_ID")
-    return key is not None and key == ours and seen.declared.key not in (None, key) and key not in seen.snapshots
+def _is_renewed(state: Look) -> bool:
+    key = state.held.access_key_id
+    ours = state.exported.get("AWS_ACCESS_KEY_ID")
+    return key is not None and key == ours and state.declared.key not in (None, key) and key not in state.snapshots
 
 
-def _not_loaded(seen: Look) -> Iterator[Problem]:
-    place = seen.place
+def _not_loaded(state: Look) -> Iterator[Problem]:
+    place = state.place
     if place.said and place.loaded is None and "AWSDIRENV_PROFILE" not in place.environ:
         yield Problem(
             "not-loaded",
@@ -73,10 +73,10 @@ def _not_loaded(seen: Look) -> Iterator[Problem]:
         )
 
 
-def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
-    profile = named_profile(seen.place.environ)
-    if profile and seen.held.access_key_id:
-        name = "AWS_PROFILE" if seen.place.environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
+def _profile_beside_keys(state: Look) -> Iterator[Problem]:
+    profile = named_profile(state.place.environ)
+    if profile and state.held.access_key_id:
+        name = "AWS_PROFILE" if state.place.environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
         yield Problem(
             "profile-beside-keys",
             f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
@@ -84,17 +84,17 @@ def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
         )
 
 
-def _overrides(seen: Look) -> Iterator[Problem]:
+def _overrides(state: Look) -> Iterator[Problem]:
     """Find the variables that were changed after direnv set them, and those that are fish's universal variables."""
-    universals = {name: value for name, value, _ in fish_universals(seen.place.environ)}
+    universals = {name: value for name, value, _ in fish_universals(state.place.environ)}
     gone: list[str] = []
     changed: list[str] = []
     for name in sorted(BLOCK):
-        value = seen.place.environ.get(name)
-        if name.startswith("AWSDIRENV_") or not seen.exported or seen.exported.get(name) == value:
+        value = state.place.environ.get(name)
+        if name.startswith("AWSDIRENV_") or not state.exported or state.exported.get(name) == value:
             continue
         # A variable that we can export but did not export here may have the user's own value.
-        if name not in seen.exported and name not in NEVER_EXPORTED:
+        if name not in state.exported and name not in NEVER_EXPORTED:
             continue
         if value is not None and universals.get(name) == value:
             yield Problem(
@@ -121,21 +121,21 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _other_keys(seen: Look) -> Iterator[Problem]:
-    key, declared_key = seen.held.access_key_id, seen.declared.key
-    if key is None or key == declared_key or seen.declared.profile is None or _is_renewed(seen):
+def _other_keys(state: Look) -> Iterator[Problem]:
+    key, declared_key = state.held.access_key_id, state.declared.key
+    if key is None or key == declared_key or state.declared.profile is None or _is_renewed(state):
         return
-    owner = seen.snapshots.get(key)
+    owner = state.snapshots.get(key)
     is_theirs = owner is None and declared_key is not None
-    if is_theirs or owner not in (None, seen.declared.profile):
+    if is_theirs or owner not in (None, state.declared.profile):
         whose = f"of profile {owner}" if owner else "not ours"
         yield Problem(
-            "other-keys", f"the keys are {whose}, and this place is for {seen.declared.profile}", "direnv reload"
+            "other-keys", f"the keys are {whose}, and this place is for {state.declared.profile}", "direnv reload"
         )
 
 
-def _identity(seen: Look) -> Iterator[Problem]:
-    declared, caller = seen.declared, seen.caller
+def _identity(state: Look) -> Iterator[Problem]:
+    declared, caller = state.declared, state.caller
     if caller.account_id and declared.account_id and caller.account_id != declared.account_id:
         yield Problem(
             "other-account",
@@ -149,43 +149,45 @@ def _identity(seen: Look) -> Iterator[Problem]:
         yield Problem("other-role", said, "direnv reload")
 
 
-def _fallback(seen: Look) -> Iterator[Problem]:
-    held, method = seen.held, seen.caller.method
-    if seen.declared.profile and seen.caller.access_key_id and not held.access_key_id and not held.profile:
+def _fallback(state: Look) -> Iterator[Problem]:
+    held, method = state.held, state.caller.method
+    if state.declared.profile and state.caller.access_key_id and not held.access_key_id and not held.profile:
         what = _METHODS.get(method or "", "what they find elsewhere")
         yield Problem(
             "fallback", f"there are no keys here, so SDKs take {what}", "awsdirenv login, or leave the directory"
         )
 
 
-def _expired(seen: Look) -> Iterator[Problem]:
-    end, error = seen.held.expiration, seen.caller.error
-    if seen.is_over and end:
-        yield Problem("expired", f"the credentials ended {time_left(seen.now, end)} ago", _login(seen, "get new ones"))
-    elif seen.caller.outcome == EXPIRED and error:
-        yield Problem("expired", error.message, _login(seen, error.hint))
-    elif seen.caller.outcome == EXPIRED:
-        yield Problem("expired", "AWS says that the credentials have expired", _login(seen, "get new ones"))
+def _expired(state: Look) -> Iterator[Problem]:
+    end, error = state.held.expiration, state.caller.error
+    if state.is_over and end:
+        yield Problem(
+            "expired", f"the credentials ended {time_left(state.now, end)} ago", _login(state, "get new ones")
+        )
+    elif state.caller.outcome == EXPIRED and error:
+        yield Problem("expired", error.message, _login(state, error.hint))
+    elif state.caller.outcome == EXPIRED:
+        yield Problem("expired", "AWS says that the credentials have expired", _login(state, "get new ones"))
 
 
-def _unknown(seen: Look) -> Iterator[Problem]:
-    caller, error = seen.caller, seen.caller.error
+def _unknown(state: Look) -> Iterator[Problem]:
+    caller, error = state.caller, state.caller.error
     if caller.outcome == NONE:
-        yield Problem("none", "an SDK finds no credentials here", _login(seen, "awsdirenv init PROFILE"))
+        yield Problem("none", "an SDK finds no credentials here", _login(state, "awsdirenv init PROFILE"))
     elif caller.outcome == OFFLINE and error:
         yield Problem("offline", f"AWS was not reached: {error.message}", error.hint)
     elif caller.outcome == FAILED and error:
         is_program = isinstance(error, CredentialSourceError)
-        yield Problem(error.kind, error.message, _login(seen, _by_hand(seen)) if is_program else error.hint)
+        yield Problem(error.kind, error.message, _login(state, _by_hand(state)) if is_program else error.hint)
 
 
-def _login(seen: Look, otherwise: str) -> str:
-    return login_command(seen.declared.profile) if seen.declared.profile else otherwise
+def _login(state: Look, otherwise: str) -> str:
+    return login_command(state.declared.profile) if state.declared.profile else otherwise
 
 
-def _by_hand(seen: Look) -> str:
+def _by_hand(state: Look) -> str:
     """Return a command that shows the error of a program or a file. We do not quote such an error ourselves."""
-    profile = named_profile(seen.place.environ)
+    profile = named_profile(state.place.environ)
     command = "aws sts get-caller-identity"
     return aws_command(command, profile) if profile else command
 

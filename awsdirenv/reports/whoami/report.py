@@ -31,7 +31,7 @@ _COLUMNS = (
 _VERDICTS = {
     MISMATCH: "something is not as it should be here",
     EXPIRED: "the credentials are over",
-    OFFLINE: "AWS cannot be asked; this is what can be seen without it",
+    OFFLINE: "AWS cannot be asked; this is what can be state without it",
     NONE: "there are no credentials here",
 }
 
@@ -125,9 +125,9 @@ def actual_role(arn: str | None) -> str | None:
     return role and given_name(role)
 
 
-def document(seen: Look) -> str:
+def document(state: Look) -> str:
     """Return the report as JSON, version 1."""
-    declared, held, caller = seen.declared, seen.held, seen.caller
+    declared, held, caller = state.declared, state.held, state.caller
     names = ("profile", "account_id", "role_arn", "region", "stage")
     data = {
         "version": 1,
@@ -140,8 +140,8 @@ def document(seen: Look) -> str:
             "expiration": held.expiration and utc_text(held.expiration),
         },
         "actual": {"arn": caller.arn, "account_id": caller.account_id, "user_id": caller.user_id},
-        "verdict": seen.verdict,
-        "problems": [vars(problem) for problem in seen.problems],
+        "verdict": state.verdict,
+        "problems": [vars(problem) for problem in state.problems],
     }
     return json.dumps(data, indent=2) + "\n"
 
@@ -151,27 +151,27 @@ def _owners(paths: CachePaths) -> dict[str, str]:
     return {held.credentials.access_key_id: held.profile for held in snapshots.stored(paths.snapshots).values()}
 
 
-def text(seen: Look, canvas: Canvas) -> str:
+def text(state: Look, canvas: Canvas) -> str:
     """Return the report as text. Times are in the local time zone."""
-    declared, caller = seen.declared, seen.caller
-    lines = [table(_COLUMNS, [row for row in _rows(seen) if any(row[1:])], canvas)]
+    declared, caller = state.declared, state.caller
+    lines = [table(_COLUMNS, [row for row in _rows(state) if any(row[1:])], canvas)]
     long = (("declared role", declared.role_arn), ("actual identity", caller.arn), ("actual user id", caller.user_id))
     lines += [f"{name}: {printable(value)}\n" for name, value in long if value]
-    lines.append(f"\nverdict: {seen.verdict}: {_verdict(seen)}\n")
-    for problem in seen.problems:
+    lines.append(f"\nverdict: {state.verdict}: {_verdict(state)}\n")
+    for problem in state.problems:
         lines.append(f"- {problem.kind}: {printable(problem.message)}\n  hint: {printable(problem.hint)}\n")
     return "".join(lines).lstrip("\n")
 
 
-def _verdict(seen: Look) -> str:
-    if seen.verdict != OK:
-        return _VERDICTS[seen.verdict]
-    who = actual_role(seen.caller.arn) or (seen.caller.arn or "").rpartition("/")[2]
-    return printable(f"you are {who} in account {seen.caller.account_id}")
+def _verdict(state: Look) -> str:
+    if state.verdict != OK:
+        return _VERDICTS[state.verdict]
+    who = actual_role(state.caller.arn) or (state.caller.arn or "").rpartition("/")[2]
+    return printable(f"you are {who} in account {state.caller.account_id}")
 
 
-def _rows(seen: Look) -> list[Row]:
-    declared, held, caller = seen.declared, seen.held, seen.caller
+def _rows(state: Look) -> list[Row]:
+    declared, held, caller = state.declared, state.held, state.caller
     return [
         _compared("profile", declared.profile, held.profile, None),
         _compared("account", declared.account_id, held.account_id, caller.account_id),
@@ -179,7 +179,7 @@ def _rows(seen: Look) -> list[Row]:
         _compared("region", declared.region, held.region, None),
         ("stage", declared.stage, None, None, None),
         _compared("access key", None, held.access_key_id, caller.access_key_id),
-        ("until", None, _moment(held.expiration, seen.now), None, None),
+        ("until", None, _moment(held.expiration, state.now), None, None),
     ]
 
 
