@@ -306,10 +306,12 @@ _awsdirenv_read_snapshot() {
 
 _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_present,$_ad_times" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
 
-# Reads the open snapshot, and tells its `_ad_size` without NUL bytes, which bash drops: it must be that of the file.
+# Reads the open snapshot, and tells its `_ad_size` without NUL bytes, which bash drops: it must be that of the file. Only
+# `read` tells whether a last line has its end, which a NUL byte may have taken.
 _awsdirenv_take_snapshot() {
   local _ad_lines=() _ad_text
-  mapfile -t -n 17 -u "$_ad_fd" _ad_lines
+  mapfile -t -n 15 -u "$_ad_fd" _ad_lines
+  IFS='' read -r -u "$_ad_fd" '_ad_lines[15]' || return 1
   printf -v _ad_text '%s\n' "${_ad_lines[@]}"
   _ad_size=${#_ad_text}
   _awsdirenv_take_values
