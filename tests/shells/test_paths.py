@@ -36,7 +36,7 @@ LOCALES = [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LC_ALL": "C.UTF-8", "LANG": "C"
 SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
 
 ENCODE = """
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' names <"$2"
 for name in "${names[@]}"; do
   REPLY=
@@ -45,7 +45,7 @@ done
 """
 
 HASH = """
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do REPLY=; _awsdirenv_hash "$text"; printf '%s\\0' "$REPLY"; done
 """
@@ -62,7 +62,7 @@ PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
 
 # A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
 LOCATE = f"""
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' fields <"$2"
 for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   cd -- "${{fields[i]}}" || exit 9
@@ -447,7 +447,7 @@ def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path, cac
 
 
 MARK = r"""
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 names=(@NAMES@)
 for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
@@ -461,7 +461,7 @@ done
 """
 
 DURATION = r"""
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 for field in "${fields[@]}"; do
   _ad_option_duration=''
