@@ -4,13 +4,13 @@
 
     awsdirenv.session("adminrole").client("s3")
 
-Importing this costs little: boto3 is imported by the first call that needs it, and what stands below in `_HOMES` when
-it is asked for.
+Importing this package is fast: boto3 is imported by the first call that needs it, and the names in `_HOMES` when they
+are used.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # `typing` is a tenth of the time that `awsdirenv prompt` may take, and begins with this file
+TYPE_CHECKING = False  # `typing` would take a tenth of the time that `awsdirenv prompt` may take
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.credentials import CredentialProvider
@@ -26,20 +26,20 @@ __all__ = ["AwsdirenvError", "SessionCredentials", "__version__", "credential_pr
 
 
 def credentials(profile: str | None = None, *, duration: int | str | None = None) -> SessionCredentials:
-    """Give a profile's credentials, renewed where that is due; for what takes three strings.
+    """Return a profile's credentials, and renew them first if needed. Use it for code that takes three strings.
 
-    `profile` None is the profile of the directory, as on the command line. `duration` is how long they are to live, in
-    seconds or as in "1h30m", from 15m to 12h. They are good for a moment at least, but they do end: call again before
-    each use (that costs a millisecond), or use `session`. `expiration` is an aware datetime in UTC, or None where
-    nobody knows the end.
+    Without `profile` it is the profile of the directory, as on the command line. `duration` is the lifetime to ask for,
+    in seconds or as in "1h30m", from 15m to 12h. The credentials are valid now, but they end: call again before each
+    use (that takes a millisecond), or use `session`. `expiration` is an aware datetime in UTC, or None if the end is
+    unknown.
 
-    A person is asked for an MFA code only in the main thread of a program that runs in the foreground of a terminal.
-    Elsewhere PersonNeededError (of `awsdirenv.errors`) says what to type; CancelledError is a Ctrl-C at the question.
-    Raises AwsdirenvError, with `message`, `hint` and a stable `kind`; ProfileNotFoundError, SettingError and the
-    others are its subclasses.
+    The user is asked for an MFA code only in the main thread of a program in the foreground of a terminal. In other
+    cases PersonNeededError (of `awsdirenv.errors`) says what to type. CancelledError is a Ctrl-C at the question.
+    Raises AwsdirenvError with `message`, `hint` and a stable `kind`. ProfileNotFoundError, SettingError and others are
+    its subclasses.
 
-        found = awsdirenv.credentials("adminrole")
-        connect(found.access_key_id, found.secret_access_key, found.session_token)
+        keys = awsdirenv.credentials("adminrole")
+        connect(keys.access_key_id, keys.secret_access_key, keys.session_token)
     """
     from awsdirenv import api  # noqa: PLC0415
 
@@ -47,15 +47,15 @@ def credentials(profile: str | None = None, *, duration: int | str | None = None
 
 
 def session(profile: str | None = None, *, region: str | None = None, duration: int | str | None = None) -> Session:
-    """Give a boto3 session that renews its credentials by itself, through the sessions that your shells share.
+    """Return a boto3 session that renews its credentials itself. It shares the stored sessions with your shells.
 
-    `region` None is AWS_REGION or AWS_DEFAULT_REGION, unless a directory's profile has put them there, else the
-    profile's own; all else that the profile says (endpoint_url, ca_bundle, …) holds. `profile` and `duration` (seconds
-    or text) are those of `credentials`. Which profile is meant is decided here, and credentials are got when the first
-    client is made.
+    Without `region` it uses AWS_REGION or AWS_DEFAULT_REGION (unless a directory's profile has set them), else the
+    profile's region. The profile's other settings (endpoint_url, ca_bundle, …) count, too. `profile` and `duration`
+    (seconds or text) are those of `credentials`. The profile is chosen by this call. The credentials are loaded when
+    the first client is made.
 
-    Raises AwsdirenvError: here for a profile that does not exist or makes no sense, later from whichever call needs
-    credentials and cannot have them.
+    Raises AwsdirenvError: in this call if the profile does not exist or is not valid, and later in each call that
+    cannot get credentials.
 
         buckets = awsdirenv.session("adminrole").client("s3").list_buckets()
     """
@@ -65,10 +65,10 @@ def session(profile: str | None = None, *, region: str | None = None, duration: 
 
 
 def credential_provider(profile: str | None = None, *, duration: int | str | None = None) -> CredentialProvider:
-    """Give a provider, named "awsdirenv", to put among those of a botocore session of yours.
+    """Return a credential provider with the name "awsdirenv", for a botocore session of yours.
 
-    The parameters are those of `credentials`; which profile is meant is decided here. It never passes on to the next
-    provider: what it cannot get raises AwsdirenvError, and nobody ends up in another account.
+    The parameters are those of `credentials`. The profile is chosen by this call. If the provider cannot get
+    credentials it raises AwsdirenvError. It never lets botocore try the next provider, which may be another account.
 
         resolver = botocore_session.get_component("credential_provider")
         resolver.insert_before("env", awsdirenv.credential_provider("adminrole"))
@@ -79,7 +79,7 @@ def credential_provider(profile: str | None = None, *, duration: int | str | Non
 
 
 def __getattr__(name: str) -> object:
-    """Import a name of `_HOMES` at its first use."""
+    """Import a name of `_HOMES` when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415

@@ -9,12 +9,12 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # Nothing of the 150 ms of import is garbage; the collector would look for some a hundred times.
+    # The imports take 150 ms and make no garbage. The collector would search for some a hundred times.
     gc.disable()
-    # Python's way to say that there is none: botocore would import AWS's native library, a quarter of all that it
-    # imports, and of what our process asks of it only `aws login` has a use for that (`let_crt_in`).
+    # None makes Python treat `awscrt` as not installed. Otherwise botocore imports AWS's native library, a quarter of
+    # all that it imports. Only `aws login` needs that (see `let_crt_in`).
     sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type]
-    # The one way here that is not for people: no terminal yet, and a half-imported module would print a traceback.
+    # A Ctrl-C during the imports would print a traceback, because our own handling of it starts later.
     try:
         from awsdirenv.cli.main import run  # noqa: PLC0415
 
@@ -26,7 +26,7 @@ def main() -> None:
             stream.flush()
         except (OSError, ValueError, AttributeError):  # noqa: PERF203
             pass
-    # Taking botocore apart again, object by object, costs 30 ms for which a person would wait.
+    # A normal exit would free botocore's objects one by one, which takes 30 ms.
     os._exit(status)
 
 

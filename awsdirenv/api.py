@@ -1,6 +1,6 @@
-"""For Python programs: the same credentials, locks and files as the command line's. What they do stands in `__init__`.
+"""The functions for Python programs, which share credentials, locks and files with the command line.
 
-A library is a guest: nothing is printed, and nothing that the process has one of is changed for good.
+`__init__` has their documentation. They print nothing and leave the state of the process as it was.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _SILENT = Reporter(lambda _holder: None, lambda _notice: None)
 
 
 def credentials(profile: str | None, duration: int | str | None) -> SessionCredentials:
-    """Give a profile's credentials as they are now."""
-    found = served(_request(profile, duration), _environment(), _SILENT).credentials
-    # botocore parses times into the zone of the machine.
-    return replace(found, expiration=found.expiration and found.expiration.astimezone(timezone.utc))
+    """Return a profile's present credentials."""
+    present = served(_request(profile, duration), _environment(), _SILENT).credentials
+    # botocore returns times in the local time zone.
+    return replace(present, expiration=present.expiration and present.expiration.astimezone(timezone.utc))
 
 
 def credential_provider(profile: str | None, duration: int | str | None) -> AwsdirenvProvider:
-    """Give a provider for botocore."""
+    """Return a provider for botocore."""
     return _Declared.now(profile, duration).provider()
 
 
 def session(profile: str | None, region: str | None, duration: int | str | None) -> Session:
-    """Give a boto3 session."""
+    """Return a boto3 session."""
     from awsdirenv.aws import boto3_provider  # noqa: PLC0415 - imports boto3
     from awsdirenv.config.aws_files import load_files  # noqa: PLC0415
     from awsdirenv.config.resolve import resolve_chain  # noqa: PLC0415
@@ -47,12 +47,12 @@ def session(profile: str | None, region: str | None, duration: int | str | None)
     declared = _Declared.now(profile, duration)
     files = load_files(declared.environ)
     chain = resolve_chain(files, declared.name, declared.environ)
-    wanted = region or environment_region(declared.environ) or chain.region
-    return boto3_provider.session(files, declared.name, wanted, declared.provider())
+    used_region = region or environment_region(declared.environ) or chain.region
+    return boto3_provider.session(files, declared.name, used_region, declared.provider())
 
 
 class _Declared(Record):
-    """What a session is for, decided when it is made: what becomes of os.environ later gives it no other account."""
+    """The profile and the environment of a session at its start. Later changes of os.environ do not change it."""
 
     name: str
     environ: Mapping[str, str]

@@ -1,13 +1,13 @@
-"""What can go wrong: one class per kind, each with the next thing to do.
+"""The errors that a user can act on: one class for each kind. Every error has a message and a hint.
 
-A message names the thing that failed, in lower case and without a full stop; the hint is a command to type or a line
-to change. Neither ever holds a secret: both are printed to a terminal that may be recorded.
-Every kind has a heading in docs/troubleshooting.md (tests/promises/test_errors.py ties the two together).
+The message names what failed, in lower case and without a full stop. The hint is a command to type or a line to
+change. Neither may contain a secret: both are printed to a terminal, which may be recorded.
+Every kind has a heading in docs/troubleshooting.md (tests/promises/test_errors.py checks that).
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # `typing` and `re` are most of what this would import for every command
+TYPE_CHECKING = False  # every command imports this module, so it does not import `typing` and `re`, which are slow
 if TYPE_CHECKING:
     from typing import ClassVar
 
@@ -15,28 +15,28 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PERSON_NEEDED = 3
 EXIT_LOCK_TIMEOUT = 4
-# Of `exec` only: what shells give for a command that cannot be run, and that is not there.
+# For `exec` only: the exit codes of shells for a command that cannot be run, and for one that does not exist.
 EXIT_NOT_RUNNABLE = 126
 EXIT_NO_COMMAND = 127
 
 
-_RELOAD = "then direnv reload"  # how a hint ends where only another try is left
+_RELOAD = "then direnv reload"  # the end of a hint that says to try again
 
 
 class AwsdirenvError(Exception):
-    """Anything a person can act on. `kind` is stable, for documents and scripts."""
+    """Base class of our errors. `kind` never changes, so documents and scripts can use it."""
 
     kind: ClassVar[str] = "failed"
     exit_code: ClassVar[int] = EXIT_FAILED
 
     def __init__(self, message: str, hint: str) -> None:
-        """Take the one line that says what failed and the one line that says what to do."""
+        """Create the error. Each argument is one line: `message` says what failed, `hint` what to do next."""
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def on_the_way_to(self, profile: str) -> None:
-        """Name the profile that was asked for, where the message names only a hop before it, or none."""
+        """Add the requested profile to the message, if the message names only an earlier hop or no profile."""
         import re  # noqa: PLC0415
 
         if re.search(rf"(?<![\w-]){re.escape(profile)}(?![\w-])", self.message) is None:
@@ -45,33 +45,33 @@ class AwsdirenvError(Exception):
             self.args = (self.message,)
 
     def of_a_command(self) -> None:
-        """Word the hint for a command that a person has typed, or a program: direnv would not repeat it."""
+        """Change the hint for a command that a user or a program has run: `direnv reload` would not repeat it."""
         if self.hint.endswith(_RELOAD):
             self.hint = f"{self.hint.removesuffix(_RELOAD)}then try again"
 
 
 class UsageError(AwsdirenvError):
-    """The command line is off."""
+    """The command line is wrong."""
 
     kind = "usage"
     exit_code = EXIT_USAGE
 
 
 class ProfileNameError(AwsdirenvError):
-    """The profile's name cannot be a profile's name."""
+    """No profile can have this name."""
 
     kind = "profile-name"
     exit_code = EXIT_USAGE
 
 
 class ProfileNotFoundError(AwsdirenvError):
-    """No such profile in either of AWS's files."""
+    """Neither of AWS's files has such a profile."""
 
     kind = "profile-not-found"
 
 
 class ConfigError(AwsdirenvError):
-    """AWS's files cannot be read, or what they say makes no chain."""
+    """AWS's files cannot be read, or a profile in them makes no valid chain."""
 
     kind = "config"
 
@@ -83,39 +83,39 @@ class NoCredentialsError(AwsdirenvError):
 
 
 class CredentialSourceError(AwsdirenvError):
-    """A credential provider of botocore's (web identity, a container's, …) failed."""
+    """A credential provider of botocore failed (web identity, container, …)."""
 
     kind = "credential-source"
 
 
 class CredentialProcessError(AwsdirenvError):
-    """A profile's credential_process failed, took too long, or printed something else than credentials."""
+    """A profile's credential_process failed, took too long, or did not print credentials."""
 
     kind = "credential-process"
 
 
 class SignInNeededError(AwsdirenvError):
-    """What the person signed in to (IAM Identity Center, `aws login`) is over; only a person can sign in."""
+    """A sign-in (IAM Identity Center, `aws login`) has ended. Only the user can sign in again."""
 
     kind = "sign-in-needed"
     exit_code = EXIT_PERSON_NEEDED
 
 
 class SignInFailedError(AwsdirenvError):
-    """The person did not sign in, or said no."""
+    """The user did not sign in, or refused."""
 
     kind = "sign-in-failed"
     exit_code = EXIT_PERSON_NEEDED
 
 
 class DeniedError(AwsdirenvError):
-    """STS understood and said no."""
+    """STS understood the request and denied it."""
 
     kind = "denied"
 
 
 class SessionRefusedError(AwsdirenvError):
-    """STS no longer takes the credentials the call was signed with (expired, revoked, unknown)."""
+    """STS refuses the credentials that signed the call (expired, revoked, unknown)."""
 
     kind = "session-refused"
 
@@ -127,102 +127,102 @@ class NetworkError(AwsdirenvError):
 
 
 class BadAnswerError(AwsdirenvError):
-    """Something answered, but not as STS does. The answer itself is never quoted: it may hold credentials."""
+    """The answer is not one of STS. It is never quoted, because it may contain credentials."""
 
     kind = "bad-answer"
 
 
 class StsError(AwsdirenvError):
-    """Any other error code of STS's."""
+    """STS answered with any other error code."""
 
     kind = "sts"
 
 
 class CodeRefusedError(AwsdirenvError):
-    """STS refused this MFA code; another one may do."""
+    """STS refused this MFA code. Another code may work."""
 
     kind = "code-refused"
 
 
 class CodeProcessError(AwsdirenvError):
-    """The command that should print an MFA code did not."""
+    """The command that should print an MFA code did not do so."""
 
     kind = "mfa-process"
 
 
 class PersonNeededError(AwsdirenvError):
-    """An MFA code is needed and nobody is there to type it, or this is not the moment to ask."""
+    """An MFA code is needed, but nobody is at a terminal, or the user must not be asked now."""
 
     kind = "person-needed"
     exit_code = EXIT_PERSON_NEEDED
 
 
 class CancelledError(AwsdirenvError):
-    """The person cancelled this step."""
+    """The user cancelled this step."""
 
     kind = "cancelled"
     exit_code = EXIT_PERSON_NEEDED
 
 
 class LockTimeoutError(AwsdirenvError):
-    """Another process has been refreshing the same thing for too long."""
+    """Another process has held the lock for too long."""
 
     kind = "lock-timeout"
     exit_code = EXIT_LOCK_TIMEOUT
 
 
 class CacheError(AwsdirenvError):
-    """Our own folder cannot be used (read-only, full, somebody else's)."""
+    """Our own folder cannot be used (it is read-only, full, or belongs to another user)."""
 
     kind = "cache"
 
 
 class SettingError(AwsdirenvError):
-    """One of our own AWSDIRENV_ settings has a value that makes no sense."""
+    """An AWSDIRENV_ setting has an invalid value."""
 
     kind = "setting"
 
 
 class SetupError(AwsdirenvError):
-    """`setup`, `init` or `export --output` could not write what it was asked to, or something they need is missing."""
+    """`setup`, `init` or `export --output` could not write a file, or something that they need is missing."""
 
     kind = "setup"
 
 
 class OutputError(AwsdirenvError):
-    """Nobody takes what we have to say on stdout."""
+    """Our stdout cannot be written to."""
 
     kind = "output"
 
 
 class DirectoryError(AwsdirenvError):
-    """The working directory is gone."""
+    """The working directory no longer exists."""
 
     kind = "directory"
 
 
 class WrongIdentityError(AwsdirenvError):
-    """The profile leads to another account or role than `.envrc` insists on."""
+    """The profile leads to another account or role than `.envrc` demands."""
 
     kind = "wrong-identity"
 
 
 class ConfirmationNeededError(AwsdirenvError):
-    """A person has to say that they mean to enter, and nobody is there, or has just entered."""
+    """The user must confirm entering the directory, but nobody is at a terminal or must be asked now."""
 
     kind = "confirmation-needed"
     exit_code = EXIT_PERSON_NEEDED
 
 
 class CommandNotFoundError(AwsdirenvError):
-    """There is no such command to run."""
+    """The command to run does not exist."""
 
     kind = "command-not-found"
     exit_code = EXIT_NO_COMMAND
 
 
 class CommandNotRunnableError(AwsdirenvError):
-    """The command is there, and cannot be run."""
+    """The command to run exists, but cannot be run."""
 
     kind = "command-not-runnable"
     exit_code = EXIT_NOT_RUNNABLE

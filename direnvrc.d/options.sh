@@ -114,7 +114,7 @@ _awsdirenv_refuse_line() {
   esac
 }
 
-# Quotes a word for every shell, in REPLY: shell_word of awsdirenv/system/commands.py.
+# Quotes a word for every shell, in REPLY: shell_word of awsdirenv/system/text.py.
 _awsdirenv_quote() {
   local _ad_text=${1//[[:cntrl:]]/?}
   case $_ad_text in

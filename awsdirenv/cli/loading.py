@@ -1,4 +1,4 @@
-"""What the commands share that load credentials."""
+"""Functions that the commands share which load credentials."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from awsdirenv.system.text import printable
 
 
 def loading(request: Request) -> AbstractContextManager[Loader]:
-    """Keep the terminal in order around a load, as `refresh.request` does, in this environment."""
+    """Yield the loader of a request in our process's environment; see `refresh.request.loading`."""
     return requests.loading(request, os.environ, reporter())
 
 
 def reporter() -> Reporter:
-    """Tell a person on stderr what a load waits for, and what is worth knowing."""
+    """Return a reporter that tells the user on stderr what a load waits for, and other notices."""
     return Reporter(report_waiting, lambda notice: say(f"awsdirenv: {notice}"))
 
 
 def region(snapshot: Snapshot) -> str | None:
-    """Give the environment's region, else the profile's."""
+    """Return the environment's region, else the profile's."""
     return environment_region(os.environ) or snapshot.region
 
 
 def describe(snapshot: Snapshot, region: str | None) -> str:
-    """Say where a snapshot leads, in the words of the extension's line on entering."""
+    """Return account, role, region and time left of a snapshot, in the words of the extension's line on entering."""
     credentials = snapshot.credentials
     parts = [f"account {credentials.account_id or 'unknown'}"]
     if snapshot.role:

@@ -1,13 +1,13 @@
-"""From a command line to an exit status. Of the commands only the one that runs is imported.
+"""Runs a command line and returns its exit status. It imports only the command that it runs.
 
 A command is a file in `commands`: `credential_process.py` makes the command `credential-process`. Such a file has
 - a docstring, whose first line is the help,
 - POSITION, a number by which `--help` orders the commands,
-- `run(options)`, which does it, and gives the exit status,
+- `run(options)`, which runs the command and returns the exit status,
 - `arguments(parser)`, which adds the arguments, if there are any,
-- IN_LIVE_FILES = True, if in a live directory it wants AWS's files as programs see them, and not the person's own,
-- BARE, the options by their names where nothing is typed behind the command, if it is to be quick: without argparse,
-- ERROR_ON_ONE_LINE = True, if a program shows its errors.
+- IN_LIVE_FILES = True, if in a live directory it must see AWS's files as programs do, and not the user's own,
+- BARE, if it must start fast: its options for a call without arguments, for which argparse is not imported,
+- ERROR_ON_ONE_LINE = True, if its errors are shown by other programs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from awsdirenv.cli.output import emit, report
 from awsdirenv.errors import AwsdirenvError
 
-TYPE_CHECKING = False  # `typing` would be a tenth of what `awsdirenv prompt` costs
+TYPE_CHECKING = False  # `typing` would take a tenth of the time of `awsdirenv prompt`
 if TYPE_CHECKING:
     import argparse
     from typing import Any
@@ -28,7 +28,7 @@ _FOLDER = os.path.join(os.path.dirname(__file__), "commands")
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and give its exit status."""
+    """Run one command and return its exit status."""
     command: Any = None
     try:
         if arguments == ["--version"]:
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the whole command line, with all commands."""
+    """Return the parser of the whole command line, with all commands."""
     return _parser(_names())
 
 
@@ -74,7 +74,7 @@ def _parser(names: list[str]) -> argparse.ArgumentParser:
 
 
 def _names() -> list[str]:
-    """Give the names of all commands."""
+    """Return the names of all commands."""
     stems = (os.path.splitext(entry) for entry in os.listdir(_FOLDER))
     return [stem.replace("_", "-") for stem, suffix in stems if suffix == ".py" and stem[0] != "_"]
 

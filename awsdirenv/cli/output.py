@@ -1,4 +1,4 @@
-"""What a person or a program reads: lines on stderr, data on stdout, and what happens when nobody takes them."""
+"""Our output: lines for the user on stderr, data on stdout, and what to do if they cannot be written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 
 from awsdirenv.errors import AwsdirenvError, OutputError
 
-TYPE_CHECKING = False  # no lock is needed to print a line
+TYPE_CHECKING = False  # commands that only print do not import system.lock
 if TYPE_CHECKING:
     from awsdirenv.system.lock import Holder
 
 
 def say(line: str) -> None:
-    """Tell a person, on stderr. Where stderr is closed or full there is nobody to tell, and no reason to fail."""
+    """Write a line for the user on stderr. If stderr is closed or full, that is no error."""
     if sys.stderr is None:
         return
     try:
@@ -24,14 +24,14 @@ def say(line: str) -> None:
 
 
 def is_watched() -> bool:
-    """Whether a person sees what we say. Programs keep it for later, and show it only where we failed."""
+    """Return whether the user sees our lines at once. A program shows them later, and only if we fail."""
     return os.isatty(2)
 
 
 def emit(text: str) -> None:
-    """Write data to stdout, in UTF-8 whatever the locale, and to the end.
+    """Write all of `text` to stdout, in UTF-8 for every locale.
 
-    Raises OutputError when it cannot, BrokenPipeError when the reader has gone, which is no error: `| head`.
+    Raises OutputError if that fails. Raises BrokenPipeError if the reader has ended, as in `| head`: that is no error.
     """
     if sys.stdout is None:
         raise OutputError("cannot write: stdout is closed", "redirect the output to a file or a pipe")
@@ -48,13 +48,13 @@ def emit(text: str) -> None:
 
 
 def warn(problem: str, remedy: str) -> None:
-    """Say what is not as it should be, and what to do about it."""
+    """Print a warning and a hint for the user."""
     _say(f"warning: {problem}")
     _say(f"hint: {remedy}")
 
 
 def report(error: AwsdirenvError, *, on_one_line: bool = False) -> None:
-    """Say what failed, and what to do about it."""
+    """Print an error and its hint for the user."""
     if on_one_line:
         _say(f"error: {error.message}: {error.hint}")
         return
@@ -63,19 +63,19 @@ def report(error: AwsdirenvError, *, on_one_line: bool = False) -> None:
 
 
 def report_waiting(whom: Holder | str) -> None:
-    """Say whom or what we wait for."""
+    """Tell the user what we wait for: another process, or a slow call."""
     _say(f"waiting for {whom}")
 
 
 def _say(text: str) -> None:
-    # Not imported by the commands that have nothing to say: those are the quick ones.
+    # The fast commands print no such lines, and should not import this.
     from awsdirenv.system.text import printable  # noqa: PLC0415
 
     say(f"awsdirenv: {printable(text)}")
 
 
 def _discard(descriptor: int) -> None:
-    # Python flushes once more when it ends, and would complain about the same again.
+    # Python flushes again when it ends, and would print the same error again.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)
     os.close(null)

@@ -1,4 +1,4 @@
-"""The command line as argparse knows it, and the options that several commands have in common."""
+"""The argparse parser of the command line, and the options that several commands share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROFILE = (
 
 
 def make(commands: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
-    """Describe a command line with these commands, as `main` says what a command is."""
+    """Return the parser for these commands; `main` says what a command is."""
     top = _Parser(
         prog="awsdirenv",
         description="Short-lived AWS credentials per directory: `use aws_profile NAME` in .envrc, then cd.",
@@ -36,9 +36,9 @@ def make(commands: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
 
 
 def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Take a command line apart. Raises UsageError.
+    """Parse a command line. Raises UsageError.
 
-    What follows `--` of `exec` is another command's line, which argparse would take for ours.
+    For `exec`, the words after `--` are another command's line. argparse would read them as ours.
     """
     if arguments[:1] != ["exec"] or {"-h", "--help"} & set(arguments[: _cut(arguments)]):
         return top.parse_args(arguments)
@@ -51,34 +51,34 @@ def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Na
 
 
 def add_profile(sub: argparse.ArgumentParser, text: str = _PROFILE) -> None:
-    """Add the profile, which may be left out."""
+    """Add the optional argument PROFILE."""
     sub.add_argument("profile", nargs="?", metavar="PROFILE", help=text)
 
 
 def add_duration(sub: argparse.ArgumentParser) -> None:
-    """Add how long the credentials are to live, in seconds when it is parsed."""
+    """Add --duration. Its parsed value is in seconds."""
     sub.add_argument(
         "--duration", metavar="TIME", type=duration, help="how long the credentials are to live: 15m to 12h"
     )
 
 
 def add_no_session(sub: argparse.ArgumentParser) -> None:
-    """Add the option for long-term keys."""
+    """Add --no-session, for long-term keys."""
     sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
 
 
 def add_json(sub: argparse.ArgumentParser) -> None:
-    """Add the option for JSON."""
+    """Add --json."""
     sub.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def add_min_life(sub: argparse.ArgumentParser) -> None:
-    """Add how much of the credentials' life is to be left, a timedelta when it is parsed."""
+    """Add --min-life. Its parsed value is a timedelta."""
     sub.add_argument("--min-life", metavar="TIME", type=_minimum_life, help="renew them if less than that is left")
 
 
 def duration(text: str) -> int:
-    """Read how long credentials are to live, in seconds. Raises ArgumentTypeError."""
+    """Read a --duration, and return its seconds. Raises ArgumentTypeError."""
     from awsdirenv.config.settings import role_duration  # noqa: PLC0415
 
     try:
@@ -97,7 +97,7 @@ def _minimum_life(text: str) -> timedelta:
 
 
 def _cut(arguments: Sequence[str]) -> int:
-    """Give the index of the first `--`, or the length."""
+    """Return the index of the first `--`, or the length."""
     return list(arguments).index("--") if "--" in arguments else len(arguments)
 
 
@@ -106,5 +106,5 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, f"{self.prog} --help")
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - only help and version come here
-        # argparse swallows what cannot be written; help that is cut off by a full disk is no help.
+        # argparse ignores write errors. With `emit`, help that a full disk cuts off is an error.
         emit(message)

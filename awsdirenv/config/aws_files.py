@@ -1,4 +1,4 @@
-"""AWS's two files, parsed by botocore's own config loader, so that they mean here what they mean in the AWS CLI."""
+"""AWS's two files, parsed by botocore's own config loader. So they mean here what they mean in the AWS CLI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to imp
 if TYPE_CHECKING:
     from typing import Any
 
-# What aws-vault inherits through include_profile, but never keys: whose credentials it has, a profile must say itself.
+# The keys that a profile inherits through include_profile, as in aws-vault. Access keys are never inherited: a profile
+# must have its own.
 INCLUDED = frozenset(
     {
         "credential_process",
@@ -51,89 +52,92 @@ _OWN_SOURCES = (
 )
 
 
-# Ours, in AWS's file: what kind of place the profile leads to, such as `production`.
+# Our own key in AWS's files: the stage of a profile, such as `production`.
 STAGE_KEY = "awsdirenv_stage"
 LONGEST_STAGE = 40  # characters
 
 
 class AwsFiles(Record):
-    """AWS's two files as botocore sees them: `full_config` has the shape of botocore's Session.full_config."""
+    """AWS's two files as botocore reads them. `full_config` has the shape of botocore's Session.full_config."""
 
     config_path: str
     credentials_path: str
     full_config: dict[str, Any]
     config_profiles: Mapping[str, Mapping[str, Any]]
     credentials_sections: Mapping[str, Mapping[str, Any]]
-    inclusion_problems: Mapping[str, str]  # by profile: why its include_profile cannot be followed
-    inclusions: Mapping[str, Mapping[str, str]]  # by profile and key: which profile gave it through include_profile
+    inclusion_problems: Mapping[str, str]  # why an include_profile cannot be followed, by profile
+    inclusions: Mapping[str, Mapping[str, str]]  # the included profile that a value came from, by profile and key
 
     @property
     def profiles(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every profile; what the credentials file says wins over the config file."""
+        """Every profile. A value of the credentials file wins over one of the config file."""
         profiles: Mapping[str, Mapping[str, Any]] = self.full_config["profiles"]
         return profiles
 
 
 def stage_of(files: AwsFiles, profile: str) -> str | None:
-    """Give what the profile's `awsdirenv_stage` says, in one line. Raises ConfigError for what is no stage."""
-    said = files.profiles.get(profile, {}).get(STAGE_KEY)
-    if not said:
+    """Return the profile's `awsdirenv_stage`, or None. Raises ConfigError for a value that cannot be a stage."""
+    stage = files.profiles.get(profile, {}).get(STAGE_KEY)
+    if not stage:
         return None
-    if not isinstance(said, str) or len(said) > LONGEST_STAGE or not said.isprintable():
+    if not isinstance(stage, str) or len(stage) > LONGEST_STAGE or not stage.isprintable():
         raise ConfigError(
             f"profile {profile} has an {STAGE_KEY} that cannot be one",
             f"set {STAGE_KEY} in [profile {profile}] to a word such as production",
         )
-    return said
+    return stage
 
 
 def file_paths(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Give the paths of the config and the credentials file, expanded as botocore expands them."""
+    """Return the paths of the config and the credentials file, expanded as botocore expands them."""
     config, credentials = _paths(environ)
     return _expand(config, environ), _expand(credentials, environ)
 
 
 def load_files(environ: Mapping[str, str]) -> AwsFiles:
-    """Parse both files. A missing file is an empty one. Raises ConfigError, naming the file."""
+    """Parse both files. A missing file counts as empty. Raises ConfigError, naming the file."""
     (config_set, credentials_set), (config_path, credentials_path) = _paths(environ), file_paths(environ)
     config = _parse(config_set, config_path, sections=False) or {"profiles": {}}
     sections = _parse(credentials_set, credentials_path, sections=True)
-    # A section of the credentials file that the config file has too adds its keys to it, and wins.
+    # If both files have a profile, their values are merged, and the credentials file wins.
     profiles = {**config["profiles"]}
     for name, values in sections.items():
         profiles[name] = {**profiles.get(name, {}), **values}
-    profiles.setdefault("default", {})  # a machine with a role of its own may have neither file
+    profiles.setdefault("default", {})  # a machine with an attached role may have neither file
     profiles, problems, inclusions = _with_inclusions(profiles)
     full_config = {**config, "profiles": profiles}
     return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections, problems, inclusions)
 
 
 def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str], dict[str, dict[str, str]]]:
-    """Follow include_profile, which botocore does not know: what a profile lacks, the one that it includes gives.
+    """Follow include_profile, which botocore does not know: an included profile gives the values that are missing.
 
-    As in aws-vault one that does not exist gives nothing, and a loop is an error; of that profile alone.
+    As in aws-vault, an included profile that does not exist gives nothing, and a loop is an error of that profile only.
+    Returns the profiles, the problems by profile, and the profile that gave each value.
     """
     problems: dict[str, str] = {}
     givers: dict[str, dict[str, str]] = {}
-    made = dict(profiles)
+    merged = dict(profiles)
     for name, values in profiles.items():
         included, visited = values.get("include_profile"), [name]
         while isinstance(included, str) and included in profiles and name not in problems:
             if included in visited:
                 problems[name] = f"include_profile closes a loop: {' -> '.join([*visited, included])}"
             visited.append(included)
-            given = profiles[included]
-            wanted = {key for key in given if key in INCLUDED and not made[name].get(key)} - _outvoted(values)
-            if given.get("source_profile") == name:
-                wanted.discard("source_profile")
-            made[name] = {**made[name], **{key: given[key] for key in wanted}}
-            givers.setdefault(name, {}).update(dict.fromkeys(wanted, included))
+            included_values = profiles[included]
+            inherited = {key for key in included_values if key in INCLUDED and not merged[name].get(key)} - _outvoted(
+                values
+            )
+            if included_values.get("source_profile") == name:
+                inherited.discard("source_profile")
+            merged[name] = {**merged[name], **{key: included_values[key] for key in inherited}}
+            givers.setdefault(name, {}).update(dict.fromkeys(inherited, included))
             included = profiles[included].get("include_profile")
-    return made, problems, givers
+    return merged, problems, givers
 
 
 def _outvoted(own: Mapping[str, Any]) -> set[str]:
-    """Give the keys about a source that count for nothing, because the profile itself says where it starts."""
+    """Return the source keys that a profile must not inherit, because it names a source itself."""
     if any(own.get(key) for key in _OWN_SOURCES):
         return {*_OWN_SOURCES, *(key for key in INCLUDED if key.startswith("sso_"))}
     if own.get("sso_session"):
@@ -142,10 +146,10 @@ def _outvoted(own: Mapping[str, Any]) -> set[str]:
 
 
 def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | None:
-    """Give access key id, secret access key and session token of a profile whose source is static.
+    """Return the access key id, the secret access key and the session token of a static profile.
 
-    None for broken pairs: those are for botocore to refuse. This shortcut spares a quarter of a second before the
-    question for a code; tests hold it to botocore's own order of providers.
+    None for half a pair: botocore will refuse that. This shortcut saves a quarter of a second before the user is asked
+    for a code. Tests compare it with botocore's own order of providers.
     """
     section = files.credentials_sections.get(profile, {})
     if "aws_access_key_id" not in section:
@@ -159,18 +163,18 @@ def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | 
 
 
 def stored_expiration(files: AwsFiles, profile: str) -> str | None:
-    """Give the end of a session token that another tool wrote into the credentials file, where it noted it.
+    """Return the expiration of a session token that another tool wrote into the credentials file, if it is there.
 
-    saml2aws and aws-export-credentials write RFC 3339 with an offset. What others write is local time or UTC, and does
-    not say which.
+    saml2aws and aws-export-credentials write RFC 3339 with an offset. Other tools write local time or UTC, without
+    saying which.
     """
     section = files.credentials_sections.get(profile, {})
-    found = section.get("x_security_token_expires") or section.get("aws_credential_expiration")
-    return found if isinstance(found, str) else None
+    expiration = section.get("x_security_token_expires") or section.get("aws_credential_expiration")
+    return expiration if isinstance(expiration, str) else None
 
 
 def _paths(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Give both paths as they are set."""
+    """Return both paths as they are set, not expanded."""
     config = environ.get("AWS_CONFIG_FILE", "~/.aws/config")
     return config, environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
@@ -183,7 +187,7 @@ def _expand(path: str, environ: Mapping[str, str]) -> str:
 
 
 def sections_by_kind(sections: dict[str, Any]) -> Mapping[str, Any]:
-    """Sort a config file's sections as botocore does: `profiles`, `sso_sessions` and `services`, each by name."""
+    """Group a config file's sections as botocore does: `profiles`, `sso_sessions` and `services`, each by name."""
     from botocore.configloader import build_profile_map  # noqa: PLC0415
 
     sorted_by_kind: Mapping[str, Any] = build_profile_map(sections)
@@ -191,14 +195,14 @@ def sections_by_kind(sections: dict[str, Any]) -> Mapping[str, Any]:
 
 
 def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
-    # 25 ms that a load with a fresh snapshot, or one that only waits for another, need not pay.
+    # This import takes 25 ms. A load with a fresh snapshot, or one that only waits for another, does not need it.
     import botocore.configloader as loader  # noqa: PLC0415
     from botocore.exceptions import ConfigNotFound, ConfigParseError  # noqa: PLC0415
 
     if "$" not in expanded:
-        path = expanded  # else botocore must expand it, once: a second time may be another path
+        path = expanded  # with a "$" botocore must expand it: expanding twice may lead to another path
     try:
-        # botocore takes what is no regular file for a missing one, and what it may not open for an empty one.
+        # For botocore a path that is no regular file is missing, and a file that it may not open is empty.
         if Path(expanded).exists() and not os.access(expanded, os.R_OK):
             raise ConfigError(f"cannot read {expanded}: permission denied", command_line("chmod u+r", expanded))
         parsed: dict[str, Any] = loader.raw_config_parse(path) if sections else loader.load_config(path)
@@ -212,7 +216,7 @@ def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
 
 
 def _where(error: Exception) -> str:
-    """Say where, and never quote the line: it may be the one with the secret key."""
+    """Return the place of a parse error. The line is never quoted, because it may have the secret key."""
     cause = getattr(error, "kwargs", {}).get("error")
     if isinstance(cause, UnicodeDecodeError):
         return f": not UTF-8 at byte {cause.start}"

@@ -1,4 +1,4 @@
-"""`.env` files, read and updated through python-dotenv, which is imported only here and only when there is one."""
+"""Reads and updates `.env` files with python-dotenv, which is imported only here and only if there is such a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 from awsdirenv.errors import ConfigError, SetupError
 from awsdirenv.system.files import replace_file
 
-# Only an unquoted value is the same to python-dotenv, Docker, systemd and a shell; all that AWS gives us can be one.
+# Only an unquoted value means the same to python-dotenv, Docker, systemd and a shell. All values of AWS can be written
+# without quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+", re.ASCII)
 
-# One assignment as python-dotenv's parser takes it: what stands before the value, and the comment and line end after.
+# One assignment as python-dotenv's parser reads it: the part before the value, and the comment and line end after it.
 _ASSIGNMENT = re.compile(
     r"""(?P<head>(?:export[^\S\r\n]+)?(?:'[^']+'|[^=\#\s]+))[^\S\r\n]*
         (?:=[^\S\r\n]*(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|=[^\r\n]*?|)
@@ -25,9 +26,10 @@ _ASSIGNMENT = re.compile(
 
 
 def nearest(directory: Path) -> Path | None:
-    """Give the nearest `.env` file at or above a directory.
+    """Return the nearest `.env` file at or above a directory.
 
-    Regular files only: a virtual environment named `.env` is a folder, and 1Password's is a FIFO that would block.
+    Only regular files count. A virtual environment named `.env` is a folder, and 1Password makes a FIFO, which would
+    block.
     """
     for folder in (directory, *directory.parents):
         candidate = folder / ".env"
@@ -37,10 +39,10 @@ def nearest(directory: Path) -> Path | None:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Give the file's variables. Raises ConfigError when it cannot be read."""
-    from dotenv import dotenv_values  # noqa: PLC0415 - 30 ms that most directories need not pay
+    """Return the file's variables. Raises ConfigError if it cannot be read."""
+    from dotenv import dotenv_values  # noqa: PLC0415 - it takes 30 ms, and most directories do not need it
 
-    logging.getLogger("dotenv").addHandler(logging.NullHandler())  # its parser's complaints quote nothing useful
+    logging.getLogger("dotenv").addHandler(logging.NullHandler())  # the parser's warnings are of no use to the user
     try:
         values = dotenv_values(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -49,20 +51,20 @@ def read(path: Path) -> dict[str, str]:
 
 
 def lines(values: Mapping[str, str]) -> list[str]:
-    """Write each value as a line that python-dotenv reads back unchanged. Raises SetupError where there is none."""
-    made = [_line(name, value) for name, value in values.items()]
-    lost = _lost("", "\n".join(made), values, frozenset())
+    """Return a line for each value that python-dotenv reads back unchanged. Raises SetupError if there is none."""
+    assignments = [_line(name, value) for name, value in values.items()]
+    lost = _lost("", "\n".join(assignments), values, frozenset())
     if lost:
         raise SetupError(f"no dotenv file can carry the value of {lost}", "choose another --format")
-    return made
+    return assignments
 
 
 def update(path: Path, values: Mapping[str, str], stale: frozenset[str]) -> None:
-    """Set `values` and drop `stale` names in place; every other key and comment stays. The result is 0600.
+    """Set `values` and remove the names in `stale`. All other keys and comments stay. The file gets mode 0600.
 
-    Raises SetupError, with the old file untouched.
+    Raises SetupError, and then leaves the old file as it was.
     """
-    target = Path(os.path.realpath(path))  # a linked `.env` keeps its link
+    target = Path(os.path.realpath(path))  # if `.env` is a link, the link stays
     try:
         before = _text(path)
         after = _updated(before, values, stale)
@@ -78,7 +80,7 @@ def update(path: Path, values: Mapping[str, str], stale: frozenset[str]) -> None
 
 
 def _text(path: Path) -> str:
-    """Give the file's text, line ends as they are; nothing for no file. Raises OSError and UnicodeDecodeError."""
+    """Return the file's text with its line ends. Empty for a missing file. Raises OSError and UnicodeDecodeError."""
     if not path.exists():
         return ""
     if not path.is_file():
@@ -88,33 +90,35 @@ def _text(path: Path) -> str:
 
 
 def _updated(text: str, values: Mapping[str, str], stale: frozenset[str]) -> str:
-    """Change the lines of a `.env` file. python-dotenv's own set_key drops blank lines, comments and `export`."""
+    """Return the text with changed lines. python-dotenv's own set_key loses blank lines, comments and `export`."""
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
     newline = "\r\n" if "\r\n" in text else "\n"
     parts = ["\ufeff"] if text.startswith("\ufeff") else []
-    left = dict(values)
+    missing = dict(values)
     for binding in parse_stream(io.StringIO(text.removeprefix("\ufeff"), newline="")):
         original = binding.original.string
-        blank = original[: len(original) - len(original.lstrip())]  # belongs to what is above as much as to the key
+        blank = original[: len(original) - len(original.lstrip())]  # it stays if the key is removed
         if binding.error or binding.key is None or binding.key not in {*values, *stale}:
             parts.append(original)
         elif binding.key in stale:
             parts.append(blank.rstrip(" \t"))
         else:
-            found = _ASSIGNMENT.fullmatch(original, len(blank))
-            head, comment, end = found.group("head", "comment", "end") if found else (binding.key, "", newline)
+            assignment = _ASSIGNMENT.fullmatch(original, len(blank))
+            head, comment, end = (
+                assignment.group("head", "comment", "end") if assignment else (binding.key, "", newline)
+            )
             parts.append(f"{blank}{head}={_quote(values[binding.key])}{comment or ''}{end}")
-            left.pop(binding.key, None)
-    if left and parts and not parts[-1].endswith(("\n", "\r", "\ufeff")):
+            missing.pop(binding.key, None)
+    if missing and parts and not parts[-1].endswith(("\n", "\r", "\ufeff")):
         parts.append(newline)
-    return "".join([*parts, *(_line(name, value) + newline for name, value in left.items())])
+    return "".join([*parts, *(_line(name, value) + newline for name, value in missing.items())])
 
 
 def _lost(before: str, after: str, values: Mapping[str, str], stale: frozenset[str]) -> str | None:
-    """Name a variable that python-dotenv would read from `after` as something else than it should be.
+    """Return the name of a variable that python-dotenv would read wrongly from `after`, or None.
 
-    It expands `${NAME}` whatever the quotes, and a quote that somebody left open takes in what follows.
+    It expands `${NAME}` even inside quotes. And a quote that is never closed swallows the text after it.
     """
     from dotenv import dotenv_values  # noqa: PLC0415
 
@@ -133,7 +137,7 @@ def _line(name: str, value: str) -> str:
 
 
 def _quote(value: str) -> str:
-    r"""Quote where a value needs it; only \\ and \' are special inside single quotes."""
+    r"""Quote a value if it needs that. Only \\ and \' are special inside single quotes."""
     if _PLAIN.fullmatch(value):
         return value
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,7 +1,7 @@
-"""How our line in an `.envrc` looks, for everybody who reads it. The file is text: nothing of it is ever evaluated.
+"""Finds our line in an `.envrc`. The file is read as text; nothing in it is ever run.
 
-What bash would take for a call of ours is one here: behind `&&`, in an `if` on one line, on two lines with a
-backslash between. Comments, quoted text, here-documents and definitions of functions are none.
+A call counts here if it counts for bash: after `&&`, in an `if` on one line, or on two lines with a backslash between.
+Comments, quoted text, here-documents and definitions of functions do not count.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _DOUBLE_QUOTED = re.compile(r'[^"\\`$]+')
 _VARIABLE = re.compile(r"\$(?:\w+|[^\s\w'\"({])?")
 _EXPANDED = re.compile(r"[*?\[]|^~|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _ASSIGNMENT = re.compile(r"\w+(?:\[[^\]]*\])?\+?=")
-# Words in front of a command that leave it one.
+# Words that may stand before a command.
 _RESERVED = frozenset(("if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time", "function"))
 
 
 class Use(Record):
-    """One `use aws_profile`. `profile` is "" for none named, None for what only bash can tell.
+    """One `use aws_profile`. `profile` is "" if it names none, and None if only bash can work it out.
 
-    `options` has the values of options by their names (`--region`), "" for flags; those that cannot be told are left
-    out. `line` is the line on which it begins.
+    `options` has the values of the options by name (`--region`), and "" for a flag. Values that only bash can work out
+    are left out. `line` is the line on which the call begins.
     """
 
     line: str
@@ -55,48 +55,48 @@ class Declaration(Record):
 
 
 def nearest(directory: Path) -> Declaration | None:
-    """Give what the `.envrc` that direnv takes here declares: the nearest one, and above it while it says `source_up`.
+    """Return what the `.envrc` of a directory declares: the nearest one, and those above it while it says `source_up`.
 
-    None where there is none, it cannot be read, or it has no line of ours.
+    None if there is no such file, or if it has no line of ours.
     """
     for folder in (directory, *directory.parents):
         text = read_text(folder / ".envrc", errors="surrogateescape")
         if text is None:
             continue
-        found = uses(text)
-        if found:
-            return Declaration(folder / ".envrc", found[-1].profile, found[-1].options)
+        calls = uses(text)
+        if calls:
+            return Declaration(folder / ".envrc", calls[-1].profile, calls[-1].options)
         if not _ABOVE.search(text):
             return None
     return None
 
 
 def uses(text: str) -> list[Use]:
-    """Give all that bash may take for a `use aws_profile` in an `.envrc`, in their order."""
+    """Return every `use aws_profile` in the text of an `.envrc` that bash may run, in order."""
     if "aws_profile" not in text:
         return []
-    found = []
+    calls = []
     for words in _Script(text).commands():
         names = [word.text if word.is_literal else None for word in words[:2]]
         skipped = 2 if names == ["use", "aws_profile"] else 1 if names[0] == "use_aws_profile" else 0
         if skipped:
             line = _WHOLE_LINE.match(text, text.rfind("\n", 0, words[0].start) + 1)
             shown = re.sub(r"\\\n[ \t]*", "", line[0]).strip() if line else ""
-            found.append(Use(shown, *_taken_apart(words[skipped:])))
-    return found
+            calls.append(Use(shown, *_taken_apart(words[skipped:])))
+    return calls
 
 
 class _Word(Record):
-    """A word without its quotes. `is_literal` says that bash takes it as it stands, without anything to expand."""
+    """A word without its quotes. `is_literal` says that bash has nothing to expand in it."""
 
     text: str
     is_literal: bool
-    is_plain: bool  # nothing of it is quoted
+    is_plain: bool  # no part of it is quoted
     start: int
 
 
 def _taken_apart(words: Sequence[_Word]) -> tuple[str | None, dict[str, str]]:
-    """Give profile and options among the arguments of `use aws_profile`, as `Use` has them."""
+    """Return the profile and the options in the arguments of `use aws_profile`, as in `Use`."""
     profile: str | None = ""
     options = dict[str, str]()
     rest = iter(words)
@@ -116,19 +116,19 @@ def _taken_apart(words: Sequence[_Word]) -> tuple[str | None, dict[str, str]]:
 
 
 class _UnfinishedError(Exception):
-    """The text ends within quotes or a substitution."""
+    """The text ends inside quotes or a substitution."""
 
 
 class _Script:
-    """Takes a script of bash apart into simple commands. What it does not understand it takes for words."""
+    """Splits a bash script into simple commands. Syntax that it does not know is read as words."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self._documents: list[tuple[str, bool]] = []  # here-documents to come: the last line, and whether tabs go
+        self._documents: list[tuple[str, bool]] = []  # coming here-documents: last line, and whether tabs are removed
 
     def commands(self) -> Iterator[list[_Word]]:
-        """Give the words of each simple command, without reserved words, assignments and redirections before them."""
+        """Yield the words of each simple command, without reserved words, assignments and redirections before it."""
         words: list[_Word] = []
         while self._at < len(self._text):
             if self._take(_BLANK) or self._take(_COMMENT):
@@ -142,7 +142,7 @@ class _Script:
                     self._skip_documents()
                 elif _is_open_condition(words):
                     continue
-                # Behind a single word a parenthesis defines a function.
+                # A parenthesis after a single word defines a function.
                 command = _command(words)
                 if command and not (separator == "(" and len(command) == 1):
                     yield command
@@ -153,17 +153,17 @@ class _Script:
             yield command
 
     def _skip_arithmetic(self) -> None:
-        """Skip `((…))`, in which << is no here-document."""
+        """Skip `((…))`. Inside it, << does not begin a here-document."""
         try:
             self._skip_to(")", self._at + 1)
         except _UnfinishedError:
             self._at = len(self._text)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self._text, self._at)
-        if found:
-            self._at = found.end()
-        return found[0] if found else ""
+        match = pattern.match(self._text, self._at)
+        if match:
+            self._at = match.end()
+        return match[0] if match else ""
 
     def _redirect(self, operator: str) -> None:
         self._take(_BLANK)
@@ -203,7 +203,7 @@ class _Script:
         return _Word("".join(parts), is_literal, is_plain, start)
 
     def _quoted(self) -> tuple[str, bool]:
-        """Take a quoted part of a word, or a substitution; give its text, and whether it is known without bash."""
+        """Read a quoted part of a word, or a substitution. Return its text, and whether it is known without bash."""
         text, at = self._text, self._at
         if text[at] == "\\":
             self._at = min(at + 2, len(text))
@@ -211,8 +211,8 @@ class _Script:
         if text[at] == '"':
             return self._double_quoted()
         if text[at] == "'" or text.startswith("$'", at):
-            found = self._whole(_SINGLE_QUOTED if text[at] == "'" else _WITH_ESCAPES)
-            return found[1], text[at] == "'" or "\\" not in found[1]
+            match = self._whole(_SINGLE_QUOTED if text[at] == "'" else _WITH_ESCAPES)
+            return match[1], text[at] == "'" or "\\" not in match[1]
         self._skip_substitution()
         return "", False
 
@@ -245,14 +245,14 @@ class _Script:
             self._take(_VARIABLE)
 
     def _whole(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        found = pattern.match(self._text, self._at)
-        if not found:
+        match = pattern.match(self._text, self._at)
+        if not match:
             raise _UnfinishedError
-        self._at = found.end()
-        return found
+        self._at = match.end()
+        return match
 
     def _skip_to(self, closer: str, at: int) -> None:
-        """Skip what is in parentheses or braces, whatever is in there; `at` is behind the first of them."""
+        """Skip the content of parentheses or braces, also if they are nested. `at` is the position after the first."""
         self._at = at
         while self._at < len(self._text):
             char = self._text[self._at]
@@ -269,14 +269,16 @@ class _Script:
 
 
 def _command(words: Sequence[_Word]) -> list[_Word]:
-    """Leave out what may stand in front of a command."""
-    left = list(words)
-    while left and (_ASSIGNMENT.match(left[0].text) or (left[0].is_plain and left[0].text in _RESERVED)):
-        left = left[2 if left[0].text == "function" else 1 :]  # which has a name behind it
-    return left
+    """Return the words of a command without the reserved words and assignments before it."""
+    remaining = list(words)
+    while remaining and (
+        _ASSIGNMENT.match(remaining[0].text) or (remaining[0].is_plain and remaining[0].text in _RESERVED)
+    ):
+        remaining = remaining[2 if remaining[0].text == "function" else 1 :]  # `function` is followed by a name
+    return remaining
 
 
 def _is_open_condition(words: Sequence[_Word]) -> bool:
-    """Tell whether a `[[` has not ended: && in there is no end of a command."""
+    """Return whether we are inside `[[ … ]]`, where && does not end a command."""
     command = _command(words)
     return bool(command) and command[0].text == "[[" and command[-1].text != "]]"

@@ -1,8 +1,8 @@
-"""Which credentials a profile starts from and which roles follow, by botocore's rules.
+"""Resolves a profile into its chain (its source and the roles that follow), by botocore's rules.
 
-The walk takes botocore's decisions in botocore's order (botocore.credentials.AssumeRoleProvider): what it accepts we
-accept, what it refuses we refuse. We do it ourselves because botocore asks for a code at every hop and shares nothing
-between processes.
+The walk makes botocore's decisions in botocore's order (botocore.credentials.AssumeRoleProvider). We accept what it
+accepts and refuse what it refuses. We do this ourselves because botocore asks for a code at every hop, and its
+processes share nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
 
 
 def source_kind(files: AwsFiles, name: str) -> str:
-    """Say which of botocore's providers answers for a profile, in the order in which botocore asks them."""
+    """Return which of botocore's providers answers for a profile, in the order in which botocore asks them."""
     config, section = files.profiles[name], files.credentials_sections.get(name, {})
     in_order = (
         (WEB_IDENTITY, bool(config.get("web_identity_token_file"))),
@@ -86,26 +86,26 @@ def source_kind(files: AwsFiles, name: str) -> str:
 
 
 def _sso_session(files: AwsFiles, name: str) -> SsoSession | None:
-    """Give the sign-in of an SSO profile, or None where it is not whole: botocore says what is missing."""
+    """Return the sign-in of an SSO profile. None if a key is missing: botocore then says which one."""
     session = _text(files, name, "sso_session")
     values = files.full_config.get("sso_sessions", {}).get(session, {}) if session else files.profiles[name]
     start_url, region = values.get("sso_start_url"), values.get("sso_region")
     if not isinstance(start_url, str) or not isinstance(region, str):
         return None
     scopes = str(values.get("sso_registration_scopes") or "")
-    wanted = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
-    return SsoSession(session, start_url, region, _text(files, name, "sso_role_name"), wanted)
+    scope_names = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
+    return SsoSession(session, start_url, region, _text(files, name, "sso_role_name"), scope_names)
 
 
 def _check_inclusion(files: AwsFiles, name: str) -> None:
-    """Refuse an include_profile that cannot be followed; `load_files` has followed the others."""
+    """Raise ConfigError for an include_profile that `load_files` could not follow."""
     problem = files.inclusion_problems.get(name)
     if problem:
         raise ConfigError(f"profile {name}: {problem}", f"change include_profile in [profile {name}]")
 
 
 def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
-    """Give whatever decides which STS answers: sessions of LocalStack's are worth nothing at AWS, and worse."""
+    """Return all settings that decide which STS answers. A session of LocalStack must never be used at AWS."""
     own = [_text(files, profile, key) for key in ("endpoint_url", "ignore_configured_endpoint_urls")]
     services = files.full_config.get("services", {}).get(_text(files, profile, "services"))
     found = [*(environ.get(name) for name in ENDPOINT_VARIABLES), *own, services]
@@ -113,7 +113,7 @@ def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
 
 
 def _fingerprint(files: AwsFiles, name: str, credential_source: str | None) -> str:
-    """Tell sources apart by all that decides what they give, of a named one the least part of what a profile says."""
+    """Return a hash of all that decides what a source gives. For a credential_source that is little of the profile."""
     values = files.profiles[name]
     decides: list[object] = [values, files.full_config.get("sso_sessions")]
     if credential_source:
@@ -146,9 +146,9 @@ def _role_hop(files: AwsFiles, name: str) -> RoleHop:
 
 
 def _duration(files: AwsFiles, name: str) -> int | None:
-    """Give duration_seconds in AssumeRole's range.
+    """Return duration_seconds in AssumeRole's range.
 
-    botocore ignores what is no number, and so do we: the file may be shared with tools that read it otherwise.
+    botocore ignores a value that is not a number, and so do we: other tools may read the same file differently.
     """
     text = _text(files, name, "duration_seconds")
     try:
@@ -165,7 +165,7 @@ def _duration(files: AwsFiles, name: str) -> int | None:
 
 
 def _session_tags(files: AwsFiles, name: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Give session_tags (`Key=Value,Key=Value`) and transitive_session_tags (`Key,Key`), aws-vault's keys."""
+    """Return session_tags (`Key=Value,Key=Value`) and transitive_session_tags (`Key,Key`), as aws-vault has them."""
     tags: dict[str, str] = {}
     for part in (_text(files, name, "session_tags") or "").split(","):
         key, equals, value = part.partition("=")
@@ -184,7 +184,7 @@ def _session_tags(files: AwsFiles, name: str) -> tuple[tuple[tuple[str, str], ..
 
 
 def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | None:
-    """Give the next profile of the walk, or None where credential_source ends it."""
+    """Return the next profile of the walk, or None if credential_source ends it. Raises ConfigError."""
     source, credential_source = _raw(files, name, "source_profile"), _raw(files, name, "credential_source")
     if source is not None and credential_source is not None:
         raise ConfigError(
@@ -207,7 +207,7 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
             f"profile {name} names a source_profile that does not exist: {source}",
             f"add [profile {source}] to {files.config_path}, or [{source}] to {files.credentials_path}",
         )
-    # A profile may name itself to find its own static keys; anything else seen before would go round for ever.
+    # A profile may name itself to use its own static keys. Any other repeated profile would make an endless loop.
     if source in visited and not (source == name and _has_static_keys(files.profiles[source])):
         raise ConfigError(
             f"profile {name} closes a loop: {' -> '.join([*visited, source])}",
@@ -217,10 +217,9 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
 
 
 def _raw(files: AwsFiles, profile: str, key: str) -> str | None:
-    """Give one value, or None where the key is not there.
+    """Return one value, or None without such a key. Raises ConfigError for a value of several lines.
 
-    A value of several lines is refused, and not quoted: an indented line continues the one before it, and it may have
-    been meant to be the secret key.
+    The error does not quote the value: an indented line continues the one before it, and it may be the secret key.
     """
     value = files.profiles[profile].get(key)
     if value is None or (isinstance(value, str) and "\n" not in value):
@@ -232,12 +231,12 @@ def _raw(files: AwsFiles, profile: str, key: str) -> str | None:
 
 
 def _text(files: AwsFiles, profile: str, key: str) -> str | None:
-    """Give one value where an empty one is as good as none."""
+    """Return one value, or None for a missing or an empty one."""
     return _raw(files, profile, key) or None
 
 
 def _parameter(files: AwsFiles, profile: str, key: str) -> str | None:
-    """Give one value for STS, which takes no empty one; botocore would send it."""
+    """Return one value for STS. Raises ConfigError for an empty one, which botocore would send and STS would refuse."""
     value = _raw(files, profile, key)
     if value == "":
         raise ConfigError(f"profile {profile} has an empty {key}", f"give {key} a value, or remove the line")

@@ -1,7 +1,7 @@
-"""Our own settings (AWSDIRENV_*), and which profile a directory declares.
+"""Our own settings (AWSDIRENV_*), and the profile that a directory declares.
 
-A setting comes from the environment or from the `.env` beside an allowed `.envrc`; the environment wins, because an
-`export` in `.envrc` is the later and more deliberate word.
+A setting comes from the environment or from the `.env` next to an allowed `.envrc`. The environment wins, because an
+`export` in `.envrc` is later and more deliberate.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from awsdirenv.records import Record
 from awsdirenv.system.text import is_set
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
-ROLE_DURATIONS = (900, 43200)  # seconds: what AssumeRole takes
-_MFA_SESSION_RANGE = (timedelta(minutes=15), timedelta(hours=36))  # GetSessionToken's, for an IAM user
+ROLE_DURATIONS = (900, 43200)  # seconds: the range of AssumeRole
+_MFA_SESSION_RANGE = (timedelta(minutes=15), timedelta(hours=36))  # the range of GetSessionToken, for an IAM user
 
 
 class Settings(Record):
-    """Everything a person can set about us. Durations are positive."""
+    """The settings of awsdirenv. Durations are positive."""
 
     mfa_process: str | None = None
     mfa_session_duration: timedelta = timedelta(hours=12)
@@ -30,14 +30,14 @@ class Settings(Record):
     lock_timeout: timedelta = timedelta(seconds=90)
     sts_timeout: timedelta = timedelta(seconds=20)
     no_prompt: bool = False
-    sso_login_auto: bool = False  # sign in on entering a directory, browser and all
+    sso_login_auto: bool = False  # sign in when a directory is entered, with the browser
 
     @classmethod
     def load(cls, environ: Mapping[str, str], allowed: Path | None) -> Settings:
         """Read the settings. Raises SettingError, naming the variable.
 
-        `allowed` is the directory whose `.envrc` the person has allowed, if any: a setting may be a command to run, and
-        a `.env` that came with somebody's repository is nobody's word yet.
+        `allowed` is the directory whose `.envrc` the user has allowed, or None. A setting may be a command to run, so
+        we do not trust the `.env` of a repository before that.
         """
         beside = allowed / ".env" if allowed else None
         merged = {**(dotenv.read(beside) if beside and beside.is_file() else {}), **environ}
@@ -65,16 +65,16 @@ class Settings(Record):
 
 
 class DeclaredProfile(Record):
-    """Which profile is meant, and the `.env` that was asked for it, if any."""
+    """The profile to use, and the `.env` that was read to find it, if any."""
 
     name: str
     dotenv: Path | None
 
 
 def declared_profile(argument: str | None, directory: Path, environ: Mapping[str, str]) -> DeclaredProfile:
-    """Decide which profile is meant: the argument, else `.env`, else AWS_PROFILE, else `default`.
+    """Decide which profile to use: the argument, else the one in `.env`, else AWS_PROFILE, else `default`.
 
-    Raises ConfigError when `.env` cannot be read.
+    Raises ConfigError if `.env` cannot be read.
     """
     if argument is not None:
         return DeclaredProfile(argument, None)
@@ -84,7 +84,7 @@ def declared_profile(argument: str | None, directory: Path, environ: Mapping[str
 
 
 def role_duration(text: str) -> int:
-    """Read the life that a directory wants its credentials to have, in seconds. Raises SettingError with the range."""
+    """Read a `--duration`, and return its seconds. Raises SettingError with the range."""
     duration = parse_duration(text)
     least, most = ROLE_DURATIONS
     if duration is None or not least <= duration.total_seconds() <= most:
@@ -93,7 +93,7 @@ def role_duration(text: str) -> int:
 
 
 def least_life(text: str) -> timedelta:
-    """Read how much of their life credentials are to have left. Raises SettingError with the range."""
+    """Read a `--min-life`: how long credentials must still be valid. Raises SettingError with the range."""
     duration = parse_duration(text)
     if not duration or duration > timedelta(seconds=ROLE_DURATIONS[1]):
         raise SettingError(f"--min-life is no duration up to 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
@@ -101,11 +101,11 @@ def least_life(text: str) -> timedelta:
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Read `3600`, `15m`, `2h`, `1h30m`; None for anything else, or for nothing at all."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or not any(found.groups()):
+    """Read `3600`, `15m`, `2h` or `1h30m`. None for any other text, also for an empty one."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or not any(match.groups()):
         return None
-    hours, minutes, seconds = (int(group or 0) for group in found.groups())
+    hours, minutes, seconds = (int(group or 0) for group in match.groups())
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 

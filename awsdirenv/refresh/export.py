@@ -1,4 +1,4 @@
-"""Credentials as text for shells, files and programs, and one command that has them in its environment."""
+"""Writes credentials as text for shells, files and programs, and runs one command with them in its environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from awsdirenv.config.environment import BLOCK, EXPORTED, STALE
 from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
 from awsdirenv.system.text import command_line, fish_quote, powershell_quote, sh_quote, utc_text
 
-# A universal variable is the person's in every session and not ours to erase, but it must not go unnoticed.
+# A universal variable belongs to the user in every fish session. We must not erase it, but we say that it is there.
 _FISH_LEFTOVERS = """\
 for name in {names}
     set -q $name; or continue
@@ -24,7 +24,7 @@ end"""
 
 
 def variables(snapshot: Snapshot, region: str | None) -> dict[str, str]:
-    """Give the block of variables, without those that have no value. Times are RFC 3339 with an offset."""
+    """Return the block of variables. Those without a value are left out. Times are RFC 3339 with an offset."""
     credentials = snapshot.credentials
     expiration = credentials.expiration
     values = {
@@ -41,14 +41,14 @@ def variables(snapshot: Snapshot, region: str | None) -> dict[str, str]:
 
 
 def stale_names(values: Mapping[str, str]) -> frozenset[str]:
-    """Give the names to take out: what outranks the block, and what the block has no value for."""
+    """Return the names to unset: those that would win over the block, and those that the block has no value for."""
     return frozenset(STALE) | {name for name in EXPORTED if name not in values}
 
 
 def render(form: str, snapshot: Snapshot, region: str | None) -> str:
     """Write the block as `env`, `fish`, `powershell`, `json` or `dotenv`.
 
-    Raises SetupError for a value that the form cannot carry.
+    Raises SetupError for a value that cannot be written in this form.
     """
     values = variables(snapshot, region)
     stale = sorted(stale_names(values))
@@ -69,32 +69,32 @@ def render(form: str, snapshot: Snapshot, region: str | None) -> str:
 
 
 def command_environment(environ: Mapping[str, str], snapshot: Snapshot, region: str | None) -> dict[str, str]:
-    """Give the environment with the profile's block in it, and whatever else would name an identity out of it."""
+    """Return the environment with the profile's block, and without any other variable that names an identity."""
     kept = {name: value for name, value in environ.items() if name not in BLOCK}
     return {**kept, **variables(snapshot, region)}
 
 
 def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
-    """Replace this process by a command, which has everything of ours but the environment.
+    """Replace this process with a command. The command keeps our terminal and folder, and gets `environ`.
 
-    Raises CommandNotFoundError and CommandNotRunnableError, which carry the status that a shell would give.
+    Raises CommandNotFoundError and CommandNotRunnableError. Their exit codes are the ones a shell would give.
     """
-    import shutil  # noqa: PLC0415 - who only exports need not wait for it
+    import shutil  # noqa: PLC0415 - `export` does not need it, and should not wait for it
 
     name = command[0]
-    found = shutil.which(name, mode=os.F_OK, path=environ.get("PATH", os.defpath))
-    if not found:
+    path = shutil.which(name, mode=os.F_OK, path=environ.get("PATH", os.defpath))
+    if not path:
         raise CommandNotFoundError(f"there is no command {name}", "check the name, and PATH")
-    # Python ignores SIGPIPE, and what is ignored stays so in the command: `… | head` would end in error messages.
+    # Python ignores SIGPIPE, and the command would inherit that: `… | head` would end in error messages.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        os.execvpe(name, list(command), dict(environ))  # noqa: S606 - that no shell is in between is the point
+        os.execvpe(name, list(command), dict(environ))  # noqa: S606 - on purpose without a shell in between
     except FileNotFoundError:
         raise CommandNotRunnableError(
-            f"cannot run {name}: its interpreter is missing", command_line("head -n 1", found)
+            f"cannot run {name}: its interpreter is missing", command_line("head -n 1", path)
         ) from None
     except OSError as error:
-        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", command_line("ls -l", found)) from None
+        raise CommandNotRunnableError(f"cannot run {name}: {error.strerror}", command_line("ls -l", path)) from None
 
 
 def _document(snapshot: Snapshot, region: str | None) -> dict[str, object]:

@@ -1,9 +1,9 @@
-"""`use aws_profile --live`: no keys in the environment, but files that have every SDK ask us whenever it needs keys.
+"""`use aws_profile --live`: no keys in the environment, but files that make every SDK ask us when it needs keys.
 
-The files are an empty credentials file, and one config file that says what both of AWS's files say, without a secret.
-It is written from what botocore's parser has made of them, so that no rule of the parser (continued lines, quoted
-names, [DEFAULT], the later of two spellings) has a copy here that could be wrong. Comments are left out: nobody reads
-them there, and people keep old keys in them.
+There are two files: an empty credentials file, and one config file. The config file says what both of AWS's files say,
+without their secrets. We write it from the output of botocore's parser. So we need no copy of the parser's rules
+(continued lines, quoted names, [DEFAULT], the later of two spellings), which could be wrong. Comments are left out:
+nobody reads them there, and people keep old keys in them.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
 from awsdirenv.system.paths import encode_name
 
-# With these a directory stays closed. Any other error ends when somebody signs in, and the files can stay as they are.
+# These errors keep a directory closed. After any other error the files stay valid: it is enough that somebody signs in.
 _CLOSING = (
     *(CacheError, ConfigError, DirectoryError, ProfileNotFoundError, SettingError),
     *(ConfirmationNeededError, WrongIdentityError),
 )
 
 _SECRETS = frozenset({"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"})
-# All that decides whose credentials a profile has. An SDK would prefer some of these to our credential_process.
+# The keys that decide whose credentials a profile has. An SDK would prefer some of them to our credential_process.
 _CREDENTIAL_KEYS = _SECRETS | {
     "aws_credential_expiration",
     "credential_process",
@@ -72,18 +72,18 @@ _CREDENTIAL_KEYS = _SECRETS | {
     "transitive_session_tags",
     "web_identity_token_file",
 }
-# All that is taken from the credentials file, where other tools keep secrets under names of their own. Not compiled:
-# most loads write no file.
+# The only keys that we copy from the credentials file: other tools keep secrets there, under names of their own.
+# The pattern is not compiled here, because most loads write no file.
 _SETTINGS = (
     r"(account_id|ec2|retry|s3|sts|use|cli)_[a-z0-9_]+|api_versions|auth_scheme_preference|ca_bundle|defaults_mode"
     r"|disable_request_compression|dynamodb|endpoint_discovery_enabled|endpoint_url|ignore_configured_endpoint_urls"
     r"|max_attempts|output|parameter_validation|region|request_(checksum|min)_[a-z_]+|response_checksum_validation"
     r"|s3|services|sigv4a_signing_region_set|tcp_keepalive|user_agent_appid"
 )
-# A name that needs no quotes: every parser of these files takes it for one word.
+# A name that needs no quotes: every parser of these files reads it as one word.
 _PLAIN_NAME = r"[^\s\"'\\\[\]#;=]+"
-_KINDS = {"sso_sessions": "sso-session", "services": "services"}  # botocore's name of a section, and the file's
-_KEYS, _SESSION = "keys", "session"  # what we give an SDK for a profile: its long-term keys, or a session
+_KINDS = {"sso_sessions": "sso-session", "services": "services"}  # botocore's name of a section -> the file's name
+_KEYS, _SESSION = "keys", "session"  # what an SDK gets from us for a profile: its long-term keys, or a session
 
 
 def load(
@@ -91,8 +91,8 @@ def load(
 ) -> AwsdirenvError | None:
     """Write the files of a live directory, then load the credentials, as for any directory.
 
-    Returns the error where only the credentials failed: the directory is opened all the same, because its files can
-    lead to no identity but the declared one. Raises AwsdirenvError where the directory must stay closed.
+    Returns the error if only the credentials failed. The directory is opened all the same, because its files can lead
+    to the declared identity only. Raises AwsdirenvError if the directory must stay closed.
     """
     failure: AwsdirenvError | None = None
     try:
@@ -110,7 +110,7 @@ def load(
 
 
 def _write_files(loader: Loader, reporter: Reporter) -> None:
-    """Write the two files, unless those that are there are current."""
+    """Write the two files, unless they are there and current."""
     prepare(loader.paths)
     stamps, files = loader.parsed()
     chain = loader.chain()
@@ -124,7 +124,7 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
             from awsdirenv.shell.extension import own_command  # noqa: PLC0415
 
             text = config_text(files, chain, loader.environ, own_command(), loader.options.duration)
-            # In the locale's encoding: botocore has read the person's files in it, and will read this one in it.
+            # botocore reads config files in the locale's encoding: it has read the user's, and will read this one.
             encoding = locale.getpreferredencoding(do_setlocale=False)
             live_files.write(path, made_from, text.encode(encoding, "surrogateescape"))
     if aside:
@@ -151,9 +151,9 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
 def config_text(
     files: AwsFiles, declared: Chain, environ: Mapping[str, str], command: Sequence[str], duration: int | None
 ) -> str:
-    """Give the text of the config file. `command` starts awsdirenv.
+    """Return the text of the config file. `command` starts awsdirenv.
 
-    `duration` is how long credentials of the declared profile shall live, in seconds; None leaves that to its files.
+    `duration` is the lifetime to ask for the declared profile, in seconds. None leaves it to AWS's files.
     """
     ways = _ways(files, declared, environ)
     sections: list[str] = []
@@ -161,10 +161,10 @@ def config_text(
         values = _settings(files, name, replaced=name in ways)
         if name in ways:
             try:
-                wanted = duration if name == declared.profile else None
-                values["credential_process"] = command_line(command, name, wanted, ways[name])
+                own_duration = duration if name == declared.profile else None
+                values["credential_process"] = command_line(command, name, own_duration, ways[name])
             except ProfileNameError:
-                continue  # such a name cannot be asked for either
+                continue  # nobody can ask us for such a name
         if values or name in files.config_profiles:
             sections.append(_section(_title("profile", name), values))
     for kind, content in files.full_config.items():
@@ -176,27 +176,28 @@ def config_text(
 
 
 def command_line(command: Sequence[str], profile: str, duration: int | None = None, way: str = _SESSION) -> str:
-    """Give the credential_process with which an SDK asks us for a profile. Raises ProfileNameError.
+    """Return the credential_process by which an SDK asks us for a profile. Raises ProfileNameError.
 
-    It means the same to a shell and to botocore's shlex, after any SDK's parser of the file. `way` says whether the
-    profile's long-term keys are given, or a session.
+    Every SDK's parser reads it unchanged, and a shell and botocore's shlex split it into the same words. `way` says
+    whether the SDK gets the profile's long-term keys or a session.
     """
     words = [*command, "credential-process", *([f"--duration={duration}"] if duration else [])]
     words += [*(["--keys"] if way == _KEYS else []), f"--live={encode_name(profile)}"]
-    # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes in between prevents that.
+    # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes between the two prevents
+    # that.
     return " ".join(re.sub(r"(\s)(?=[#;])", r"\1''", shlex.quote(word)) for word in words)
 
 
 def _ways(files: AwsFiles, declared: Chain, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give which profiles get their credentials from us, and whether a session or their long-term keys."""
+    """Return the profiles that get their credentials from us, each with what it gets: a session or long-term keys."""
     chains = {name: _chain(files, name, environ) for name in files.profiles}
     ways = {declared.profile: _SESSION}
     for name, chain in chains.items():
         way = _way(files, name, chain)
         if way:
             ways.setdefault(name, way)
-    # Where we give a session in place of the keys, roles that are assumed with it are for us, too: AWS allows a session
-    # less than keys.
+    # If we give a session in place of a profile's keys, we must also serve the roles that start from this profile: AWS
+    # allows a session less than it allows keys.
     roles = [name for name, chain in chains.items() if chain and _starts_from_session(chain, ways)]
     return {**ways, **dict.fromkeys(roles, _SESSION)}
 
@@ -205,7 +206,7 @@ def _chain(files: AwsFiles, name: str, environ: Mapping[str, str]) -> Chain | No
     try:
         return resolve_chain(files, name, environ)
     except AwsdirenvError:
-        return None  # the SDK says so to who uses it, as it would without us
+        return None  # an SDK that uses this profile reports the error itself, as it would without us
 
 
 def _starts_from_session(chain: Chain, ways: Mapping[str, str]) -> bool:
@@ -214,12 +215,12 @@ def _starts_from_session(chain: Chain, ways: Mapping[str, str]) -> bool:
 
 
 def _way(files: AwsFiles, name: str, chain: Chain | None) -> str | None:
-    """Give what an SDK gets from us for a profile; None where the live config file says enough without us."""
+    """Return what an SDK gets from us for a profile. None: the SDK can resolve it from the live config file alone."""
     has_keys = not _SECRETS.isdisjoint(files.config_profiles.get(name, {})) or (
         not _CREDENTIAL_KEYS.isdisjoint(files.credentials_sections.get(name, {}))
     )
     if chain is None:
-        return _SESSION if has_keys else None  # its keys are left out, so only we can say what is wrong with it
+        return _SESSION if has_keys else None  # its keys are left out there, so only we can say what is wrong with it
     if chain.hops:
         return _SESSION if has_keys or chain.mfa_serial else None
     if chain.source_kind == STATIC and chain.source_mfa_serial:
@@ -229,7 +230,7 @@ def _way(files: AwsFiles, name: str, chain: Chain | None) -> str | None:
 
 
 def _settings(files: AwsFiles, name: str, *, replaced: bool) -> dict[str, Any]:
-    """Give what a profile says. Where `replaced`, without all that decides whose credentials it has."""
+    """Return a profile's keys and values. With `replaced`, without those that decide whose credentials it has."""
     values = dict(files.config_profiles.get(name, {}))
     section = files.credentials_sections.get(name, {})
     values |= {key: value for key, value in section.items() if re.fullmatch(_SETTINGS, key)}
@@ -263,5 +264,5 @@ def _lines(key: str, value: Any) -> Iterator[str]:
     else:
         first, *rest = str(value).split("\n")
     yield f"{key} = {first}".rstrip()
-    # An indented line continues the one before it. The JavaScript SDK takes it for a setting, which may be a key.
+    # An indented line continues the one before it. But the JavaScript SDK reads it as a setting, which may be a secret.
     yield from (f"  {line}".rstrip() for line in rest if re.split("[=:]", line)[0].strip().lower() not in _SECRETS)

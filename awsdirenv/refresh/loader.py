@@ -1,6 +1,7 @@
-"""From a declared profile to a snapshot on disk: puts the parts together for one command.
+"""Loads a declared profile into a snapshot on disk, for one command.
 
-It is handed the environment, the settings and a console, and decides nothing about STS (refresh does) or output (cli).
+It gets the environment, the settings and the ways to reach the user as arguments. It decides nothing about STS (see
+refresher.py) or about output (see cli/).
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ if TYPE_CHECKING:
 
 
 class LoadOptions(Record):
-    """How a command or a directory wants its credentials, other than by default."""
+    """The options with which a command or a directory asks for credentials."""
 
     token_code: str | None = None
     force: bool = False
     duration: int | None = None  # seconds
-    min_life: timedelta | None = None  # renewed if less is left
-    insist: bool = False  # on `min_life`: less is a failure, although it would do for now
-    sign_in: bool = False  # where that is due, and not only if the settings say so
+    min_life: timedelta | None = None  # credentials with less time left are renewed
+    insist: bool = False  # if there is less than `min_life` after all, fail instead of keeping what still works
+    sign_in: bool = False  # let the user sign in if that is needed, whatever the settings say
     open_browser: bool = True
 
 
@@ -57,28 +58,28 @@ class Loader:
     locks: Locks
     declared: DeclaredProfile
     human: Human | None
-    tell: Callable[[str], None]  # what is worth knowing and no failure
-    waiting: Callable[[str], None] = lambda _: None  # what takes longer than a second
-    is_expected: bool = True  # whether the person expects a question now
+    tell: Callable[[str], None]  # shows the user a notice
+    waiting: Callable[[str], None] = lambda _: None  # is called with what takes longer than a second
+    is_expected: bool = True  # whether the user expects a question now
     options: LoadOptions = LoadOptions()  # noqa: RUF009 - frozen
     _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
 
     def with_options(self, options: LoadOptions) -> Loader:
-        """Give the same loader with other options."""
+        """Return a copy of this loader with other options."""
         return dataclasses.replace(self, options=options)
 
     @property
     def snapshot_path(self) -> Path:
-        """Where this profile's snapshot is."""
+        """The path of this profile's snapshot."""
         return self.paths.snapshots / self.key
 
     @property
     def key(self) -> str:
-        """What the snapshot is called."""
+        """The file name of this profile's snapshot."""
         return snapshot_key(self.declared.name, self.environ, self.options.duration)
 
     def load(self) -> Snapshot:
-        """Give the profile's snapshot, renewed and written if that was due. Raises any AwsdirenvError."""
+        """Return the profile's snapshot. Renew and write it first if needed. Raises an AwsdirenvError."""
         refuse_recursion(self.declared.name, self.environ)
         self._note_name()
         try:
@@ -87,7 +88,7 @@ class Loader:
             self._release_claim()
 
     def _note_name(self) -> None:
-        """Tell the extension what a `.env` declares."""
+        """Write down for the extension which profile a `.env` declares."""
         prepare(self.paths)
         if self.declared.dotenv:
             key = name_key(self.declared.dotenv, self.environ)
@@ -95,23 +96,23 @@ class Loader:
                 snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv)
 
     def _load(self) -> Snapshot:
-        if found := self.fresh():
-            return found
-        with self.locks.hold_unless(f"snapshot-{self.key}", self.fresh) as seen:
+        if snapshot := self.fresh():
+            return snapshot
+        with self.locks.hold_unless(f"snapshot-{self.key}", self.fresh) as fresh_snapshot:
             snapshots.settle(self.snapshot_path)
-            seen_now = seen or self.fresh()  # somebody else may have done it while we waited
-            if seen_now:
-                return seen_now
+            renewed_snapshot = fresh_snapshot or self.fresh()  # another process may have renewed it while we waited
+            if renewed_snapshot:
+                return renewed_snapshot
             self.locks.note(f"getting credentials for profile {self.declared.name}")
             return self._renew()
 
     def fresh(self) -> Snapshot | None:
-        """Give the profile's snapshot if there is no reason yet to renew it."""
+        """Return the profile's snapshot, or None if it must be renewed."""
         if self.options.force:
             return None
-        found = snapshots.read(self.snapshot_path)
-        if found and found.holds(self._stamps(), self.declared.name, environment_mark(self.environ), utc_now()):
-            return found if found.credentials.is_fresh(utc_now()) and self._lasts(found) else None
+        snapshot = snapshots.read(self.snapshot_path)
+        if snapshot and snapshot.holds(self._stamps(), self.declared.name, environment_mark(self.environ), utc_now()):
+            return snapshot if snapshot.credentials.is_fresh(utc_now()) and self._lasts(snapshot) else None
         return None
 
     def _lasts(self, snapshot: Snapshot) -> bool:
@@ -122,15 +123,15 @@ class Loader:
         return file_stamp(config), file_stamp(credentials)
 
     def _renew(self) -> Snapshot:
-        stamps = self._stamps()  # before the files are read: an edit in between then shows as a difference
+        stamps = self._stamps()  # taken before the files are read, so that an edit in between is noticed later
         present = snapshots.read(self.snapshot_path)
         holds = present is not None and present.holds(
             stamps, self.declared.name, environment_mark(self.environ), utc_now()
         )
         lasts = present is not None and self._lasts(present)
         try:
-            made = self._make(stamps, ask=not (holds and lasts) or self.options.force)
-            snapshots.write(self.snapshot_path, made)
+            renewed = self._make(stamps, ask=not (holds and lasts) or self.options.force)
+            snapshots.write(self.snapshot_path, renewed)
         except AwsdirenvError as error:
             may_keep = holds and not self.options.force and (lasts or not self.options.insist)
             if present is None or not may_keep:
@@ -138,9 +139,9 @@ class Loader:
                 raise
             if not lasts and self.is_expected:
                 self._tell_of_short_life(present, error.message)
-            return present  # ahead of the end, a failure changes nothing
-        self._tell_of_short_life(made, "that is as long as they live")
-        return made
+            return present  # it is still valid, so a failed renewal changes nothing
+        self._tell_of_short_life(renewed, "that is as long as they live")
+        return renewed
 
     def _tell_of_short_life(self, snapshot: Snapshot, why: str) -> None:
         short = snapshot.credentials.shortfall(self.options.min_life, utc_now())
@@ -148,7 +149,7 @@ class Loader:
             self.tell(f"{snapshot.profile}: {short}: {why}")
 
     def parsed(self) -> tuple[tuple[str, str], AwsFiles]:
-        """Give the state that AWS's files are in, and what they say. Raises ConfigError."""
+        """Return the stamps of AWS's files, and the parsed files. Raises ConfigError."""
         return (stamps := self._stamps()), self._files(stamps)
 
     def chain(self) -> Chain:
@@ -156,7 +157,7 @@ class Loader:
         return self._resolve(self.parsed()[1])
 
     def long_term_keys(self) -> Snapshot:
-        """Give the profile's own long-term keys, which are never written. Raises any AwsdirenvError."""
+        """Return a snapshot with the profile's own long-term keys. It is never written. Raises an AwsdirenvError."""
         self._note_name()
         stamps = self._stamps()
         files = self._files(stamps)
@@ -166,14 +167,14 @@ class Loader:
                 f"profile {chain.profile} assumes a role, which has no long-term keys",
                 f"use --no-session with the profile that has the keys: {chain.source_profile}",
             )
-        found = self._sts(files, chain).source_credentials()
-        if not found.is_long_term:
+        keys = self._sts(files, chain).source_credentials()
+        if not keys.is_long_term:
             raise ConfigError(
                 f"profile {chain.profile} has no long-term keys, but temporary credentials", "leave --no-session out"
             )
-        account_id = found.account_id or account_of(chain.mfa_serial)
-        found, stage = replace(found, account_id=account_id), stage_of(files, chain.profile)
-        return Snapshot(chain.profile, found, chain.region, None, stamps, stage=stage)
+        account_id = keys.account_id or account_of(chain.mfa_serial)
+        keys, stage = replace(keys, account_id=account_id), stage_of(files, chain.profile)
+        return Snapshot(chain.profile, keys, chain.region, None, stamps, stage=stage)
 
     def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
         files = self._files(stamps)
@@ -197,13 +198,13 @@ class Loader:
         return chain
 
     def _files(self, stamps: tuple[str, str]) -> AwsFiles:
-        """Parse AWS's files, once in each of their states."""
+        """Return AWS's parsed files. They are parsed once for each pair of stamps."""
         if stamps not in self._parsed:
             self._parsed[stamps] = load_files(self.environ)
         return self._parsed[stamps]
 
     def _credentials(self, files: AwsFiles, chain: Chain, *, ask: bool) -> SessionCredentials:
-        # What this imports is only worth it now that the lock is held and the snapshot is known to be old.
+        # The import is slow. It is only needed now that we hold the lock and know that the snapshot is old.
         from awsdirenv.refresh.refresher import Refresher  # noqa: PLC0415
 
         store = SessionStore(self.paths.sessions, self.paths.mfa_renewed)
@@ -222,13 +223,13 @@ class Loader:
             may_ask=ask,
             renew_mfa=self.options.force and self.options.token_code is not None,
         )
-        seen = sso_token.read(chain.sso_session, self.environ) if chain.sso_session else None
+        token_before = sso_token.read(chain.sso_session, self.environ) if chain.sso_session else None
         try:
             credentials = refresher.credentials()
         except SignInNeededError as error:
             if not (self.options.sign_in or (self.settings.sso_login_auto and ask and self.is_expected)):
                 raise
-            self._sign_in(files, chain, seen, error)
+            self._sign_in(files, chain, token_before, error)
             store.announce(utc_now())
             credentials = refresher.credentials()
         if self.is_expected:
@@ -244,8 +245,10 @@ class Loader:
         budget = Budget(self.settings.sts_timeout.total_seconds(), self.waiting)
         return Sts(files, chain, region, self.environ, budget, self.tell if self.is_expected else lambda _: None)
 
-    def _sign_in(self, files: AwsFiles, chain: Chain, seen: sso_token.SsoToken | None, why: SignInNeededError) -> None:
-        """Have the person sign in, or raise why they should."""
+    def _sign_in(
+        self, files: AwsFiles, chain: Chain, token_before: sso_token.SsoToken | None, why: SignInNeededError
+    ) -> None:
+        """Let the user sign in. Raises SignInNeededError without an sso_session, or if nobody is at a terminal."""
         if chain.sso_session is None:
             raise why
         if self.human is None:
@@ -254,8 +257,8 @@ class Loader:
 
         self._release_claim()
         oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout, self.waiting)
-        wanted = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.options.open_browser)
-        sign_in_once(wanted, session_key("sign-in", chain.sign_in), self.locks, seen)
+        sign_in = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.options.open_browser)
+        sign_in_once(sign_in, session_key("sign-in", chain.sign_in), self.locks, token_before)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         command = self.settings.mfa_process or chain.mfa_process
@@ -265,7 +268,7 @@ class Loader:
 
     def _ask(self, prompt: str, timeout: float) -> str:
         assert self.human is not None  # noqa: S101 - see _codes
-        self._release_claim()  # a person takes longer than others should wait without a word
+        self._release_claim()  # the user may take long, and other shells should not wait for that in silence
         return self.human.ask(prompt, timeout)
 
     def _release_claim(self) -> None:

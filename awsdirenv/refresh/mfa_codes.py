@@ -1,4 +1,4 @@
-"""Where an MFA code comes from, and how often: given, printed by a command, or typed by the person who is there."""
+"""The sources of MFA codes: the command line, a command that prints one, or the user at the terminal."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from awsdirenv.system.text import login_command
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 _USED = re.compile(r"\b(already|previously) (been )?used\b", re.IGNORECASE)
 _TRIES = 3
-_STEP = 30  # seconds in which a device shows one code (RFC 6238, and every AWS device)
+_STEP = 30  # seconds for which a device shows one code (RFC 6238, and every AWS device)
 _PROCESS_TIMEOUT = 60  # seconds
-# Not the command itself: people put seeds into it.
+# The hint does not show the command itself, because people write their MFA secret into it.
 _PROCESS_HINT = "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says"
 
 T = TypeVar("T")
 
 
 class Human(Record):
-    """A person who is there: how to ask them for a line within some seconds, and how to tell them something."""
+    """A user at the terminal. `ask` asks for a line, with a time limit in seconds; `say` shows a line."""
 
     ask: Callable[[str, float], str]
     say: Callable[[str], None]
 
 
 class CodeSource(Protocol):
-    """Something that gives codes. `tries` is how many wrong ones may be followed by another."""
+    """A source of MFA codes. After `tries` wrong codes no other one is tried."""
 
     tries: int
-    silent: bool  # asks nobody
+    silent: bool  # it asks nobody
 
     def next_code(self, mfa_serial: str) -> str:
-        """Give six digits, or raise an AwsdirenvError."""
+        """Return six digits. Raises an AwsdirenvError if there is no code."""
 
     def refused(self, reason: str, *, wait: bool) -> None:
-        """Hear that the last code will not do; `wait` says that the next step's will."""
+        """Take note that the last code was refused. `wait` says that the device's next code will do."""
 
 
 class Prompt:
-    """Codes typed by a person. Each question has its own time limit, in seconds."""
+    """Asks the user for codes. Each question has its own time limit, in seconds."""
 
     tries = _TRIES
     silent = False
 
     def __init__(self, ask: Callable[[str, float], str], say: Callable[[str], None], timeout: float) -> None:
-        """Take how to ask, how to say, and how long to wait for an answer."""
+        """Create the prompt. `ask` and `say` are those of `Human`; `timeout` is the limit of one question."""
         self._ask = ask
         self._say = say
         self._timeout = timeout
 
     def next_code(self, mfa_serial: str) -> str:
-        """Ask until the answer has the shape of a code."""
+        """Ask until the answer is six digits."""
         while True:
             answer = self._ask(f"Enter MFA code for {mfa_serial}: ", self._timeout).strip()
             if is_code(answer):
@@ -67,12 +67,12 @@ class Prompt:
             self._say("awsdirenv: an MFA code is six digits")
 
     def refused(self, reason: str, *, wait: bool) -> None:
-        """Tell the person; they know best when to type the next one."""
+        """Tell the user. They decide when to type the next code."""
         self._say(f"awsdirenv: {reason}" + (", the next one comes within 30 s" if wait else ""))
 
 
 class Process:
-    """Codes printed by a command of the person's own (AWSDIRENV_MFA_PROCESS, or `mfa_process` as in aws-vault)."""
+    """Runs a command of the user's that prints a code (AWSDIRENV_MFA_PROCESS, or `mfa_process` as in aws-vault)."""
 
     tries = 1
     silent = True
@@ -83,14 +83,14 @@ class Process:
         sleep: Callable[[float], None] = time.sleep,
         waiting: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the command line, for sh, how to sleep, and whom to tell of what takes longer than a second."""
+        """Create the source. `command` is run by sh; `waiting` is called with what takes longer than a second."""
         self._command = command
         self._waiting = waiting
         self._sleep = sleep
         self._has_waited = False
 
     def next_code(self, mfa_serial: str) -> str:
-        """Run the command; its standard error is the person's to see."""
+        """Run the command and return its code. The user sees its stderr. Raises CodeProcessError."""
         what = f"the MFA process for {mfa_serial}"
         hint = _PROCESS_HINT
         try:
@@ -110,8 +110,8 @@ class Process:
         return code
 
     def refused(self, reason: str, *, wait: bool) -> None:
-        """Wait for the next code where that may help."""
-        if not wait or self._has_waited:  # a command that never gives another code would hold everybody up
+        """Wait once for the device's next code, if that may help. Raises CodeProcessError otherwise."""
+        if not wait or self._has_waited:  # a command that always prints the same code would block every shell
             raise CodeProcessError(f"the MFA process gave a code that will not do: {reason}", _PROCESS_HINT)
         self._has_waited = True
         with patience(self._waiting, "the next code of the MFA process"):
@@ -119,50 +119,50 @@ class Process:
 
 
 class Given:
-    """The one code of `--token-code`."""
+    """The single code from `--token-code`."""
 
     tries = 1
     silent = True
 
     def __init__(self, code: str) -> None:
-        """Take the code; its shape was checked with the command line."""
+        """Keep the code. The command line has checked that it is six digits."""
         self._code = code
 
-    def next_code(self, mfa_serial: str) -> str:  # noqa: ARG002 - whoever gave the code knew the device
-        """Give it."""
+    def next_code(self, mfa_serial: str) -> str:  # noqa: ARG002 - the user has chosen the device already
+        """Return the code."""
         return self._code
 
     def refused(self, reason: str, *, wait: bool) -> None:
-        """There is no second one."""
+        """Raise CodeRefusedError: there is no second code."""
         when = " when the next code shows, within 30 s" if wait else ""
         raise CodeRefusedError(f"{reason}: {self._code}", f"try again{when}")
 
 
 class Nobody:
-    """No code can be had. Says why at once, so that nothing hangs where nobody looks."""
+    """Fails at once, with a reason, because no code can be got. So nothing hangs where nobody sees it."""
 
     tries = 1
     silent = True
 
     def __init__(self, reason: Callable[[str], AwsdirenvError]) -> None:
-        """Take what to raise for a device."""
+        """Keep `reason`, which makes the error to raise for a device."""
         self._reason = reason
 
     def next_code(self, mfa_serial: str) -> str:
-        """Raise."""
+        """Raise the error for the device."""
         raise self._reason(mfa_serial)
 
     def refused(self, reason: str, *, wait: bool) -> None:
-        """Never happens: no code was given."""
+        """Do nothing. It is never called, because there is no code to refuse."""
 
 
 def is_code(text: str) -> bool:
-    """Tell whether this has the shape of an MFA code: six ASCII digits."""
+    """Return whether the text is six ASCII digits, as an MFA code is."""
     return _CODE.fullmatch(text) is not None
 
 
 def nobody_there(profile: str) -> Nobody:
-    """Fail at once where there is no human."""
+    """Return a source that fails because nobody is at a terminal."""
     return Nobody(
         lambda serial: PersonNeededError(
             f"profile {profile} needs an MFA code for {serial}, and nobody is here to type it", login_command(profile)
@@ -171,12 +171,12 @@ def nobody_there(profile: str) -> Nobody:
 
 
 def not_now(profile: str) -> Nobody:
-    """Fail at once where a person is there, but does not expect a question."""
+    """Return a source that fails because the user does not expect a question now."""
     return Nobody(lambda _: PersonNeededError(f"the session for {profile} has ended", login_command(profile)))
 
 
 class WantedCode(Record):
-    """A code of whose device: the one `given` on the command line, or what `command` prints, or else a question."""
+    """What decides the source of a profile's code: the code `given` on the command line, `command`, or a question."""
 
     profile: str
     given: str | None
@@ -187,9 +187,9 @@ class WantedCode(Record):
 def code_source(
     wanted: WantedCode, human: Human | None, waiting: Callable[[str], None], *, may_ask: bool
 ) -> CodeSource:
-    """Decide who gives the code; `may_ask` says whether the person expects a question now.
+    """Choose the source of the code. `may_ask` says whether the user expects a question now.
 
-    `waiting` is told of a command that takes longer than a second.
+    `waiting` is called with the name of a command that takes longer than a second.
     """
     if wanted.given is not None:
         return Given(wanted.given)
@@ -205,12 +205,12 @@ def code_source(
 def prove(
     mfa_serial: str, attempt: Callable[[str], T], codes: CodeSource, used: UsedCodes, now: Callable[[], datetime]
 ) -> T:
-    """Get codes until `attempt` takes one. The caller holds the lock of the device.
+    """Get codes until `attempt` accepts one, and return its result. The caller holds the lock of the device.
 
-    A code counts once: AWS refuses the second use with the words for a wrong one, so what was used is remembered here.
-    Raises CodeRefusedError after three wrong codes, and whatever the source or the attempt raises.
+    A code can be used once. AWS refuses a used code with the same words as a wrong one, so we remember the used ones.
+    Raises CodeRefusedError after three wrong codes, and what the source or the attempt raises.
     """
-    left = codes.tries
+    tries_left = codes.tries
     while True:
         code = codes.next_code(mfa_serial)
         if used.contains(mfa_serial, code, now()):
@@ -219,8 +219,8 @@ def prove(
         try:
             result = attempt(code)
         except CodeRefusedError as error:
-            left -= 1
-            if left <= 0:
+            tries_left -= 1
+            if tries_left <= 0:
                 if codes.tries > 1:
                     raise CodeRefusedError(
                         f"STS refused {codes.tries} MFA codes for {mfa_serial}",

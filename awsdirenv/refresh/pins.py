@@ -1,7 +1,6 @@
-"""What `.envrc` demands before anything is exported: an account, a role, a person's confirmation.
+"""Pins: what `.envrc` demands before anything is exported (an account, a role, the user's confirmation).
 
-The extension checks the same from the snapshot alone (`_awsdirenv_admits`). This module has the messages and the
-question.
+The extension checks the same, from the snapshot alone (`_awsdirenv_admits`). The messages and the question are here.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from awsdirenv.system.paths import encode_name
 
 
 class Conditions(Record):
-    """What one `use aws_profile` demands: the account's id, the role's name, and whether a person must confirm.
+    """The pins of one `use aws_profile`: the account id, the role's name, and whether the user must confirm.
 
-    `stage` is that of the line in `.envrc`; None leaves it to the profile.
+    `stage` comes from the line in `.envrc`. None: the profile's own stage counts.
     """
 
     account: str | None = None
@@ -33,10 +32,10 @@ class Conditions(Record):
 
 
 def admitted(loader: Loader, conditions: Conditions, load: Callable[[], Snapshot]) -> Snapshot:
-    """Load credentials that meet the conditions.
+    """Call `load`, and return its snapshot if it meets the conditions.
 
-    Raises WrongIdentityError, where possible before a call or a question; ConfirmationNeededError where nobody can be
-    asked to confirm; CancelledError where the person does not.
+    Raises WrongIdentityError, if possible before any call or question; ConfirmationNeededError if nobody can be asked
+    to confirm; CancelledError if the user does not confirm.
     """
     if conditions.account or conditions.role:
         _check_chain(conditions, loader.chain())
@@ -50,9 +49,9 @@ def admitted(loader: Loader, conditions: Conditions, load: Callable[[], Snapshot
 
 def check(conditions: Conditions, snapshot: Snapshot) -> None:
     """Compare the credentials that STS gave with the conditions. Raises WrongIdentityError."""
-    wanted, account = conditions.account, snapshot.credentials.account_id
-    if wanted and account != wanted:
-        raise _wrong(snapshot.profile, f"account {account or 'unknown'}", f"account {wanted}")
+    wanted_account, account = conditions.account, snapshot.credentials.account_id
+    if wanted_account and account != wanted_account:
+        raise _wrong(snapshot.profile, f"account {account or 'unknown'}", f"account {wanted_account}")
     if conditions.role and snapshot.role != conditions.role:
         leads_to = f"role {snapshot.role}" if snapshot.role else "no role"
         raise _wrong(snapshot.profile, leads_to, f"role {conditions.role}")
@@ -75,9 +74,9 @@ def _wrong(profile: str, leads_to: str, wanted: str) -> WrongIdentityError:
 
 
 def _word(conditions: Conditions, snapshot: Snapshot, setting: str) -> str | None:
-    """Give the word that a person has to type to enter; None where no confirmation is demanded.
+    """Return the word that the user must type to enter, or None if no confirmation is needed.
 
-    `setting` is the stage for which the person demands one everywhere.
+    `setting` is the stage for which the user always wants to be asked (AWSDIRENV_CONFIRM).
     """
     stage = conditions.stage or snapshot.stage
     if conditions.confirm:
@@ -86,12 +85,12 @@ def _word(conditions: Conditions, snapshot: Snapshot, setting: str) -> str | Non
 
 
 def _folded(text: str) -> str:
-    """Fold the case of ASCII letters only, as the extension does: both must agree whether a question is needed."""
+    """Lower ASCII letters only, as the extension does. Both must agree on whether a question is needed."""
     return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
-    """Have the person type the word, once in each MFA session, whichever shell that is in."""
+    """Let the user type the word, once for each MFA session and for all shells. Raises as `admitted` does."""
     mark = loader.paths.confirmed / loader.key
     since = (files.read_private(loader.paths.mfa_renewed) or {}).get("SINCE", "")
     values = {
@@ -110,7 +109,7 @@ def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
     with loader.locks.hold_unless(f"confirm-{loader.key}", is_confirmed) as was_confirmed:
         if was_confirmed or is_confirmed():
             return
-        # Who is in the directory already has confirmed it, and must not be asked because of an `ls`.
+        # A user who is in the directory has confirmed it already. An `ls` there must not lead to a question.
         if loader.is_expected or opened_profile(loader.environ) != snapshot.profile:
             loader.locks.note(f"{ASKING} the confirmation of {snapshot.profile}")
             _ask(loader, snapshot, word)

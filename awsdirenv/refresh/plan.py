@@ -1,8 +1,8 @@
 """The plan of a chain: its steps in the order of the calls, what is stored for each, and what the next load does.
 
-All rules are here, and here alone: what a session is called, how long it is asked to live, what caps that, which step
-proves the device, who is asked. The refresher carries a plan out, `awsdirenv explain` prints it. Nothing is called,
-locked or written here.
+All rules are in this module only: the name of a session, its lifetime and what limits it, which step takes the MFA
+code, and who is asked for the code. The refresher carries a plan out, and `awsdirenv explain` prints it. Nothing is
+called, locked or written here.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials
 
 MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
-STS_DEFAULT = 3600  # seconds: what AssumeRole gives when it is not asked for a duration
+STS_DEFAULT = 3600  # seconds: the lifetime that AssumeRole gives without a DurationSeconds
 # AWS: a role assumed with session credentials lives at most one hour, whatever the role allows.
 CHAINING_CAP = 3600  # seconds
-# In mfa_serial: the name of the IAM user whose key it is, so that a team can share the line.
+# In mfa_serial it stands for the name of the key's IAM user. So a team can share one config file.
 USERNAME = "${username}"
 
 
 class KnownSource(Record):
-    """What is known of the credentials that a chain starts from: before they are asked for, often nothing.
+    """What is known about the source credentials of a chain. Often that is nothing before they are loaded.
 
-    `serial` is the device that they were proved with before, where `mfa_serial` leaves the name of the user open.
+    `serial` is the device of an earlier session of theirs, for an `mfa_serial` that leaves the user's name open.
     """
 
     access_key_id: str = ""
@@ -39,41 +39,42 @@ class KnownSource(Record):
 
 
 class Step(Record):
-    """One step of a chain: what it is called, what is stored for it, how it is renewed, what the next load does.
+    """One step of a chain: its name, what is stored for it, how it is renewed, and what the next load does.
 
-    `key` is the name of its session in the store: empty for plain keys, which are never stored, and while the device
-    has no name. `locks` are held, in this order, while it is renewed. `seconds` is what STS is asked for, None where
-    nothing is asked for. A step that `proves` takes a code of `serial`.
+    `key` is the name of its session in the store. It is empty for plain keys, which are never stored, and as long as
+    the name of the device is unknown. `locks` are the locks to hold, in this order, while the step is renewed.
+    `seconds` is the lifetime to ask STS for, None for no such request. A step that `proves` needs a code of the device
+    `serial`.
     """
 
     kind: str
     key: str = ""
     locks: tuple[str, ...] = ()
-    label: str = ""  # for people who look at the store
-    hop: int | None = None  # of the chain's hops
+    label: str = ""  # for people who look into the store
+    hop: int | None = None  # index into the chain's hops
     seconds: int | None = None
-    is_capped: bool = False  # by role chaining
+    is_capped: bool = False  # role chaining limits `seconds`
     proves: bool = False
     serial: str | None = None
-    needs_user_name: bool = False  # STS must first say whose key it is
-    has_no_user: bool = False  # the key is no IAM user's, so that nobody can say
-    identifies: bool | None = None  # STS is asked for the account; None: unless the credentials say it themselves
-    renews_ahead: bool = False  # before its end; then a failure keeps what still works
-    force: bool = False  # what is stored does not count
-    min_life: timedelta | None = None  # what is stored must have this much left
+    needs_user_name: bool = False  # STS must say first which IAM user has the key
+    has_no_user: bool = False  # the credentials do not belong to an IAM user, so there is no name
+    identifies: bool | None = None  # STS is asked for the account; None: only if the credentials do not say it
+    renews_ahead: bool = False  # it is renewed before its end; if that fails, the present session is kept
+    force: bool = False  # ignore what is stored
+    min_life: timedelta | None = None  # the time that a stored session must have left
     stored: SessionCredentials | None = None
-    is_settled: bool = False  # by this very load, which does not renew it a second time
-    is_called: bool = False
-    is_confirmed: bool = False  # AWS is asked whether what is stored still holds, since our clock was set
-    asks: bool = False  # a person for a code
+    is_settled: bool = False  # this load has got or kept the session, and does not renew it again
+    is_called: bool = False  # the next load renews it
+    is_confirmed: bool = False  # our clock was set, so AWS is asked whether the stored session is still valid
+    asks: bool = False  # the user is asked for a code
 
     @property
     def life(self) -> int | None:
-        """How many seconds a new session lives, where it is STS that gives it."""
+        """The lifetime of a new session in seconds, or None if it does not come from STS."""
         return self.seconds or (STS_DEFAULT if self.kind == ASSUME_ROLE else None)
 
     def is_met(self, now: datetime) -> bool:
-        """Whether what is stored makes a call needless."""
+        """Return whether the stored session is good enough, so that no call is needed."""
         if self.is_settled:
             return True
         if self.stored is None or self.force or not self.stored.lasts(self.min_life, now):
@@ -81,33 +82,34 @@ class Step(Record):
         return self.stored.is_fresh(now) if self.renews_ahead else self.stored.is_usable(now)
 
     def holds(self, now: datetime) -> bool:
-        """Whether what is stored will do if there is nothing new."""
+        """Return whether the stored session can be kept if a new one cannot be got."""
         stored = self.stored
         return stored is not None and not self.force and stored.is_usable(now) and stored.lasts(self.min_life, now)
 
     def is_in_doubt(self, now: datetime) -> bool:
-        """Whether only AWS can say if what is stored has ended."""
+        """Return whether only AWS can say if the stored session has ended."""
         return self.stored is not None and not self.force and not self.is_settled and self.stored.is_in_doubt(now)
 
 
 class Plan(Record):
-    """The steps in the order of the calls, the source first."""
+    """The steps of a chain in the order of the calls, the source first."""
 
     steps: tuple[Step, ...]
-    serial: str | None  # of the device to prove, as far as its name is known
-    waits_for_code: bool = False  # one is needed, and not asked for because what there is still holds
+    serial: str | None  # the MFA device, as far as its name is known
+    waits_for_code: bool = False  # a code is needed, but nobody may be asked for it now
 
     @property
     def next_position(self) -> int | None:
-        """Which step is to be renewed or confirmed first, if any."""
+        """The index of the first step to renew or to confirm, or None."""
         return next((n for n, step in enumerate(self.steps) if step.is_called or step.is_confirmed), None)
 
 
 class Planner(Record):
     """Makes the plans of one chain.
 
-    `force` takes no stored credentials for the last step, `renew_mfa` none of a device. `got` has by their keys the
-    sessions that this load has got or has decided to keep, `refused` the access key ids that STS has refused it.
+    `force` ignores what is stored for the last step, `renew_mfa` the stored session of an MFA device. `got` maps step
+    keys to the sessions that this load has got or has decided to keep. `refused` has the access key ids that STS has
+    refused during this load.
     """
 
     chain: Chain
@@ -116,14 +118,14 @@ class Planner(Record):
     mfa_session_duration: timedelta
     force: bool = False
     renew_mfa: bool = False
-    min_life: timedelta | None = None  # of the last step's credentials
+    min_life: timedelta | None = None  # the time that the last step's credentials must have left
     got: Mapping[str, SessionCredentials] = MappingProxyType({})
     refused: Container[str] = ()
 
     def plan(self, source: KnownSource, now: datetime, *, asks_nobody: bool, may_ask: bool = True) -> Plan:
         """Plan the next load.
 
-        `asks_nobody` says that codes come from no person, `may_ask` that one may be asked now.
+        `asks_nobody` says that no user has to type the code, `may_ask` that the user may be asked now.
         """
         serial = self._serial(source)
         steps = (
@@ -134,7 +136,7 @@ class Planner(Record):
         return _with_calls(steps, serial or self.chain.mfa_serial, now, asks_nobody=asks_nobody, may_ask=may_ask)
 
     def stored(self, key: str) -> SessionCredentials | None:
-        """Give what is stored for a step, unless STS has refused it."""
+        """Return the stored session of a step. None: there is none, or STS has refused it."""
         session = self.got.get(key) or self.store.read(key)
         return None if session is None or session.access_key_id in self.refused else session
 
@@ -158,7 +160,7 @@ class Planner(Record):
         )
 
     def _key_session(self, source: KnownSource, serial: str | None, now: datetime) -> Iterator[Step]:
-        """Give the step of GetSessionToken where there is one: with the device, or where no role follows."""
+        """Yield the step of GetSessionToken, if there is one: with an MFA device, or if no role follows."""
         chain = self.chain
         needs_none = proves_at_role(chain, is_long_term=True) if chain.mfa_serial else bool(chain.hops)
         if not source.is_long_term or needs_none:
@@ -170,7 +172,7 @@ class Planner(Record):
 
     def _session_of(self, source: KnownSource, serial: str | None) -> Step:
         chain, is_last = self.chain, not self.chain.hops
-        # A life of its own makes another session, but the device is one: who needs a code of it waits.
+        # A duration of its own makes it a separate session. The device is the same, so both share the device's lock.
         own = chain.duration_seconds if is_last else None
         has_device = bool(chain.mfa_serial)
         is_named = serial is not None or not has_device
@@ -184,7 +186,7 @@ class Planner(Record):
             proves=has_device,
             serial=serial,
             identifies=account_of(chain.mfa_serial) is None,
-            # Without a device it costs nobody a code to be early; with one, it is renewed when it is over.
+            # Without a device an early renewal costs nothing. With one it costs a code, so we wait for the end.
             renews_ahead=not has_device,
             force=self.renew_mfa or (self.force and is_last),
             min_life=self.min_life if is_last else None,
@@ -193,7 +195,7 @@ class Planner(Record):
         )
 
     def _known_device(self, source: KnownSource, now: datetime) -> Step | None:
-        """Find a session of this key, with a device that fits `mfa_serial`, where nobody has said whose key it is."""
+        """Find a valid session of this key, of a device that fits `mfa_serial`, while the user's name is unknown."""
         own = self.chain.duration_seconds if not self.chain.hops else None
         for key, label, _ in self.store.labelled():
             if fits(self.chain, label) and key == device_key(self.chain, source.access_key_id, label, own):
@@ -212,7 +214,7 @@ class Planner(Record):
         return Step(
             ASSUME_ROLE,
             key=key,
-            # Codes are single-use: those who need one of the same device ask one after another.
+            # A code can be used once: processes that need one of the same device ask one after another.
             locks=(key, device_key(chain, source.access_key_id, serial)) if proves else (key,),
             label=hop.role_arn,
             hop=index,
@@ -231,12 +233,12 @@ class Planner(Record):
         )
 
     def _is_session(self, source: KnownSource) -> bool:
-        """Whether the source is known not to be a long-term key. Of a program that was never run nothing is known."""
+        """Return whether the source is known to be temporary. A program's output is unknown until it has run."""
         is_known = self.chain.source_kind != PROCESS or self.stored(source_key(self.chain)) is not None
         return is_known and not source.is_long_term
 
     def _serial(self, source: KnownSource) -> str | None:
-        """Give the device, with the user's name in it where that is known; None where it is not, or there is none."""
+        """Return the device's serial. None: there is no device, or its user's name is unknown."""
         serial = self.chain.mfa_serial
         if not serial or USERNAME not in serial:
             return serial
@@ -245,16 +247,16 @@ class Planner(Record):
 
 
 def _with_calls(steps: Sequence[Step], serial: str | None, now: datetime, *, asks_nobody: bool, may_ask: bool) -> Plan:
-    """Go from the last step to the first until something that is stored will do: the steps passed are to be called."""
+    """Mark the steps to call: go back from the last step until a stored session is good enough."""
     planned, is_stuck, needs_source = list(steps), False, True
     for position in range(len(steps) - 1, 0, -1):
         step = steps[position]
         if step.is_met(now) or step.is_in_doubt(now):
             planned[position] = replace(step, is_confirmed=not step.is_met(now))
-            # The key is looked at before its session is; what a role has in store spares both.
+            # A stored role session needs no source. A session of the key itself does: the source names the key.
             needs_source = step.hop is None
             break
-        may_ask &= not step.holds(now)  # no question to a person whose credentials still hold
+        may_ask &= not step.holds(now)  # no question as long as the present credentials are valid
         is_stuck = step.proves and not asks_nobody and not may_ask
         if is_stuck:
             planned[position:] = steps[position:]
@@ -268,13 +270,13 @@ def _with_calls(steps: Sequence[Step], serial: str | None, now: datetime, *, ask
 
 
 def check_device(plan: Plan) -> None:
-    """Refuse ${username} in `mfa_serial` where no IAM user's key has to be proved. Raises ConfigError."""
+    """Refuse ${username} in `mfa_serial` if the credentials do not belong to an IAM user. Raises ConfigError."""
     if any(step.is_called and step.has_no_user for step in plan.steps):
         raise no_user_name()
 
 
 def no_user_name() -> ConfigError:
-    """Give the error for ${username} where there is no IAM user."""
+    """Return the error for ${username} without an IAM user."""
     return ConfigError(
         f"mfa_serial has {USERNAME}, and whose credentials these are is no IAM user",
         "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL",
@@ -282,15 +284,15 @@ def no_user_name() -> ConfigError:
 
 
 def has_plain_keys(chain: Chain) -> bool:
-    """Whether the source is a key that stands somewhere, and nobody has to be asked for it."""
+    """Return whether the source is a key in a file or in the environment, which can be read without a call."""
     return chain.source_kind in (STATIC, ENVIRONMENT)
 
 
 def proves_at_role(chain: Chain, *, is_long_term: bool) -> bool:
-    """Whether the first role is assumed with the code itself, instead of through the key's MFA session.
+    """Return whether the code is given to the first AssumeRole, and not to GetSessionToken before it.
 
-    A role that wants more than an hour cannot have it through a session. And where the source is temporary already,
-    there is no key to prove the device at: the hop's own serial is handed on, as botocore does.
+    That is so for a role with a duration of more than an hour, which a session cannot get. And a temporary source
+    cannot call GetSessionToken: then the hop's own serial is used, as botocore does.
     """
     if not chain.mfa_serial or not chain.hops:
         return False
@@ -300,35 +302,35 @@ def proves_at_role(chain: Chain, *, is_long_term: bool) -> bool:
 
 
 def _identity(chain: Chain, access_key_id: str) -> str:
-    """Tell sources apart: a key by its id; what changes its keys by itself (SSO, …) by what its profile says."""
+    """Return what identifies the source: a key's id, or what the profile says if the keys change (SSO, …)."""
     if has_plain_keys(chain):
         return f"key {access_key_id}"
-    # A named source is the machine's, and the same for every profile that names it.
+    # A credential_source belongs to the machine: it is the same for every profile that names it.
     profile = "" if chain.is_named_source else chain.source_profile
     return f"profile {profile} {chain.source_fingerprint}"
 
 
 def source_key(chain: Chain) -> str:
-    """Name what somebody else gave for the source."""
+    """Return the key of the source's stored credentials."""
     return session_key("source", _identity(chain, ""), chain.endpoint)
 
 
 def device_key(chain: Chain, access_key_id: str, serial: str | None, own_duration: int | None = None) -> str:
-    """Name the key's session, which is also the lock of the device."""
+    """Return the key of the access key's own session. It is also the name of the device's lock."""
     own = [own_duration] if own_duration else []
     return session_key("mfa", _identity(chain, access_key_id), serial or "", chain.endpoint, *own)
 
 
 def hop_key(chain: Chain, access_key_id: str, index: int) -> str:
-    """Name a hop's session by everything that leads to it: an edited role never finds yesterday's credentials."""
+    """Return the key of a hop's session. It covers all that leads to it: an edited role never gets old credentials."""
     before = [hop.identity for hop in chain.hops[: index + 1]]
-    # How long the hops before the last one live does not matter: they only open the way.
+    # The durations of the hops before the last one are left out: those sessions only lead to the last.
     seconds = chain.hops[index].duration_seconds if index == len(chain.hops) - 1 else None
     identity = _identity(chain, access_key_id)
     return session_key("role", identity, chain.mfa_serial or "", chain.endpoint, before, seconds)
 
 
 def fits(chain: Chain, serial: str) -> bool:
-    """Whether a device can be the one that `mfa_serial` means, with some user's name in it."""
+    """Return whether a device's serial matches `mfa_serial`, with any name in place of ${username}."""
     pattern = re.escape(chain.mfa_serial or "").replace(re.escape(USERNAME), ".+")
     return re.fullmatch(pattern, serial) is not None

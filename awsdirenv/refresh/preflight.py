@@ -1,4 +1,4 @@
-"""What a load would stumble over, as far as it can be seen without making one: no network, no program, no botocore."""
+"""Finds the errors of a load before the load: without the network, and without running a program."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SSO_KEYS = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
 
 
 def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
-    """Raise what a load would raise, or the like of it: ConfigError, NoCredentialsError and other AwsdirenvErrors."""
-    # Not before: a load refuses feedback without what these import.
+    """Raise the error that a load would raise, or a similar one: ConfigError, NoCredentialsError and others."""
+    # Not imported at the top: a load calls `refuse_feedback` before it needs these slow modules.
     from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
     from awsdirenv.aws.sts import Sts  # noqa: PLC0415
 
@@ -27,7 +27,7 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
     if chain.source_kind == STATIC:
         if static_keys(files, chain.source_profile) is None:
             raise _broken_pair(files, chain.source_profile)
-        sts.source_credentials()  # from the files alone; raises where a stored token has ended
+        sts.source_credentials()  # reads the files only; raises if a stored token has ended
     if chain.source_kind == ENVIRONMENT and not environ.get("AWS_ACCESS_KEY_ID"):
         raise sts.nothing_found()
     if chain.source_kind == ATTACHED and chain.hops:
@@ -44,7 +44,7 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
 
 
 def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
-    """Refuse keys of our own as the source of new ones, and a credential_process that waits for itself.
+    """Refuse our own exported keys as the source of new ones, and a credential_process that waits for itself.
 
     Raises ConfigError and CredentialProcessError.
     """
@@ -60,33 +60,33 @@ def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -
 
 
 def refuse_recursion(profile: str, environ: Mapping[str, str]) -> None:
-    """Refuse to work for a profile whose own credential_process has led back to us. Raises CredentialProcessError."""
+    """Refuse a profile whose own credential_process has started us. Raises CredentialProcessError."""
     if is_running_for(profile, environ):
         raise CredentialProcessError(f"credential_process of profile {profile} has come back to awsdirenv", _LOOP_HINT)
 
 
 def _refuse_loop(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
-    """Follow the profiles whose credential_process is us, as far as the files tell, and refuse to go round."""
+    """Follow the profiles whose credential_process is awsdirenv. Raises CredentialProcessError if they form a loop."""
     visited = [chain.profile]
     while chain.source_kind == PROCESS:
-        wanted = profile_wanted(str(files.profiles[chain.source_profile].get("credential_process")))
-        if wanted is None:
+        next_profile = profile_wanted(str(files.profiles[chain.source_profile].get("credential_process")))
+        if next_profile is None:
             return
-        if wanted in visited:
+        if next_profile in visited:
             raise CredentialProcessError(
                 f"credential_process of profile {chain.source_profile} closes a loop: "
-                f"{' -> '.join([*visited, wanted])}",
+                f"{' -> '.join([*visited, next_profile])}",
                 _LOOP_HINT,
             )
-        visited.append(wanted)
+        visited.append(next_profile)
         try:
-            chain = resolve_chain(files, wanted, environ)
+            chain = resolve_chain(files, next_profile, environ)
         except AwsdirenvError:
-            return  # it will say so itself when it is run
+            return  # the process reports this error itself when it runs
 
 
 def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:
-    """Say which half of a pair is missing; the two halves must stand in one file."""
+    """Return the error that says which half of a key pair is missing. Both halves must be in the same file."""
     in_credentials = "aws_access_key_id" in files.credentials_sections.get(profile, {})
     section = (files.credentials_sections if in_credentials else files.config_profiles)[profile]
     path = files.credentials_path if in_credentials else files.config_path
@@ -95,7 +95,7 @@ def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:
 
 
 def _check_sso(files: AwsFiles, profile: str) -> None:
-    """Refuse a profile of IAM Identity Center that is not whole."""
+    """Raise ConfigError for a profile of IAM Identity Center that lacks a key or contradicts its sso_session."""
     values = files.profiles[profile]
     name = values.get("sso_session")
     sessions = files.full_config.get("sso_sessions", {})
@@ -111,8 +111,8 @@ def _check_sso(files: AwsFiles, profile: str) -> None:
             f"profile {profile} and its sso_session {name} differ in {different}",
             f"take {different} out of [profile {profile}]",
         )
-    whole = {**values, **session}
-    missing = next((key for key in _SSO_KEYS if not whole.get(key)), None)
+    merged = {**values, **session}
+    missing = next((key for key in _SSO_KEYS if not merged.get(key)), None)
     if missing:
         section = f"sso-session {name}" if name and missing in _SSO_KEYS[:2] else f"profile {profile}"
         raise ConfigError(

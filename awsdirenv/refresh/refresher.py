@@ -1,7 +1,7 @@
-"""Carries out the plan of a chain: look, lock, look again, call, store, and plan anew, until nothing is left to do.
+"""Carries out the plan of a chain: check, lock, check again, call, store, make a new plan, until no step is left.
 
-Everything with an effect is handed in (STS, store, locks, codes, clock). The locks of one step are let go before the
-next one begins, so that no process waits for a lock of one step while it holds one of another.
+Everything with an effect is an argument (STS, store, locks, codes, clock). The locks of one step are released before
+the next step begins. So no process waits for a lock of one step while it holds a lock of another.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from awsdirenv.system.lock import ASKING, Locks
 
 
 class CredentialSource(Protocol):
-    """What a refresher needs of STS; `sts.Sts` is it."""
+    """The calls that a refresher makes. `aws.sts.Sts` implements them."""
 
     def source_credentials(self) -> SessionCredentials:
-        """Resolve where the chain starts."""
+        """Return the credentials that the chain starts from."""
 
     def may_renew_sign_in(self) -> bool:
-        """Whether `source_credentials` may renew what a person has signed in to."""
+        """Return whether `source_credentials` may renew the token of a sign-in."""
 
     def get_session_token(
         self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
     ) -> SessionCredentials:
-        """Start a session of the key's own."""
+        """Call GetSessionToken with a long-term key."""
 
     def assume_role(
         self,
@@ -54,18 +54,18 @@ class CredentialSource(Protocol):
         mfa_serial: str | None = None,
         token_code: str | None = None,
     ) -> SessionCredentials:
-        """Start a session of a role."""
+        """Call AssumeRole for a hop."""
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
-        """Give account id and ARN."""
+        """Return the account id and the ARN of credentials."""
 
     def confirmed(self, session: SessionCredentials) -> SessionCredentials:
-        """Ask about credentials whose end our clock cannot tell, and put their times right."""
+        """Ask AWS about a session whose end our clock cannot tell. Return the session with correct times."""
 
 
 @dataclass
 class Refresher:
-    """Gets one chain's credentials with as few STS calls and codes as there can be."""
+    """Gets the credentials of one chain with as few STS calls and codes as possible."""
 
     chain: Chain
     sts: CredentialSource
@@ -76,15 +76,15 @@ class Refresher:
     codes: CodeSource
     now: Callable[[], datetime]
     mfa_session_duration: timedelta
-    renew_role: bool = False  # `login --force`: take no stored credentials for the last step
-    min_life: timedelta | None = None  # of the last step's credentials
-    renew_mfa: bool = False  # `login --force --token-code`: nor the stored MFA session
-    may_ask: bool = True  # False while the person has credentials that hold
-    notices: list[str] = field(default_factory=list)  # what a person should know about what they got
-    _keys: SessionCredentials | None = field(default=None, init=False)  # that stand somewhere
-    _got: dict[str, SessionCredentials] = field(default_factory=dict, init=False)  # or kept, by the step's key
+    renew_role: bool = False  # `login --force`: ignore what is stored for the last step
+    min_life: timedelta | None = None  # the time that the last step's credentials must have left
+    renew_mfa: bool = False  # `login --force --token-code`: also ignore the stored MFA session
+    may_ask: bool = True  # False while the user has valid credentials
+    notices: list[str] = field(default_factory=list)  # what the user should know about the result
+    _keys: SessionCredentials | None = field(default=None, init=False)  # of a source that is a plain key
+    _got: dict[str, SessionCredentials] = field(default_factory=dict, init=False)  # got or kept, by the step's key
     _refusals: dict[str, SessionRefusedError] = field(default_factory=dict, init=False)  # by access key id
-    _repeated: set[str] = field(default_factory=set, init=False)  # keys of the steps that have had their second try
+    _repeated: set[str] = field(default_factory=set, init=False)  # keys of the steps that were tried twice
     _planner: Planner = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class Refresher:
         )
 
     def credentials(self) -> SessionCredentials:
-        """Give the credentials of the chain's end. Raises any AwsdirenvError."""
+        """Return the credentials of the chain's last step. Raises an AwsdirenvError."""
         if has_plain_keys(self.chain):
             self._keys = self.sts.source_credentials()
         while True:
@@ -120,14 +120,15 @@ class Refresher:
     def _plan(self) -> Plan:
         source = self._keys or self._got.get(source_key(self.chain))
         known = KnownSource(source.access_key_id, source.is_long_term) if source else KnownSource()
-        # Where no code can be had, and none is worth a question, the plan ends before the calls that lead to it.
+        # `Nobody` asks nobody either, but has no code. If no question is allowed, the plan must stop before the calls
+        # that would only lead to a code.
         asks_nobody = self.codes.silent and (self.may_ask or not isinstance(self.codes, Nobody))
         return self._planner.plan(known, self.now(), asks_nobody=asks_nobody, may_ask=self.may_ask)
 
     def _end(self, plan: Plan) -> SessionCredentials:
-        """Give what the last step has. Of a source alone its account may be unknown so far."""
+        """Return the last step's credentials. For a chain without hops, ask for the account if it is unknown."""
         if plan.waits_for_code and not plan.steps[-1].holds(self.now()):
-            self.codes.next_code(plan.serial or "")  # says why there is none
+            self.codes.next_code(plan.serial or "")  # raises the error that says why there is no code
         session = self._session(plan, len(plan.steps) - 1)
         if len(plan.steps) > 1:
             return session
@@ -139,11 +140,11 @@ class Refresher:
 
     def _session(self, plan: Plan, position: int) -> SessionCredentials:
         session = (self._keys if position == 0 else None) or plan.steps[position].stored
-        assert session is not None  # noqa: S101 - a step is passed only with a session
+        assert session is not None  # noqa: S101 - every step before the next one has a session
         return session
 
     def _carry_out(self, plan: Plan, position: int) -> None:
-        """Renew one step, or find that another process has done so; one process at a time does."""
+        """Renew one step under its locks, unless another process has done so in the meantime."""
         step = plan.steps[position]
         if step.needs_user_name:
             self._learn_user_name(self._session(plan, 0))
@@ -160,7 +161,7 @@ class Refresher:
             if step.stored is None and self._refusals:
                 self._drop_refused(step)
             renewed = self._renewed(plan, position)
-            # A program may give long-term keys, which are not ours to write, or say nothing of an end.
+            # A program may give long-term keys, which we never write, or credentials without an expiration.
             if not renewed.is_long_term and renewed.expiration is not None:
                 self.store.write(step.key, renewed, step.label)
             if renewed.access_key_id in self._refusals:
@@ -168,10 +169,10 @@ class Refresher:
             self._got[step.key] = renewed
 
     def _renewed(self, plan: Plan, position: int) -> SessionCredentials:
-        """Call for one step, with the credentials of the step before it."""
+        """Make the call of one step, with the credentials of the step before it."""
         step = plan.steps[position]
         if position == 0:
-            # A refresh token is good for one use: one process at a time renews what a person signed in to.
+            # A refresh token can be used once, so one process at a time may renew a sign-in.
             sign_in = self.chain.sign_in if self.sts.may_renew_sign_in() else None
             with self.locks.hold(session_key("sign-in", sign_in)) if sign_in else nullcontext():
                 return self.sts.source_credentials()
@@ -200,9 +201,9 @@ class Refresher:
         return self.sts.assume_role(caller, hop, step.seconds, step.serial, code)
 
     def _identified(self, session: SessionCredentials) -> SessionCredentials:
-        """Add the account where nothing said it so far. A session without it is still good.
+        """Return the session with its account, and ask STS for it if needed. It is also good without.
 
-        Raises SessionRefusedError.
+        Raises SessionRefusedError if STS refuses the session itself.
         """
         if session.account_id:
             return session
@@ -215,7 +216,7 @@ class Refresher:
         return replace(session, account_id=account_id or None, arn=arn or None)
 
     def _learn_user_name(self, source: SessionCredentials) -> None:
-        """Ask STS whose key it is, once for each key. Raises ConfigError where it is no IAM user's."""
+        """Ask STS for the key's IAM user, and remember it for this key. Raises ConfigError if there is no such user."""
         with self._blaming_source(source):
             _, arn = self.sts.caller_identity(source)
         if ":user/" not in arn:
@@ -223,8 +224,8 @@ class Refresher:
         self.users.remember(source.access_key_id, arn.rpartition("/")[2])
 
     def _confirm(self, step: Step) -> None:
-        """Have AWS say whether a session is over, since our clock was set and cannot."""
-        assert step.stored is not None  # noqa: S101 - there is something to doubt
+        """Ask AWS whether a session is over. We cannot tell, because our clock was set."""
+        assert step.stored is not None  # noqa: S101 - a step in doubt has a stored session
         self.locks.note("asking AWS whether the session still holds")
         try:
             confirmed = self.sts.confirmed(step.stored)
@@ -234,19 +235,22 @@ class Refresher:
             self.store.write(step.key, confirmed, step.label)
 
     def _drop_refused(self, step: Step) -> None:
-        """Forget a session that STS has refused us, but not one that another process has stored in its place."""
+        """Delete a stored session that STS has refused, but not a newer one that another process has stored."""
         session = self.store.read(step.key)
         if session is not None and session.access_key_id in self._refusals:
             self.store.drop(step.key)
 
     def _renounces(self, plan: Plan, position: int, error: AwsdirenvError) -> bool:
-        """Give up the credentials that STS has refused for a step, once, so that the step before it is renewed."""
+        """Drop the credentials that STS has refused for a step, so that the step before it is renewed.
+
+        Returns whether that was done. It is done once for each step.
+        """
         step = plan.steps[position] if position < len(plan.steps) else None
         key = step.key if step else ""
         is_final = step is not None and (step.proves or step.hop is None)
         if not isinstance(error, SessionRefusedError) or position == 0 or is_final or key in self._repeated:
             return False
-        if position == 1 and self._keys is not None:  # no others can be had
+        if position == 1 and self._keys is not None:  # a plain key cannot be renewed
             return False
         refused = self._session(plan, position - 1).access_key_id
         self._repeated.add(key)
@@ -255,7 +259,10 @@ class Refresher:
         return True
 
     def _keeps(self, plan: Plan, position: int) -> bool:
-        """Decide after a failure to keep what still works, if anything does: of the step, or of one after it."""
+        """After a failure, keep a stored session that is still valid: of this step or of a later one.
+
+        Returns whether there is one.
+        """
         kept = next((step for step in plan.steps[position:] if step.holds(self.now())), None)
         if kept is None or kept.stored is None:
             return False
@@ -264,7 +271,7 @@ class Refresher:
 
     @contextmanager
     def _blaming_source(self, source: SessionCredentials) -> Iterator[None]:
-        """Blame the source's profile where STS takes no call signed with its credentials."""
+        """Name the source's profile in the error if STS refuses the source's credentials."""
         try:
             yield
         except SessionRefusedError:

@@ -1,8 +1,8 @@
-"""The way into a load and out of it: who is there, which profile is meant, and the terminal in order at the end.
+"""Starts a load and ends it: finds the profile and the user's terminal, and leaves the terminal as it was.
 
-An SDK in a live directory waits for us, and its program may use the same terminal. There the terminal is touched only
-for a question. When several processes of ours want credentials at once (a Terraform with ten providers), one of them
-asks the person. The others wait without touching the terminal, and if that one gets no answer, all of them fail.
+In a live directory an SDK waits for us, and its program may use the same terminal. There we touch the terminal only
+to ask a question. If several processes of ours need credentials at once (a Terraform with ten providers), one of them
+asks the user. The others wait without touching the terminal. If the one gets no answer, all of them fail.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from awsdirenv.system.paths import encode_name
 from awsdirenv.system.text import login_command
 from awsdirenv.system.tty import Terminal, open_in_foreground
 
-# What direnv has put in the place of the values that a profile may be resolved from.
+# direnv has replaced these variables in a directory of ours, and a profile may be resolved from their old values.
 _OURS = (*SOURCE_VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
 _WAIT_SILENTLY = 0.3  # seconds
 
 
 class Request(Record):
-    """What a command wants loaded. `from_envrc` says that the extension asks, inside an `.envrc`.
+    """What to load, and for whom. `from_envrc` says that the extension asks, from inside an `.envrc`.
 
-    `is_beside_program` says that a program of the person's waits for us, and has our stderr.
+    `is_beside_program` says that a program of the user's waits for us, and shares our stderr.
     """
 
     profile: str | None
@@ -52,27 +52,30 @@ class Request(Record):
 
 
 class Reporter(Record):
-    """Whom to tell of what we wait for (other processes, slow calls), and of what is worth knowing and no failure."""
+    """How to reach the user: `waiting` gets what we wait for (a lock's holder, a slow call), `notice` a message."""
 
     waiting: Callable[[Holder | str], None]
     notice: Callable[[str], None]
 
 
 class ProfileContext(Record):
-    """What a report on a profile starts from. `environ` is as it was outside the directory that direnv has loaded."""
+    """What a report on a profile needs. `environ` is the environment as it was outside the loaded directory."""
 
     profile: str
     environ: Mapping[str, str]
     settings: Settings
     paths: CachePaths
     duration: int | None  # seconds, from the command line
-    region: tuple[str, str] | None  # of the environment, and the variable that says so
+    region: tuple[str, str] | None  # the environment's region, and the variable that has it
     now: datetime
 
 
 @contextmanager
 def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Iterator[Loader]:
-    """Keep the terminal in order around a load. Raises CancelledError for Ctrl-C, now or a moment ago."""
+    """Yield the loader of a request, and restore the terminal at the end.
+
+    Raises CancelledError for Ctrl-C, also for one a moment ago, and the AwsdirenvErrors of the load.
+    """
     evaluation = _evaluation(request, environ)
     declared = _declared(request, evaluation, environ)
     marks = CancelMarks(CachePaths.from_environ(environ).marks)
@@ -80,7 +83,7 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
         raise CancelledError(f"loading {declared.name} was cancelled here", "direnv reload")
     again = "direnv reload" if request.from_envrc else login_command(declared.name)
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
-    # Python gives signals to its main thread only: elsewhere nobody could cancel.
+    # Python gives signals to its main thread only. In another thread nobody could cancel a question.
     is_main = threading.current_thread() is threading.main_thread()
     may_ask = is_main and request.may_ask and not settings.no_prompt
     terminal = Terminal.of_human(environ, again, beside_program=request.is_beside_program) if may_ask else None
@@ -92,7 +95,7 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
             directories.note(loader.paths, declared.name, environ.get("DIRENV_WATCHES", ""))
     except KeyboardInterrupt:
         if request.from_envrc and not (terminal and terminal.was_cancelled_by_key):
-            # A real signal: direnv got it too, and gives up on `.envrc`. fish would start it again at every prompt.
+            # The signal reached direnv too, which now gives up on `.envrc`. fish would start it again at every prompt.
             with suppress(CacheError):
                 marks.set(evaluation.directory, evaluation.envrc_mtime, utc_now())
         raise CancelledError(f"loading {declared.name} was cancelled", again) from None
@@ -103,24 +106,27 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
 
 
 def served(request: Request, environ: Mapping[str, str], reporter: Reporter) -> Snapshot:
-    """Give a profile's snapshot to a program that may ask for it before each of its own calls. Raises AwsdirenvError.
+    """Return a profile's snapshot for a program, which may ask before each of its own calls. Raises AwsdirenvError.
 
-    As long as it is fresh nothing is parsed, and a terminal is left alone: it may be another program's at the moment.
+    While the snapshot is fresh, no file is parsed and the terminal is not touched: another program may be using it.
     """
     with loading(replace(request, may_ask=False), environ, reporter) as loader:
         refuse_recursion(loader.declared.name, environ)
-        found = loader.fresh()
-    if found:
-        return found
+        snapshot = loader.fresh()
+    if snapshot:
+        return snapshot
     with loading(request, environ, reporter) as loader:
-        loader.chain()  # what would wait for itself is refused before it holds what it waits for
+        loader.chain()  # raises for a profile that would wait for its own lock, before the lock is taken
         return loader.load()
 
 
 def served_beside(
     profile: str, options: LoadOptions, environ: Mapping[str, str], reporter: Reporter, *, as_it_is: bool
 ) -> Snapshot:
-    """Give a profile's snapshot, or with `as_it_is` one of its long-term keys. Raises AwsdirenvError."""
+    """Return a profile's snapshot for an SDK in a live directory. Raises AwsdirenvError.
+
+    With `as_it_is` the snapshot has the profile's long-term keys.
+    """
     started = utc_now()
     with loading(Request(profile, options=options, may_ask=False), environ, reporter) as loader:
         refuse_recursion(profile, environ)
@@ -147,7 +153,7 @@ def served_beside(
 
 
 def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
-    """Give what a look at a profile starts from, when nothing is to be loaded, locked or asked."""
+    """Return what a report on a profile needs. Nothing is loaded, locked or asked."""
     declared = _declared(request, _evaluation(request, environ), environ)
     region = environment_region(environ)
     return ProfileContext(
@@ -162,7 +168,7 @@ def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
 
 
 def _without_question(loader: Loader) -> Snapshot:
-    """Load without asking a person. Raises PersonNeededError where that is needed."""
+    """Load without a question. Raises PersonNeededError if one is needed."""
     fresh = loader.fresh()
     if fresh:
         return fresh
@@ -171,7 +177,7 @@ def _without_question(loader: Loader) -> Snapshot:
 
 
 def _is_since(mark: Path, started: datetime) -> bool:
-    """Tell whether the mark, of a question without an answer, was written after we started."""
+    """Return whether the mark of an unanswered question was written after we started."""
     since = (files.read_private(mark) or {}).get("SINCE", "")
     return since.isdecimal() and int(since) >= int(started.timestamp())
 
@@ -188,7 +194,8 @@ def _evaluation(request: Request, environ: Mapping[str, str]) -> Evaluation:
     try:
         return Evaluation.current(environ)
     except DirectoryError:
-        # A service outlives the release whose folder it was started in; where the profile is known it needs none.
+        # A service may still run after the folder that it was started in is gone. If its profile is known, that is
+        # no error.
         if request.from_envrc or (request.profile is None and _profile_here(environ) is None):
             raise
         return Evaluation(Path("/"), 0, is_entering=True)
@@ -198,16 +205,16 @@ def _declared(request: Request, evaluation: Evaluation, environ: Mapping[str, st
     present = None if request.from_envrc else _profile_here(environ)
     argument = present if request.profile is None else request.profile
     declared = declared_profile(argument, evaluation.directory, environ)
-    encode_name(declared.name)  # refuses names that cannot be
+    encode_name(declared.name)  # raises for a name that no profile can have
     return declared
 
 
 def _profile_here(environ: Mapping[str, str]) -> str | None:
-    # Inside a directory of ours AWS_PROFILE is not there to ask.
+    # Inside a directory of ours AWS_PROFILE is unset.
     return environ.get("AWSDIRENV_PROFILE") or environ.get("AWSDIRENV_DECLARED")
 
 
-def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
+def _loader(  # noqa: PLR0913, PLR0917 - it puts all the parts together
     request: Request,
     environ: Mapping[str, str],
     settings: Settings,
@@ -234,7 +241,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it is where the parts come together
 
 
 class _Waiting:
-    """Tells a person whom we wait for: once for each holder, and again when it turns to a person itself."""
+    """Tells the user which process we wait for: once for each, and again when that process asks its own user."""
 
     def __init__(self, profile: str, report: Callable[[Holder], None], *, has_human: bool, has_codes: bool) -> None:
         self._profile = profile
@@ -244,10 +251,10 @@ class _Waiting:
         self._told: set[tuple[int, bool]] = set()
 
     def __call__(self, holder: Holder | None, waited: float) -> None:
-        # A command for codes will be asked in its turn; it is no use in front of a browser.
+        # With a command for codes we wait for our turn. The command does not help if the holder waits for a browser.
         may_wait = self._has_human or (self._has_codes and holder is not None and not holder.is_signing_in)
         if holder is not None and holder.is_asking and not may_wait:
-            # For a code or a sign-in: whoever asks has said it in its note.
+            # The holder's note says what it asks for: a code or a sign-in.
             raise PersonNeededError(
                 f"profile {self._profile} waits for an answer: {holder}", login_command(self._profile)
             )

@@ -1,8 +1,8 @@
-"""The timer: a detached process for each profile in use, which renews its credentials while nobody does anything.
+"""The timer: a detached process for each profile in use. It renews the credentials in the background.
 
-direnv acts only when a shell shows its prompt, and only on files that have changed. So a process has to rewrite the
-snapshot before it ends; every shell that watches it then takes the new one at its next prompt. The timer is a small
-process that mostly sleeps; it runs each renewal as a process of its own.
+direnv acts only when a shell shows its prompt, and only on files that have changed. So a process must rewrite the
+snapshot before its credentials end. Every shell that watches the snapshot then takes the new one at its next prompt.
+The timer is a small process that mostly sleeps. It starts a new process for each renewal.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from awsdirenv.records import Record
 from awsdirenv.session_credentials import from_epoch, refresh_at, usable_until
 from awsdirenv.system import clocks, files
 
-# Seconds of one sleep. A sleep takes no notice of a suspended laptop or a clock that was set; after it, we look.
+# Seconds of one sleep. A sleep does not notice a suspended laptop or a clock that was set, so we check after each one.
 _NAP = 20.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between renewals that fail
+_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between two tries after a failure
 _RENEWAL_TIMEOUT = 300.0  # seconds
 
 
 class _Times(Record):
-    """The times in a snapshot, in epoch seconds."""
+    """The times in a snapshot, in seconds since the epoch."""
 
     issued: float
     refresh_at: float
@@ -36,7 +36,7 @@ class _Times(Record):
 
     @classmethod
     def read(cls, path: Path) -> _Times | None:
-        """Read them; None where there is no snapshot, or one that never ends."""
+        """Read the times of a snapshot. None: there is no snapshot, or it never ends."""
         values = files.read_private(path) or {}
         names = ("AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION")
         try:
@@ -51,8 +51,8 @@ class Timer:
     """Keeps one snapshot fresh for as long as somebody uses it.
 
     `key` is the name of the snapshot, `renewal` the command that renews it once, `directory` the folder to run it in.
-    The timer's mark is a file with our process id: without it, or with another id in it, we end. Beside it is the file
-    `KEY.used`, which every evaluation touches that exports the snapshot.
+    The timer's mark is a file with our process id. If it is gone or has another id, we end. Next to it is the file
+    `KEY.used`. Every evaluation that exports the snapshot touches this file.
     """
 
     def __init__(self, paths: CachePaths, key: str, renewal: Sequence[str], directory: Path) -> None:
@@ -61,12 +61,12 @@ class Timer:
         self._used = paths.timers / f"{key}.used"
         self._renewal = renewal
         self._directory = directory
-        # The anchor of the snapshot, because the clock may have been set while we were started.
+        # We take the anchor from the snapshot, because the clock may have been set while we were starting.
         anchor = (files.read_private(self._snapshot) or {}).get("AWSDIRENV_CLOCK", "")
         self._anchor = anchor if clocks.is_anchor(anchor) else clocks.anchor()
 
     def run(self) -> None:
-        """Renew the snapshot until nobody has used it for as long as it lives, it is cleared, or the mark is gone."""
+        """Renew the snapshot until nobody has used it for its lifetime, or it is deleted, or the mark is gone."""
         self._mark.touch(0o600)
         self._mark.write_text(f"{os.getpid()}\n", encoding="ascii")
         try:
@@ -85,34 +85,34 @@ class Timer:
             if present is None:
                 return
             if now >= present.usable_until:
-                files.outdate(self._snapshot)  # so that shells drop what they have exported
+                files.outdate(self._snapshot)  # so that shells unset what they have exported
                 return
             due = max(present.refresh_at, try_at)
             if self._is_used(present, now) and now >= due:
                 self._renew()
                 renewed = _Times.read(self._snapshot) != present
                 pause = _FIRST_PAUSE if renewed else min(pause * 2, _LONGEST_PAUSE)
-                # At most a sixth of the time that is left, because credentials that live for a minute exist, too.
-                left = max(present.usable_until - now, 0)
-                try_at = 0.0 if renewed else time.time() + min(pause, max(left / 6, 1.0))
+                # At most a sixth of the time left, because some credentials live for a minute only.
+                seconds_left = max(present.usable_until - now, 0)
+                try_at = 0.0 if renewed else time.time() + min(pause, max(seconds_left / 6, 1.0))
                 continue
             until = present.usable_until if not self._is_used(present, now) else min(due, present.usable_until)
             time.sleep(max(0.2, min(_NAP, until - now)))
 
     def _follow_clock(self) -> bool:
-        """If the clock was set, correct the time of use and, by a renewal, the snapshot. Tell whether it was."""
-        by = clocks.set_since(self._anchor).total_seconds() if self._anchor else 0
-        if not by:
+        """If the clock was set, correct the time of last use, and renew the snapshot. Return whether it was set."""
+        seconds = clocks.set_since(self._anchor).total_seconds() if self._anchor else 0
+        if not seconds:
             return False
         self._anchor = clocks.anchor()
         with contextlib.suppress(OSError):
-            used = self._used.stat().st_mtime + by
+            used = self._used.stat().st_mtime + seconds
             os.utime(self._used, (used, used))
         self._renew()
         return True
 
     def _renew(self) -> None:
-        """Run one renewal. It asks no person, and its messages go nowhere: the present credentials still hold."""
+        """Run one renewal. It asks nobody and prints nothing, because the present credentials are still valid."""
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             cwd = self._directory if self._directory.is_dir() else None
@@ -124,9 +124,9 @@ class Timer:
         return (files.read_text(self._mark) or "").strip() == str(os.getpid())
 
     def _is_used(self, present: _Times, now: float) -> bool:
-        """Tell whether an evaluation has exported the snapshot within the time that it lives.
+        """Return whether an evaluation has exported the snapshot within the snapshot's lifetime.
 
-        A time of use in the future counts: it is from before the clock was set back.
+        A time of use in the future counts too: it was written before the clock was set back.
         """
         try:
             used = self._used.stat().st_mtime
@@ -136,18 +136,18 @@ class Timer:
 
 
 def detach() -> bool:
-    """Fork a process without terminal, session and direnv's pipes, for which nobody waits. Gives True in that process.
+    """Fork a process that nobody waits for: without a terminal, and without direnv's pipes. Returns True in it.
 
-    While we hold an open pipe of direnv's, direnv waits for us, and the shell for direnv.
+    As long as a process of ours holds a pipe of direnv open, direnv waits for it, and the shell waits for direnv.
     """
     if os.fork():
         return False
     os.setsid()
     if os.fork():
-        os.kill(os.getpid(), signal.SIGKILL)  # without clean-up, which is for the first process alone
+        os.kill(os.getpid(), signal.SIGKILL)  # ends at once: only the first process may run exit handlers
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.closerange(3, 256)
-    os.chdir("/")  # otherwise the file system of the folder could not be unmounted
+    os.chdir("/")  # otherwise the folder's file system could not be unmounted
     return True

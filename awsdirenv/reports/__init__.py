@@ -1,1 +1,1 @@
-"""Looks and never touches: status, list, whoami, explain, doctor, and links to the console."""
+"""Reports that change nothing: status, list, whoami, explain, doctor, and links to the console."""

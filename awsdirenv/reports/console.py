@@ -1,4 +1,4 @@
-"""From a profile to a link into AWS's console: which credentials may go there, and for how long."""
+"""Makes a link into AWS's console for a profile: with which credentials, and for how long."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.plan import proves_at_role
 from awsdirenv.session_credentials import duration_text, time_left, utc_now
 
-_OF_ROLES = {SSO, WEB_IDENTITY, CONTAINER, INSTANCE, ATTACHED}  # what these give is always a role's
+_OF_ROLES = {SSO, WEB_IDENTITY, CONTAINER, INSTANCE, ATTACHED}  # these sources always give credentials of a role
 
 
 class Visit(Record):
-    """What a person wants to see of the console. `seconds` is how long, None as long as the credentials live."""
+    """What the user wants to see of the console. `seconds` is for how long; None: as long as the credentials live."""
 
     service: str | None
     region: str | None
@@ -38,7 +38,10 @@ class Visit(Record):
 
 
 class Link(Record):
-    """The link, which is a secret for 15 minutes, and what it opens; `seconds` None: as long as the credentials."""
+    """The link, which is a secret for 15 minutes. The console stays open for `seconds`, or as long as the credentials.
+
+    `made` is the snapshot whose credentials the link was made from.
+    """
 
     address: str
     made: Snapshot
@@ -46,9 +49,9 @@ class Link(Record):
 
 
 def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
-    """Load the profile and give a link. Raises any AwsdirenvError.
+    """Load the profile and return a link. Raises an AwsdirenvError.
 
-    `loader` loads credentials of the visit's duration; `environ` is the environment of the command.
+    `loader` loads credentials with the visit's duration. `environ` is the environment of the command.
     """
     (_, files), chain = loader.parsed(), loader.chain()
     place = _place(visit, chain, environ)
@@ -58,30 +61,30 @@ def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
     if is_long_term and not chain.hops:
         raise _is_user(chain.profile)
     seconds = visit.seconds if _takes_duration(chain, is_long_term=is_long_term) else None
-    # A role that is assumed with the key and a code is as long as the visit. What is long enough without that is
-    # everybody's.
+    # A role that is assumed with the key and a code gets the duration of the visit, and needs its own session. In all
+    # other cases the snapshot that everybody shares lives long enough.
     needs_own = seconds is None or proves_at_role(chain, is_long_term=is_long_term)
-    made = loader.load() if needs_own else loader.with_options(replace(loader.options, duration=None)).load()
-    token = _sign_in_token(chain, files, loader, address, made, seconds)
-    _tell_of_the_end(visit, loader, made, seconds)
-    return Link(console_urls.link(address, token, place.destination), made, seconds)
+    snapshot = loader.load() if needs_own else loader.with_options(replace(loader.options, duration=None)).load()
+    token = _sign_in_token(chain, files, loader, address, snapshot, seconds)
+    _tell_of_the_end(visit, loader, snapshot, seconds)
+    return Link(console_urls.link(address, token, place.destination), snapshot, seconds)
 
 
-def describe(found: Link) -> str:
-    """Say whose console a link opens, and for how long."""
-    credentials = found.made.credentials
+def describe(opened: Link) -> str:
+    """Return a line that says which console a link opens, and for how long."""
+    credentials = opened.made.credentials
     parts = [f"account {credentials.account_id or 'unknown'}"]
-    if found.made.role:
-        parts.append(f"role {found.made.role}")
-    if found.seconds is not None:
-        parts.append(f"for {duration_text(found.seconds)}")
+    if opened.made.role:
+        parts.append(f"role {opened.made.role}")
+    if opened.seconds is not None:
+        parts.append(f"for {duration_text(opened.seconds)}")
     elif credentials.expiration:
         parts.append(f"for {time_left(credentials.expiration, utc_now())}")
-    return f"console of {found.made.profile}: {', '.join(parts)}"
+    return f"console of {opened.made.profile}: {', '.join(parts)}"
 
 
 def _place(visit: Visit, chain: Chain, environ: Mapping[str, str]) -> ConsolePage:
-    """Say where in the console. Which partition that is the profile decides, as far as it says; never a variable."""
+    """Return the page to open. The profile decides the partition, if it says anything; a variable never does."""
     own = environment_region(environ) or chain.region
     sign_in = chain.sso_session.region if chain.sso_session else None
     partition = chain.partition or partition_of(chain.region or sign_in or visit.region or own or "")
@@ -91,7 +94,7 @@ def _place(visit: Visit, chain: Chain, environ: Mapping[str, str]) -> ConsolePag
 
 
 def _is_long_term_key(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> bool:
-    """Tell whether the chain starts at an IAM user's key, as far as files and environment say."""
+    """Return whether the chain starts at an IAM user's key, according to the files and the environment."""
     if chain.source_kind == STATIC:
         keys = static_keys(files, chain.source_profile)
         return keys is not None and not keys[2]
@@ -100,15 +103,15 @@ def _is_long_term_key(chain: Chain, files: AwsFiles, environ: Mapping[str, str])
 
 
 def _takes_duration(chain: Chain, *, is_long_term: bool) -> bool:
-    """Tell whether AWS takes a SessionDuration: not where a session, the key's own included, assumes the role."""
+    """Return whether AWS accepts a SessionDuration. It does not for a role that was assumed with a session."""
     if not chain.hops:
         return chain.source_kind in (SSO, WEB_IDENTITY)
     straight = not chain.mfa_serial or proves_at_role(chain, is_long_term=is_long_term)
     return is_long_term and len(chain.hops) == 1 and straight
 
 
-def _sign_in_token(  # noqa: PLR0913, PLR0917 - it is where the parts come together
-    chain: Chain, files: AwsFiles, loader: Loader, address: str, made: Snapshot, seconds: int | None
+def _sign_in_token(  # noqa: PLR0913, PLR0917 - it puts all the parts together
+    chain: Chain, files: AwsFiles, loader: Loader, address: str, snapshot: Snapshot, seconds: int | None
 ) -> str:
     from awsdirenv.aws.botocore_session import Budget, boto_session  # noqa: PLC0415 - imports botocore
     from awsdirenv.aws.sts import Sts  # noqa: PLC0415
@@ -116,11 +119,11 @@ def _sign_in_token(  # noqa: PLR0913, PLR0917 - it is where the parts come toget
     budget = Budget(loader.settings.sts_timeout.total_seconds(), loader.waiting)
     if not chain.hops and chain.source_kind not in _OF_ROLES:
         region = environment_region(loader.environ) or chain.region
-        _, arn = Sts(files, chain, region, loader.environ, budget).caller_identity(made.credentials)
+        _, arn = Sts(files, chain, region, loader.environ, budget).caller_identity(snapshot.credentials)
         if ":assumed-role/" not in arn and ":federated-user/" not in arn:
             raise _is_user(chain.profile)
     session = boto_session(files, chain.profile)
-    return Federation(address, session, loader.environ, budget).sign_in_token(made.credentials, seconds)
+    return Federation(address, session, loader.environ, budget).sign_in_token(snapshot.credentials, seconds)
 
 
 def _is_user(profile: str) -> DeniedError:
@@ -130,13 +133,13 @@ def _is_user(profile: str) -> DeniedError:
     )
 
 
-def _tell_of_the_end(visit: Visit, loader: Loader, made: Snapshot, seconds: int | None) -> None:
-    end, now = made.credentials.expiration, utc_now()
+def _tell_of_the_end(visit: Visit, loader: Loader, snapshot: Snapshot, seconds: int | None) -> None:
+    end, now = snapshot.credentials.expiration, utc_now()
     if visit.seconds is None or seconds is not None or end is None:
         return
     if (end - now).total_seconds() < visit.seconds - 60:
         left = time_left(end, now)
         loader.tell(
-            f"{made.profile}: the console for {left} instead of {duration_text(visit.seconds)}: "
+            f"{snapshot.profile}: the console for {left} instead of {duration_text(visit.seconds)}: "
             "it lives as long as the credentials where a session assumes the role"
         )

@@ -1,4 +1,4 @@
-"""Which identity a place is for: what its `.envrc` declares, and whether this shell has loaded it."""
+"""The identity that a directory is for: what its `.envrc` declares, and whether this shell has loaded it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from awsdirenv.system.direnv import exported, loaded_directory, working_director
 
 
 class Declared(Record):
-    """Which identity this place is for. `role` is the name of the role, `key` the access key that it should have."""
+    """The declared identity. `role` is the role's name, `key` the access key id that the environment should have."""
 
     profile: str | None = None
     account_id: str | None = None
@@ -34,10 +34,10 @@ class Declared(Record):
 
 
 class Place(Record):
-    """Where the shell is, and what it was told there.
+    """The directory of a shell, and what the shell has loaded.
 
-    `loaded` is the directory whose marks are in the environment, `is_here` whether that is this place; `said` is the
-    line of the `.envrc` here, if it can be read.
+    `loaded` is the directory that the environment was loaded for, and `is_here` says whether that is this directory.
+    `said` is the `use aws_profile` line of the `.envrc` here, or None if it cannot be read.
     """
 
     environ: Mapping[str, str]
@@ -48,7 +48,7 @@ class Place(Record):
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Place:
-        """Look around. Raises DirectoryError."""
+        """Look at the present directory and the environment. Raises DirectoryError."""
         directory = working_directory(environ)
         loaded, said = loaded_directory(environ), envrc.nearest(directory)
         is_here = loaded is not None and _is_within(directory, loaded)
@@ -59,57 +59,57 @@ class Place(Record):
 
     @property
     def mark(self) -> str | None:
-        """The profile that the environment says is in use here, be it open or closed."""
+        """The profile that was loaded here, according to the environment, whether open or closed."""
         if self.loaded is not None and not self.is_here:
             return None
-        # What direnv has set here: `awsdirenv export other`, typed here since, declares nothing.
+        # What direnv itself has set comes first: an `awsdirenv export other` typed here later declares nothing.
         was_set = exported(self.environ) if self.is_here else {}
         marks = (
-            given.get(f"AWSDIRENV_{name}") for given in (was_set, self.environ) for name in ("PROFILE", "DECLARED")
+            values.get(f"AWSDIRENV_{name}") for values in (was_set, self.environ) for name in ("PROFILE", "DECLARED")
         )
         return next((mark for mark in marks if mark), None)
 
     def option(self, name: str) -> str | None:
-        """Give an option of the line."""
+        """Return the value of an option of the line, or None."""
         return self.said.options.get(name) if self.said else None
 
 
 def declared(place: Place) -> Declared:
-    """Resolve what is declared here, from the person's own files. Raises AwsdirenvError."""
+    """Resolve what is declared here, from the user's own files. Raises AwsdirenvError."""
     outer = dict(place.environ)
     live_files.leave(outer)
     name = _profile(place, outer)
     if name is None:
         return Declared(region=place.option("--region"), stage=place.option("--stage"))
     duration = _seconds(place.option("--duration"))
-    given = looking(Request(name, options=LoadOptions(duration=duration)), outer)
-    files = load_files(given.environ)
-    chain = resolve_chain(files, name, given.environ)
-    snapshot = snapshots.read(given.paths.snapshots / snapshot_key(name, given.environ, duration))
-    return _resolved(place, given, files, chain, snapshot)
+    context = looking(Request(name, options=LoadOptions(duration=duration)), outer)
+    files = load_files(context.environ)
+    chain = resolve_chain(files, name, context.environ)
+    snapshot = snapshots.read(context.paths.snapshots / snapshot_key(name, context.environ, duration))
+    return _resolved(place, context, files, chain, snapshot)
 
 
 def _profile(place: Place, outer: Mapping[str, str]) -> str | None:
-    said = place.said
-    if place.mark and not (said and _is_edited(place, said)):
+    line = place.said
+    if place.mark and not (line and _is_edited(place, line)):
         return place.mark
-    if said is None or said.profile is None:
+    if line is None or line.profile is None:
         return None
-    return said.profile or declared_profile(None, said.envrc.parent, outer).name
+    return line.profile or declared_profile(None, line.envrc.parent, outer).name
 
 
-def _is_edited(place: Place, said: Declaration) -> bool:
-    """Tell whether the `.envrc` has another time, and names another profile, than when it was loaded."""
+def _is_edited(place: Place, line: Declaration) -> bool:
+    """Return whether the `.envrc` was changed after it was loaded, and names another profile now."""
     loaded_at, _, _ = place.environ.get("AWSDIRENV_LOADED", "").partition(" ")
     try:
-        is_same = loaded_at == str(int(said.envrc.stat().st_mtime))
+        is_same = loaded_at == str(int(line.envrc.stat().st_mtime))
     except OSError:
         return False
-    return not is_same and bool(loaded_at) and bool(said.profile) and said.profile != place.mark
+    return not is_same and bool(loaded_at) and bool(line.profile) and line.profile != place.mark
 
 
 def _resolved(
-    place: Place, given: ProfileContext, files: AwsFiles, chain: Chain, snapshot: Snapshot | None
+    place: Place, context: ProfileContext, files: AwsFiles, chain: Chain, snapshot: Snapshot | None
 ) -> Declared:
     own = files.profiles[chain.profile]
     role_arn = chain.hops[-1].role_arn if chain.hops else None
@@ -120,7 +120,7 @@ def _resolved(
     of_user = None if role_arn else str(own.get("sso_account_id") or "") or account_of(chain.mfa_serial)
     keys = static_keys(files, chain.source_profile) if place.option("--no-session") is not None else None
     set_here = exported(place.environ) if place.is_here else {}
-    region = place.option("--region") or (given.region and given.region[0]) or chain.region
+    region = place.option("--region") or (context.region and context.region[0]) or chain.region
     stage = (place.environ.get("AWSDIRENV_STAGE") if place.is_here else None) or place.option("--stage")
     return Declared(
         profile=chain.profile,

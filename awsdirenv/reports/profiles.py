@@ -1,4 +1,4 @@
-"""All profiles of AWS's files, each with where it leads: what `awsdirenv list` prints. Works offline."""
+"""All profiles of AWS's files, each with its account and role: the output of `awsdirenv list`. Works offline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 class Listed(Record):
-    """One profile. `problem` says what a load would stumble over; then the rest is what can be told all the same."""
+    """One profile. `problem` is the error that a load would end with; then the other fields may be incomplete."""
 
     profile: str
     account_id: str | None
@@ -42,7 +42,7 @@ class Listed(Record):
 
 
 def listed(environ: Mapping[str, str]) -> list[Listed]:
-    """List every profile in the order of the files. Raises ConfigError where a file cannot be parsed at all."""
+    """List every profile in the order of the files. Raises ConfigError if a file cannot be parsed."""
     files = load_files(environ)
     known = _known_accounts(environ)
     checks: dict[tuple[str, str, bool], str | None] = {}
@@ -51,17 +51,17 @@ def listed(environ: Mapping[str, str]) -> list[Listed]:
 
 
 def document(entries: list[Listed]) -> str:
-    """Write it as JSON."""
+    """Return the list as JSON."""
     return json.dumps({"version": 1, "profiles": [vars(entry) for entry in entries]}, indent=2) + "\n"
 
 
 def text(entries: list[Listed], canvas: Canvas) -> str:
-    """Write it for a person, as a table."""
+    """Return the list as a table for people."""
     return table(_COLUMNS, [_row(entry) for entry in entries], canvas)
 
 
 def rows(entries: list[Listed]) -> str:
-    """Write it for programs: a row for each profile, without a header; the columns are always the same."""
+    """Return the list for programs: one row for each profile, without a header, always with the same columns."""
     return tab_separated([_row(entry) for entry in entries])
 
 
@@ -72,32 +72,33 @@ def _entry(
     known: Mapping[str, str],
     checks: dict[tuple[str, str, bool], str | None],
 ) -> Listed:
-    said = _said(files, name)
-    role_arn = said.get("role_arn")
+    values = _said(files, name)
+    role_arn = values.get("role_arn")
     chain, problem = _resolved(files, name, environ)
     if chain and not problem:
-        # What starts from the same source shares its faults; and five thousand checks are a fifth of a second.
+        # Profiles with the same source share its faults, so we check each source once. Five thousand checks would take
+        # a fifth of a second.
         source = (chain.source_profile, chain.source_kind, bool(chain.hops))
         if source not in checks:
             checks[source] = _fault(chain, files, environ)
         problem = checks[source]
-    own = account_of(role_arn) or said.get("sso_account_id") or account_of(said.get("login_session"))
-    own = own or known.get(name) or (account_of(chain.mfa_serial) if chain and not chain.hops else None)
+    account_id = account_of(role_arn) or values.get("sso_account_id") or account_of(values.get("login_session"))
+    account_id = account_id or known.get(name) or (account_of(chain.mfa_serial) if chain and not chain.hops else None)
     kind = chain.source_kind if chain else None if role_arn else source_kind(files, name)
     return Listed(
         profile=name,
-        account_id=own,
+        account_id=account_id,
         role_arn=role_arn,
-        role=role_arn.rpartition("/")[2] if role_arn else said.get("sso_role_name"),
+        role=role_arn.rpartition("/")[2] if role_arn else values.get("sso_role_name"),
         source_kind=kind,
         source_profile=(chain.source_profile if not chain.is_named_source else None) if chain else None,
-        stage=said.get(STAGE_KEY),
+        stage=values.get(STAGE_KEY),
         problem=problem,
     )
 
 
 def _said(files: AwsFiles, name: str) -> dict[str, str]:
-    """Give what a profile says on one line each; what stands on several may be a secret."""
+    """Return a profile's values. Those of several lines are left out, because a further line may be a secret."""
     values: Mapping[str, Any] = files.profiles[name]
     return {key: value for key, value in values.items() if isinstance(value, str) and value and "\n" not in value}
 
@@ -115,7 +116,7 @@ def _resolved(files: AwsFiles, name: str, environ: Mapping[str, str]) -> tuple[C
 
 def _fault(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> str | None:
     if chain.depends_on_environment:
-        return None  # nothing is wrong with a profile whose credentials are in another environment than this
+        return None  # the profile may be right, with its credentials in another environment
     try:
         check(chain, files, environ)
     except AwsdirenvError as error:
@@ -124,7 +125,7 @@ def _fault(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> str | N
 
 
 def _in_short(error: AwsdirenvError, name: str) -> str:
-    """Leave out what the line begins with anyway."""
+    """Return the message without the profile's name, with which the line begins anyway."""
     for start in (f"profile {name}: ", f"profile {name} "):
         if error.message.startswith(start):
             return error.message.removeprefix(start)
@@ -132,7 +133,7 @@ def _in_short(error: AwsdirenvError, name: str) -> str:
 
 
 def _known_accounts(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the accounts that were told with credentials got from the files as they are now."""
+    """Return the account ids by profile, from the snapshots that were made from AWS's files in their present state."""
     config, credentials = file_paths(environ)
     stamps = (file_stamp(config), file_stamp(credentials))
     held = snapshots.stored(CachePaths.from_environ(environ).snapshots).values()

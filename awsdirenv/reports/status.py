@@ -1,7 +1,7 @@
-"""All that we hold and all that runs: what `awsdirenv status` prints. No call, no question, no lock, no write.
+"""The credentials that we hold, and what is running: the output of `awsdirenv status`.
 
-Nothing of botocore's is imported: what a profile stands for is in its snapshot, and where AWS's files say it is looked
-up line by line (`ProfileReader`).
+It makes no call, asks no question, takes no lock and writes nothing. botocore is not imported: the identity of a
+profile is in its snapshot, and the line of a value in AWS's files is found with `ProfileReader`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, tab
 from awsdirenv.session_credentials import SessionCredentials, refresh_at, time_left
 from awsdirenv.system.text import clock_text, utc_text, with_tilde
 
-TYPE_CHECKING = False  # of botocore's configparser nothing is imported before there is a profile to look up
+TYPE_CHECKING = False  # source_lines imports configparser, which is only needed when there is a profile to look up
 if TYPE_CHECKING:
     from awsdirenv.config.source_lines import ProfileReader
 
 FRESH, DUE, OUTDATED, EXPIRED = "fresh", "due", "outdated", "expired"
-_KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # the label of a key's session that proves no device
+_KEY_ID = re.compile(r"AK[A-Z0-9]{14,}")  # a session of a key without an MFA device has this as its label
 
 _STATES = {DUE: YELLOW, OUTDATED: YELLOW, EXPIRED: RED}
 _PROFILES = (
@@ -47,7 +47,7 @@ _DIRECTORIES = (Column("directory", 20, keeps_end=True), Column("profile", 16))
 
 
 class HeldProfile(Record):
-    """A profile that we hold credentials of; never the credentials themselves."""
+    """A profile that we have credentials of. The credentials themselves are not in here."""
 
     profile: str
     account_id: str | None
@@ -62,14 +62,14 @@ class HeldProfile(Record):
 
 
 class HeldSession(Record):
-    """A session of a key that proved a device."""
+    """An MFA session."""
 
     mfa_serial: str
     expiration: datetime
 
 
 class Status(Record):
-    """Everything, as seen at `now`. `timers` come with when they renew, where that is known."""
+    """All that `status` shows, at the time `now`. Each timer has the time of its next renewal, or None."""
 
     now: datetime
     profiles: tuple[HeldProfile, ...]
@@ -80,7 +80,7 @@ class Status(Record):
 
 
 def look(environ: Mapping[str, str], now: datetime) -> Status:
-    """Look at everything. What is not sound is not shown, and never an error."""
+    """Collect the status. A file that is not valid is left out; it is never an error."""
     paths = CachePaths.from_environ(environ)
     held = snapshots.stored(paths.snapshots)
     sessions = SessionStore(paths.sessions).labelled()
@@ -97,45 +97,47 @@ def look(environ: Mapping[str, str], now: datetime) -> Status:
     )
 
 
-def document(seen: Status) -> str:
-    """Write it as JSON."""
+def document(status: Status) -> str:
+    """Return the status as JSON."""
     import json  # noqa: PLC0415
 
-    whole = {
+    data = {
         "version": 1,
-        "profiles": [_profile_entry(held, seen.now) for held in seen.profiles],
+        "profiles": [_profile_entry(held, status.now) for held in status.profiles],
         "mfa_sessions": [
-            {"mfa_serial": held.mfa_serial, **_time_entry(held.expiration, seen.now)} for held in seen.mfa_sessions
+            {"mfa_serial": held.mfa_serial, **_time_entry(held.expiration, status.now)} for held in status.mfa_sessions
         ],
-        "locks": [{"name": held.name, "pid": held.pid, "since": _utc(held.since)} for held in seen.locks],
-        "timers": [{"profile": t.profile, "pid": t.pid, "wakes_at": _utc(at)} for t, at in seen.timers],
-        "directories": [{"path": str(one.path), "profile": one.profile} for one in seen.directories],
+        "locks": [{"name": held.name, "pid": held.pid, "since": _utc(held.since)} for held in status.locks],
+        "timers": [{"profile": t.profile, "pid": t.pid, "wakes_at": _utc(at)} for t, at in status.timers],
+        "directories": [{"path": str(known.path), "profile": known.profile} for known in status.directories],
     }
-    return json.dumps(whole, indent=2) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
-def text(seen: Status, home: str, canvas: Canvas) -> str:
-    """Write it for a person; paths below `home` begin with `~`, times are of the machine's time zone."""
+def text(status: Status, home: str, canvas: Canvas) -> str:
+    """Return the status as tables for people. Paths below `home` begin with `~`. Times are in the local time zone."""
     tables = [
-        table(_PROFILES, [_profile_row(held, home, seen.now) for held in seen.profiles], canvas),
-        table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, seen.now)) for s in seen.mfa_sessions], canvas),
-        table(_LOCKS, [_lock_row(held, seen.now) for held in seen.locks], canvas),
-        table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, seen.now)) for t, at in seen.timers], canvas),
-        table(_DIRECTORIES, [(with_tilde(str(one.path), home), one.profile) for one in seen.directories], canvas),
+        table(_PROFILES, [_profile_row(held, home, status.now) for held in status.profiles], canvas),
+        table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, status.now)) for s in status.mfa_sessions], canvas),
+        table(_LOCKS, [_lock_row(held, status.now) for held in status.locks], canvas),
+        table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, status.now)) for t, at in status.timers], canvas),
+        table(
+            _DIRECTORIES, [(with_tilde(str(known.path), home), known.profile) for known in status.directories], canvas
+        ),
     ]
-    return "\n".join(one for one in tables if one) or "no credentials are held\n"
+    return "\n".join(filter(None, tables)) or "no credentials are held\n"
 
 
 class _Looker:
     def __init__(self, environ: Mapping[str, str], now: datetime, roles: Mapping[str, str]) -> None:
-        """Take the environment, the time, and the ARNs of roles by the access key ids of their sessions."""
+        """Create it. `roles` maps the access key ids of sessions to the ARNs of their roles."""
         self._environ = environ
         self._now = now
         self._roles = roles
         self._readers: dict[tuple[str, str], ProfileReader] = {}
 
     def profile(self, held: Snapshot) -> HeldProfile:
-        """Tell of one snapshot; each is of its own pair of files."""
+        """Describe one snapshot. Snapshots may come from different pairs of AWS's files."""
         from awsdirenv.config.source_lines import ProfileReader  # noqa: PLC0415
 
         config, credentials = (stamp.partition(" ")[2] for stamp in held.stamps)
@@ -156,17 +158,17 @@ class _Looker:
         )
 
     def _region(self, held: Snapshot, reader: ProfileReader) -> tuple[str | None, str | None]:
-        """Give the region as a directory has it that asks for none, and who says so.
+        """Return the region, and where it comes from: the environment's region, else the profile's own.
 
-        That is the environment's region, else the profile's own.
+        It is the region of a directory whose line in `.envrc` has no --region.
         """
         region = environment_region(self._environ)
         if region:
             return region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
         if held.region is None:
             return None, None
-        found = reader.value(held.profile, "region")
-        return held.region, found.source if found and found.value == held.region else None
+        line = reader.value(held.profile, "region")
+        return held.region, line.source if line and line.value == held.region else None
 
     def _state(self, held: Snapshot, config: str, credentials: str) -> str:
         if not held.credentials.is_usable(self._now):
@@ -181,25 +183,25 @@ def _by_name(item: tuple[str, Snapshot]) -> tuple[str, str]:
 
 
 def _role_arn(held: Snapshot, reader: ProfileReader) -> str | None:
-    found = reader.value(held.profile, "role_arn")
-    told = (held.credentials.account_id, held.role)
-    return found.value if found and (account_of(found.value), found.value.rpartition("/")[2]) == told else None
+    line = reader.value(held.profile, "role_arn")
+    identity = (held.credentials.account_id, held.role)
+    return line.value if line and (account_of(line.value), line.value.rpartition("/")[2]) == identity else None
 
 
-def _mfa_sessions(found: list[tuple[str, SessionCredentials]], now: datetime) -> tuple[HeldSession, ...]:
-    """Give the sessions that hold, and of a device that has none the one that ended last."""
+def _mfa_sessions(sessions: list[tuple[str, SessionCredentials]], now: datetime) -> tuple[HeldSession, ...]:
+    """Return the valid MFA sessions. For a device without one, return the session that ended last."""
     held: list[HeldSession] = []
     ended: dict[str, HeldSession] = {}
-    for label, session in found:
+    for label, session in sessions:
         if session.expiration is None or _KEY_ID.fullmatch(label):
             continue
-        made = HeldSession(label, session.expiration)
+        shown = HeldSession(label, session.expiration)
         if session.is_usable(now):
-            held.append(made)
-        elif label not in ended or ended[label].expiration < made.expiration:
-            ended[label] = made
-    held += [made for label, made in ended.items() if label not in {one.mfa_serial for one in held}]
-    return tuple(sorted(held, key=lambda one: (one.mfa_serial, one.expiration)))
+            held.append(shown)
+        elif label not in ended or ended[label].expiration < shown.expiration:
+            ended[label] = shown
+    held += [shown for label, shown in ended.items() if label not in {session.mfa_serial for session in held}]
+    return tuple(sorted(held, key=lambda session: (session.mfa_serial, session.expiration)))
 
 
 def _wakes_at(snapshot: Snapshot | None) -> datetime | None:
@@ -228,7 +230,7 @@ def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
 
 
 def _life(held: HeldProfile, now: datetime) -> str:
-    """Say how long credentials last, and what there is to know about them besides."""
+    """Return how long the credentials live, and their state if it is not `fresh`."""
     left = time_left(held.expiration, now) if held.expiration else "no end known"
     return {FRESH: left, DUE: f"{left}, {DUE}"}.get(held.state, held.state)
 

@@ -1,7 +1,7 @@
-"""Tables for people: aligned, no wider than the terminal, without lines, so that they read well aloud and in a log.
+"""Tables for people: aligned, no wider than the terminal, and without lines, for screen readers and logs.
 
-What is too wide is shortened, then left out, where a column allows it; where that is not enough each row becomes a
-block of `name: value` lines. Colour only repeats what a word says. Pure, but for the width of the terminal.
+A table that is too wide is shortened, then columns are left out, if they allow that. If it is still too wide, each row
+becomes a block of `name: value` lines. Colour only repeats what a word says.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from awsdirenv.records import Record
 from awsdirenv.system.text import printable
 
 _GAP = 2  # spaces between columns
-_USUAL_WIDTH = 80  # of a terminal that does not know its own
-_NOTHING = "-"  # an empty cell would leave a listener guessing which column comes next
+_USUAL_WIDTH = 80  # for a terminal that does not know its width
+_NOTHING = "-"  # with an empty cell, a user of a screen reader could not tell which column comes next
 _ELLIPSIS = "…"
 BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 
@@ -23,14 +23,14 @@ Row = Sequence[str | None]
 
 
 class Canvas(Record):
-    """Where a table goes. `width` is in cells of a terminal; None where nothing limits it."""
+    """What a table is written to. `width` is in cells of a terminal; None: there is no limit."""
 
     width: int | None = None
     is_coloured: bool = False
 
     @classmethod
     def of(cls, environ: Mapping[str, str], descriptor: int = 1) -> Canvas:
-        """Look at what is behind a descriptor. Only a terminal has a width and colours; COLUMNS is its width if set."""
+        """Describe what a descriptor writes to. Only a terminal has a width and colours. COLUMNS wins if it is set."""
         try:
             if not os.isatty(descriptor):
                 return cls()
@@ -43,9 +43,10 @@ class Canvas(Record):
 
 
 class Column(Record):
-    """One column. `least` is to how many cells it may be shortened, 0 for never; of a path the end is kept.
+    """One column. `least` is the width in cells that it may be shortened to, 0 for never.
 
-    One that `may_go` is left out where there is no room. `colour` gives the colour of a value (RED, …), or nothing.
+    With `keeps_end` the end of a value is kept, as for paths. A column that `may_go` is left out if there is no room.
+    `colour` returns the colour of a value (RED, …), or "".
     """
 
     title: str
@@ -56,7 +57,7 @@ class Column(Record):
 
 
 def _stage_colour(stage: str) -> str:
-    # The one that nobody wants to be in by mistake.
+    # Production is the stage that nobody wants to be in by mistake.
     return RED if stage.lower().startswith("prod") else ""
 
 
@@ -64,26 +65,26 @@ STAGE = Column("stage", 8, colour=_stage_colour)
 
 
 def table(columns: Sequence[Column], rows: Sequence[Row], canvas: Canvas) -> str:
-    """Give the lines of a table with a header. A column without any value is left out; no rows are no text."""
+    """Return a table with a header. A column without any value is left out. Without rows the text is empty."""
     cells = [[printable(value or "") for value in row] for row in rows]
     used = [index for index in range(len(columns)) if any(row[index] for row in cells)]
     if not used:
         return ""
-    for wanted in (used, [index for index in used if not columns[index].may_go]):
-        shown = [columns[index] for index in wanted]
-        widths = _fitted(shown, [_natural_width(columns[i], [row[i] for row in cells]) for i in wanted], canvas.width)
+    for indexes in (used, [index for index in used if not columns[index].may_go]):
+        shown = [columns[index] for index in indexes]
+        widths = _fitted(shown, [_natural_width(columns[i], [row[i] for row in cells]) for i in indexes], canvas.width)
         if widths is not None:
-            return _aligned(shown, [[row[index] for index in wanted] for row in cells], widths, canvas)
+            return _aligned(shown, [[row[index] for index in indexes] for row in cells], widths, canvas)
     return _blocks([columns[index] for index in used], [[row[index] for index in used] for row in cells], canvas)
 
 
 def tab_separated(rows: Sequence[Row]) -> str:
-    """Give rows for programs: nothing is shortened, and nothing can be taken for another column or row."""
+    """Return rows for programs. Nothing is shortened, and no value can contain a tab or a new line."""
     return "".join("\t".join(_one_field(value or "") for value in row) + "\n" for row in rows)
 
 
 def width(text: str) -> int:
-    """Count the cells that a text takes in a terminal: two for East Asian wide characters, none for combining ones."""
+    """Return the width of a text in terminal cells: East Asian characters may take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(_cells(char) for char in text)
@@ -104,14 +105,14 @@ def _natural_width(column: Column, values: Sequence[str]) -> int:
 
 
 def _fitted(columns: Sequence[Column], natural: Sequence[int], limit: int | None) -> list[int] | None:
-    """Take from the widest column that may give until all fit; None where that is never."""
+    """Return the widths of the columns so that they fit: the widest is shortened first. None: they cannot fit."""
     widths = list(natural)
     too_much = sum(widths) + _GAP * (len(widths) - 1) - limit if limit else 0
     while too_much > 0:
-        giving = [index for index, column in enumerate(columns) if column.least and widths[index] > column.least]
-        if not giving:
+        shrinkable = [index for index, column in enumerate(columns) if column.least and widths[index] > column.least]
+        if not shrinkable:
             return None
-        widest = max(giving, key=lambda index: widths[index])
+        widest = max(shrinkable, key=lambda index: widths[index])
         widths[widest] -= 1
         too_much -= 1
     return widths
@@ -141,10 +142,10 @@ def _blocks(columns: Sequence[Column], cells: Sequence[Row], canvas: Canvas) -> 
 def _shortened(text: str, limit: int, *, keeps_end: bool) -> str:
     if width(text) <= limit:
         return text
-    kept, left = "", limit - width(_ELLIPSIS)
+    kept, cells_left = "", limit - width(_ELLIPSIS)
     for char in reversed(text) if keeps_end else text:
-        left -= _cells(char)
-        if left < 0:
+        cells_left -= _cells(char)
+        if cells_left < 0:
             break
         kept += char
     return _ELLIPSIS + kept[::-1] if keeps_end else kept + _ELLIPSIS

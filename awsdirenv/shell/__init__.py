@@ -1,1 +1,1 @@
-"""What `setup` installs: the extension of direnv, the hooks, completion, and lines in the shells' start-up files."""
+"""What `setup` installs: the extension of direnv, the hooks and completion; and the shells' start-up files."""

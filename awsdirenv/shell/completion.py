@@ -1,10 +1,10 @@
-r"""Completion scripts for bash, zsh and fish, made from the argparse parser, so that no command is ever forgotten.
+r"""Completion scripts for bash, zsh and fish. They are made from the argparse parser, so no command can be forgotten.
 
-A Tab must not start Python: the scripts list the profiles themselves, with one awk over the section headers of AWS's
-two files. Nothing that stands in those files is ever evaluated; a profile may be called `$(reboot)`.
+The Tab key must not start Python. So the scripts list the profiles themselves, with one awk program that reads the
+section headers of AWS's two files. Nothing in those files is ever run: the name of a profile may be `$(reboot)`.
 
-The shell and awk code is in the folder `completions`. Each file there is whole as it stands, so that tools can read it;
-`@NAMES@`, some of them in comments, stand for what is filled in here.
+The shell and awk code is in `scripts/completions`. Each file there is valid as it is, so that tools can check it. This
+module fills in the placeholders (`@NAMES@`), some of which are in comments.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _WORDS = "# awsdirenv's completion for "
 
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
-    """Give the completion script of `bash`, `zsh` or `fish`."""
+    """Return the completion script of `bash`, `zsh` or `fish`."""
     commands = _commands(parser)
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](commands)
 
 
 def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[InstalledFile]:
-    """Give the scripts where each shell looks for them; zsh, which looks nowhere, is told by our hook."""
+    """Return the scripts with the paths where each shell looks for them. zsh has no such place: our hook tells it."""
     from awsdirenv.shell.extension import InstalledFile  # noqa: PLC0415
 
     places = {
@@ -44,7 +44,7 @@ def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[I
 
 
 class _Place(Record):
-    """What a value stands for: one of `choices`, a `profile`, a `file`, or `text` that nobody can complete."""
+    """What kind of value is expected: one of `choices`, a `profile`, a `file`, or `text`, which is not completed."""
 
     kind: str
     label: str
@@ -53,7 +53,7 @@ class _Place(Record):
 
 
 class _Option(Record):
-    """An option by all its names; `place` is None for one without a value."""
+    """An option with all its names. `place` is None for an option without a value."""
 
     names: tuple[str, ...]
     help: str
@@ -61,7 +61,7 @@ class _Option(Record):
 
 
 class _Command(Record):
-    """A subcommand; the one without a name is the program itself."""
+    """A subcommand. The one without a name is the program itself."""
 
     name: str
     help: str
@@ -76,8 +76,8 @@ def _commands(parser: argparse.ArgumentParser) -> list[_Command]:
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    found = parser._actions  # noqa: SLF001 - argparse has no other way to ask a parser what it takes
-    return [action for action in found if action.help != argparse.SUPPRESS]
+    actions = parser._actions  # noqa: SLF001 - argparse has no public way to list a parser's arguments
+    return [action for action in actions if action.help != argparse.SUPPRESS]
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> _Command:
@@ -108,19 +108,19 @@ def _template(name: str) -> str:
 
 
 def _awk(offer: str) -> str:
-    """Give the awk program that lists the profiles, with one of the functions `offer` that say how.
+    """Return the awk program that lists the profiles. `offer` is the file with its output function.
 
-    It takes the second word of a header by the rules of Python's shlex, as botocore reads `[profile "a b"]`; an empty
-    one unless there are two. Left out are names that no command line takes: those with control characters, and those
-    like an option.
+    It splits headers by the rules of Python's shlex, because botocore reads `[profile "a b"]` in this way, and takes
+    the second of two words. It leaves out names that cannot be typed as an argument: those with control characters, and
+    those that look like an option.
     """
     return _template(offer) + _template("profiles.awk").rstrip()
 
 
 def _sh_profiles(offer: str) -> str:
-    """Give the function that lists the profiles, for bash and zsh alike.
+    """Return the function that lists the profiles, for bash and zsh.
 
-    botocore takes an empty AWS_CONFIG_FILE at its word, so the function has `-` and not `:-`.
+    For botocore an empty AWS_CONFIG_FILE is a path, too. So the function has `-` and not `:-`.
     """
     return _template("profiles.bash").rstrip().replace("@AWK@", shlex.quote(_awk(offer)))
 
@@ -137,8 +137,8 @@ def _bash(commands: list[_Command]) -> str:
         for number, place in enumerate(command.places, 1):
             pattern = f"'{command.name} '[0-9]*" if place.repeats else f"'{command.name} {number}'"
             lines.append(f"{pattern}) place=({_bash_place(place)}) ;;")
-    # In bash, what a candidate must look like depends on the quote it is typed in, and on how much of it stands before
-    # the last character that breaks words (`head`).
+    # In bash, the form of a candidate depends on the quote around it, and on the part of it (`head`) before the last
+    # character that breaks words.
     profiles = _sh_profiles("offer_bash.awk")
     text = _template("awsdirenv.bash").replace("# @CASES@", "\n    ".join(lines))
     return text.replace("# @PROFILES@", profiles)

@@ -1,4 +1,4 @@
-"""`setup` and `init`: the only writes outside our own cache. Each shows what it writes and can be repeated."""
+"""`setup` and `init`: they write outside our own cache. Both show what they write, and both can be repeated."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from awsdirenv.system.files import read_text, replace_file
 from awsdirenv.system.paths import direnv_lib, home
 from awsdirenv.system.text import command_line
 
-# The lines of the extension that name the installation.
+# The lines of the extension that have the paths of the installation.
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MULTILINE)
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
-# The parts that the extension reads when it is used; each ends with a function that only says so.
+# The parts that the extension sources when it is used. Each ends with a function that only marks its end.
 _PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live")
-# How the extension of releases began that installed it as one file.
+# The first words of the extension in older releases, which installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 
-# `-I` keeps the project's PYTHON* variables and folders out of our process; the path of the installation comes back
-# last, so that nothing in it can stand in for the standard library.
+# `-I` keeps the project's PYTHON* variables and folders out of our process. We add the path of the installation at the
+# end of sys.path, so that nothing in it can replace the standard library.
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()"
 
-# Hook line of each shell, as direnv documents them.
+# direnv's hook line for each shell, from direnv's documentation.
 HOOKS = {
     "bash": 'eval "$(direnv hook bash)"',
     "zsh": 'eval "$(direnv hook zsh)"',
@@ -43,17 +43,17 @@ _HOOK = re.compile(r"^[^#\n]*\bdirenv[\"']?[ \t]+hook\b", re.MULTILINE)
 
 
 def extension_path(environ: Mapping[str, str]) -> Path:
-    """Give the place of the installed extension."""
+    """Return the place of the installed extension."""
     return direnv_lib(environ) / _EXTENSION_NAME
 
 
 def own_command() -> list[str]:
-    """Give the command that runs us again, whatever PATH says."""
+    """Return the command that runs this awsdirenv again, independent of PATH."""
     return [sys.executable, "-I", "-c", BOOT, str(Path(__file__).resolve().parents[2])]
 
 
 def extension_text() -> str:
-    """Give the extension with this installation's absolute paths in it."""
+    """Return the extension with this installation's absolute paths in it."""
     python, *arguments = map(shlex.quote, own_command())
     source = extension_source()
     run = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
@@ -65,14 +65,14 @@ def extension_text() -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Tell whether an installed extension is that of an older release, which was one file."""
+    """Return whether an installed extension is from an older release, where it was one file."""
     return _FIRST_WORDS_OF_WHOLE in text
 
 
 def unreadable_part(text: str) -> Path | None:
-    """Give the first part that an installed extension does not find, or that has been cut off."""
-    found = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
-    folder = Path(shlex.split(found[1])[0]) if found else extension_source().parent
+    """Return the path of the first part of an installed extension that is missing or incomplete, or None."""
+    part_line = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
+    folder = Path(shlex.split(part_line[1])[0]) if part_line else extension_source().parent
     for name in _PARTS:
         part = folder / f"{name}.sh"
         try:
@@ -96,7 +96,7 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
     replaced = " (the whole extension of an older release is replaced)" if is_whole(present or "") else ""
     say(f"{'~' if present else '+'} {target}{replaced}")
-    with contextlib.suppress(OSError):  # `_write` says what is wrong
+    with contextlib.suppress(OSError):  # `_write` then raises the error
         target.parent.mkdir(parents=True, exist_ok=True)
     _write(target, text, 0o644)
 
@@ -118,39 +118,39 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
 
 
 def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Check what we need and do not install: pairs of what is missing and what to do about it."""
-    found = []
+    """Return what we need but do not install and is missing: pairs of a problem and what to do about it."""
+    problems = []
     if shutil.which("direnv", path=environ.get("PATH")) is None:
-        found.append(
+        problems.append(
             ("direnv is not installed", "apt-get install direnv, brew install direnv, or see its documentation")
         )
     shell = Path(environ.get("SHELL", "")).name
     if shell in HOOKS:
         rc = rc_file(shell, environ)
         if not _HOOK.search(_read(rc) or ""):
-            found.append((f"direnv's hook is not in {rc}", f"add to {rc}: {HOOKS[shell]}"))
+            problems.append((f"direnv's hook is not in {rc}", f"add to {rc}: {HOOKS[shell]}"))
     else:
         hooks = "; ".join(f"{rc_file(name, environ)}: {line}" for name, line in HOOKS.items())
-        found.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
-    return found
+        problems.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
+    return problems
 
 
 def rc_file(shell: str, environ: Mapping[str, str]) -> Path:
-    """Give the start-up file of `bash`, `zsh` or `fish`, where the shell itself looks for it."""
+    """Return the path of the start-up file that `bash`, `zsh` or `fish` reads."""
     if shell == "fish":
         return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "fish" / "config.fish"
     return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc" if shell == "zsh" else home(environ) / ".bashrc"
 
 
 def use_line(profile: str | None) -> str:
-    """Give the line for `.envrc`."""
+    """Return the line for `.envrc`."""
     if not profile:
         return "use aws_profile"
     return command_line("use aws_profile", profile)
 
 
 def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
-    """Write or extend `.envrc` with our line, once, and show it whole. Raises SetupError."""
+    """Add our line to `.envrc`, unless it is there, and show the whole file. Raises SetupError."""
     envrc = directory / ".envrc"
     line = use_line(profile)
     present = _read(envrc)
@@ -186,12 +186,15 @@ def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write exported credentials: atomically, 0600. Raises SetupError."""
+    """Write exported credentials in one step, with mode 0600. Raises SetupError."""
     _write(path, text, 0o600)
 
 
 class InstalledFile(Record):
-    """One file; `words` stand in every release of it, and `mtime` is the time it is to have, where that matters."""
+    """A file that `setup` installs. `words` are in the file in every release, so we know that it is ours.
+
+    `mtime` is the modification time that it must have, in seconds since the epoch, or None.
+    """
 
     path: Path
     text: str
@@ -200,7 +203,7 @@ class InstalledFile(Record):
 
 
 def install_file(file: InstalledFile, say: Callable[[str], None]) -> None:
-    """Write the file and say so, unless it is as it should be, or somebody else's. Raises SetupError."""
+    """Write the file and say so, unless it is up to date or not ours. Raises SetupError."""
     present = read_text(file.path)
     if present is not None and file.words not in present:
         say(f"  {file.path} is not ours, and stays as it is")
@@ -229,7 +232,7 @@ def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
 
 def _read(path: Path) -> str | None:
     try:
-        # Bytes that are not UTF-8 come back as they were: a Latin-1 comment is nobody's fault.
+        # Bytes that are not UTF-8, such as a comment in Latin-1, are kept as they are.
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except FileNotFoundError:
@@ -239,9 +242,9 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    if path.exists() and not path.is_file():  # replacing /dev/null would be a bad day for root
+    if path.exists() and not path.is_file():  # root could replace /dev/null
         raise SetupError(f"cannot write {path}: not a regular file", "choose another one")
-    target = Path(os.path.realpath(path))  # a dotfile that is a link into somebody's repository stays one
+    target = Path(os.path.realpath(path))  # a dotfile may be a link into a repository, and the link must stay
     try:
         replace_file(target, text.encode("utf-8", "surrogateescape"), mode)
     except OSError as error:
@@ -249,7 +252,7 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def extension_source() -> Path:
-    """Give our extension: inside the package in a wheel, beside it in a checkout."""
+    """Return the path of our extension: inside the package in a wheel, next to it in a checkout."""
     package = Path(__file__).parent.parent
     packaged = package / "direnvrc.d" / "aws_profile.sh"
     return packaged if packaged.exists() else package.parent / "direnvrc.d" / "aws_profile.sh"

@@ -1,8 +1,8 @@
-"""The line in a shell's start-up file that tells direnv the time and a prompt the place: for bash, zsh and fish.
+"""Our hooks for bash, zsh and fish: they make direnv load due credentials again, and print the prompt segment.
 
-direnv looks only at files. Once credentials are due the hook makes direnv's list of watched files stale, so that it
-looks again, in zsh and fish also before a command that was typed after the person had sat still. A script is a file to
-source: opening a shell starts no Python.
+direnv looks at files only, and not at the time. When credentials are due, the hook makes direnv's list of watched files
+stale, so that direnv evaluates again. In zsh and fish it does this also before a command that was typed after a pause.
+A start-up file sources the hook from a file, so that a new shell does not start Python.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ _WORDS = "# awsdirenv's hook for "
 
 
 def script(shell: str, environ: Mapping[str, str]) -> str:
-    """Give the hook of `bash`, `zsh` or `fish`."""
+    """Return the hook of `bash`, `zsh` or `fish`."""
     template = (Path(__file__).parent / "scripts" / "hooks" / f"awsdirenv.{shell}").read_text(encoding="utf-8")
-    # fish learns the time from the age of a file: of the installed hook itself, which `setup` gives the time 0.
+    # fish gets the time from the age of a file. That file is the installed hook, which `setup` gives the mtime 0.
     epoch = fish_quote(str(installed(shell, environ)))
     completions = sh_quote(str(data_folder(environ) / "zsh"))
     return template.replace("@STALE@", _stale_watches()).replace("@EPOCH@", epoch).replace("@COMPLETIONS@", completions)
 
 
 def installed(shell: str, environ: Mapping[str, str]) -> Path:
-    """Give the place of the hook that `setup` installs."""
+    """Return the place of the hook that `setup` installs."""
     return data_folder(environ) / f"hook.{shell}"
 
 
 def files(environ: Mapping[str, str]) -> list[InstalledFile]:
-    """Give the scripts as `setup` installs them."""
+    """Return the hooks as `setup` installs them."""
     from awsdirenv.shell.extension import InstalledFile  # noqa: PLC0415
 
-    # As old as the clock: see above.
+    # The mtime 0 is for fish; see `script`.
     return [InstalledFile(installed(shell, environ), script(shell, environ), _WORDS, mtime=0) for shell in SHELLS]
 
 
 def line_to_add(environ: Mapping[str, str]) -> str | None:
-    """Give the line that the start-up file of the person's shell lacks, or None, also where that cannot be told."""
+    """Return the line to add to the user's start-up file. None: it is there, or the file is unknown."""
     from awsdirenv.shell.extension import rc_file  # noqa: PLC0415
 
     shell = Path(environ.get("SHELL", "")).name
@@ -58,6 +58,6 @@ def line_to_add(environ: Mapping[str, str]) -> str | None:
 
 
 def _stale_watches() -> str:
-    """Give a DIRENV_WATCHES that decodes and is true of no machine: the root folder, changed in the year 1970."""
+    """Return a valid DIRENV_WATCHES that is wrong on every machine: it says that the root folder is from 1970."""
     watches = json.dumps([{"path": "/", "modtime": 0, "exists": True}], separators=(",", ":"))
     return base64.urlsafe_b64encode(zlib.compress(watches.encode())).decode()

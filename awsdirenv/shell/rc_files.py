@@ -1,6 +1,6 @@
-"""What a shell reads when it starts, as text: its own files in order, and those that they source by a plain name.
+"""Reads the start-up files of shells as text, in the shell's order, with the files that they source by a plain name.
 
-Nothing is run. A name that only the shell itself can tell (`$(…)`, other variables than HOME's) is not followed.
+Nothing is run. A name that only the shell can work out (`$(…)`, most variables) is not followed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SOURCE = re.compile(
         (?P<name>"[^"]+"|'[^']+'|(?:\\.|[^\s;&|)}<>"'])+)""",
     re.VERBOSE,
 )
-# A line of fish's own file of variables, and an escape in its values.
+# A line of the file in which fish keeps its variables, and an escape in its values.
 _UNIVERSAL = re.compile(r"SETUVAR (?:\S+ )*?--export (?:\S+ )*?(\w+):(.*)")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _SYSTEM = {
@@ -32,7 +32,7 @@ _SYSTEM = {
 
 
 class Line(Record):
-    """One line that is no comment, and where it stands."""
+    """One line that is not a comment, with its place."""
 
     path: Path
     number: int
@@ -40,12 +40,12 @@ class Line(Record):
 
     @property
     def place(self) -> str:
-        """Say where it is, as `path:line`."""
+        """The place of the line, as `path:line`."""
         return f"{self.path}:{self.number}"
 
 
 def interactive(shell: str, environ: Mapping[str, str]) -> list[Line]:
-    """Give all lines that an interactive `bash`, `zsh` or `fish` reads, in that order, the person's own files."""
+    """Return all lines of the user's files that an interactive `bash`, `zsh` or `fish` reads, in the shell's order."""
     main = rc_file(shell, environ)
     if shell == "fish":
         return follow([*sorted((main.parent / "conf.d").glob("*.fish")), main], environ)
@@ -55,7 +55,7 @@ def interactive(shell: str, environ: Mapping[str, str]) -> list[Line]:
 
 
 def of_system(shell: str, environ: Mapping[str, str]) -> list[Line]:
-    """Give all lines of what the machine's administrator, or a package, has the shell read."""
+    """Return all lines of the system's start-up files, which come from the administrator or from packages."""
     paths = [Path(name) for name in _SYSTEM[shell]]
     if shell == "fish":
         shares = (environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
@@ -65,7 +65,7 @@ def of_system(shell: str, environ: Mapping[str, str]) -> list[Line]:
 
 
 def everything(environ: Mapping[str, str]) -> list[Line]:
-    """Give all lines of all files that set variables for the person's shells and sessions, whatever SHELL says."""
+    """Return all lines of all the user's files that set variables for shells and sessions, for every shell."""
     here = home(environ)
     config = Path(environ.get("XDG_CONFIG_HOME") or here / ".config")
     names = (".profile", ".bash_profile", ".bash_login", ".bashrc", ".xprofile", ".pam_environment")
@@ -78,26 +78,26 @@ def everything(environ: Mapping[str, str]) -> list[Line]:
 
 
 def follow(paths: list[Path], environ: Mapping[str, str]) -> list[Line]:
-    """Give the lines of files, each sourced file's behind the line that names it. What cannot be read has none."""
+    """Return the lines of files. A sourced file's lines follow the line that names it. Unreadable files have none."""
     return list(_lines(paths, environ, set()))
 
 
-def _lines(paths: list[Path], environ: Mapping[str, str], seen: set[str]) -> Iterator[Line]:
+def _lines(paths: list[Path], environ: Mapping[str, str], visited: set[str]) -> Iterator[Line]:
     for path in paths:
         real = os.path.realpath(path)
-        if real in seen or len(seen) >= _MOST_FILES:
+        if real in visited or len(visited) >= _MOST_FILES:
             continue
-        seen.add(real)
+        visited.add(real)
         for number, text in enumerate((read_text(path) or "").splitlines(), start=1):
             if text.lstrip().startswith("#"):
                 continue
             yield Line(path, number, text)
             named = [_named(found["name"], environ) for found in _SOURCE.finditer(text)]
-            yield from _lines([path for path in named if path], environ, seen)
+            yield from _lines([path for path in named if path], environ, visited)
 
 
 def _named(word: str, environ: Mapping[str, str]) -> Path | None:
-    """Give the file that a word of a shell names, or None where only the shell can tell."""
+    """Return the path that a word of a shell names, or None if only the shell can work it out."""
     text = word if word[0] == "'" else re.sub(r"\\(.)", r"\1", word)
     is_quoted, text = text[0] in "\"'", text.strip("\"'")
     folder = str(home(environ))
@@ -110,12 +110,12 @@ def _named(word: str, environ: Mapping[str, str]) -> Path | None:
 
 
 def fish_universals(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Line]]:
-    """Give fish's universal variables that are exported: name and value, and the line of its file."""
+    """Yield fish's exported universal variables: the name, the value, and the line in fish's file."""
     for line in follow([rc_file("fish", environ).with_name("fish_variables")], environ):
-        if found := _UNIVERSAL.match(line.text):
-            yield found[1], _ESCAPE.sub(_unescaped, found[2]), line
+        if variable := _UNIVERSAL.match(line.text):
+            yield variable[1], _ESCAPE.sub(_unescaped, variable[2]), line
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    code = found[1] or found[2] or found[3]
-    return chr(int(code, 16)) if code and int(code, 16) < 0x110000 else found[4] or ""
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2] or escape[3]
+    return chr(int(code, 16)) if code and int(code, 16) < 0x110000 else escape[4] or ""

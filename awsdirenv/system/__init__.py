@@ -1,1 +1,1 @@
-"""What a program needs of the machine: files, locks, child processes, clocks, the terminal, direnv. Knows no AWS."""
+"""Access to the machine: files, locks, child processes, clocks, the terminal, direnv. It knows nothing of AWS."""

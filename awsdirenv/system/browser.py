@@ -1,7 +1,7 @@
-"""The person's browser: whether there is a desktop for one, starting it, and handing it a secret address.
+"""The user's browser: whether there is a desktop, how to start the browser, and how to give it a secret address.
 
-A browser is started with the address as an argument, which every user of the machine can read. A secret one is handed
-over: the browser gets an address on loopback that works once, and is sent on from there.
+A browser gets the address as an argument, and every user of the machine can read that. So for a secret address the
+browser gets an address on loopback, which works once and redirects to the secret one.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 _DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
-_TABLE = Path("/proc/net/tcp")  # Linux: who owns which end of a connection
+_TABLE = Path("/proc/net/tcp")  # Linux only: the owner of each end of each connection
 _ESTABLISHED = "01"
 
 
 def is_there(environ: Mapping[str, str]) -> bool:
-    """Tell whether there is a desktop to open a page on."""
-    # On a Mac that one has come to over the network, it would open on a screen where nobody sits.
+    """Return whether there is a desktop to open a page on."""
+    # On a Mac that the user has reached by SSH, the browser would open on a screen that nobody sees.
     is_mac = sys.platform == "darwin" and not environ.get("SSH_CONNECTION")
     return is_mac or any(environ.get(name) for name in _DESKTOP)
 
 
 def start(page: str, environ: Mapping[str, str]) -> bool:
-    """Start a browser, and say whether. Whether it comes up nobody knows. The page is seen in the list of processes."""
+    """Start a browser. Return whether that worked; its window may still fail. All users can see the address."""
     with contextlib.suppress(OSError):
-        # A browser may block, and may talk: it gets a process and a session of its own. Without TERM, `webbrowser`
-        # tries none that wants a terminal.
+        # A browser may block, and may print: it gets its own process and session. Without TERM, `webbrowser` does not
+        # try browsers that need a terminal.
         subprocess.Popen(
             [sys.executable, "-I", "-m", "webbrowser", "-t", page],
             stdin=subprocess.DEVNULL,
@@ -48,11 +48,11 @@ def start(page: str, environ: Mapping[str, str]) -> bool:
 
 
 def hand_over(address: str, start: Callable[[str], bool], seconds: float) -> bool:
-    """Start a browser on a page that sends it to `address`, and say whether it has come within that time.
+    """Start a browser on a page that redirects to `address`. Return whether it has opened the page within `seconds`.
 
-    `start` is given the page; it says whether it could start a browser. Raises OSError without a loopback.
+    `start` starts a browser on a page and returns whether that worked. Raises OSError without a loopback.
     """
-    # A browser opens connections ahead of need and says nothing on them: each has a thread.
+    # A browser may open more connections than it uses, and send nothing on them: each has its own thread.
     with _Server(address) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
@@ -72,7 +72,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's, whose reverse lookup may wait for a name server.
+        # Replaces HTTPServer's method, whose reverse lookup may wait for a name server.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
@@ -82,12 +82,12 @@ class _Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}{self.path}"
 
     def take(self, path: str, client: tuple[str, int]) -> str | None:
-        """Give the address to the first who asks for the page, if that is the person."""
+        """Return the secret address for the first request of the page by the user, and None for any other request."""
         is_theirs = secrets.compare_digest(path.encode(), self.path.encode()) and _is_ours(client)
         return self.address if is_theirs and self._is_first.acquire(blocking=False) else None
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Say nothing: a browser that hangs up is no news."""
+        """Print nothing: a browser may close a connection at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5  # seconds
 
     def do_GET(self) -> None:
-        """Send the browser on."""
+        """Redirect the browser."""
         address = self.server.take(self.path, self.client_address)
         self.send_response(303 if address else 404)
         if address:
@@ -110,13 +110,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.has_come.set()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-        """Say nothing."""
+        """Print nothing."""
 
 
 def _is_ours(client: tuple[str, int]) -> bool:
-    """Tell our own connections from another user's of this machine, who has read the page's address as it can be read.
+    """Return whether a connection is the user's own. Another user of the machine can read the page's address, too.
 
-    root is let in: relays of connections from outside (WSL, containers) are its. Where no table tells, everybody is.
+    root's connections count as ours, because relays from outside (WSL, containers) run as root. Without the table of
+    connections, all count as ours.
     """
     host, port = client
     end = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"

@@ -1,14 +1,14 @@
-"""The clock on the wall, which can be set, against the time since the machine was started, which nobody sets.
+"""Finds out whether the wall clock was set, by comparing it with the time since the machine was started.
 
-Our files carry times of the wall, as AWS's tools do. Beside them stands an anchor: when, by the wall clock of that
-moment, the machine was started. Whoever reads them and finds that the machine was started at another time knows that
-the clock was set since, and by how much. That counts suspended time, too.
+Our files have times of the wall clock, as those of AWS's tools. Next to them they have an anchor: the time at which the
+machine was started, computed with the wall clock of that moment. If a reader computes another time for the same start,
+the clock was set in between, and the difference says by how much. Time in suspend is counted, too.
 
-A machine that was paused from outside (WSL, a virtual machine) looks as if its clock had been set forward: time has
-gone by that it knows nothing of. So a clock that was set back is believed to have been, at once; one that was set
-forward may as well be right, and only AWS can tell.
+A machine that was paused from outside (WSL, a virtual machine) looks as if its clock was set forward, because it does
+not count the pause. So if the clock seems to be set back, it was. If it seems to be set forward, the credentials may be
+right or wrong, and only AWS knows.
 
-`patience` is about time, too: who waits longer than a second is told what for.
+`patience` belongs here too: it tells the user what we wait for, after a second.
 """
 
 from __future__ import annotations
@@ -29,45 +29,45 @@ _SILENTLY = 1.0  # seconds
 
 
 def anchor() -> str | None:
-    """Name this start of the machine, and give its time by the wall clock: `<start>:<epoch seconds>`.
+    """Return the anchor: a name of this start of the machine, and its time: `<start>:<seconds since the epoch>`.
 
-    None where it cannot be told: no Linux, or no /proc. direnvrc.d does the same.
+    None without Linux's /proc. direnvrc.d computes the same.
     """
     try:
         boot = _first_line("sys/kernel/random/boot_id").partition("-")[0]
         since_start = int(_first_line("uptime").partition(".")[0])
     except (OSError, ValueError):
         return None
-    made = f"{boot}.{_start_of_first_process()}:{int(time.time()) - since_start}"
-    return made if is_anchor(made) else None
+    text = f"{boot}.{_start_of_first_process()}:{int(time.time()) - since_start}"
+    return text if is_anchor(text) else None
 
 
 def is_anchor(text: str) -> bool:
-    """Tell whether this has the shape of an anchor."""
+    """Return whether a text has the form of an anchor."""
     return re.fullmatch(ANCHOR, text) is not None
 
 
 def set_since(then: str) -> timedelta:
-    """Give by how much the wall clock was set forward since an anchor was taken; negative: back.
+    """Return by how much the wall clock was set forward since an anchor was taken. Negative: it was set back.
 
-    Zero, too, where it cannot be told, as for an anchor of another start of the machine. Raises ValueError for what is
-    none.
+    Zero if that is unknown, as for an anchor of another start of the machine. Raises ValueError for a text that is no
+    anchor.
     """
     if not is_anchor(then):
         raise ValueError(then)
     now = anchor()
     if now is None or then.partition(":")[0] != now.partition(":")[0]:
         return timedelta(0)
-    by = timedelta(seconds=int(now.partition(":")[2]) - int(then.partition(":")[2]))
-    return by if abs(by) > CLOCK_TOLERANCE else timedelta(0)
+    difference = timedelta(seconds=int(now.partition(":")[2]) - int(then.partition(":")[2]))
+    return difference if abs(difference) > CLOCK_TOLERANCE else timedelta(0)
 
 
 def _start_of_first_process() -> str:
-    """Tell containers of one machine apart: they may share a home, and have a time since the start of their own."""
+    """Return when process 1 was started. Containers of one machine may share a home, but differ in this."""
     try:
         fields = _first_line("1/stat").rpartition(") ")[2].split()
     except OSError:
-        return "0"  # hidden from us; then it is from everybody here
+        return "0"  # it is hidden from us, and so from all our processes here
     return fields[19] if len(fields) > 19 else "0"
 
 
@@ -78,11 +78,11 @@ def _first_line(name: str) -> str:
 
 @contextmanager
 def patience(tell: Callable[[str], None], what: str) -> Iterator[None]:
-    """Tell, once and from another thread, what is waited for, if that takes longer than a second."""
-    import threading  # noqa: PLC0415 - what only reads our files waits for nothing
+    """Call `tell` with `what` if the block takes longer than a second: once, and from another thread."""
+    import threading  # noqa: PLC0415 - commands that only read our files never wait
 
     timer = threading.Timer(_SILENTLY, tell, (what,))
-    timer.daemon = True  # who leaves before is not held back
+    timer.daemon = True  # the process can end before the timer
     timer.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""What direnv tells the process it runs: which directory this is, and whether it was loaded already."""
+"""Reads what direnv tells its child processes: the directory, and whether it was loaded before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from awsdirenv.records import Record
 
 
 class Evaluation(Record):
-    """One evaluation of an `.envrc`. `envrc_mtime` is in whole epoch seconds, 0 where there is no such file."""
+    """One evaluation of an `.envrc`. `envrc_mtime` is in whole seconds since the epoch, 0 if there is no such file."""
 
     directory: Path
     envrc_mtime: int
@@ -19,10 +19,11 @@ class Evaluation(Record):
 
     @classmethod
     def current(cls, environ: Mapping[str, str]) -> Evaluation:
-        """Tell entering (or `direnv reload`) from a reload that only a watched file caused.
+        """Return the present evaluation. `is_entering` is False for a reload that only a watched file has caused.
 
-        The extension exports AWSDIRENV_LOADED (time of the `.envrc`, directory) whenever it ran. direnv hides it from
-        `.envrc` itself, but DIRENV_DIFF, present on a reload in place, holds it. `direnv reload` touches the `.envrc`.
+        The extension always exports AWSDIRENV_LOADED (time of the `.envrc`, directory). direnv hides it from the
+        `.envrc`, but it is in DIRENV_DIFF, which exists if the same directory is loaded again. `direnv reload` touches
+        the `.envrc`, so it counts as entering.
         """
         directory = working_directory(environ)
         try:
@@ -34,15 +35,15 @@ class Evaluation(Record):
 
 
 def opened_profile(environ: Mapping[str, str]) -> str | None:
-    """Give the profile that this directory was open for before it is evaluated now; None if it was closed, or new."""
+    """Return the profile that this directory was open for before this evaluation. None: it was closed or not loaded."""
     return (_values(environ.get("DIRENV_DIFF", ""), "n") or {}).get("AWSDIRENV_PROFILE")
 
 
 def without_ours(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Give the environment as it was outside the directory that direnv has loaded, as far as `names` go.
+    """Return the environment with the variables `names` as they were outside the loaded directory.
 
-    A command typed in a directory of ours starts from what `.envrc` started from: the variables that lead to a
-    container's role, or keys that a profile takes from the environment.
+    A command that is typed in a directory of ours must start from the same values as the `.envrc`: the variables that
+    lead to a container's role, or keys that a profile takes from the environment.
     """
     if "AWSDIRENV_LOADED" not in environ:
         return dict(environ)
@@ -54,19 +55,19 @@ def without_ours(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, 
 
 
 def exported(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Give the variables that direnv's last evaluation has changed, as it left them: None for one it has unset."""
+    """Return the variables that direnv's last evaluation has changed, with their new values. None: it was unset."""
     after, before = (_values(environ.get("DIRENV_DIFF", ""), which) or {} for which in "np")
     return {**dict.fromkeys(before), **after}
 
 
 def loaded_directory(environ: Mapping[str, str]) -> Path | None:
-    """Give the directory that direnv has loaded, with us in it: its `.envrc` is one that the person has allowed."""
+    """Return the directory that direnv has loaded and that uses us. So the user has allowed its `.envrc`."""
     _, _, directory = environ.get("AWSDIRENV_LOADED", "").partition(" ")
     return Path(directory) if directory.startswith("/") else None
 
 
 def working_directory(environ: Mapping[str, str]) -> Path:
-    """Give the working directory by the name the shell has for it, as bash's $PWD, where that name is true."""
+    """Return the working directory by the shell's name for it ($PWD), if that is correct. Raises DirectoryError."""
     logical = environ.get("PWD", "")
     try:
         if logical.startswith("/") and os.path.samefile(logical, "."):
@@ -80,7 +81,7 @@ def working_directory(environ: Mapping[str, str]) -> Path:
 
 
 def decode(text: str) -> object:
-    """Give what direnv has put into a variable (zlib-compressed JSON in URL-safe base64), or None for anything else."""
+    """Return the content of a variable of direnv (zlib-compressed JSON in URL-safe base64). None for anything else."""
     import base64  # noqa: PLC0415
     import json  # noqa: PLC0415
     import zlib  # noqa: PLC0415
@@ -92,7 +93,7 @@ def decode(text: str) -> object:
 
 
 def _values(diff: str, which: str) -> dict[str, str] | None:
-    """Give the values that direnv's last evaluation set (`n`), or replaced (`p`), or None where it does not say."""
+    """Return the values that direnv's last evaluation has set (`n`) or replaced (`p`). None if they are not there."""
     decoded = decode(diff)
     values = decoded.get(which) if isinstance(decoded, dict) else None
     return values if isinstance(values, dict) else None

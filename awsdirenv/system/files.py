@@ -1,7 +1,7 @@
-"""Files: the person's, read whole and replaced in one step; and our private ones, which nobody else has written.
+"""Reads and replaces files: the user's files, and our private files, which nobody else can have written.
 
-A private file has `NAME=value` lines (which python-dotenv reads too) between a first line with a version and a last
-line that says the file is whole.
+A private file has `NAME=value` lines, which python-dotenv can read too. Its first line is a version. Its last line
+shows that the file is complete.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from awsdirenv.errors import CacheError
 from awsdirenv.system.text import command_line
 
-LARGEST = 1 << 20  # bytes; whoever expects more says so
+LARGEST = 1 << 20  # bytes; the default limit
 _LARGEST_PRIVATE = 256 * 1024  # bytes; ours are about 2 KiB
 _HEADER = ("AWSDIRENV_VERSION", "1")
 _FOOTER = ("AWSDIRENV_END", "1")
 
 
 def read_bytes(path: str | Path, largest: int = LARGEST) -> bytes | None:
-    """Give what is in a regular file; None where there is none, it cannot be read, or it is larger than that (bytes).
+    """Return the content of a regular file. None if it is missing, unreadable, or larger than `largest` bytes.
 
-    A folder, a device or a FIFO, which would wait for somebody to write, is no file here. Links are followed.
+    Folders, devices and FIFOs count as missing: reading a FIFO would wait for a writer. Links are followed.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -41,32 +41,32 @@ def read_bytes(path: str | Path, largest: int = LARGEST) -> bytes | None:
 
 
 def read_text(path: str | Path, *, errors: str = "replace", largest: int = LARGEST) -> str | None:
-    """Give what is in a text file as `read_bytes` does: UTF-8 as far as it is, with one kind of line ends."""
+    """Return the text of a file, with the limits of `read_bytes`: decoded as UTF-8, with line feeds as line ends."""
     data = read_bytes(path, largest)
     return None if data is None else data.decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def replace_file(target: Path, data: bytes, mode: int) -> None:
-    """Replace a file of the person's in one step. Raises OSError, with the old one untouched."""
-    import tempfile  # noqa: PLC0415 - slow, and most commands replace nothing
+    """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was."""
+    import tempfile  # noqa: PLC0415 - it is slow, and most commands do not replace a file
 
-    # mkstemp makes 0600: what is to be private is never readable by others, not even before it is complete.
+    # mkstemp creates the file with mode 0600, so nobody else can read a private file, not even before it is complete.
     descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
     try:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(data)
         os.replace(draft, target)
-    except BaseException:  # Ctrl-C, too: a draft may hold secrets, and nobody would look for it
+    except BaseException:  # also for Ctrl-C: the draft may have secrets in it, and nobody would find and delete it
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise
 
 
 def ensure_private_folder(folder: Path) -> None:
-    """Make the folder, or check that the one that is there belongs to us alone.
+    """Make the folder. If it is there, check that it is the user's own and make it private.
 
-    Raises CacheError when it cannot be made, is no folder, or belongs to somebody else.
+    Raises CacheError if it cannot be made, is no folder, or belongs to another user.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,16 +76,17 @@ def ensure_private_folder(folder: Path) -> None:
                 f"{folder} belongs to another user",
                 f"{command_line('rm -r', str(folder))} as its owner, or set XDG_CACHE_HOME",
             )
-        if stat.S_IMODE(info.st_mode) != 0o700:  # the umask may have taken too much, a setgid parent added something
+        if stat.S_IMODE(info.st_mode) != 0o700:  # a umask may have removed bits, a setgid parent may have added one
             folder.chmod(0o700)
     except OSError as error:
         raise _cache_error(folder, error) from None
 
 
 def write_private(path: Path, values: Mapping[str, str], mtime: int | None = None) -> None:
-    """Replace `path` in one step. The caller holds the lock that belongs to it.
+    """Replace a private file in one step. The caller holds the lock that belongs to it.
 
-    `mtime` (epoch seconds) is what direnv's watches compare. Raises CacheError, with the old file untouched.
+    `mtime` (seconds since the epoch) is what direnv's watches compare. Raises CacheError, and then leaves the old file
+    as it was.
     """
     if any("\n" in value or "\r" in value for value in values.values()):
         raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
@@ -93,18 +94,19 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
 
 
 def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> None:
-    """Replace `path` as `write_private` does, with whatever is to be in it."""
-    # One fixed name per target: what a killed writer leaves behind is replaced by the next one, and never piles up.
+    """Replace a file as `write_private` does, with any content."""
+    # The draft of a file always has the same name. So the next writer replaces the draft of a killed one, and drafts
+    # never pile up.
     draft = path.with_name(path.name + ".new")
     try:
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)  # a default ACL or an odd umask may have had its say
+            os.fchmod(descriptor, 0o600)  # a default ACL or an unusual umask may have changed the mode
             file.write(data)
         if mtime is not None:
             os.utime(draft, (mtime, mtime))
-        os.replace(draft, path)  # also replaces a symlink, a FIFO or a stranger's file by name, without following it
+        os.replace(draft, path)  # replaces also a symlink, a FIFO or another user's file, and does not follow a link
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -112,15 +114,15 @@ def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> Non
 
 
 def private_text(values: Mapping[str, str]) -> str:
-    """Give the lines of such a file."""
+    """Return the text of a private file."""
     return "".join(f"{name}={value}\n" for name, value in (_HEADER, *values.items(), _FOOTER))
 
 
 def fresh_mtime(path: Path, wanted: int) -> int:
-    """Choose a modification time that no earlier generation of a file had, in epoch seconds, near `wanted`.
+    """Return a modification time near `wanted` that no earlier version of the file had, in seconds since the epoch.
 
-    direnv compares whole seconds, so two rewrites within one second would look alike to every shell that waits. It is
-    even: the second behind it is for `outdate`.
+    direnv compares whole seconds. With the same time for two versions, the shells that watch the file would miss the
+    second one. The time is even: the odd second after it is for `outdate`.
     """
     wanted += wanted % 2
     try:
@@ -131,16 +133,16 @@ def fresh_mtime(path: Path, wanted: int) -> int:
 
 
 def outdate(path: Path) -> None:
-    """Have every shell that watches a file look again: once in each generation, whoever calls this how often."""
+    """Make every shell that watches a file load it again. A second call for the same version changes nothing."""
     with contextlib.suppress(OSError):
         mtime = int(os.lstat(path).st_mtime) | 1
         os.utime(path, (mtime, mtime), follow_symlinks=False)
 
 
 def read_private(path: Path) -> dict[str, str] | None:
-    """Give the values, or None for a file that is missing, torn, or that somebody else may have written."""
+    """Return the values of a private file. None if it is missing, incomplete, or maybe written by another user."""
     try:
-        # O_NONBLOCK: a FIFO put in our place would otherwise hold the open until somebody writes.
+        # O_NONBLOCK: if somebody has put a FIFO there, opening it would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
@@ -160,11 +162,11 @@ def read_private(path: Path) -> dict[str, str] | None:
     if len(pairs) < 2 or (pairs[0], pairs[-1]) != (_HEADER, _FOOTER):
         return None
     values = dict(pairs[1:-1])
-    return values if len(values) == len(pairs) - 2 else None  # a name that stands twice was not written by us
+    return values if len(values) == len(pairs) - 2 else None  # we never write a name twice
 
 
 def remove(path: Path) -> bool:
-    """Unlink; say whether there was something. Raises CacheError when it cannot."""
+    """Delete a file. Return whether it was there. Raises CacheError if it cannot be deleted."""
     try:
         path.unlink()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""One refresher per thing refreshed, across all shells: an flock, taken through filelock, with a note of who holds it.
+"""Locks between the processes of all shells: an flock, taken through filelock, with a note that says who holds it.
 
-The kernel drops the lock with its holder, however it dies. Lock files are never unlinked: a waiter on the old inode
-and a newcomer on a new one would both believe they hold it.
+The kernel releases the lock when its holder ends, also when it is killed. Lock files are never deleted: otherwise one
+process could lock the old inode and another one the new, and both would believe that they hold the lock.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 from awsdirenv.system.text import printable
 
-_POLL = 0.03  # seconds; a killed holder is followed within this
+_POLL = 0.03  # seconds between two tries to take the lock
 _NOTE_SIZE = 256  # bytes
-# How a note begins whose writer waits for a person.
+# A note begins with this while its writer waits for the user.
 ASKING = "asking for"
 SIGNING_IN = f"{ASKING} the sign-in"
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Holder(Record):
-    """Who holds a lock, as far as its note can be believed."""
+    """The process that holds a lock, according to its note."""
 
     pid: int
     terminal: str
@@ -39,31 +39,34 @@ class Holder(Record):
 
     @property
     def place(self) -> str:
-        """Say where it is, as in `pid 4711 on /dev/pts/3`."""
+        """The process and its terminal, such as `pid 4711 on /dev/pts/3`."""
         return f"pid {self.pid} on {self.terminal}" if self.terminal else f"pid {self.pid}"
 
     @property
     def is_asking(self) -> bool:
-        """Whether it waits for a person."""
+        """Whether it waits for the user."""
         return self.doing.startswith(ASKING)
 
     @property
     def is_signing_in(self) -> bool:
-        """Whether it waits for a person in front of a browser."""
+        """Whether it waits for the user to sign in with a browser."""
         return self.doing.startswith(SIGNING_IN)
 
     def __str__(self) -> str:
-        """Say who it is and what it does, as in `pid 4711 on /dev/pts/3, asking for the MFA code`."""
+        """Return the process and what it does: `pid 4711 on /dev/pts/3, asking for the MFA code`."""
         return f"{self.place}, {self.doing}"
 
 
 class Locks:
-    """The locks of one cache folder. `on_wait` is told, again and again while waiting, who holds the lock."""
+    """The locks of one cache folder."""
 
     def __init__(
         self, folder: Path, timeout: float, on_wait: Callable[[Holder | None, float], None], terminal: str = ""
     ) -> None:
-        """Take the folder, the longest wait in seconds, whom to tell, and the name of our terminal."""
+        """Create the locks. `timeout` is the longest wait in seconds, `terminal` the name of our terminal for notes.
+
+        While we wait, `on_wait` is called again and again with the lock's holder and the seconds waited.
+        """
         self._folder = folder
         self._timeout = timeout
         self._on_wait = on_wait
@@ -72,12 +75,12 @@ class Locks:
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:
-        """Hold the lock. Raises LockTimeoutError after the longest wait, CacheError when there can be no lock."""
+        """Hold the lock. Raises LockTimeoutError after the longest wait, CacheError if locking does not work."""
         with self.hold_unless(name, lambda: None):
             yield
 
     def note(self, doing: str) -> None:
-        """Tell those who wait for any lock we hold what we are doing. Failing to write a note is no failure."""
+        """Write what we are doing into all locks that we hold, for the processes that wait. Errors are ignored."""
         text = f"{os.getpid()}\t{self._terminal}\t{printable(doing)}\n".encode()[:_NOTE_SIZE]
         for path in self._held:
             with contextlib.suppress(OSError):
@@ -90,12 +93,15 @@ class Locks:
 
     @contextlib.contextmanager
     def hold_unless(self, name: str, look: Callable[[], T | None]) -> Iterator[T | None]:
-        """Hold the lock and give None, or give what `look` finds while waiting, which makes the lock needless."""
-        # 30 ms of import that those who find a fresh snapshot need not pay.
+        """Hold the lock and yield None. Or yield the first result of `look`, which is called while we wait.
+
+        With such a result the lock is no longer needed, and not held. Raises as `hold` does.
+        """
+        # This import takes 30 ms. A command that finds a fresh snapshot does not need it.
         from filelock import FileLock, Timeout  # noqa: PLC0415
 
         path = self._folder / f"{name}.lock"
-        # A fallback to a soft lock would leave a file behind when killed, and block everybody after.
+        # A process with a soft lock would leave a file behind when it is killed, and that would block all others.
         lock = FileLock(path, mode=0o600, fallback_to_soft=False)
         started = time.monotonic()
         found = None
@@ -134,11 +140,11 @@ class Locks:
 
 
 def read_note(path: Path) -> Holder | None:
-    """Give who says in a lock file that it holds it, if that process lives."""
+    """Return the holder in the note of a lock file. None if there is no note, or its process has ended."""
     try:
         pid, terminal, doing = (read_text(path) or "").strip().split("\t")
         holder = Holder(int(pid), printable(terminal), printable(doing))
-        os.kill(holder.pid, 0)  # the note of a killed holder outlives it until the next one writes its own
+        os.kill(holder.pid, 0)  # the note of a killed holder stays until the next holder writes its own
     except (OSError, ValueError):
         return None
     return holder

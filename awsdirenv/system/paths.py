@@ -1,4 +1,4 @@
-"""The person's folders, and a profile's name as the name of a file. Nothing here touches the disk."""
+"""The user's folders, and profile names as file names. Nothing here reads or writes the disk."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from awsdirenv.errors import ProfileNameError
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
-_LONGEST_NAME = 200  # bytes, encoded: leaves room for a suffix within the usual 255 of a file name
+_LONGEST_NAME = 200  # bytes, encoded; file names have 255 at most, and some of ours get a suffix
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """Give the home folder."""
+    """Return the home folder."""
     return Path(environ.get("HOME") or os.path.expanduser("~"))
 
 
 def data_home(environ: Mapping[str, str]) -> Path:
-    """Give the folder of the user's programs' data, by the XDG base directory specification."""
+    """Return the folder for the data of programs, by the XDG base directory specification."""
     base = environ.get("XDG_DATA_HOME", "")
     return Path(base) if base.startswith("/") else home(environ) / ".local" / "share"
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
-    """Give our folder there, which `setup` writes."""
+    """Return our data folder, which `setup` writes."""
     return data_home(environ) / "awsdirenv"
 
 
 def direnv_lib(environ: Mapping[str, str]) -> Path:
-    """Give the folder whose *.sh direnv sources, as direnv's own stdlib finds it."""
+    """Return the folder whose *.sh files direnv sources. direnv's own stdlib finds it in the same way."""
     config = environ.get("DIRENV_CONFIG")
     if config:
         return Path(config) / "lib"
@@ -38,7 +38,7 @@ def direnv_lib(environ: Mapping[str, str]) -> Path:
 
 
 def encode_name(name: str) -> str:
-    """Make a profile name a file name: every byte but letters, digits, `_`, `-` and inner `.` becomes %XX.
+    """Return a profile name as a file name. Each byte becomes %XX, except letters, digits, `_`, `-` and inner `.`.
 
     Raises ProfileNameError for a name that is empty, has control characters, or is too long.
     """
@@ -57,7 +57,7 @@ def encode_name(name: str) -> str:
 
 
 def decode_name(encoded: str) -> str:
-    """Undo `encode_name`."""
+    """Return the profile name that `encode_name` has encoded."""
     raw = bytearray()
     parts = encoded.split("%")
     raw += parts[0].encode("ascii")

@@ -1,4 +1,4 @@
-"""Programs of the person's own (credential_process, mfa_process): run, and ended in time with all that they started."""
+"""Runs the user's own programs (credential_process, mfa_process), and ends them in time with all their children."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 from awsdirenv.records import Record
 
-_LONGEST = 1 << 20  # bytes; nobody's credentials are so long, and a program that runs amok fills the memory
+_LONGEST = 1 << 20  # bytes; credentials are never so long, and a broken program must not fill the memory
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 
 
 class Finished(Record):
-    """What a program left behind. `complaint` is the end of what it wrote to stderr, where that was caught."""
+    """The result of a program. `complaint` is the end of its stderr, if that was caught."""
 
     status: int
     output: bytes
@@ -27,11 +27,11 @@ class Finished(Record):
 
 
 class StillRunningError(Exception):
-    """The program took longer than it may, and was killed."""
+    """The program took too long and was killed."""
 
 
 class TooMuchOutputError(Exception):
-    """The program printed more than a megabyte, and was killed."""
+    """The program printed more than a megabyte and was killed."""
 
 
 def run(
@@ -41,12 +41,12 @@ def run(
     catch_errors: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Finished:
-    """Run a program (a text is a command line for sh) for at most `timeout` seconds.
+    """Run a program for at most `timeout` seconds. A `command` that is a text is run by sh.
 
-    Raises OSError when it cannot start, StillRunningError when it does not end, TooMuchOutputError.
+    Raises OSError if it cannot start, StillRunningError if it does not end in time, and TooMuchOutputError.
     """
-    # Its own session: a timeout and a Ctrl-C end whatever it has started, and it cannot ask at a terminal that is ours
-    # for the moment. direnv's fd 3 is not inherited (PEP 446).
+    # It gets its own session. So a timeout or a Ctrl-C also ends its children, and it cannot ask at the terminal that
+    # we are using. direnv's fd 3 is not inherited (PEP 446).
     process = None
     try:
         with _uninterrupted():
@@ -68,10 +68,10 @@ def run(
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Put off a Ctrl-C, or the end of us, while a program starts: until we know it, nobody can end it."""
+    """Delay signals to us while a program starts. Before we have its process id, we could not end it."""
     put_off: list[int] = []
     handlers: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # the only one that is interrupted
+    if threading.current_thread() is threading.main_thread():  # Python handles signals in this thread only
         handlers = {number: handler for number in _INTERRUPTS if callable(handler := signal.getsignal(number))}
     try:
         for number in handlers:
@@ -89,14 +89,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(1)  # no longer: what sudo has started is not ours to end
+            process.wait(1)  # not longer: we may not kill a program that sudo has started
     for pipe in filter(None, (process.stdout, process.stderr)):
         pipe.close()
 
 
 def _read(process: subprocess.Popen[bytes], end: float) -> tuple[bytes, bytes]:
     """Wait until the program has closed its pipes and ended. `end` is a time of the monotonic clock."""
-    found = {1: bytearray(), 2: bytearray()}
+    streams = {1: bytearray(), 2: bytearray()}
     with selectors.DefaultSelector() as open_pipes:
         for number, pipe in ((1, process.stdout), (2, process.stderr)):
             if pipe:
@@ -107,14 +107,14 @@ def _read(process: subprocess.Popen[bytes], end: float) -> tuple[bytes, bytes]:
                 raise StillRunningError
             for key, _ in ready:
                 data = os.read(key.fd, 1 << 16)
-                found[key.data] += data
+                streams[key.data] += data
                 if not data:
                     open_pipes.unregister(key.fileobj)
-            if len(found[1]) > _LONGEST:
+            if len(streams[1]) > _LONGEST:
                 raise TooMuchOutputError
-            del found[2][:-_LONGEST]
+            del streams[2][:-_LONGEST]
     try:
         process.wait(max(end - time.monotonic(), 0))
     except subprocess.TimeoutExpired:
         raise StillRunningError from None
-    return bytes(found[1]), bytes(found[2])
+    return bytes(streams[1]), bytes(streams[2])

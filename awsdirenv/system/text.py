@@ -1,38 +1,39 @@
-"""Text for people, terminals and shells: printable, shortened, quoted, hashed; and commands to paste. Pure."""
+"""Text for people, terminals and shells: printable, shortened, quoted or hashed text, and commands to paste."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
 
-# No shell sees more in it than text. To zsh `=name` is the path of a command, to fish `%self` is its own number.
+# Text that has no special meaning in any shell. zsh replaces `=name` with the path of a command, fish replaces `%self`
+# with its process id.
 _PLAIN = re.compile(r"(?![=%])[A-Za-z0-9_@%+=:,./-]+")
 
 
 def printable(text: str) -> str:
-    """Keep what a file or a server says from steering the terminal."""
+    """Return the text of a file or a server without the characters that could control the terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def one_line(text: str) -> str:
-    """Make foreign words fit for a message: one line, not too long, without a full stop."""
+    """Return somebody else's text in the form of our messages: one line, not too long, without a full stop."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line[:300].rstrip(".")
 
 
 def with_tilde(path: str, home: str) -> str:
-    """Shorten a path below the home folder, as people write it."""
+    """Return a path with `~` for the home folder."""
     below = home.rstrip("/") + "/"
     return f"~/{path.removeprefix(below)}" if path.startswith(below) else path
 
 
 def utc_text(moment: datetime) -> str:
-    """Write a time as JSON documents have it: RFC 3339, in UTC, in whole seconds."""
+    """Return a time for JSON: RFC 3339, in UTC, in whole seconds."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def clock_text(moment: datetime, now: datetime, *, seconds: bool = False) -> str:
-    """Say a time as a clock of this time zone shows it, with the date if it is not today."""
+    """Return a time in the local time zone, with the date if it is not today."""
     local = moment.astimezone()
     if local.date() != now.astimezone().date():
         return local.strftime("%Y-%m-%d %H:%M")
@@ -40,12 +41,12 @@ def clock_text(moment: datetime, now: datetime, *, seconds: bool = False) -> str
 
 
 def is_set(value: str | None) -> bool:
-    """Tell whether a yes-or-no variable says yes."""
+    """Return whether the value of a variable means yes."""
     return (value or "").lower() not in ("", "0", "false", "no")
 
 
 def sh_quote(text: str) -> str:
-    """Quote for sh, bash and zsh, always: to zsh `=name`, which shlex.quote lets be, is the path of a command."""
+    """Quote for sh, bash and zsh, always. shlex.quote leaves `=name` unquoted, which zsh replaces with a path."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 
@@ -55,14 +56,14 @@ def fish_quote(text: str) -> str:
 
 
 def powershell_quote(text: str) -> str:
-    """Quote for PowerShell, where a single quote is doubled. It takes typographic ones for single quotes, too."""
+    """Quote for PowerShell: each single quote is doubled. For PowerShell typographic ones are single quotes, too."""
     for quote in ("'", "\u2018", "\u2019", "\u201a", "\u201b"):
         text = text.replace(quote, quote * 2)
     return f"'{text}'"
 
 
 def fnv1a(data: bytes) -> int:
-    """Hash as FNV-1a, 32 bits: the one decent hash that bash can do without a process."""
+    """Return the FNV-1a hash, 32 bits. It is the one good hash that bash can compute without a process."""
     value = 2166136261
     for byte in data:
         value = (value ^ byte) * 16777619 & 0xFFFFFFFF
@@ -70,9 +71,9 @@ def fnv1a(data: bytes) -> int:
 
 
 def shell_word(text: str) -> str:
-    r"""Quote for bash, zsh and fish alike, also where they are interactive and `!` is the history.
+    r"""Quote for bash, zsh and fish, also for interactive ones, where `!` means the history.
 
-    A backslash stays outside of the single quotes: inside, fish takes `\\` for one and the others for two.
+    A backslash stays outside the single quotes. Inside them `\\` is one backslash for fish, and two for the others.
     """
     if _PLAIN.fullmatch(text):
         return text
@@ -80,27 +81,27 @@ def shell_word(text: str) -> str:
 
 
 def command_line(command: str, operand: str) -> str:
-    """Give a command with an operand, such as a path, that is no option whatever it looks like."""
+    """Return a command with an operand, such as a path. A `--` keeps the operand from being read as an option."""
     return f"{command} {'-- ' if operand.startswith('-') else ''}{shell_word(operand)}"
 
 
 def login_command(profile: str) -> str:
-    """Give the command that gets new credentials for a profile, and asks a person for whatever that needs."""
+    """Return the command that gets new credentials for a profile, with a question to the user if needed."""
     return command_line("awsdirenv login", profile)
 
 
 def aws_command(command: str, profile: str) -> str:
-    """Give a command of the AWS CLI's for a profile. Its parser takes no value that begins with `-`, but behind `=`."""
+    """Return a command of the AWS CLI for a profile. Its parser accepts a value with a leading `-` only after `=`."""
     option = f"--profile={profile}" if profile.startswith("-") else "--profile"
     return f"{command} {shell_word(option)}" if "=" in option else f"{command} {option} {shell_word(profile)}"
 
 
 def unset_command(*names: str) -> str:
-    """Give what takes variables out of a shell's environment. fish knows no `unset`, and the others no `set -e`."""
+    """Return commands that unset variables. fish has no `unset`, and `set -e` does something else elsewhere."""
     listed = " ".join(names)
     return f"unset {listed}; in fish: set -e {listed}"
 
 
 def erase_universal_command(name: str) -> str:
-    """Give what takes a universal variable of fish's out, which only fish itself can."""
+    """Return the command that erases a universal variable of fish. Only fish itself can do that."""
     return f"in fish: set -eU {name}"

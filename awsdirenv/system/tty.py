@@ -1,12 +1,12 @@
-"""/dev/tty: whether a human is there, asking for a line, and Ctrl-C that cancels our step only.
+"""/dev/tty: whether the user is there, how to ask for a line, and how Ctrl-C cancels our step only.
 
-direnv kills its bash on SIGINT, and everything `.envrc` has set is lost with it. So there the terminal is told not to
-make signals of keys; a Ctrl-C is then a character that ends a line, which we notice without reading anything: what the
-person types ahead stays in the queue for the shell. Elsewhere (`exec`) it may be for a program that reads lines, which
-Enter must end, and keys make signals as ever.
+direnv kills its bash on SIGINT, and then all that the `.envrc` has set is lost. So inside direnv we switch off the
+signals of keys. Ctrl-C is then a character that ends a line. We can notice that without reading, so what the user types
+ahead stays in the queue for the shell. Outside direnv (`exec`) the input may be for a program that reads lines, so
+Enter must end a line, and keys make signals as usual.
 
-fish calls direnv with its own raw terminal, bash and zsh with a cooked one, so every flag we rely on is set by us and
-put back as it was (TCSADRAIN: the flushing kind throws type-ahead away).
+fish calls direnv with a raw terminal, bash and zsh with a cooked one. So we set every flag that we need, and restore
+them all (with TCSADRAIN, because TCSAFLUSH loses what was typed ahead).
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from awsdirenv.errors import CancelledError, PersonNeededError
 from awsdirenv.system.text import is_set
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
-_ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # a letter: Backspace; the line: Ctrl-U, Ctrl-W
+_ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # Backspace erases a letter; Ctrl-U and Ctrl-W erase the line
 _LONGEST_ANSWER = 64
-# direnv writes "is taking a while" into our prompt after DIRENV_WARN_TIMEOUT (5 s) and cannot be told not to.
+# After DIRENV_WARN_TIMEOUT (5 s) direnv writes "is taking a while" into our prompt, and we cannot prevent that.
 _NOTICE_AFTER = 5.3
 _POLL = 0.05  # seconds
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 
 
 class Terminal:
-    """The terminal of a human who is there to answer."""
+    """The terminal of a user who can answer."""
 
     def __init__(self, descriptor: int, again: str) -> None:
-        """Take an open /dev/tty, and the command by which the person can have the question again."""
+        """Create it for an open /dev/tty. `again` is the command that the user can type to get the question again."""
         self._descriptor = descriptor
         self._again = again
         self._saved: list[Any] = termios.tcgetattr(descriptor)
-        self._unasked = self._saved  # its mode while there is no question
+        self._unasked = self._saved  # the mode while there is no question
         self._watching = threading.Event()
         self._waiting = 0
         self._started = time.monotonic()
@@ -52,11 +52,11 @@ class Terminal:
 
     @classmethod
     def of_human(cls, environ: Mapping[str, str], again: str, *, beside_program: bool = False) -> Terminal | None:
-        """Give the terminal, or None when nobody is there: no terminal, in the background, CI.
+        """Return the terminal, or None if nobody can answer: without a terminal, in the background, or in CI.
 
-        stdin proves nothing (direnv can close it, editors leave it open), nor does a /dev/tty that opens (Emacs' envrc
-        has one nobody sees): errors must go to a terminal, too, or, where a program beside us has our stderr, the
-        terminal take lines: no editor draws on it.
+        stdin proves nothing: direnv can close it, and editors leave it open. A /dev/tty that can be opened proves
+        nothing either: Emacs' envrc has one that nobody sees. So stderr must be a terminal, too. If another program has
+        our stderr, the terminal must be in line mode instead: then no editor is drawing on it.
         """
         descriptor = open_in_foreground(environ) if beside_program or os.isatty(2) else None
         if descriptor is None:
@@ -70,7 +70,7 @@ class Terminal:
 
     @property
     def name(self) -> str:
-        """The terminal's device, for others to recognise it by."""
+        """The terminal's device, such as /dev/pts/3, for messages to other processes."""
         for descriptor in (2, self._descriptor):
             with contextlib.suppress(OSError):
                 return os.ttyname(descriptor)
@@ -78,10 +78,11 @@ class Terminal:
 
     @contextlib.contextmanager
     def guarded(self, *, within_direnv: bool) -> Iterator[None]:
-        """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt, put the terminal back whatever happens, and close it."""
+        """Turn Ctrl-C and Ctrl-Z into KeyboardInterrupt. At the end always restore the terminal and close it."""
         handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-        handlers[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # putting back from the background
-        if not within_direnv:  # who is stopped keeps its locks
+        # Restoring the terminal must work from the background, too.
+        handlers[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        if not within_direnv:  # a process that Ctrl-Z has stopped would keep its locks
             handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.default_int_handler)
         try:
             with self._watch_keys() if within_direnv else contextlib.nullcontext():
@@ -93,7 +94,7 @@ class Terminal:
             os.close(self._descriptor)
 
     def ask(self, prompt: str, timeout: float) -> str:
-        """Ask for a line. Within `guarded` only.
+        """Ask for a line. Use it inside `guarded` only.
 
         Raises CancelledError for Ctrl-C, Ctrl-D, Ctrl-Z and an empty answer, PersonNeededError after `timeout` seconds.
         """
@@ -104,14 +105,14 @@ class Terminal:
         finally:
             self._write("\r\n")
             self._set(self._unasked)
-            self._waiting = self._waiting_bytes()  # becoming line-wise makes one line of what was typed ahead
+            self._waiting = self._waiting_bytes()  # the change to line mode makes one line of what was typed ahead
             self._watching.set()
         if answer:
             return answer
         raise CancelledError("no MFA code was given", self._again)
 
     def say(self, line: str) -> None:
-        """Write a line for the person."""
+        """Write a line for the user."""
         self._write(line + "\r\n")
 
     def _edit_line(self, prompt: str, deadline: float) -> str:
@@ -123,7 +124,7 @@ class Terminal:
             if now >= deadline:
                 raise PersonNeededError("nobody gave the MFA code in time", self._again)
             if redraw_at is not None and now >= redraw_at:
-                if now < redraw_at + 1:  # later the notice was there before the question
+                if now < redraw_at + 1:  # if it is later, direnv's notice was there before the question
                     self._write(f"\r\x1b[K{prompt}{_text(typed)}")
                 redraw_at = None
             if not self._readable(min(deadline, redraw_at or deadline) - now):
@@ -137,10 +138,10 @@ class Terminal:
 
     def _edit(self, typed: bytes, byte: bytes, prompt: str) -> bytes:
         if byte in _ERASE or byte in _ERASE_ALL:
-            left = _text(typed)[:-1] if byte in _ERASE else ""
-            # Not everybody's letters are one byte and one column, so the line is drawn again.
-            self._write(f"\r\x1b[K{prompt}{left}")
-            return left.encode()
+            remaining = _text(typed)[:-1] if byte in _ERASE else ""
+            # A letter may have several bytes or columns, so we draw the whole line again.
+            self._write(f"\r\x1b[K{prompt}{remaining}")
+            return remaining.encode()
         if byte == b"\x1b":
             self._swallow_escape()
         elif byte >= b" " and len(typed) < _LONGEST_ANSWER:
@@ -150,7 +151,7 @@ class Terminal:
         return typed
 
     def _swallow_escape(self) -> None:
-        """Skip an arrow key or the brackets of a bracketed paste, which come as one burst."""
+        """Skip the bytes of an arrow key or of a bracketed paste's brackets, which arrive together."""
         if self._readable(0.02) and self._read_byte() == b"[":
             while self._readable(0.02):
                 if b"\x40" <= self._read_byte() <= b"\x7e":
@@ -161,7 +162,7 @@ class Terminal:
 
     def _read_byte(self) -> bytes:
         with contextlib.suppress(OSError):
-            return os.read(self._descriptor, 1)  # one: what follows Enter belongs to the shell
+            return os.read(self._descriptor, 1)  # only one: what was typed after Enter belongs to the shell
         return b""  # the terminal is gone
 
     @contextlib.contextmanager
@@ -177,10 +178,10 @@ class Terminal:
             yield
         finally:
             ended.set()
-            watcher.join(1)  # once the descriptor is closed, its number may be another file's
+            watcher.join(1)  # after the descriptor is closed, its number may belong to another file
 
     def _watch(self, ended: threading.Event) -> None:
-        """Notice a cancelling key: in the quiet mode only such a key makes a line complete and so readable."""
+        """Wait for a cancelling key. In the quiet mode only such a key ends a line and so makes it readable."""
         while not ended.wait(_POLL):
             if not self._watching.is_set():
                 continue
@@ -193,7 +194,7 @@ class Terminal:
             self._waiting = min(self._waiting, present)
 
     def _take_cancelled_line(self) -> None:
-        """Take the key out of the queue, with what was typed before it, as the terminal itself does on Ctrl-C."""
+        """Remove the key and what was typed before it from the queue. The terminal itself does the same on Ctrl-C."""
         with contextlib.suppress(OSError):
             while self._waiting_bytes() and os.read(self._descriptor, 4096)[-1:] not in (b"\x03", b"\x1a"):
                 pass
@@ -204,7 +205,7 @@ class Terminal:
         return 0
 
     def _quiet(self) -> list[Any]:
-        """No signals from keys; lines end with Ctrl-C or Ctrl-Z only, so that Enter completes none."""
+        """Return a mode where keys make no signals, and only Ctrl-C and Ctrl-Z end a line."""
         mode = self._copy()
         mode[_IFLAG] &= ~(termios.ICRNL | termios.INLCR)
         mode[_LFLAG] = mode[_LFLAG] & ~termios.ISIG | termios.ICANON | termios.IEXTEN
@@ -213,7 +214,7 @@ class Terminal:
         return mode
 
     def _raw(self) -> list[Any]:
-        """Bytes as they come, echoed by us: the same in every shell, and the prompt can be drawn again."""
+        """Return a mode where we get each byte and echo it: the same in every shell, so that we can redraw the line."""
         mode = self._copy()
         mode[_LFLAG] &= ~(termios.ISIG | termios.ICANON | termios.ECHO | termios.IEXTEN)
         mode[_OFLAG] |= termios.OPOST
@@ -233,7 +234,7 @@ class Terminal:
 
 
 def open_in_foreground(environ: Mapping[str, str]) -> int | None:
-    """Open /dev/tty; None without one, in the background (a read would stop the job), and in CI."""
+    """Open /dev/tty. None if there is none, in the background (a read would stop the job), and in CI."""
     with contextlib.suppress(OSError):
         descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         if os.tcgetpgrp(descriptor) == os.getpgrp() and not is_set(environ.get("CI")):

@@ -12,13 +12,13 @@ POSITION = 80
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what to forget."""
+    """Add the arguments."""
     add_profile(parser)
     parser.add_argument("--all", action="store_true", help="forget everything")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Forget it, and say how much that was."""
+    """Delete the stored credentials, and print how many files that were."""
     from awsdirenv.cache import clear
     from awsdirenv.cli.loading import loading
     from awsdirenv.refresh.request import Request

@@ -10,12 +10,12 @@ POSITION = 180
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add for which shell."""
+    """Add the shell."""
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the script, which is made from the arguments of all commands."""
+    """Print the script. It is made from the arguments of all commands."""
     from awsdirenv.cli.main import parser
     from awsdirenv.shell.completion import script
 

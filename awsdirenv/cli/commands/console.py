@@ -14,7 +14,7 @@ _BROWSER_COMES_WITHIN = 30.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add as whom, where to, and for how long."""
+    """Add the arguments."""
     add_profile(parser)
     parser.add_argument("--service", metavar="NAME", help="which part, as s3 or ec2; without it, the home page")
     parser.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
@@ -35,12 +35,12 @@ def run(options: argparse.Namespace) -> int:
         raise OutputError("there is no desktop to open a browser on", "awsdirenv console --print")
     visit = console.Visit(options.service, options.region, options.duration)
     with loading(Request(options.profile, options=LoadOptions(duration=options.duration))) as loader:
-        found = console.link(visit, loader, os.environ)
+        link = console.link(visit, loader, os.environ)
     if options.print:
-        emit(f"{found.address}\n")
+        emit(f"{link.address}\n")
     else:
-        _open(found.address)
-    say(f"awsdirenv: {printable(console.describe(found))}")
+        _open(link.address)
+    say(f"awsdirenv: {printable(console.describe(link))}")
     return 0
 
 

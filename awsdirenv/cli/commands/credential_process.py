@@ -10,11 +10,11 @@ from awsdirenv.cli.parser import add_duration, add_profile
 from awsdirenv.system.paths import decode_name
 
 POSITION = 70
-ERROR_ON_ONE_LINE = True  # SDKs show it in the middle of a message of their own
+ERROR_ON_ONE_LINE = True  # SDKs show our error inside a message of their own
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add whose credentials; two options are for what stands in a live directory's config file."""
+    """Add the arguments. Two options are only for the config file of a live directory, and are not in the help."""
     add_profile(parser)
     add_duration(parser)
     parser.add_argument("--live", metavar="NAME", type=decode_name, help=argparse.SUPPRESS)
@@ -22,18 +22,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what an SDK wants of a credential_process: for `--live` of an encoded name, for `--keys` as they are."""
+    """Print the JSON that an SDK expects. `--live` has an encoded profile name; `--keys` prints its long-term keys."""
     from awsdirenv.aws.credential_process import render
     from awsdirenv.cli.loading import reporter
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Reporter, Request, served, served_beside
 
     load_options = LoadOptions(duration=options.duration)
-    # Programs keep what we say for later, and show it only where we failed.
-    told = reporter() if is_watched() else Reporter(lambda _holder: None, lambda _notice: None)
+    # A program shows our lines later, and only if we fail. So other lines than errors are of no use there.
+    messages = reporter() if is_watched() else Reporter(lambda _holder: None, lambda _notice: None)
     if options.live is None:
-        made = served(Request(options.profile, options=load_options), os.environ, told)
+        snapshot = served(Request(options.profile, options=load_options), os.environ, messages)
     else:
-        made = served_beside(options.live, load_options, os.environ, told, as_it_is=options.keys)
-    emit(render(made.credentials))
+        snapshot = served_beside(options.live, load_options, os.environ, messages, as_it_is=options.keys)
+    emit(render(snapshot.credentials))
     return 0

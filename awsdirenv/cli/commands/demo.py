@@ -1,9 +1,9 @@
 """Show it all in a throw-away home, against an STS on this machine.
 
-The main job, with moto for AWS and a real bash on a terminal of its own.
+It shows the main job, with moto in place of AWS and a real bash on its own terminal.
 
-It is a whole program for people to watch, so unlike the other modules it reads os.environ and writes to stdout and
-stderr itself. What it runs sees nothing of the person's home and settings, and reaches loopback only.
+It is a whole program for people to watch. So, unlike the other commands, it writes to stdout and stderr itself. The
+programs that it runs see nothing of the user's home and settings, and reach loopback only.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from typing import Any, NamedTuple
 from awsdirenv.errors import AwsdirenvError, SetupError
 
 POSITION = 190
-_USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto's own, and it takes any code
+_USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto's own, and moto accepts any code
 _MFA_SERIAL = f"arn:aws:iam::{_ACCOUNT}:mfa/{_USER}"
 _MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 _IF_PROVED = {"Principal": {"AWS": _ACCOUNT}, "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
 _EXTRA = "pip install 'awsdirenv[demo]'"
-# The first release of each line that AWS_ENDPOINT_URL can send to loopback.
+# For each major version, the first release of the AWS CLI that follows AWS_ENDPOINT_URL.
 _OLDEST_AWS = {1: (1, 29), 2: (2, 13)}
 _HINT = "see above, or try it by hand: awsdirenv demo --interactive"
 _PROMPT, _QUESTION = r"~[\w/]* \$ $", re.escape(f"Enter MFA code for {_MFA_SERIAL}: ")
@@ -48,7 +48,7 @@ awsdirenv: projects in a throw-away home, which is gone after `exit`; try:
 
 
 class _Role(NamedTuple):
-    """A role, and the profile and the folder below ~/projects for it."""
+    """A role and its profile. The profile is also the name of a folder in ~/projects."""
 
     profile: str
     name: str
@@ -65,18 +65,18 @@ _ROLES = (
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Add who plays."""
+    """Add the option --interactive."""
     parser.add_argument("--interactive", action="store_true", help="get the shell of the demo instead of a transcript")
 
 
 def run(options: Namespace) -> int:
-    """Play the demo, or let the person play. Raises SetupError where something is missing."""
+    """Play the demo, or start its shell for the user. Raises SetupError if something is missing."""
     if options.interactive and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SetupError("the interactive demo needs a terminal", "awsdirenv demo")
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # so that the home goes then, too
+        signal.signal(number, signal.default_int_handler)  # so that the home is deleted then, too
     with TemporaryDirectory(prefix="awsdirenv-demo-", ignore_cleanup_errors=True) as folder, ExitStack() as end:
-        home = Path(folder).resolve()  # bash writes `~` for HOME's true name only
+        home = Path(folder).resolve()  # bash shows `~` only if HOME has no links in it
         env = _environment(home, os.environ)
         _check_parts(env)
         env["AWS_ENDPOINT_URL"] = url = _start_aws(end)
@@ -90,20 +90,20 @@ def run(options: Namespace) -> int:
 
 
 def _environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give all that the demo's programs see."""
+    """Return the environment of the demo's programs."""
     return {
         **{name: environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in environ},
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "TERM": "xterm",
-        "AWS_EC2_METADATA_DISABLED": "true",  # an EC2 machine's own role must not show up
+        "AWS_EC2_METADATA_DISABLED": "true",  # the demo must not use the role of an EC2 machine
         "AWS_PAGER": "",
-        "AWSDIRENV_AUTO_REFRESH": "0",  # nothing is to outlive the demo
+        "AWSDIRENV_AUTO_REFRESH": "0",  # no process may run longer than the demo
     }
 
 
 def _check_parts(env: Mapping[str, str]) -> None:
-    """Look for what the demo needs. Raises SetupError."""
+    """Check that everything that the demo needs is installed. Raises SetupError."""
     try:
         import moto.server  # noqa: F401
         import pexpect  # noqa: F401
@@ -112,17 +112,17 @@ def _check_parts(env: Mapping[str, str]) -> None:
     for program, hint in (("bash", "install bash"), ("direnv", "install direnv with apt-get or brew"), ("aws", _EXTRA)):
         if shutil.which(program, path=env["PATH"]) is None:
             raise SetupError(f"the demo needs {program}, which is not installed", hint)
-    told = subprocess.run(["aws", "--version"], env=env, capture_output=True, text=True, check=False).stdout
-    version = [int(number) for number in re.findall(r"\d+", told)[:2]]
+    output = subprocess.run(["aws", "--version"], env=env, capture_output=True, text=True, check=False).stdout
+    version = [int(number) for number in re.findall(r"\d+", output)[:2]]
     if not version or tuple(version) < _OLDEST_AWS.get(version[0], ()):
         raise SetupError(f"{shutil.which('aws', path=env['PATH'])} cannot be pointed at this machine", _EXTRA)
 
 
 def _start_aws(end: ExitStack) -> str:
-    """Start moto on a free port, give its URL, and have it stopped at the end."""
+    """Start moto on a free port, and return its URL. It is stopped at the end."""
     from moto.server import ThreadedMotoServer
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request otherwise
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # otherwise it prints a line for every request
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     end.callback(server.stop)
@@ -130,7 +130,7 @@ def _start_aws(end: ExitStack) -> str:
 
 
 def _make_user(url: str) -> dict[str, str]:
-    """Make an IAM user with an MFA device who may only AssumeRole, and a role; give the user's access key."""
+    """Make a role, and an IAM user with an MFA device who may only AssumeRole. Return the user's access key."""
     from awsdirenv.aws.botocore_session import local_client
 
     iam = local_client("iam", url)
@@ -139,7 +139,7 @@ def _make_user(url: str) -> dict[str, str]:
     iam.put_user_policy(UserName=_USER, PolicyName="assume-role-only", PolicyDocument=allowed)
     serial = iam.create_virtual_mfa_device(VirtualMFADeviceName=_USER)["VirtualMFADevice"]["SerialNumber"]
     iam.enable_mfa_device(UserName=_USER, SerialNumber=serial, AuthenticationCode1=_CODE, AuthenticationCode2=_CODE)
-    # The roles of other accounts are for those to make; moto lets them be assumed without.
+    # Only one account's role is made. moto allows AssumeRole also for the roles of other accounts, which do not exist.
     trust = json.dumps({"Version": "2012-10-17", "Statement": _MAY_ASSUME | _IF_PROVED})
     iam.create_role(RoleName=_ROLES[0].name, AssumeRolePolicyDocument=trust)
     access_key: dict[str, str] = iam.create_access_key(UserName=_USER)["AccessKey"]
@@ -147,7 +147,7 @@ def _make_user(url: str) -> dict[str, str]:
 
 
 def _make_home(home: Path, access_key: Mapping[str, str], env: Mapping[str, str]) -> None:
-    """Write what a person would have written, and run what they would have run once."""
+    """Write the files that a user would write, and run the commands that a user would run once."""
     from awsdirenv.shell import extension
 
     keys = f"{access_key['AccessKeyId']}\naws_secret_access_key = {access_key['SecretAccessKey']}\n"
@@ -172,7 +172,7 @@ def _make_home(home: Path, access_key: Mapping[str, str], env: Mapping[str, str]
 
 
 def _lines() -> Iterator[tuple[str, str]]:
-    """Give what to type, and what must then show."""
+    """Yield each line to type, and the text that must then appear."""
     for role in _ROLES:
         yield f"cd ~/projects/{role.profile}", f"awsdirenv: {role.profile}: account {role.account_id}, role {role.name}"
         identity = f"arn:aws:sts::{role.account_id}:assumed-role/{role.name}/"
@@ -182,7 +182,7 @@ def _lines() -> Iterator[tuple[str, str]]:
 
 
 def _play(env: dict[str, str]) -> None:
-    """Type the demo. Raises AwsdirenvError at the first line that does not show what it should."""
+    """Type the demo. Raises AwsdirenvError at the first line that does not show the expected text."""
     person = _Person(env)
     try:
         for line, expected in _lines():
@@ -196,15 +196,15 @@ def _play(env: dict[str, str]) -> None:
 
 
 class _Person:
-    """Somebody at a terminal with bash. Its screen is our stdout."""
+    """A user at a terminal with bash. The screen is our stdout."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         import pexpect
 
         self.codes_given = 0
         self._ended, self._nothing = pexpect.EOF, pexpect.TIMEOUT
-        self._pause = 0.02 if sys.stdout.isatty() else 0.001  # seconds between keys, where somebody watches
-        # Wide, so that bash breaks no line: a screen that is narrower does so itself.
+        self._pause = 0.02 if sys.stdout.isatty() else 0.001  # seconds between keys; slower if somebody watches
+        # The terminal is wide, so that bash does not break lines. A narrower screen breaks them itself.
         terminal: Any = {"env": {**env}, "cwd": env["HOME"], "encoding": "utf-8", "dimensions": (50, 300)}
         self._child = pexpect.spawn(_BASH[0], list(_BASH[1:]), timeout=20, **terminal)
         self._child.delaybeforesend = None
@@ -213,7 +213,7 @@ class _Person:
         self._child.logfile_read.write(str(self._child.after))
 
     def type(self, line: str) -> str:
-        """Type a line, and a code where one is asked for; give what showed from then until the next prompt."""
+        """Type a line, and a code if one is asked for. Return the output up to the next prompt."""
         self._press(line)
         while self._has_question():
             self.codes_given += 1
@@ -221,27 +221,27 @@ class _Person:
         return str(self._child.before).partition("\n")[2]
 
     def leave(self) -> None:
-        """End the shell, and the line with its last prompt."""
+        """End the shell, and the line of its last prompt."""
         self._child.close(force=True)
         sys.stdout.write("\n")
 
     def _has_question(self) -> bool:
-        """Wait for bash's prompt, or the question for a code."""
-        seen = self._child.expect([_PROMPT, _QUESTION, self._nothing, self._ended])
-        if seen > 1:
-            raise AwsdirenvError(f"the demo failed: bash {'hangs' if seen == 2 else 'ended'}", _HINT)
-        return bool(seen)
+        """Wait for bash's prompt or for the question for a code. Return whether it is the question."""
+        match = self._child.expect([_PROMPT, _QUESTION, self._nothing, self._ended])
+        if match > 1:
+            raise AwsdirenvError(f"the demo failed: bash {'hangs' if match == 2 else 'ended'}", _HINT)
+        return bool(match)
 
     def _press(self, keys: str) -> None:
         for key in keys:
             self._child.send(key)
-            if self._child.expect([self._nothing, self._ended], timeout=self._pause):  # shows bash's echo meanwhile
+            if self._child.expect([self._nothing, self._ended], timeout=self._pause):  # this also shows bash's echo
                 return
         self._child.send("\r")
 
 
 class _Screen:
-    """Writes what a terminal would show to stdout, without the codes that steer a terminal."""
+    """Writes the output of a terminal to stdout, without its control sequences."""
 
     _rest = ""
 

@@ -12,19 +12,19 @@ POSITION = 120
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add how far to look, and the form."""
+    """Add the options."""
     parser.add_argument("--offline", action="store_true", help="do not ask AWS about your keys")
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look at everything, and print what was found."""
+    """Run all checks, and print the findings."""
     from awsdirenv.reports.doctor import report as checks
     from awsdirenv.reports.doctor.context import DoctorContext
     from awsdirenv.reports.table import Canvas
     from awsdirenv.system.paths import home
 
-    found = checks.examine(DoctorContext.here(os.environ, offline=options.offline), say)
-    text = checks.text(found, str(home(os.environ)), is_coloured=Canvas.of(os.environ).is_coloured)
-    emit(checks.document(found) if options.json else text)
-    return checks.exit_status(found)
+    findings = checks.examine(DoctorContext.here(os.environ, offline=options.offline), say)
+    text = checks.text(findings, str(home(os.environ)), is_coloured=Canvas.of(os.environ).is_coloured)
+    emit(checks.document(findings) if options.json else text)
+    return checks.exit_status(findings)

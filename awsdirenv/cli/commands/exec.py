@@ -11,7 +11,7 @@ POSITION = 60
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what stands before `--`; `parser.parse` takes what stands behind it."""
+    """Add the arguments before `--`. `parser.parse` reads the words after it."""
     add_profile(parser)
     parser.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
     add_duration(parser)
@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load, and let the command take this process's place."""
+    """Load the credentials, and replace this process with the command."""
     from awsdirenv.cli.loading import loading, region
     from awsdirenv.refresh import export
     from awsdirenv.refresh.loader import LoadOptions
@@ -28,6 +28,6 @@ def run(options: argparse.Namespace) -> int:
 
     load_options = LoadOptions(duration=options.duration, min_life=options.min_life, insist=True)
     with loading(Request(options.profile, options=load_options)) as loader:
-        made = loader.long_term_keys() if options.no_session else loader.load()
-    environ = export.command_environment(os.environ, made, options.region or region(made))
+        snapshot = loader.long_term_keys() if options.no_session else loader.load()
+    environ = export.command_environment(os.environ, snapshot, options.region or region(snapshot))
     export.become(options.words, environ)

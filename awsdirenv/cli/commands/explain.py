@@ -12,23 +12,23 @@ POSITION = 110
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add which profile, and the form."""
+    """Add the arguments."""
     add_profile(parser)
     add_duration(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the explanation, and fail where a load would."""
+    """Print the explanation. If a load would fail, fail with the same error."""
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request, looking
     from awsdirenv.reports.explain import hops, text
     from awsdirenv.system.paths import home
 
-    given = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)
-    explained = hops.explain(given)
+    context = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)
+    explained = hops.explain(context)
     home_folder = str(home(os.environ))
-    emit(hops.document(explained) if options.json else text.text(explained, home_folder, given.now))
+    emit(hops.document(explained) if options.json else text.text(explained, home_folder, context.now))
     if explained.error:
         raise explained.error
     return 0

@@ -11,7 +11,7 @@ POSITION = 160
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add for which shell."""
+    """Add the shell."""
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 

@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the line, have direnv allow it, and warn of what a load would stumble over."""
+    """Write the line, run `direnv allow`, and warn of errors that a load would end with."""
     from awsdirenv.config.aws_files import load_files
     from awsdirenv.config.resolve import resolve_chain
     from awsdirenv.config.settings import declared_profile

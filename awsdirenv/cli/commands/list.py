@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     import argparse
 
 POSITION = 100
-BARE = {"json": False}  # the options when there are none
+BARE = {"json": False}  # the options of a call without arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the form."""
+    """Add the option --json."""
     from awsdirenv.cli.parser import add_json
 
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a table on a terminal, and rows for programs elsewhere."""
+    """Print a table on a terminal, and rows for programs otherwise."""
     from awsdirenv.config.aws_files import file_paths
     from awsdirenv.reports import profiles
     from awsdirenv.reports.table import Canvas

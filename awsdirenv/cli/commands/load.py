@@ -17,7 +17,7 @@ POSITION = 40
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what can stand behind `use aws_profile`, and what the extension says of itself."""
+    """Add the arguments of `use aws_profile`, and the options that only the extension gives."""
     add_profile(parser)
     add_duration(parser)
     add_min_life(parser)
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load; long-term keys are kept nowhere, and go to stdout as a snapshot."""
+    """Load the profile. Long-term keys are never written: they are printed as a snapshot."""
     from awsdirenv.cache.snapshots import text
     from awsdirenv.cli.loading import loading
     from awsdirenv.refresh.loader import LoadOptions
@@ -52,13 +52,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load_live(request: Request, conditions: Conditions) -> int:
-    """Load for a live directory; status 0 says that it may be opened, whatever was said about its credentials."""
+    """Load for a live directory. Status 0 says that it may be opened, also after an error about its credentials."""
     from awsdirenv.cli.loading import reporter
     from awsdirenv.refresh import live
 
-    failed = live.load(request, conditions, os.environ, reporter())
-    if failed:
-        report(failed)
+    error = live.load(request, conditions, os.environ, reporter())
+    if error:
+        report(error)
     return 0
 
 

@@ -11,7 +11,7 @@ POSITION = 30
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add whose credentials, and how to come to them."""
+    """Add the arguments."""
     add_profile(parser)
     parser.add_argument("--token-code", metavar="N", type=_token_code, help="the MFA code, instead of being asked")
     parser.add_argument(
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load, also where the person has just cancelled it, and say where that led."""
+    """Load the profile, also if the user has just cancelled that, and print what was loaded."""
     from awsdirenv.cache.sessions import CancelMarks
     from awsdirenv.cli.loading import describe, loading, region
     from awsdirenv.refresh.loader import LoadOptions
@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     )
     with loading(Request(options.profile, options=load_options)) as loader:
         CancelMarks(loader.paths.marks).clear()
-        made = loader.load()
-    say(f"awsdirenv: {describe(made, region(made))}")
+        snapshot = loader.load()
+    say(f"awsdirenv: {describe(snapshot, region(snapshot))}")
     return 0
 
 

@@ -12,19 +12,19 @@ POSITION = 170
 BARE: dict[str, object] = {}
 
 
-# What a prompt, a status line or a terminal would take for its own: expansions of bash, zsh and tmux, escapes.
+# Characters with a meaning in a prompt, a status line or a terminal: expansions of bash, zsh and tmux, and escapes.
 _TAKEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff$`\\\\%!#]")
 
 
 def run(_options: object) -> int:
-    """Print the segment of a prompt, or nothing. The shells' hooks give the same without Python."""
+    """Print the segment for a prompt, or nothing. The shells' hooks print the same without Python."""
     text = segment(os.environ)
     emit(f"{text}\n" if text else "")
     return 0
 
 
 def segment(environ: Mapping[str, str]) -> str:
-    """Give the profile and the stage of the directory that direnv has loaded, or that it is closed; '' for neither."""
+    """Return the loaded directory's profile and stage, or that it is closed. Empty if nothing is loaded."""
     profile, declared = environ.get("AWSDIRENV_PROFILE", ""), environ.get("AWSDIRENV_DECLARED", "")
     stage = environ.get("AWSDIRENV_STAGE", "").upper()
     closed = f"({declared}: closed)" if declared else ""

@@ -11,12 +11,12 @@ POSITION = 10
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the way back."""
+    """Add the option --uninstall."""
     parser.add_argument("--uninstall", action="store_true", help="remove it again")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Install the extension, the hooks and the completion scripts, or remove them; say what is missing besides."""
+    """Install or remove the extension, the hooks and the completion scripts. Warn of other parts that are missing."""
     from awsdirenv.cache.layout import CachePaths
     from awsdirenv.cache.sessions import prepare
     from awsdirenv.cli.main import parser

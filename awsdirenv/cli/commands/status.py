@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     import argparse
 
 POSITION = 90
-BARE = {"json": False}  # the options when there are none
+BARE = {"json": False}  # the options of a call without arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the form."""
+    """Add the option --json."""
     from awsdirenv.cli.parser import add_json
 
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look and print; nothing is asked, locked or written."""
+    """Print the status. It asks no question, takes no lock and writes nothing."""
     from awsdirenv.reports import status
     from awsdirenv.reports.table import Canvas
     from awsdirenv.session_credentials import utc_now
     from awsdirenv.system.paths import home
 
-    seen = status.look(os.environ, utc_now())
-    emit(status.document(seen) if options.json else status.text(seen, str(home(os.environ)), Canvas.of(os.environ)))
+    held = status.look(os.environ, utc_now())
+    emit(status.document(held) if options.json else status.text(held, str(home(os.environ)), Canvas.of(os.environ)))
     return 0

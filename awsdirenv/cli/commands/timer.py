@@ -11,13 +11,13 @@ POSITION = 150
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add whose credentials."""
+    """Add the arguments."""
     add_profile(parser)
     add_duration(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Leave a process behind that renews them, unless there is one."""
+    """Start a background process that renews the credentials, unless there is one."""
     from awsdirenv.cache.layout import CachePaths, snapshot_key
     from awsdirenv.cache.sessions import prepare
     from awsdirenv.config.settings import declared_profile
@@ -30,11 +30,13 @@ def run(options: argparse.Namespace) -> int:
     name = declared_profile(options.profile, directory, os.environ).name
     key = snapshot_key(name, os.environ, options.duration)
     paths = CachePaths.from_environ(os.environ)
-    wanted = [f"--duration={options.duration}"] if options.duration else []
+    options_for_load = [f"--duration={options.duration}"] if options.duration else []
     if timer.detach():
         prepare(paths)
         locks = Locks(paths.locks, 0, lambda *_: None)
-        with locks.hold_unless(f"timer-{key}", lambda: True) as other:  # one is enough
-            if not other:
-                timer.Timer(paths, key, [*own_command(), "load", "--envrc", *wanted, "--", name], directory).run()
+        with locks.hold_unless(f"timer-{key}", lambda: True) as is_running:  # only one for each profile
+            if not is_running:
+                timer.Timer(
+                    paths, key, [*own_command(), "load", "--envrc", *options_for_load, "--", name], directory
+                ).run()
     return 0

@@ -9,17 +9,17 @@ from awsdirenv.cli.output import emit, report_waiting
 from awsdirenv.cli.parser import add_json
 
 POSITION = 130
-IN_LIVE_FILES = True  # tells what programs see in a live directory
+IN_LIVE_FILES = True  # it shows what programs see in a live directory
 _ANSWER_COMES_WITHIN = 6.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the form."""
+    """Add the option --json."""
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look, ask AWS, and print; 0 only where nothing is wrong."""
+    """Look at the environment, ask AWS, and print the report. The status is 0 only if nothing is wrong."""
     from awsdirenv.aws import identity
     from awsdirenv.reports.table import Canvas
     from awsdirenv.reports.whoami import report
@@ -28,9 +28,11 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.system.clocks import patience
 
     environ = dict(os.environ)
-    os.environ["AWSDIRENV_NO_PROMPT"] = "1"  # for a credential_process that is us: a look asks nobody
+    os.environ["AWSDIRENV_NO_PROMPT"] = (
+        "1"  # a credential_process may start us again: whoami must not lead to questions
+    )
     with patience(report_waiting, "AWS to say who this is"):
-        asked = identity.ask_caller(environ, _ANSWER_COMES_WITHIN)
-    seen = with_problems(report.look(environ, asked, utc_now()))
-    emit(report.document(seen) if options.json else report.text(seen, Canvas.of(environ)))
-    return 0 if seen.verdict == report.OK else 1
+        caller = identity.ask_caller(environ, _ANSWER_COMES_WITHIN)
+    checked = with_problems(report.look(environ, caller, utc_now()))
+    emit(report.document(checked) if options.json else report.text(checked, Canvas.of(environ)))
+    return 0 if checked.verdict == report.OK else 1

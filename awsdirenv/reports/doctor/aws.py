@@ -1,4 +1,4 @@
-"""Checks of `doctor` about the profiles in use: what AWS's files say about them, and what AWS says about their keys."""
+"""Checks of `doctor` on the profiles in use: what AWS's files say about them, and what AWS says about their keys."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from awsdirenv.system.files import read_text
 from awsdirenv.system.text import login_command
 
 _OLD_KEY = timedelta(days=90)
-_SKEW = timedelta(seconds=60)  # of the clock; less is no finding
-_REFUSED_SKEW = timedelta(minutes=5)  # AWS refuses a call that is signed with a clock as wrong as that
+_SKEW = timedelta(seconds=60)  # a smaller error of the clock is no finding
+_REFUSED_SKEW = timedelta(minutes=5)  # AWS refuses calls if the clock is wrong by this much
 _SETS_REGION = re.compile(r"^[^#\n]*\bAWS_(?:DEFAULT_)?REGION=", re.MULTILINE)
 
 
@@ -68,7 +68,7 @@ def sso_sign_in(context: DoctorContext) -> Iterator[Finding]:
 def network(context: DoctorContext) -> Iterator[Finding]:
     """Whether AWS answers, where a long-term key is there to ask with."""
     errors = [fact.refusal for fact in context.asked if fact.refusal and not _is_refused(fact)]
-    for error in errors[:1]:  # the others say the same
+    for error in errors[:1]:  # the other errors say the same
         yield Finding(INFO, f"AWS was not asked about keys: {error.message}", error.hint)
 
 
@@ -139,12 +139,12 @@ def clock(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _is_refused(fact: KeyFacts) -> bool:
-    """Tell whether AWS does not accept the key; other errors say nothing about it."""
+    """Return whether AWS refuses the key itself. Other errors say nothing about the key."""
     return isinstance(fact.refusal, SessionRefusedError)
 
 
 def _names_device(context: DoctorContext, name: str) -> bool:
-    """Tell whether an MFA device is configured for the keys of a profile, by itself or by a role that uses them."""
+    """Return whether the profile of a key, or a role that uses the key, names an MFA device."""
     profiles = context.files.profiles if context.files else {}
     users = (values for other, values in profiles.items() if name in (other, values.get("source_profile")))
     in_chains = any(chain.mfa_serial for chain in context.chains.values() if chain.source_profile == name)

@@ -1,4 +1,4 @@
-"""What the checks of `doctor` work with, each part looked up once, and what they find. It writes nothing."""
+"""The input of the checks of `doctor`, where each part is looked up once, and their output: findings."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from awsdirenv.system.direnv import working_directory
 
 ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")
 NETWORK_TIME = 8.0  # seconds, for all calls to AWS together
-_MOST_KEYS = 3  # that AWS is asked about
-_ANY_REGION = "us-east-1"  # for a key without a region: every region of a partition knows all its keys
+_MOST_KEYS = 3  # AWS is asked about this many keys at most
+_ANY_REGION = "us-east-1"  # for a key without a region: every region knows all keys of its partition
 
 
 class Finding(Record):
@@ -46,7 +46,7 @@ Check = Callable[["DoctorContext"], Iterable[Finding]]
 
 
 class StoredSnapshot(Record):
-    """What can be read of a snapshot. `expiration` is None where it has none, or the snapshot is not valid."""
+    """What the checks need of a snapshot. `expiration` is None for credentials without an end."""
 
     path: Path
     profile: str
@@ -56,11 +56,11 @@ class StoredSnapshot(Record):
 
 @dataclass(frozen=True)
 class DoctorContext:
-    """The directory and the environment that are checked, and which profiles matter there.
+    """The directory and the environment to check, and the profiles in use there.
 
-    `environ` is the present environment, `outer` the one from before direnv loaded the directory. `profile` is None
-    where nothing declares one, and where that cannot be found out; `problem` then says why. `patience` is for all calls
-    to AWS together.
+    `environ` is the present environment, `outer` the one from before direnv loaded the directory. `profile` is None if
+    nothing declares a profile, or if that is unknown: then `problem` says why. `patience` is the time for all calls to
+    AWS together.
     """
 
     environ: Mapping[str, str]
@@ -72,11 +72,11 @@ class DoctorContext:
     patience: timedelta = timedelta(seconds=NETWORK_TIME)
     problem: AwsdirenvError | None = None
     now: datetime = field(default_factory=utc_now)
-    told: dict[str, str | None] = field(default_factory=dict)  # what commands of direnv printed; None where one failed
+    told: dict[str, str | None] = field(default_factory=dict)  # direnv's output, by command; None: the command failed
 
     @classmethod
     def here(cls, environ: Mapping[str, str], *, offline: bool = False) -> DoctorContext:
-        """Look at the present directory. An error is kept in `problem`, which a check reports."""
+        """Create the context of the present directory. An error is kept in `problem`, which a check reports."""
         try:
             directory = working_directory(environ)
         except DirectoryError as error:
@@ -87,8 +87,8 @@ class DoctorContext:
             look = looking(Request(None if is_loaded or not line else line.profile or None), environ)
         except AwsdirenvError as error:
             return cls(environ, directory, offline, outer=environ, problem=error)
-        # Where nothing names a profile, `looking` gives `default`, which nobody has declared. A name that only bash can
-        # work out (a variable) is not guessed.
+        # If nothing names a profile, `looking` returns `default`, which is not declared. And we do not guess a name
+        # that only bash can work out (a variable).
         is_declared = is_loaded or (line.profile is not None if line else look.profile != "default")
         return cls(
             environ,
@@ -114,7 +114,7 @@ class DoctorContext:
 
     @cached_property
     def project(self) -> Path:
-        """The folder of that `.envrc`; the present directory where there is none."""
+        """The folder of that `.envrc`, or the present directory if there is none."""
         return self.envrc.parent if self.envrc else self.directory
 
     @cached_property
@@ -126,26 +126,26 @@ class DoctorContext:
 
     @property
     def files(self) -> AwsFiles | None:
-        """AWS's files, or None where they cannot be read: `files_problem` says why."""
+        """AWS's files, or None if they cannot be read: then `files_problem` says why."""
         return self._parsed[0]
 
     @property
     def files_problem(self) -> AwsdirenvError | None:
-        """Why AWS's files cannot be read."""
+        """The error of reading AWS's files, or None."""
         return self._parsed[1]
 
     @cached_property
     def snapshots(self) -> list[StoredSnapshot]:
-        """All snapshots that we would believe."""
+        """All valid snapshots."""
         folder = self.paths.snapshots
         return [
-            StoredSnapshot(folder / name, one.profile, one.stamps[0].partition(" ")[2], one.credentials.expiration)
-            for name, one in snapshots.stored(folder).items()
+            StoredSnapshot(folder / name, held.profile, held.stamps[0].partition(" ")[2], held.credentials.expiration)
+            for name, held in snapshots.stored(folder).items()
         ]
 
     @cached_property
     def chains(self) -> dict[str, Chain]:
-        """The chains of the profiles in use, this directory's first; without those that cannot be resolved."""
+        """The chains of the profiles in use, this directory's first. Profiles that cannot be resolved are left out."""
         names = dict.fromkeys([*([self.profile] if self.profile else []), *(each.profile for each in self.snapshots)])
         if self.files is None:
             return {}
@@ -170,7 +170,7 @@ class DoctorContext:
 
     @cached_property
     def asked(self) -> list[KeyFacts]:
-        """What AWS says about these keys; nothing where it must not be asked."""
+        """What AWS says about these keys. Empty if we are offline."""
         if self.offline or self.files is None:
             return []
         budget = Budget(self.patience.total_seconds())

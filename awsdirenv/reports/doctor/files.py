@@ -1,7 +1,7 @@
-"""Checks of `doctor` about files of the person and of the project: what others can read in them, and what they set.
+"""Checks of `doctor` on the files of the user and of the project: who can read them, and which variables they set.
 
-Files that set AWS's variables work against a directory's credentials. An access key is never printed, only where it is
-and its last four characters.
+A file that sets AWS's variables works against the credentials of a directory. An access key is never printed: a finding
+has its place and its last four characters.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ _EXPORT = re.compile(
     r"(?:^|[;&|{]|\bthen\b|\bdo\b)\s*(?:builtin\s+)?(?:export|(?:declare|typeset)\s+-\w*x\w*)\s+(?P<rest>.*)"
 )
 _NAMED = re.compile(r"(?<![\w$\"'{-])(AWS_[A-Z0-9_]+)=")
-# An assignment alone on its line. In front of a command it would hold for that command only.
+# An assignment alone on its line. In front of a command it would count for that command only.
 _PLAIN = re.compile(r"""^\s*(AWS_[A-Z0-9_]+)(?:=("[^"]*"|'[^']*'|[^\s;]*)\s*(?:$|[;\#])|\s+(?:DEFAULT|OVERRIDE)=)""")
 _FISH = re.compile(r"(?:^|;|\band\b)\s*set\s+(?P<options>(?:-\S+\s+)*)(?P<name>AWS_[A-Z0-9_]+)\s+\S")
 _FUNCTION = re.compile(r"^\s*(?:function\s+\S+|[\w.:-]+\s*\(\s*\))")
 
 _SHAPE = "A[KS]IA[A-Z2-7]{16}"
 _KEY_ID = re.compile(rf"(?<![A-Za-z0-9]){_SHAPE}(?![A-Za-z0-9])".encode())
-# git's regular expressions have no lookaround. They match one character more at each end, which _KEY_ID then checks.
+# git's regular expressions have no lookaround. So this one matches one more character at each end, and _KEY_ID checks
+# the match.
 _AROUND = f"(^|[^A-Za-z0-9]){_SHAPE}[A-Za-z0-9]?"
 _EXAMPLE = b"EXAMPLE"  # the end of the keys in AWS's documentation
 _MOST_FILES = 20000
 _MOST_FINDINGS = 20
-_TIME = 3.0  # seconds, for each command of git, and for a walk through the files
-_NOT_OF_PROJECT = {"node_modules", "__pycache__", "venv"}  # left out of a walk, which is for projects without git
-# These would have git look into another repository.
+_TIME = 3.0  # seconds for each command of git, and for a search without git
+_NOT_OF_PROJECT = {"node_modules", "__pycache__", "venv"}  # folders that a search without git leaves out
+# With one of these variables git would look into another repository.
 _GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"}
 _GREP_LINE = re.compile(rb"([^\0]+)\0(\d+)\0([^\n]*)\n")
 
 
 class _TooLargeError(Exception):
-    """There are more files than can be searched while somebody waits."""
+    """There are more files than we can search while the user waits."""
 
 
 class _AccessKey(Record):
@@ -95,13 +96,13 @@ def fish_universals(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _has_secrets(files: AwsFiles | None) -> bool:
-    """Tell whether a profile of the config file has secrets; False where the file cannot be read."""
+    """Return whether a profile of the config file has a secret. False if the file cannot be read."""
     profiles = files.config_profiles.values() if files else ()
     return any(key in values for values in profiles for key in _SECRETS)
 
 
 def _set_in(text: str) -> Iterator[str]:
-    """Give the names of the variables that a line of a start-up file sets for the whole shell; never a value."""
+    """Yield the names of the variables that a line of a start-up file exports. A value is never returned."""
     exported = _EXPORT.search(text)
     if exported:
         yield from _NAMED.findall(" " + exported["rest"])
@@ -116,7 +117,7 @@ def _set_in(text: str) -> Iterator[str]:
 
 
 def _outside_functions(lines: Iterable[Line]) -> Iterator[Line]:
-    """Leave out the bodies of functions: they set a variable only when somebody calls them."""
+    """Yield the lines outside functions. A function sets a variable only when it is called."""
     inside: tuple[Path, str] | None = None
     for line in lines:
         indent = line.text[: len(line.text) - len(line.text.lstrip())]
@@ -134,7 +135,7 @@ def _outside_functions(lines: Iterable[Line]) -> Iterator[Line]:
 
 def keys_in_files(context: DoctorContext) -> Iterator[Finding]:
     """Whether access keys stand in .envrc, .env or other files of the project."""
-    keys: dict[_AccessKey, bool] = {}  # with whether git has the file
+    keys: dict[_AccessKey, bool] = {}  # the value says whether git tracks the file
     were_searched = [_collect(search, context, keys) for search in (_tracked, _own, _others)]
     findings = [_key_finding(key, is_tracked=is_tracked) for key, is_tracked in keys.items()]
     yield from findings[:_MOST_FINDINGS]
@@ -149,7 +150,7 @@ def keys_in_files(context: DoctorContext) -> Iterator[Finding]:
 def _collect(
     search: Callable[[DoctorContext], Iterator[_AccessKey]], context: DoctorContext, keys: dict[_AccessKey, bool]
 ) -> bool:
-    """Add to `keys` what a search finds; False where there was too much to search all of it."""
+    """Add the results of a search to `keys`. Return False if there were too many files to search them all."""
     try:
         for key in search(context):
             keys.setdefault(key, search is _tracked)
@@ -173,19 +174,19 @@ def _key_finding(key: _AccessKey, *, is_tracked: bool) -> Finding:
 
 
 def _tracked(context: DoctorContext) -> Iterator[_AccessKey]:
-    """Search the files that git has, and so everybody who has the repository."""
+    """Search the files that git tracks: everybody with a copy of the repository has them."""
     yield from _grep(context)
 
 
 def _own(context: DoctorContext) -> Iterator[_AccessKey]:
-    """Search `.envrc` and the `.env` files of the project, which git is mostly told to ignore."""
+    """Search `.envrc` and the `.env` files of the project. Most projects tell git to ignore them."""
     envrc = [context.envrc] if context.envrc else []
     for path in (*envrc, *sorted(context.project.glob(".env")), *sorted(context.project.glob(".env.*"))):
         yield from _read(path)
 
 
 def _others(context: DoctorContext) -> Iterator[_AccessKey]:
-    """Search what git neither has nor is told to ignore; in a project without git, every file that is not hidden."""
+    """Search the files that git neither tracks nor ignores. In a project without git, search every visible file."""
     root = context.project
     if root in (home(context.environ), Path("/")):
         return
@@ -206,7 +207,7 @@ def _grep(context: DoctorContext, *options: str) -> Iterator[_AccessKey]:
 
 
 def _git(context: DoctorContext, *words: str) -> bytes | None:
-    # A repository's own settings may name programs for git to run. core.fsmonitor is the one that it would run here.
+    # The settings of a repository may name programs that git runs. Here it would run the one of core.fsmonitor.
     command = ["git", "-C", str(context.project), "--no-pager", "-c", "core.fsmonitor=false", *words]
     environ = {name: value for name, value in context.outer.items() if name not in _GIT_VARIABLES}
     try:
@@ -240,6 +241,6 @@ def _keys_in(text: bytes) -> list[bytes]:
 
 
 def _content(path: Path) -> bytes:
-    """Give the content of a file; nothing where `read_bytes` gives none, or it is no text."""
+    """Return the content of a text file. Empty for other files, and for files that cannot be read."""
     data = read_bytes(path) or b""
     return b"" if b"\0" in data[:8192] else data

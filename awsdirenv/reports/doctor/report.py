@@ -1,4 +1,4 @@
-"""`doctor`: carries out the checks, and writes what they find. When a check fails, the others still run."""
+"""`doctor`: runs the checks, and writes what they find. If a check fails, the others still run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from awsdirenv.reports.doctor.context import (
 )
 from awsdirenv.system.text import printable
 
-# The names are part of the output, for people and scripts. docs/reference.md has each of them.
+# The names are part of the output, for users and scripts. docs/reference.md describes each of them.
 CHECKS: Mapping[str, Check] = {
     "direnv": setup.direnv,
     "direnv-version": setup.direnv_version,
@@ -49,31 +49,31 @@ CHECKS: Mapping[str, Check] = {
     "mfa": aws.mfa,
     "clock": aws.clock,
 }
-_PATIENCE = 1.0  # seconds, until the person is told which check takes so long
+_PATIENCE = 1.0  # seconds after which the user is told which check is slow
 _LONGEST = NETWORK_TIME + 4  # seconds for one check: a network file system without its server never answers
 _COLOURS = {ERROR: "31", WARNING: "33", INFO: "36"}
 
 
 def examine(context: DoctorContext, tell: Callable[[str], None], checks: Mapping[str, Check] = CHECKS) -> list[Finding]:
-    """Carry out the checks and give what they find, worst first. `tell` is told of a check that takes over a second."""
+    """Run the checks and return what they find, the worst first. `tell` gets a line for each slow check."""
     findings = [finding for name, check in checks.items() for finding in _carry_out(name, check, context, tell)]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """Give 1 for any finding that is not only information, else 0."""
+    """Return 1 if any finding is a warning or an error, else 0."""
     return int(any(finding.severity != INFO for finding in findings))
 
 
 def document(findings: Iterable[Finding]) -> str:
-    """Give the findings as JSON."""
+    """Return the findings as JSON."""
     names = ("check", "severity", "message", "hint", "path")
     rows = [{name: getattr(finding, name) for name in names} for finding in findings]
     return json.dumps({"version": 1, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def text(findings: list[Finding], home: str, *, is_coloured: bool) -> str:
-    """Give the findings for people, a block for each. Paths below `home` begin with `~`."""
+    """Return the findings as text, one block for each. Paths below `home` begin with `~`."""
     if not findings:
         return "nothing to mend\n"
     blocks = [_block(finding, home, is_coloured=is_coloured) for finding in findings]
@@ -95,17 +95,18 @@ def _block(finding: Finding, home: str, *, is_coloured: bool) -> str:
 
 
 def _carry_out(name: str, check: Check, context: DoctorContext, tell: Callable[[str], None]) -> list[Finding]:
-    """Give what one check finds in the time that it has. If the check itself fails, that is a finding, too."""
+    """Run one check, with a time limit, and return its findings. A failure of the check itself is a finding, too."""
     findings: list[Finding] = []
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
             findings.extend(check(context))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still useful
+        except Exception as error:  # noqa: BLE001 - after any error the other checks are still useful
             failures.append(error)
 
-    # In a thread of its own: a check that waits for a file system or a name server cannot be interrupted, only left.
+    # It runs in its own thread: a check that waits for a file system or a name server cannot be interrupted. We can
+    # only stop waiting for it.
     thread = threading.Thread(target=work, daemon=True)
     started = time.monotonic()
     thread.start()

@@ -1,4 +1,4 @@
-"""Checks of `doctor` about what `setup` needs and makes: direnv, its hook and settings, our extension and hooks."""
+"""Checks of `doctor` on what `setup` needs and installs: direnv, its hook and settings, our extension and hooks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from awsdirenv.system.text import command_line
 
 _TIMEOUT = 4.0  # seconds
 _LEAST_DIRENV, _LEAST_BASH = (2, 32, 1), (4, 4)
-# direnv 2.37.0 says of itself that it is 2.36.0 (direnv issues 1458 and 1463).
+# direnv 2.37.0 reports its version as 2.36.0 (direnv issues 1458 and 1463).
 _SILENT_DIRENV = {(2, 36, 0), (2, 37, 0)}
 _OWN = re.compile(r"^[ \t]*(?:function[ \t]+use_aws_profile\b|use_aws_profile[ \t]*\([ \t]*\))")
 _HOOK = re.compile(r"\bdirenv[\"']?[ \t]+hook\b|\b_direnv_hook[ \t]*\(\)|\bfunction[ \t]+__direnv_export_eval\b")
 _PLUGIN = re.compile(r"^[ \t]*(?:antigen|zinit|zplug|antidote|fisher|plugins=).*\bdirenv\b")
-# Whoever sets these anew takes out what direnv has put in.
+# An assignment that replaces one of these variables removes direnv's hook from it.
 _TAKEN_OVER = {
     "bash": re.compile(r"^(?:export[ \t]+|declare[ \t]+\S+[ \t]+)?PROMPT_COMMAND=(?!.*\bPROMPT_COMMAND\b)"),
     "zsh": re.compile(r"^precmd_functions=(?!.*\bprecmd_functions\b)"),
@@ -63,10 +63,10 @@ def direnv_settings(context: DoctorContext) -> Iterator[Finding]:
     if status is None:
         yield Finding(ERROR, "direnv status fails", "mend what it complains of: direnv status", toml)
         return
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", status.get("warn_timeout", ""))
-    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else 0
+    timeout = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", status.get("warn_timeout", ""))
+    seconds = float(timeout[1]) / (1000 if timeout[2] == "ms" else 1) if timeout else 0
     if 0 < seconds < 5:
-        message = f"direnv's warn_timeout of {found and found[0]} prints into the question for an MFA code"
+        message = f"direnv's warn_timeout of {timeout and timeout[0]} prints into the question for an MFA code"
         yield Finding(INFO, message, "set warn_timeout in direnv.toml to 5s, which is its default, or more", toml)
 
 
@@ -77,12 +77,12 @@ def bash(context: DoctorContext) -> Iterator[Finding]:
         return
     words = [path, "--norc", "--noprofile", "-c", 'echo "${BASH_VERSINFO[0]} ${BASH_VERSINFO[1]}"']
     environ = {name: value for name, value in context.outer.items() if name != "BASH_ENV"}
-    found = re.match(r"(\d+) (\d+)", _output(words, environ) or "")
+    version = re.match(r"(\d+) (\d+)", _output(words, environ) or "")
     hint = "install a bash of 4.4 or later, and set bash_path to it in direnv.toml, under [global]"
-    if not found:
+    if not version:
         yield Finding(ERROR, "the bash that direnv is to run does not run", hint, path)
-    elif (int(found[1]), int(found[2])) < _LEAST_BASH:
-        yield Finding(ERROR, f"direnv runs bash {found[1]}.{found[2]}, which is too old", hint, path)
+    elif (int(version[1]), int(version[2])) < _LEAST_BASH:
+        yield Finding(ERROR, f"direnv runs bash {version[1]}.{version[2]}, which is too old", hint, path)
 
 
 def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
         return
     lines = rc_files.interactive(shell, context.environ)
     everywhere = [*lines, *rc_files.everything(context.environ), *rc_files.of_system(shell, context.environ)]
-    # Where direnv has loaded this very shell's directory it has a hook, wherever that may be.
+    # If direnv has loaded the directory of this shell, there is a hook somewhere.
     if not any(_hooks(line) for line in everywhere) and "DIRENV_DIR" not in context.environ:
         rc = installation.rc_file(shell, context.environ)
         yield Finding(ERROR, f"direnv's hook is not in {rc}", f"add to it: {installation.HOOKS[shell]}", str(rc))
@@ -151,7 +151,7 @@ def own_function(context: DoctorContext) -> Iterator[Finding]:
     """Whether a `use_aws_profile` of your own wins over ours."""
     folder = direnv_lib(context.outer)
     ours = installation.extension_path(context.outer).name
-    # direnv reads lib/*.sh in the order of the locale, then one direnvrc, then the .envrc: the last one wins.
+    # direnv reads lib/*.sh in the order of the locale, then one direnvrc, then the .envrc. The last function wins.
     paths = [path for path in sorted(folder.glob("*.sh")) if path.name.casefold() > ours]
     own = folder.parent / "direnvrc"
     paths += [own if own.is_file() else home(context.outer) / ".direnvrc"]
@@ -167,7 +167,7 @@ def envrc_allowed(context: DoctorContext) -> Iterator[Finding]:
     """Whether the .envrc here is allowed."""
     status = _status(context) or {}
     path, allowed = status.get("Found RC path"), status.get("Found RC allowed")
-    # Yes is `true` or, since 2.33, 0.
+    # direnv prints `true` for yes, and since 2.33 it prints 0.
     if path and allowed not in (None, "true", "0"):
         command = command_line("direnv allow", str(Path(path).parent))
         yield Finding(WARNING, "this .envrc is not allowed, so direnv does not load it", command, path)
@@ -186,12 +186,12 @@ def _direnv(context: DoctorContext) -> str | None:
 
 
 def _version(context: DoctorContext) -> tuple[int, ...] | None:
-    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", _of_direnv(context, "version") or "")
-    return tuple(map(int, found.groups())) if found else None
+    version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", _of_direnv(context, "version") or "")
+    return tuple(map(int, version.groups())) if version else None
 
 
 def _status(context: DoctorContext) -> dict[str, str] | None:
-    """Give what direnv says of itself and of this directory; None where it fails."""
+    """Return the lines of `direnv status` that we need, or None if it fails."""
     text = _of_direnv(context, "status")
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""Checks of `doctor` about our own folder: whether it can be used and locked, and what in it is of no more use."""
+"""Checks of `doctor` on our own folder: whether we can write and lock there, and which old files are left in it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _NETWORK_KINDS = re.compile(
     r"(?:nfs\d?|cifs|smb\w*|9p|afs|ncpfs|ceph|glusterfs|lustre|fuse\.(?:sshfs|rclone|s3fs|gluster\w*|smb\w*))$"
 )
 _LOCAL_LOCKS = re.compile(r"(?:^|,)(?:nolock|local_lock=(?:all|flock))(?:,|$)")
-_SHARED_LOCKS = {"nfs", "nfs4", "ceph", "glusterfs", "lustre"}  # a lock of one machine holds on the others
-_LONG = timedelta(minutes=5)  # for holding a lock; a question for a code ends long before
+_SHARED_LOCKS = {"nfs", "nfs4", "ceph", "glusterfs", "lustre"}  # all machines see the locks of each other
+_LONG = timedelta(minutes=5)  # too long to hold a lock: a question for a code ends long before
 _ELSEWHERE = "set XDG_CACHE_HOME to a folder on a local file system"
 
 
 def cache_folder(context: DoctorContext) -> Iterator[Finding]:
     """Whether our folder is yours, can be written to, and can be locked."""
     root = context.paths.root
-    # Where it is not made yet, what matters is the folder that it will be made in.
+    # If our folder does not exist yet, check the folder in which it will be created.
     folder = next((path for path in (root, *root.parents) if path.exists()), Path("/"))
     info = folder.stat()
     if folder == root and info.st_uid != os.geteuid():
@@ -82,36 +82,36 @@ def snapshots(context: DoctorContext) -> Iterator[Finding]:
 
 
 def mount_of(path: str, mounts: str) -> tuple[str, str]:
-    """Give type and options of the file system that a path is on, both "" if unknown. `mounts` is from /proc/mounts."""
+    """Return the type and the options of a path's file system, "" if unknown. `mounts` is the text of /proc/mounts."""
     mount, length = ("", ""), -1
     for line in mounts.splitlines():
         parts = line.split(" ")
         if len(parts) < 4:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), parts[1])
-        # Of two mounts at the same point the later one counts.
+        # If two file systems are mounted at the same point, the later one counts.
         if len(point) >= length and (path + "/").startswith(point.rstrip("/") + "/"):
             mount, length = (parts[2], parts[3]), len(point)
     return mount
 
 
 def _mounts() -> str:
-    return read_text(_MOUNTS, errors="surrogateescape") or ""  # not there: no Linux
+    return read_text(_MOUNTS, errors="surrogateescape") or ""  # only Linux has this file
 
 
 def _to_lock(context: DoctorContext, folder: Path) -> Path:
-    """Give a lock file where there is one, else the folder: some network file systems do not lock folders."""
+    """Return a lock file if there is one, else the folder. Some network file systems cannot lock a folder."""
     return next(iter(_regular_files(context.paths.locks, "*.lock")), folder)
 
 
 def _lock_problem(path: Path) -> str | None:
-    """Try a shared lock, which writes nothing, and say why it fails; None where locks work, also where one is held."""
+    """Try a shared lock, which writes nothing. Return why it fails, or None if locks work (one may be held)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         finally:
-            os.close(descriptor)  # and with it the lock
+            os.close(descriptor)  # this releases the lock
     except BlockingIOError:
         return None
     except OSError as error:
@@ -120,7 +120,7 @@ def _lock_problem(path: Path) -> str | None:
 
 
 def _is_left_over(path: Path) -> bool:
-    """Tell whether the process whose id is in a mark has ended, more than a minute ago."""
+    """Return whether the process of a mark has ended. A mark younger than a minute is not judged."""
     try:
         pid = int(read_text(path) or "")
         if time.time() - path.stat().st_mtime < timedelta(minutes=1).total_seconds():

@@ -1,4 +1,4 @@
-"""How a profile comes to its credentials, step by step: what `awsdirenv explain` says, as data. Works offline."""
+"""How a profile gets its credentials, step by step: what `awsdirenv explain` says, as data. Works offline."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ ROLE_CHAINING = "role chaining"
 
 
 class NextLoad(Record):
-    """What the next load of a profile does. `snapshot` is the one that can be used, if any."""
+    """What the next load of a profile does. `snapshot` is the usable snapshot, if there is one."""
 
     plan: Plan
     snapshot: Snapshot | None
-    is_fresh: bool  # so that nothing happens at all
+    is_fresh: bool  # the snapshot needs no renewal, so the load does nothing
     sign_in: SsoToken | None = None
     needs_sign_in: bool = False
 
 
 def next_load(chain: Chain, files: AwsFiles, context: ProfileContext) -> NextLoad:
-    """Plan the next load of a sound chain, with a person there who may be asked."""
+    """Plan the next load of a valid chain, for a user at a terminal who may be asked."""
     now, settings = context.now, context.settings
     planner = Planner(
         chain, SessionStore(context.paths.sessions), UserNames(context.paths.marks), settings.mfa_session_duration
@@ -69,12 +69,12 @@ def next_load(chain: Chain, files: AwsFiles, context: ProfileContext) -> NextLoa
     source = plan.steps[0]
     needs_sign_in = source.is_called and not source.holds(now) and not is_signed_in
     if needs_sign_in and not settings.sso_login_auto:
-        plan = _without_calls(plan, 1)  # it fails at the source
+        plan = _without_calls(plan, 1)  # the load fails at the source
     return NextLoad(plan, snapshot, is_fresh=False, sign_in=token, needs_sign_in=needs_sign_in)
 
 
 class Hop(Record):
-    """One step as it is shown. `unused` has what its profile says and nothing asks for."""
+    """One step as it is shown. `unused` has the values of its profile that no step uses."""
 
     profile: str
     kind: str
@@ -88,7 +88,7 @@ class Hop(Record):
 
 
 class Explanation(Record):
-    """All that there is to say. `error` is what a load will stumble over; then there is no next load."""
+    """The whole explanation of a profile. With an `error`, a load would fail, and `next_load` is None."""
 
     profile: str
     region: Value | None
@@ -98,7 +98,7 @@ class Explanation(Record):
 
 
 def explain(context: ProfileContext) -> Explanation:
-    """Explain a profile. What is wrong with it is in the explanation, and not raised."""
+    """Explain a profile. An error in it becomes part of the explanation and is not raised."""
     try:
         files = load_files(context.environ)
     except AwsdirenvError as error:
@@ -119,7 +119,7 @@ def explain(context: ProfileContext) -> Explanation:
 
 
 def document(explained: Explanation) -> str:
-    """Write it as JSON. What no load would do, because it fails before, is not promised."""
+    """Return the explanation as JSON."""
     hops = []
     for hop in explained.hops:
         entry = {**vars(hop), "values": {name: vars(value) for name, value in hop.values.items()}}
@@ -127,18 +127,18 @@ def document(explained: Explanation) -> str:
         entry["cached_until"] = utc_text(hop.cached_until) if hop.cached_until else None
         hops.append(entry)
     region = explained.region
-    whole = {
+    data = {
         "version": 1,
         "profile": explained.profile,
         "region": region and region.value,
         "region_source": region and region.source,
         "hops": hops,
     }
-    return json.dumps(whole, indent=2) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _without_calls(plan: Plan, first: int) -> Plan:
-    """Give the plan of a load that does not come to the steps from `first` on."""
+    """Return the plan without the calls of the step `first` and of the later ones."""
     skipped = (replace(step, is_called=False, is_confirmed=False, asks=False) for step in plan.steps[first:])
     return replace(plan, steps=(*plan.steps[:first], *skipped))
 
@@ -152,7 +152,7 @@ def _usable_snapshot(context: ProfileContext) -> Snapshot | None:
 
 
 def _known_source(planner: Planner, files: AwsFiles, environ: Mapping[str, str]) -> KnownSource:
-    """Say what is known of the source without asking anybody for it."""
+    """Return what is known of the source without a call."""
     chain = planner.chain
     if chain.source_kind == STATIC:
         keys = static_keys(files, chain.source_profile)
@@ -161,7 +161,7 @@ def _known_source(planner: Planner, files: AwsFiles, environ: Mapping[str, str])
         token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
         return KnownSource(environ.get("AWS_ACCESS_KEY_ID", ""), is_long_term=not token)
     if chain.source_kind == PROCESS and planner.stored(source_key(chain)) is None:
-        # A program may print long-term keys, which are never stored; but the session that they began is.
+        # A program may print long-term keys. We never store those, but a session that was started with them.
         own = chain.duration_seconds if not chain.hops else None
         for key, label, _ in planner.store.labelled():
             serial = label if chain.mfa_serial and fits(chain, label) else None
@@ -204,7 +204,7 @@ def _cached_until(context: ProfileContext, load: NextLoad, step: Step) -> dateti
 
 
 def _way(values: HopValues) -> list[Hop]:
-    """Give the steps as far as they can be seen where the chain is broken, the one next to the break first."""
+    """Return the visible steps of a broken chain. The one next to the break comes first."""
     profiles = values.files.profiles
     names: list[str] = [values.context.profile] if values.context.profile in profiles else []
     while names:
@@ -218,20 +218,24 @@ def _way(values: HopValues) -> list[Hop]:
 
 
 def _broken_hop(values: HopValues, profile: str) -> Hop:
-    said = values.of_profile(profile)
-    role = said.get("role_arn")
-    kind = ASSUME_ROLE if role and "web_identity_token_file" not in said else source_kind(values.files, profile)
+    values_of_profile = values.of_profile(profile)
+    role = values_of_profile.get("role_arn")
+    kind = (
+        ASSUME_ROLE
+        if role and "web_identity_token_file" not in values_of_profile
+        else source_kind(values.files, profile)
+    )
     role_arn = role.value if role and kind == ASSUME_ROLE else None
-    return Hop(profile, kind, role_arn, False, None, None, None, said)
+    return Hop(profile, kind, role_arn, False, None, None, None, values_of_profile)
 
 
 def _with_unused(values: HopValues, hops: Sequence[Hop]) -> tuple[Hop, ...]:
-    """Add to the last step of each profile what the profile says and no step takes."""
+    """Add the values of a profile that no step uses to the last step of this profile."""
     used = {(name, value.source) for hop in hops for name, value in hop.values.items()}
     last = {hop.profile: hop for hop in hops}
-    made = []
+    completed = []
     for hop in hops:
-        said = values.of_profile(hop.profile) if last[hop.profile] is hop else {}
-        left = {name: value for name, value in said.items() if (name, value.source) not in used}
-        made.append(replace(hop, unused=left))
-    return tuple(made)
+        own_values = values.of_profile(hop.profile) if last[hop.profile] is hop else {}
+        unused = {name: value for name, value in own_values.items() if (name, value.source) not in used}
+        completed.append(replace(hop, unused=unused))
+    return tuple(completed)

@@ -1,6 +1,6 @@
-"""What `awsdirenv explain` says, for people: one block for each step, one line for each fact, no colour, no columns.
+"""The text of `awsdirenv explain`: one block for each step, one line for each fact, no colour, no columns.
 
-Each line makes sense alone, in a log as in a screen reader. Pure: data in, text out.
+Each line makes sense alone, in a log or in a screen reader.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SOURCES = {
 
 
 def text(explained: Explanation, home: str, now: datetime) -> str:
-    """Write it for a person; paths below `home` begin with `~`, times are of the machine's time zone."""
+    """Return the explanation as text. Paths below `home` begin with `~`. Times are in the local time zone."""
     return _Writer(explained, home, now).text()
 
 
@@ -53,7 +53,7 @@ class _Writer:
         self._now = now
 
     def text(self) -> str:
-        """Give all lines."""
+        """Return the whole text."""
         if not self._explained.hops:
             return ""
         region = self._explained.region
@@ -116,21 +116,21 @@ class _Writer:
         return f"{clock_text(moment, self._now)}, {time_left(moment, self._now)} left"
 
     def _next(self, load: NextLoad) -> str:
-        """Say what happens on the next load."""
+        """Return what the next load does, as one line."""
         held = load.snapshot.credentials.expiration if load.snapshot else None
         if load.is_fresh:
             return f"nothing: holds until {self._moment(held)}" if held else "nothing: holds until AWS's files change"
-        done = []
+        deeds = []
         for number, step in enumerate(load.plan.steps, start=1):
-            done += self._deeds(load, step, number)
+            deeds += self._deeds(load, step, number)
         if load.plan.waits_for_code:
             until = held or (load.plan.steps[-1].stored and load.plan.steps[-1].stored.expiration)
             kept = f"keeps what holds until {self._moment(until)}; a new one needs an MFA code" if until else "nothing"
-            done.append(kept)
-        return ", ".join(done) or "calls nothing: all of it is stored"
+            deeds.append(kept)
+        return ", ".join(deeds) or "calls nothing: all of it is stored"
 
     def _deeds(self, load: NextLoad, step: Step, number: int) -> list[str]:
-        """Say in order what is done for one step: asked, run, called."""
+        """Return what the next load does for one step, in order: questions, programs, calls."""
         identity = "calls GetCallerIdentity"
         if step.is_confirmed:
             return [identity]

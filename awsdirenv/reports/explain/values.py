@@ -1,7 +1,7 @@
-"""What takes part in each step of a chain, with where it comes from; never a secret.
+"""The values that each step of a chain uses, and where they come from. Secrets are never shown.
 
-A value is None where it is there and not to be shown: a secret, a command line (people put seeds into those), and
-what stands on several lines, because an indented line continues the one before it and may be the secret key.
+A value that must not be shown is None. Such values are secrets, command lines (some people write their MFA secret into
+them), and values of several lines: an indented line continues the one before it, and may be the secret key.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from awsdirenv.system.text import utc_text
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
-_KEY_ID = re.compile(r"\w{1,32}", re.ASCII)  # what is longer may be the secret, pasted on the wrong line
+_KEY_ID = re.compile(r"\w{1,32}", re.ASCII)  # a longer value may be the secret key, pasted into the wrong line
 _USERINFO = re.compile(r"(?<=//)[^/?#]*@")
 _ROLE_KEYS: tuple[str, ...] = ("role_arn", "source_profile", "credential_source", "external_id", "role_session_name")
 _ROLE_KEYS += ("source_identity", "session_tags", "transitive_session_tags")
@@ -52,7 +52,7 @@ SHOWN_BY_KIND = {
     ATTACHED: ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_LAMBDA_FUNCTION_NAME", *_MACHINE),
 }
 _SHOWN_VARIABLES = {"AWS_EC2_METADATA_DISABLED", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"}
-# All that can decide about credentials, in the order in which people read it.
+# All keys that can decide about credentials, in the order in which we show them.
 KNOWN: tuple[str, ...] = (
     *_ROLE_KEYS,
     "duration_seconds",
@@ -66,7 +66,7 @@ KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
 
 
 class Value(Record):
-    """A value as it takes part, and where it comes from: `path:line`, a variable, an option, or `default`."""
+    """A value as it is used, and its source: `path:line`, a variable, an option, or `default`."""
 
     value: str | None
     source: str
@@ -80,12 +80,12 @@ class HopValues(Record):
     where: Provenance
 
     def of_profile(self, profile: str, keys: Iterable[str] = KNOWN) -> dict[str, Value]:
-        """Give those of the keys that a profile has."""
+        """Return the values of a profile for those of `keys` that it has."""
         config = self.files.profiles[profile]
         return {key: Value(_shown(key, config[key]), self.where.of(profile, key)) for key in keys if key in config}
 
     def of_step(self, chain: Chain, plan: Plan, step: Step) -> dict[str, Value]:
-        """Give what takes part in a step."""
+        """Return the values that a step uses."""
         if step.kind == ASSUME_ROLE:
             values = self._of_role(chain, step)
         elif step.seconds is not None:
@@ -139,7 +139,7 @@ class HopValues(Record):
         return values
 
     def _static_keys(self, profile: str) -> dict[str, Value]:
-        """Give the keys of the one file that has the pair: nothing of the other's takes part, not even its token."""
+        """Return the keys of the file that has the pair. Nothing is used from the other file, not even a token."""
         section, at = self.files.credentials_sections.get(profile, {}), self.where.in_credentials
         expirations: tuple[str, ...] = ("x_security_token_expires", "aws_credential_expiration")
         if "aws_access_key_id" not in section:
@@ -150,7 +150,7 @@ class HopValues(Record):
         return {key: Value(_shown(key, section[key]), at(profile, key)) for key in keys if key and key in section}
 
     def _sign_in(self, chain: Chain) -> dict[str, Value]:
-        """Give where and until when a person is signed in."""
+        """Return the values of the sign-in: where the user signs in, and when the present sign-in ends."""
         values = self.of_profile(chain.source_profile, _SIGN_IN_KEYS)
         name = chain.sso_session.name if chain.sso_session else None
         section: Mapping[str, object] = self.files.full_config.get("sso_sessions", {}).get(name, {}) if name else {}
@@ -179,7 +179,7 @@ class HopValues(Record):
         return self.of_profile(owner, ("mfa_process",)) if owner else {}
 
     def _of_declared(self, chain: Chain) -> dict[str, Value]:
-        """Give what the declared profile decides for all steps: which region, and which STS."""
+        """Return the values that the declared profile decides for all steps: the region and the STS endpoint."""
         values = self.of_profile(chain.profile, ("region",) if chain.region else ())
         if self.context.region:
             values["region"] = Value(*self.context.region)
@@ -190,10 +190,10 @@ class HopValues(Record):
         return values | self._endpoint(chain)
 
     def _endpoint(self, chain: Chain) -> dict[str, Value]:
-        """Give the endpoint that botocore takes for STS, with the setting that it takes it from."""
+        """Return the endpoint that botocore uses for STS, with the setting that it comes from."""
         if not chain.endpoint:
             return {}
-        # What this imports is only worth it where an endpoint is set at all.
+        # This slow import is only needed if an endpoint is set.
         from awsdirenv.aws.botocore_session import endpoint_setting  # noqa: PLC0415
 
         setting = endpoint_setting(self.files, chain.profile, self.context.environ)

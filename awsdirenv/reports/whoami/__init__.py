@@ -1,1 +1,1 @@
-"""`whoami`: what is declared, held and true, and whether the three agree."""
+"""`whoami`: the identity that is declared, the one that is held, the actual one, and whether the three agree."""

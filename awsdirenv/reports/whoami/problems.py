@@ -1,4 +1,4 @@
-"""What may be wrong with where a shell is: each way in which declared, held and actual come to differ."""
+"""Finds the problems of a shell: each reason why its declared, held and actual identity may differ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METHODS = {
 
 
 def with_problems(seen: Look) -> Look:
-    """Give the look with all that is wrong, the likeliest cause first."""
+    """Return the look with its problems, the most likely cause first."""
     return replace(seen, problems=tuple(problem for find in _FINDERS for problem in find(seen)))
 
 
@@ -85,7 +85,7 @@ def _profile_beside_keys(seen: Look) -> Iterator[Problem]:
 
 
 def _overrides(seen: Look) -> Iterator[Problem]:
-    """Find what is not as direnv left it, and whether it is fish's universal variable that shows."""
+    """Find the variables that were changed after direnv set them, and those that are fish's universal variables."""
     universals = {name: value for name, value, _ in fish_universals(seen.place.environ)}
     gone: list[str] = []
     changed: list[str] = []
@@ -93,7 +93,7 @@ def _overrides(seen: Look) -> Iterator[Problem]:
         value = seen.place.environ.get(name)
         if name.startswith("AWSDIRENV_") or not seen.exported or seen.exported.get(name) == value:
             continue
-        # What we may export and did not, the person's own may still be there.
+        # A variable that we can export but did not export here may have the user's own value.
         if name not in seen.exported and name not in NEVER_EXPORTED:
             continue
         if value is not None and universals.get(name) == value:
@@ -122,11 +122,11 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _other_keys(seen: Look) -> Iterator[Problem]:
-    key, wanted = seen.held.access_key_id, seen.declared.key
-    if key is None or key == wanted or seen.declared.profile is None or _is_renewed(seen):
+    key, declared_key = seen.held.access_key_id, seen.declared.key
+    if key is None or key == declared_key or seen.declared.profile is None or _is_renewed(seen):
         return
     owner = seen.snapshots.get(key)
-    is_theirs = owner is None and wanted is not None
+    is_theirs = owner is None and declared_key is not None
     if is_theirs or owner not in (None, seen.declared.profile):
         whose = f"of profile {owner}" if owner else "not ours"
         yield Problem(
@@ -184,7 +184,7 @@ def _login(seen: Look, otherwise: str) -> str:
 
 
 def _by_hand(seen: Look) -> str:
-    """Give the command that shows what a program or a file has to say for itself; we do not quote it."""
+    """Return a command that shows the error of a program or a file. We do not quote such an error ourselves."""
     profile = named_profile(seen.place.environ)
     command = "aws sts get-caller-identity"
     return aws_command(command, profile) if profile else command

@@ -1,4 +1,4 @@
-"""Where a shell is: what `.envrc` declares, what the environment holds, and what STS answers, side by side."""
+"""The report of `whoami`: what `.envrc` declares, what the environment has, and what STS answers, side by side."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _VERDICTS = {
 
 
 class Problem(Record):
-    """One thing that is not as it should be, and what to do about it. `kind` is stable, for scripts."""
+    """One problem, and what to do about it. `kind` never changes, so scripts can use it."""
 
     kind: str
     message: str
@@ -45,7 +45,7 @@ class Problem(Record):
 
 
 class Held(Record):
-    """What the environment holds. `profile` is whose it is: AWS_PROFILE's, or else the one that we know the keys of."""
+    """What the environment has. `profile` is AWS_PROFILE, or else the profile that we know the access key from."""
 
     profile: str | None
     access_key_id: str | None
@@ -55,7 +55,7 @@ class Held(Record):
 
     @classmethod
     def of(cls, environ: Mapping[str, str], owners: Mapping[str, str], set_by_direnv: Mapping[str, str | None]) -> Held:
-        """Look at the environment, with profiles by access key and what direnv has set."""
+        """Look at the environment. `owners` maps access key ids to profiles, `set_by_direnv` is what direnv has set."""
         key = environ.get("AWS_ACCESS_KEY_ID") or None
         is_as_left = key is not None and key == set_by_direnv.get("AWS_ACCESS_KEY_ID")
         ours = owners.get(key or "") or (set_by_direnv.get("AWSDIRENV_PROFILE") if is_as_left else None)
@@ -69,7 +69,7 @@ class Held(Record):
 
 
 class Look(Record):
-    """All that was seen. `exported` is what direnv has set (None: unset) and is known to be its word."""
+    """All that `whoami` looks at. `exported` has the variables that direnv has set, None for an unset one."""
 
     place: Place
     declared: Declared
@@ -83,12 +83,12 @@ class Look(Record):
 
     @property
     def verdict(self) -> str:
-        """One word for it: ok, mismatch, expired, offline, none."""
+        """The result in one word: ok, mismatch, expired, offline, none."""
         outcome, over = self.caller.outcome, self.is_over
         if outcome == EXPIRED or (over and outcome != KNOWN):
             return EXPIRED
-        found = self.caller.access_key_id or self.held.access_key_id
-        if outcome == NONE or (outcome == FAILED and found is None):
+        access_key_id = self.caller.access_key_id or self.held.access_key_id
+        if outcome == NONE or (outcome == FAILED and access_key_id is None):
             return NONE
         if any(problem.kind != OFFLINE for problem in self.problems):
             return MISMATCH
@@ -96,13 +96,13 @@ class Look(Record):
 
     @property
     def is_over(self) -> bool:
-        """Whether the environment itself says that its credentials are over."""
+        """Return whether the credentials have ended, according to the environment itself."""
         held = self.held
         return held.access_key_id is not None and held.expiration is not None and held.expiration <= self.now
 
 
 def look(environ: Mapping[str, str], caller: Caller, now: datetime) -> Look:
-    """Look at the place and the environment. Raises DirectoryError. Problems are for `whoami_problems` to find."""
+    """Look at the directory and the environment. Raises DirectoryError. `with_problems` adds the problems later."""
     place, paths = Place.of(environ), CachePaths.from_environ(environ)
     declared, failure = Declared(), None
     try:
@@ -115,21 +115,21 @@ def look(environ: Mapping[str, str], caller: Caller, now: datetime) -> Look:
 
 
 def named_profile(environ: Mapping[str, str]) -> str | None:
-    """Give the profile that the environment names for SDKs."""
+    """Return the profile that the environment names for SDKs."""
     return environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def actual_role(arn: str | None) -> str | None:
-    """Give the role of an ARN, by the name that people know it by."""
+    """Return the role of an ARN, by the name that the user knows."""
     role = assumed_role(arn)
     return role and given_name(role)
 
 
 def document(seen: Look) -> str:
-    """Write it as JSON, version 1."""
+    """Return the report as JSON, version 1."""
     declared, held, caller = seen.declared, seen.held, seen.caller
     names = ("profile", "account_id", "role_arn", "region", "stage")
-    whole = {
+    data = {
         "version": 1,
         "declared": {name: getattr(declared, name) for name in names},
         "held": {
@@ -143,16 +143,16 @@ def document(seen: Look) -> str:
         "verdict": seen.verdict,
         "problems": [vars(problem) for problem in seen.problems],
     }
-    return json.dumps(whole, indent=2) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _owners(paths: CachePaths) -> dict[str, str]:
-    """Tell the keys of all snapshots apart."""
-    return {one.credentials.access_key_id: one.profile for one in snapshots.stored(paths.snapshots).values()}
+    """Return the profiles of all snapshots by their access key ids."""
+    return {held.credentials.access_key_id: held.profile for held in snapshots.stored(paths.snapshots).values()}
 
 
 def text(seen: Look, canvas: Canvas) -> str:
-    """Write it; times are of the machine's time zone."""
+    """Return the report as text. Times are in the local time zone."""
     declared, caller = seen.declared, seen.caller
     lines = [table(_COLUMNS, [row for row in _rows(seen) if any(row[1:])], canvas)]
     long = (("declared role", declared.role_arn), ("actual identity", caller.arn), ("actual user id", caller.user_id))

@@ -4,7 +4,7 @@
 
 # @PROFILES@
 
-# What stands where: after an option, as the nth argument, as an option or command.
+# What is expected at the cursor: after an option, as the nth argument, as an option or command.
 _awsdirenv_place() {
   place=()
   case $1 in
@@ -12,8 +12,8 @@ _awsdirenv_place() {
   esac
 }
 
-# Puts back together what COMP_WORDBREAKS took apart: `raw` is the word at the cursor, `broken` its part before the last
-# break, which readline leaves as it is; `before` has the words in front of it.
+# Joins the parts into which COMP_WORDBREAKS has split a word. `raw` is the word at the cursor. `broken` is its part
+# before the last break, which readline does not replace. `before` has the words before it.
 _awsdirenv_words() {
   local i word line=${COMP_LINE-} rest
   line=${line:0:${COMP_POINT:-0}}
@@ -35,8 +35,8 @@ _awsdirenv_words() {
   broken=${broken%@} # readline breaks before this one
 }
 
-# Undoes the quoting of a word, without ever evaluating it: `plain`, the `style` of a quote still open, and in `opened`
-# what stands before that quote.
+# Removes the quotes of a word, without evaluating it. Sets `plain`, the `style` of a quote that is still open, and
+# `opened` with the text before that quote.
 _awsdirenv_unquote() {
   local i char
   plain='' style='' opened=''

@@ -1,30 +1,30 @@
-# awsdirenv's hook for bash: once a directory's credentials are due, direnv looks again; and `awsdirenv prompt`, without
-# starting Python. Source it next to direnv's hook, before or after it.
+# awsdirenv's hook for bash. When a directory's credentials are due, it makes direnv evaluate again. It also has
+# `awsdirenv prompt`, without starting Python. Source it next to direnv's hook, before or after it.
 #
-# One comparison of numbers at each prompt, and no process. What it changes is only what direnv believes to have seen:
-# a list that decodes and is stale. (Without a list direnv would forget to revert when you leave.)
+# At each prompt it compares two numbers and starts no process. It changes only direnv's list of watched files: to a
+# valid list that is stale. (Without a list direnv would forget to revert when you leave.)
 
 _awsdirenv_hook() {
-  # Parameters, and no variables: nothing that you have made readonly is in the way.
+  # It uses parameters instead of variables, because a variable of that name may be readonly in your shell.
   set -- "$?" "${AWSDIRENV_REFRESH_AT-}"
   case $2 in '' | [!1-9]* | *[!0-9]* | ????????????* | "${_awsdirenv_seen-}") return "$1" ;; esac
   printf -v _awsdirenv_now '%(%s)T' -1
   ((_awsdirenv_now >= $2)) || return "$1"
-  # Once for each time: a shell may have inherited one that nobody in it will ever renew.
+  # Only once for each time: a shell may have inherited a time that is never renewed there.
   _awsdirenv_seen=$2
   export DIRENV_WATCHES=@STALE@
-  if declare -F _direnv_hook >/dev/null; then _direnv_hook; fi # its turn may be over by now
+  if declare -F _direnv_hook >/dev/null; then _direnv_hook; fi # it may have run before us at this prompt
   return "$1"
 }
 
-# Gives a PROMPT_COMMAND with our hook in front of direnv's, in REPLY; false if direnv's is not in it.
+# Sets REPLY to a PROMPT_COMMAND with our hook before direnv's. Fails if direnv's hook is not in it.
 _awsdirenv_in_front() {
   [[ $1 =~ (^|[$';\n'])([[:blank:]]*_direnv_hook[[:blank:]]*($|[$';\n'].*)) ]] || return 1
   REPLY=${1%"${BASH_REMATCH[0]}"}${BASH_REMATCH[1]}_awsdirenv_hook\;${BASH_REMATCH[2]}
 }
 
-# In front of direnv's own hook, so that prompts drawn behind it are right, else behind all others: what these read of
-# the last command, its PIPESTATUS above all, is there only for the first of them.
+# Puts our hook before direnv's, so that prompts that are drawn after it are right. Without direnv's hook it goes to the
+# end: only the first command still sees the PIPESTATUS of your last command, and the others may need it.
 _awsdirenv_install() {
   set -- "$(declare -p PROMPT_COMMAND 2>/dev/null || :)"
   set -- "${1#declare }"
@@ -35,7 +35,7 @@ _awsdirenv_install() {
       return 0
       ;;
     -*a*)
-      if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then # older ones run only the first
+      if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then # an older bash runs the first element only
         for _awsdirenv_now in "${!PROMPT_COMMAND[@]}"; do
           if _awsdirenv_in_front "${PROMPT_COMMAND[_awsdirenv_now]}"; then
             PROMPT_COMMAND[_awsdirenv_now]=$REPLY
@@ -47,15 +47,15 @@ _awsdirenv_install() {
       fi
       ;;
   esac
-  # shellcheck disable=SC2178,SC2128 # it is no array, or only its first one counts
+  # shellcheck disable=SC2178,SC2128 # it is no array, or only its first element counts
   if _awsdirenv_in_front "${PROMPT_COMMAND-}"; then
     PROMPT_COMMAND=$REPLY
-  else # on a line of its own: it may end in a semicolon, or in a comment
+  else # on a new line, because the text before may end in a semicolon or a comment
     PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}_awsdirenv_hook
   fi
 }
 
-# Behind direnv's hook: what is not there any more has just been left.
+# Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left.
 _awsdirenv_left() {
   set -- "$?"
   if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
@@ -65,7 +65,7 @@ _awsdirenv_left() {
   return "$1"
 }
 
-# What a prompt would take for its own is shown as ?, wherever in it the segment stands.
+# Characters that have a meaning in a prompt are shown as ?.
 awsdirenv_prompt() {
   set -- "$?" "${AWSDIRENV_PROFILE-}" "${AWSDIRENV_STAGE-}"
   if [[ $2 ]]; then
@@ -78,7 +78,7 @@ awsdirenv_prompt() {
   return "$1"
 }
 
-function awsdirenv { # an alias of that name is no trouble behind this word
+function awsdirenv { # after the word `function` an alias of that name is not expanded
   case $#:${1-} in
     1:prompt) awsdirenv_prompt ;;
     *) command awsdirenv "$@" ;;
@@ -92,7 +92,7 @@ if [[ ${BASH_VERSINFO[0]} -gt 3 && ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]
   elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
     PROMPT_COMMAND+=(_awsdirenv_left)
   else
-    # shellcheck disable=SC2178,SC2179 # there it is no array, or only its first one counts
+    # shellcheck disable=SC2178,SC2179 # there it is no array, or only its first element counts
     PROMPT_COMMAND+=$'\n'_awsdirenv_left
   fi
 fi

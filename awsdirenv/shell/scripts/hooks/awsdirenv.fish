@@ -1,16 +1,16 @@
-# awsdirenv's hook for fish: once a directory's credentials are due, direnv looks again, also before a command that you
-# type after having sat still; and `awsdirenv prompt`, without starting Python. Source it next to direnv's hook, before
-# or after it.
+# awsdirenv's hook for fish. When a directory's credentials are due, it makes direnv evaluate again, also before a command
+# that you type after a pause. It also has `awsdirenv prompt`, without starting Python. Source it next to direnv's hook,
+# before or after it.
 #
-# No process at a prompt. fish has no variable with the time, but `path` tells how old a file is: one from the first
-# second of 1970 is as old as the clock. What the hook changes is only what direnv believes to have seen: a list that
-# decodes and is stale. (Without a list direnv would forget to revert when you leave.)
+# It starts no process at a prompt. fish has no variable with the time, but `path` prints the age of a file, and the age
+# of a file from the first second of 1970 is the time. The hook changes only direnv's list of watched files: to a valid
+# list that is stale. (Without a list direnv would forget to revert when you leave.)
 
 if test (path mtime -- @EPOCH@ 2>/dev/null; or echo none) = 0 2>/dev/null
     function _awsdirenv_now
         path mtime -R -- @EPOCH@; or date +%s
     end
-else # not installed by `setup`, copied, or a fish before 3.5
+else # the file was not installed by `setup`, or it was copied, or this fish is older than 3.5
     function _awsdirenv_now
         date +%s
     end
@@ -26,16 +26,16 @@ function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
     string match -qr '^[1-9][0-9]{0,10}$' -- "$AWSDIRENV_REFRESH_AT"; or return
     set -l left (math $AWSDIRENV_REFRESH_AT - (_awsdirenv_now))
     if test $left -gt 0
-        # Asking for the time takes a command substitution, the dearest thing in this function. What Linux says in a file
-        # of the time since the machine was started, suspended or not, is enough to know that it is not yet due.
+        # Getting the time needs a command substitution, which is the slowest part of this function. Linux has a file
+        # with the time since the machine was started, suspend included. That is enough to see that it is not due yet.
         if test -r /proc/uptime
             read -l uptime idle </proc/uptime
-            set -g _awsdirenv_due (math "$uptime + $left - 1") # `left` is in whole seconds: rather look once more
+            set -g _awsdirenv_due (math "$uptime + $left - 1") # `left` is rounded to seconds, so check a bit earlier
             set -g _awsdirenv_timed $AWSDIRENV_REFRESH_AT
         end
         return
     end
-    # Once for each time: a shell may have inherited one that nobody in it will ever renew.
+    # Only once for each time: a shell may have inherited a time that is never renewed there.
     set -g _awsdirenv_seen $AWSDIRENV_REFRESH_AT
     set -gx DIRENV_WATCHES @STALE@
     direnv export fish | source
@@ -49,7 +49,7 @@ function _awsdirenv_left --on-variable AWSDIRENV_STAGE
 end
 set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 
-# What a prompt would take for its own is shown as ?, wherever in it the segment stands.
+# Characters that have a meaning in a prompt are shown as ?.
 function awsdirenv_prompt
     set -l status_before $status
     set -l segment
