@@ -302,7 +302,7 @@ def test_a_time_that_aws_refuses_without_a_better_one(world: World, kind: str) -
     plain(world)
     world.sts.add_fault("AssumeRole", kind, times=None)
     message, hint = refused(world, "plain")
-    assert "for profile plain: the clock of this machine is wrong (" in message
+    assert "for profile plain: the clock of this machine is wrong: " in message
     assert hint == "set the clock, then try again"
     assert world.sts.count("AssumeRole") == 1
 
