@@ -42,7 +42,7 @@ def _is_no_key(word: str) -> bool:
 def with_tilde(path: str, home: str) -> str:
     """Return a path with `~` for the home folder."""
     below = home.rstrip("/") + "/"
-    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path
+    return f"~/{path.removeprefix(below).lstrip('/')}" if path.startswith(below) else path
 
 
 def utc_text(moment: datetime) -> str:

@@ -26,6 +26,7 @@ from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.paths import encode_name
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
+from world import World
 
 # The extension refuses `~user` in a path, which bash could only expand by evaluating it.
 VALUES = TEXT.filter(lambda value: value[:1] != "~" or value[:2] in ("~", "~/"))
@@ -523,3 +524,18 @@ def test_a_note_s_name_is_taken_to_the_letter(tmp_path: Path, cache: dict[str, s
     note.write_bytes(in_note("PROFILE", name.encode())(note.read_bytes()))
     assert both([place], {})[0][0] == f"{cache['HOME']}/.cache/awsdirenv/snapshots/{encode_name(name)}"
     assert not (place.folder / "pwned").exists()
+
+
+HOMES = ["{}", "{}/", "{}//", "/{}", "{}/.", "{}/../home", "{}/./"]
+
+
+@pytest.mark.parametrize("shape", HOMES)
+@pytest.mark.parametrize("live", ["", " --live"])
+def test_a_home_in_any_shape(world: World, shape: str, live: str) -> None:
+    """A HOME with a slash at its end, or a detour, is the same home: it opens, and the second time without a call."""
+    world.role("plain", mfa=False)
+    folder, environ = world.project("plain", f"use aws_profile plain{live}\n"), {"HOME": shape.format(world.home)}
+    for _ in range(2):
+        loaded, said = world.enter(folder, **environ)
+        assert loaded.get("AWSDIRENV_PROFILE") == "plain", said
+    assert world.sts.count("AssumeRole") == 1
