@@ -42,7 +42,7 @@ _awsdirenv_take_live_lines() {
     ${_ad_lines[6]} == "# AWS_MFA_SERIAL=$_ad_live_mfa_serial" && ${#_ad_live_mfa_serial} -le 8192 &&
     ${_ad_lines[7]} == "# duration=$_ad_live_duration" && $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* && ${#_ad_live_duration} -le 12 && $_ad_live_duration -le 253402300799 &&
     ${_ad_lines[8]} == "# python=$_ad_live_python" && $_ad_live_python && ${#_ad_live_python} -le 8192 &&
-    ${_ad_lines[9]} == "# region=$_ad_live_region" && $_ad_live_region != *[!a-z0-9-]* && ${#_ad_live_region} -le 64 && $_ad_live_region != -* &&
+    ${_ad_lines[9]} == "# region=$_ad_live_region" && $_ad_live_region != *[!A-Za-z0-9-]* && ${#_ad_live_region} -le 63 && $_ad_live_region != -* &&
     ${_ad_lines[10]} == "# account_id=$_ad_live_account_id" && $_ad_live_account_id != *[!0-9]* && ${#_ad_live_account_id} -le 20 &&
     ${_ad_lines[11]} == "# role=$_ad_live_role" && $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_live_role} -le 64 &&
     ${_ad_lines[12]} == "# stage=$_ad_live_stage" && $_ad_live_stage != *[[:cntrl:]]* && ${#_ad_live_stage} -le 160 &&

@@ -62,7 +62,7 @@ _awsdirenv_take_lines() {
     ${_ad_lines[3]} == "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" && $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* && ${#_ad_secret_access_key} -le 16384 &&
     ${_ad_lines[4]} == "AWS_SESSION_TOKEN=$_ad_session_token" && $_ad_session_token != *[!!-~]* && ${#_ad_session_token} -le 16384 &&
     ${_ad_lines[5]} == "AWS_ACCOUNT_ID=$_ad_account_id" && $_ad_account_id != *[!0-9]* && ${#_ad_account_id} -le 20 &&
-    ${_ad_lines[6]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!a-z0-9-]* && ${#_ad_region} -le 64 && $_ad_region != -* &&
+    ${_ad_lines[6]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!A-Za-z0-9-]* && ${#_ad_region} -le 63 && $_ad_region != -* &&
     ${_ad_lines[7]} == "AWSDIRENV_ROLE=$_ad_role" && $_ad_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_role} -le 64 &&
     ${_ad_lines[8]} == "AWSDIRENV_STAGE=$_ad_stage" && $_ad_stage != *[[:cntrl:]]* && ${#_ad_stage} -le 160 &&
     ${_ad_lines[9]} == "AWSDIRENV_ENVIRONMENT=$_ad_environment" && $_ad_environment != *[!0-9a-f]* && ${#_ad_environment} -le 8 &&

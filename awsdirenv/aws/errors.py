@@ -92,14 +92,14 @@ def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, w
     except bx.ClientError as error:
         raise _client_error(what, error.response, where, with_code=with_code) from None
     except misconfigured as error:
-        words = _QUOTED_VALUE.sub(r"\1", one_line(str(error)))
-        raise ConfigError(f"{what}: {words}", f"mend {where}") from None
+        raise _misconfigured(what, error, where) from None
     except (bx.ConnectionError, bx.HTTPClientError) as error:
         raise _no_answer(what, error) from None
     except ResponseParserError:
         raise bad_answer(what) from None
     except bx.BotoCoreError as error:
-        raise _source_failed(what, error) from None
+        is_setting = type(error).__name__.startswith("Invalid")  # a dozen classes without one of their own above them
+        raise (_misconfigured(what, error, where) if is_setting else _source_failed(what, error)) from None
     except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
         raise bad_answer(what) from None
 
@@ -133,6 +133,12 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
             raise CredentialSourceError(f"{what}: they have expired already", f"renew what {where} names") from None
 
     return guarded(what, translated, where)
+
+
+def _misconfigured(what: str, error: Exception, where: str) -> ConfigError:
+    """Make the error for a setting that botocore refuses, in botocore's words."""
+    words = _QUOTED_VALUE.sub(r"\1", one_line(str(error)))
+    return ConfigError(f"{what}: {words}", f"mend {where}")
 
 
 def _source_failed(what: str, error: Exception) -> CredentialSourceError:

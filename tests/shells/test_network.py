@@ -291,7 +291,7 @@ def test_a_wrong_clock(world: World, offset: float, how: str) -> None:
     world.sts.configure(clock_offset=offset)
     world.sts.add_fault("AssumeRole", "signature-expired", times=None)
     message, hint = (closed if offset > 0 else refused)(world, "plain")
-    assert f"for profile plain: the clock of this machine is wrong {how} (Signature " in message
+    assert f"for profile plain: the clock of this machine is wrong {how}: Signature " in message
     assert hint == f"set the clock, then {'direnv reload' if offset > 0 else 'try again'}"
     assert world.sts.count("AssumeRole") == 2
 
