@@ -7,6 +7,8 @@
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
   local _ad_watches _ad_watches_if_closed _ad_status=0
+  # Not once Python has made what cannot be read; and the watch of such a part must stay.
+  _awsdirenv_run snapshot : && _awsdirenv_run keys : || return 1
   if _awsdirenv_let_another_do_it && _awsdirenv_read_fresh_snapshot; then
     _awsdirenv_open
     return 0
@@ -47,7 +49,7 @@ _awsdirenv_open_without_session() {
   exec {_ad_fd}<&-
   [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
-  if _awsdirenv_take_values; then
+  if _awsdirenv_run snapshot _awsdirenv_take_values && _awsdirenv_run keys :; then
     _awsdirenv_open
   else
     _awsdirenv_close
@@ -172,6 +174,48 @@ _awsdirenv_is_confirmed() {
   ((_ad_line < _ad_until))
 }
 
+# The cold path: Python makes the files, and gets credentials. True where the directory may be opened: also without
+# credentials, unless the line insists on what only they can tell.
+_awsdirenv_make_live() {
+  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_if_closed _ad_status=0
+  _awsdirenv_run snapshot : || return 1
+  _awsdirenv_load || _ad_status=$?
+  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  export DIRENV_WATCHES=$_ad_watches
+  # First watch, then look: see _awsdirenv_renew.
+  _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" \
+    "$HOME"/.aws/sso/cache/*.json "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  _ad_watches_if_closed=${DIRENV_WATCHES-}
+  export DIRENV_WATCHES=$_ad_watches
+  if _awsdirenv_read_snapshot_and_live; then
+    return 0
+  fi
+  if ((_ad_status == 0)); then
+    if _awsdirenv_read_live; then
+      _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
+      # Why there are no credentials has been said.
+      [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
+    else
+      _awsdirenv_refuse "the live files for ${_ad_declared:-this directory} cannot be used" "direnv reload"
+    fi
+  fi
+  export DIRENV_WATCHES=$_ad_watches_if_closed
+  return 1
+}
+
+# True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
+_awsdirenv_read_live() {
+  local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
+  _ad_live=$_ad_cache/live/$_ad_key
+  [[ $_ad_key ]] && _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
+  _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
+  _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+  _awsdirenv_end_look && _awsdirenv_check_live
+  set -- "$?"
+  exec {_ad_fd}<&-
+  return "$1"
+}
+
 # Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
 # this one, or a shell that direnv has lost sight of.
 _awsdirenv_leave_live() {
@@ -248,68 +292,6 @@ _awsdirenv_encode_all() {
         ;;
     esac
   done
-}
-
-# Says what is wrong with an argument of the line, and fails. $2 is for a second profile.
-_awsdirenv_refuse_argument() {
-  local _ad_printable=${1//[[:cntrl:]]/?}
-  case ${2-}$1 in
-    --live)
-      _awsdirenv_refuse "use aws_profile takes --live or --no-session, not both" \
-        "in a live directory, name the profile that has the keys: aws --profile NAME"
-      ;;
-    -*)
-      _awsdirenv_refuse "unknown option of use aws_profile: $_ad_printable" \
-        "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm]"
-      ;;
-    *)
-      _awsdirenv_refuse "use aws_profile takes one profile, and got a second: $_ad_printable" \
-        "put a name with spaces into quotes"
-      ;;
-  esac
-}
-
-# The same for the value $2 of an option.
-_awsdirenv_refuse_option() {
-  local LC_ALL=C _ad_range='between 15m and 12h'
-  case $1 in
-    --region) _awsdirenv_refuse_line "$1 needs the name of a region" "$1 eu-west-1" ;;
-    --account) _awsdirenv_refuse_line "$1 needs the twelve digits of an account" "$1 123456789012" ;;
-    --role) _awsdirenv_refuse_line "$1 needs the name of a role, without its path" "$1 adminrole" ;;
-    --stage)
-      if [[ $2 && $2 != *[[:cntrl:]]* ]]; then
-        _awsdirenv_refuse_line "$1 is too long" "$1 production"
-      else
-        _awsdirenv_refuse_line "$1 needs a word such as production" "$1 production"
-      fi
-      ;;
-    *)
-      [[ $1 == --duration ]] || _ad_range='up to 12h'
-      _awsdirenv_refuse "$1 is no duration $_ad_range: ${2//[[:cntrl:]]/?}" "such as 3600, 15m, 2h or 1h30m"
-      ;;
-  esac
-}
-
-# Says $1, and the whole line with the option $2, as it can be pasted. Fails.
-_awsdirenv_refuse_line() {
-  local REPLY
-  _awsdirenv_quote "${_ad_declared:-adminrole}"
-  case $REPLY in
-    -* | \'-*) _awsdirenv_refuse "$1" "use aws_profile $2 -- $REPLY" ;;
-    *) _awsdirenv_refuse "$1" "use aws_profile $REPLY $2" ;;
-  esac
-}
-
-# Quotes a word for every shell, in REPLY: shell_word of awsdirenv/system/text.py.
-_awsdirenv_quote() {
-  local _ad_text=${1//[[:cntrl:]]/?}
-  case $_ad_text in
-    '' | [=%]* | *[!A-Za-z0-9_@%+=:,./-]*)
-      _ad_text=${_ad_text//\'/\'\"\'\"\'}
-      REPLY=\'${_ad_text//\\/\'\\\\\'}\'
-      ;;
-    *) REPLY=$_ad_text ;;
-  esac
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

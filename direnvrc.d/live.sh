@@ -3,34 +3,6 @@
 #
 # `use aws_profile --live`. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
 
-# The cold path: Python makes the files, and gets credentials. True where the directory may be opened: also without
-# credentials, unless the line insists on what only they can tell.
-_awsdirenv_make_live() {
-  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_if_closed _ad_status=0
-  _awsdirenv_run cold _awsdirenv_load || _ad_status=$?
-  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
-  export DIRENV_WATCHES=$_ad_watches
-  # First watch, then look: see _awsdirenv_renew.
-  _awsdirenv_run cold _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" \
-    "$HOME"/.aws/sso/cache/*.json "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
-  _ad_watches_if_closed=${DIRENV_WATCHES-}
-  export DIRENV_WATCHES=$_ad_watches
-  if _awsdirenv_read_snapshot_and_live; then
-    return 0
-  fi
-  if ((_ad_status == 0)); then
-    if _awsdirenv_read_live; then
-      _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
-      # Why there are no credentials has been said.
-      [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
-    else
-      _awsdirenv_refuse "the live files for ${_ad_declared:-this directory} cannot be used" "direnv reload"
-    fi
-  fi
-  export DIRENV_WATCHES=$_ad_watches_if_closed
-  return 1
-}
-
 # One look is for both: the live file is made from the same files as the snapshot.
 _awsdirenv_read_snapshot_and_live() {
   _ad_live=$_ad_cache/live/$_ad_key
@@ -41,19 +13,6 @@ _awsdirenv_take_live() {
   local _ad_lines=() _ad_live_stamps=() _ad_live_mtime
   _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header || return 1
   [[ ${_ad_live_stamps[0]} == "${_ad_stamps[0]}" && ${_ad_live_stamps[1]} == "${_ad_stamps[1]}" ]] && _awsdirenv_check_live
-}
-
-# True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
-_awsdirenv_read_live() {
-  local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
-  _ad_live=$_ad_cache/live/$_ad_key
-  [[ $_ad_key ]] && _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
-  _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
-  _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
-  _awsdirenv_end_look && _awsdirenv_check_live
-  set -- "$?"
-  exec {_ad_fd}<&-
-  return "$1"
 }
 
 # True for the header of a file that was made from all that it would be made from now.
@@ -83,7 +42,7 @@ _awsdirenv_take_live_lines() {
     ${_ad_lines[6]} == "# AWS_MFA_SERIAL=$_ad_live_mfa_serial" && ${#_ad_live_mfa_serial} -le 8192 &&
     ${_ad_lines[7]} == "# duration=$_ad_live_duration" && $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* && ${#_ad_live_duration} -le 12 && $_ad_live_duration -le 253402300799 &&
     ${_ad_lines[8]} == "# python=$_ad_live_python" && $_ad_live_python && ${#_ad_live_python} -le 8192 &&
-    ${_ad_lines[9]} == "# region=$_ad_live_region" && $_ad_live_region != *[!a-z0-9-]* && ${#_ad_live_region} -le 64 && $_ad_live_region != -* &&
+    ${_ad_lines[9]} == "# region=$_ad_live_region" && $_ad_live_region != *[!A-Za-z0-9-]* && ${#_ad_live_region} -le 63 && $_ad_live_region != -* &&
     ${_ad_lines[10]} == "# account_id=$_ad_live_account_id" && $_ad_live_account_id != *[!0-9]* && ${#_ad_live_account_id} -le 20 &&
     ${_ad_lines[11]} == "# role=$_ad_live_role" && $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_live_role} -le 64 &&
     ${_ad_lines[12]} == "# stage=$_ad_live_stage" && $_ad_live_stage != *[[:cntrl:]]* && ${#_ad_live_stage} -le 160 &&
@@ -117,7 +76,7 @@ _awsdirenv_open_live() {
   local _ad_live='' _ad_empty=$_ad_cache/live/.empty _ad_live_times='' _ad_live_region='' _ad_live_account_id='' _ad_live_role='' _ad_live_stage=''
   if ! { _awsdirenv_read_snapshot_and_live || {
     _awsdirenv_run cold _awsdirenv_let_another_do_it && _awsdirenv_read_snapshot_and_live
-  } || _awsdirenv_make_live; }; then
+  } || _awsdirenv_run cold _awsdirenv_make_live; }; then
     _awsdirenv_close
     return 0
   fi

@@ -21,14 +21,12 @@ from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import patience
 from awsdirenv.system.paths import home
-from awsdirenv.system.text import utc_text
+from awsdirenv.system.text import utc_text, without_keys
 
 TIMEOUT = 60  # seconds
 # The profiles, one a line, by the names of their snapshots: a profile of the same name in other files is another one.
 RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"
 _COMMAND = "credential-process"
-# Any word as long as a key may be one. The exception is the one long word in our own messages.
-_LIKE_A_KEY = re.compile(r"(?<![\w+/=-])(?!credential[_-]process(?![\w+/=-]))[\w+/=-]{16,}")
 _ACCOUNT = re.compile(r"[0-9]{1,20}")
 _LONGEST_COMPLAINT = 200  # characters
 _OUR_WORDS = "awsdirenv: error: "
@@ -181,7 +179,7 @@ def _last_words(complaint: bytes) -> str:
     lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()]
     ours = [line.removeprefix(_OUR_WORDS) for line in lines if line.startswith(_OUR_WORDS)]  # a hint comes after it
     last = next(reversed(ours or lines), "")
-    return _LIKE_A_KEY.sub("…", last)[:_LONGEST_COMPLAINT].rstrip(".")
+    return without_keys(last)[:_LONGEST_COMPLAINT].rstrip(".")
 
 
 def _error(profile: str, what: str) -> CredentialProcessError:

@@ -25,7 +25,7 @@ from awsdirenv.errors import (
     StsError,
 )
 from awsdirenv.session_credentials import time_left, utc_now
-from awsdirenv.system.text import one_line
+from awsdirenv.system.text import one_line, without_keys
 
 # AWS's error codes for credentials that have ended, were revoked, or are unknown. New ones may be accepted.
 _SESSION_REFUSED = {
@@ -64,6 +64,8 @@ _LARGEST_SKEW = timedelta(days=36500)
 _QUOTED_VALUE = re.compile(r"(Invalid type for parameter [^,]*), value: .*")
 UNREPORTED_SKEW = timedelta(minutes=1)  # a person is told when our clock differs from AWS's by at least this much
 
+_LONGEST_CODE = 60  # characters
+
 T = TypeVar("T")
 
 
@@ -90,14 +92,14 @@ def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, w
     except bx.ClientError as error:
         raise _client_error(what, error.response, where, with_code=with_code) from None
     except misconfigured as error:
-        words = _QUOTED_VALUE.sub(r"\1", one_line(str(error)))
-        raise ConfigError(f"{what}: {words}", f"mend {where}") from None
+        raise _misconfigured(what, error, where) from None
     except (bx.ConnectionError, bx.HTTPClientError) as error:
         raise _no_answer(what, error) from None
     except ResponseParserError:
         raise bad_answer(what) from None
     except bx.BotoCoreError as error:
-        raise _source_failed(what, error) from None
+        is_setting = type(error).__name__.startswith("Invalid")  # a dozen classes without one of their own above them
+        raise (_misconfigured(what, error, where) if is_setting else _source_failed(what, error)) from None
     except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
         raise bad_answer(what) from None
 
@@ -131,6 +133,12 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
             raise CredentialSourceError(f"{what}: they have expired already", f"renew what {where} names") from None
 
     return guarded(what, translated, where)
+
+
+def _misconfigured(what: str, error: Exception, where: str) -> ConfigError:
+    """Make the error for a setting that botocore refuses, in botocore's words."""
+    words = _QUOTED_VALUE.sub(r"\1", one_line(str(error)))
+    return ConfigError(f"{what}: {words}", f"mend {where}")
 
 
 def _source_failed(what: str, error: Exception) -> CredentialSourceError:
@@ -178,12 +186,11 @@ def _is_about_bundle(error: Exception) -> bool:
 
 
 def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_code: bool) -> AwsdirenvError:
-    detail = response.get("Error", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code, message = str(detail.get("Code", "")), one_line(str(detail.get("Message", "")))
+    code, message = _said(response)
     if is_about_clock(response):
         return StsError(
-            f"{what}: the clock of this machine is wrong{_skew(response)} ({message})",
+            f"{what}: the clock of this machine is wrong{_skew(response)}: {message} ({code})",
             "set the clock, then direnv reload",
         )
     if code in _SESSION_REFUSED:
@@ -191,8 +198,15 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
             f"{what}: STS no longer takes these credentials ({code})", "awsdirenv clear --all, then direnv reload"
         )
     if code in _DENIED:
-        return _denial(what, message, where, with_code=with_code)
+        return _denial(what, code, message, where, with_code=with_code)
     return _other_error(what, code, message, status, where)
+
+
+def _said(response: Mapping[str, Any]) -> tuple[str, str]:
+    """Give the code and the message of an error of AWS's. What answers may repeat a token that it was sent."""
+    detail = response.get("Error", {})
+    code, message = (without_keys(one_line(str(detail.get(name, "")))) for name in ("Code", "Message"))
+    return code[:_LONGEST_CODE], message
 
 
 def _other_error(what: str, code: str, message: str, status: int, where: str) -> AwsdirenvError:
@@ -201,13 +215,13 @@ def _other_error(what: str, code: str, message: str, status: int, where: str) ->
     if status == 511:  # "Network Authentication Required": always somebody on the way
         return bad_answer(what)
     if status >= 500:
-        return NetworkError(f"{what}: AWS has a problem ({status})", "wait a moment, then direnv reload")
+        return NetworkError(f"{what}: AWS has a problem ({code or status})", "wait a moment, then direnv reload")
     if not message or code == str(status):
         return bad_answer(what)
     if code in _REGION_CLOSED:
-        return StsError(f"{what}: {code}: {message}", f"enable the region for the account, or set another in {where}")
+        return StsError(f"{what}: {message} ({code})", f"enable the region for the account, or set another in {where}")
     key = "duration_seconds" if "DurationSeconds" in message else "the profile"
-    return StsError(f"{what}: {code}: {message}", f"change {key} in {where}")
+    return StsError(f"{what}: {message} ({code})", f"change {key} in {where}")
 
 
 def is_about_clock(response: Mapping[str, Any]) -> bool:
@@ -237,29 +251,33 @@ def _skew(response: Mapping[str, Any]) -> str:
     return f" by {time_left(theirs + abs(ahead), theirs)}, {'ahead' if ahead > timedelta(0) else 'behind'}"
 
 
-def _denial(what: str, message: str, where: str, *, with_code: bool) -> AwsdirenvError:
+def _denial(what: str, code: str, message: str, where: str, *, with_code: bool) -> AwsdirenvError:
     """Make the error for a wrong code, a wrong device or a wrong role: AWS has one error code for all three."""
     about_mfa = "multifactorauthentication" in message.replace(" ", "").lower()
     if about_mfa and "serial number is valid" in message:
-        return DeniedError(f"{what}: STS does not know this MFA device of this user", f"check mfa_serial in {where}")
+        return DeniedError(
+            f"{what}: STS does not know this MFA device of this user ({code})", f"check mfa_serial in {where}"
+        )
     if about_mfa and with_code:
-        return CodeRefusedError(f"{what}: {message}", f"check mfa_serial in {where}, and the clock of the device")
+        return CodeRefusedError(
+            f"{what}: {message} ({code})", f"check mfa_serial in {where}, and the clock of the device"
+        )
     return DeniedError(
-        f"{what}: {message or 'access denied'}", f"check role_arn in {where} and the role's trust policy"
+        f"{what}: {message or 'access denied'} ({code})", f"check role_arn in {where} and the role's trust policy"
     )
 
 
 def _source_client_error(what: str, error: Exception, where: str) -> AwsdirenvError | None:
     """Make the error for what AWS answers to providers alone; None for what it may answer to any call."""
-    detail = getattr(error, "response", {}).get("Error", {})
-    code, message = str(detail.get("Code", "")), one_line(str(detail.get("Message", "")))
+    code, message = _said(getattr(error, "response", {}))
     if code in _WEB_IDENTITY:
         return CredentialSourceError(
-            f"{what}: AWS does not take the web identity token: {message}", f"renew web_identity_token_file of {where}"
+            f"{what}: AWS does not take the web identity token: {message} ({code})",
+            f"renew web_identity_token_file of {where}",
         )
     if code in _SSO_DENIED:
         return DeniedError(
-            f"{what}: IAM Identity Center has no such role for you: {message}",
+            f"{what}: IAM Identity Center has no such role for you: {message} ({code})",
             f"check sso_account_id and sso_role_name in {where}",
         )
     return None

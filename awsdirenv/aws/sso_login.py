@@ -23,7 +23,7 @@ from awsdirenv.records import Record
 from awsdirenv.session_credentials import duration_text, from_epoch, utc_now
 from awsdirenv.system import browser
 from awsdirenv.system.lock import SIGNING_IN, Locks
-from awsdirenv.system.text import one_line
+from awsdirenv.system.text import one_line, without_keys
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # Without a scope Identity Center gives no refresh token, and the person signs in again after an hour.
@@ -193,7 +193,7 @@ class Oidc:
         if code == "ExpiredTokenException":
             return self.too_late()
         # The description is where OAuth has it: there is no message where botocore looks for one.
-        words = one_line(str(response["error_description"]))
+        words = without_keys(one_line(str(response["error_description"])))
         settings = "sso_start_url, sso_region and sso_registration_scopes"
         return SignInFailedError(
             f"the sign-in to {self._name} was refused: {words} ({one_line(code)})",

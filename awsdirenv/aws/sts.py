@@ -28,12 +28,18 @@ from awsdirenv.config.chain import (
     account_of,
     partition_of,
 )
-from awsdirenv.errors import ConfigError, CredentialSourceError, NoCredentialsError
+from awsdirenv.errors import BadAnswerError, ConfigError, CredentialSourceError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.system.text import aws_command, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
 _CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
+# What STS calls the settings of a hop that can be checked before it is called.
+_CHECKED = {
+    "RoleSessionName": "role_session_name",
+    "ExternalId": "external_id",
+    "SourceIdentity": "source_identity",
+}
 _SETTING_LINE = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
 
@@ -64,6 +70,33 @@ class Sts:
         self._client: Any = None
         self._signer: Any = None
         self._clock = AwsClock(tell)
+
+    def check_settings(self) -> None:
+        """Make the client and look at the requests to come. Raises ConfigError for what botocore or STS would refuse.
+
+        botocore reads the profile's settings when a client is made. Its model of STS says what STS takes.
+        """
+        profile = self._chain.profile
+        try:
+            guarded(f"the settings of profile {profile}", self._sts_client, self._section(profile))
+        except (
+            BadAnswerError
+        ):  # nothing has answered yet: a value such as a bad number fails outside of botocore's errors
+            raise ConfigError(
+                f"botocore cannot use the settings of profile {profile}",
+                f"check the values in {self._section(profile)}",
+            ) from None
+
+        shape = self._client.meta.service_model.operation_model("AssumeRole").input_shape
+        for hop in self._chain.hops:
+            for name, key in _CHECKED.items():
+                value, limits = getattr(hop, key), shape.members[name].metadata
+                is_long_enough = value is None or limits["min"] <= len(value) <= limits["max"]
+                if not is_long_enough or not re.fullmatch(limits["pattern"], value or "", re.ASCII):
+                    raise ConfigError(
+                        f"profile {hop.profile} has a value for {key} that STS does not take as {name}",
+                        f"correct {key} in {self._section(hop.profile)}",
+                    )
 
     def source_credentials(self) -> SessionCredentials:
         """Get the credentials that the chain starts from.

@@ -78,7 +78,7 @@ def _word(name: str, kind: tuple[str, int], *, required: bool = False) -> Line:
 
 
 def _region(name: str) -> Line:
-    return Line(name, 64, "a-z0-9-", Form.NAME)
+    return Line(name, 63, "A-Za-z0-9-", Form.NAME)  # what botocore takes: OVH has GRA
 
 
 def _number(name: str, longest: int = 12, *, required: bool = False) -> Line:

@@ -8,6 +8,7 @@ whatever its expiration.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -101,11 +102,15 @@ def _check(snapshot: Snapshot, values: dict[str, str], *, needs_token: bool) -> 
         )
 
 
-def check_region(profile: str, region: str | None) -> None:
-    """Refuse what is no region, such as one with a comment behind it. Raises ConfigError."""
+def check_region(profile: str, region: str | None, where: Callable[[], str] | None = None) -> None:
+    """Refuse what is no region, such as one with a comment behind it. Raises ConfigError.
+
+    `where` finds the line that says it, as `path:line`.
+    """
     if not _LINES["AWS_REGION"].takes(region or ""):
         raise ConfigError(
-            f"profile {profile} has a region that cannot be one: {region!r}", f"set region in [profile {profile}]"
+            f"profile {profile} has a region that cannot be one: {region!r}",
+            f"set region in [profile {profile}]{f': {where()}' if where else ''}",
         )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
-from awsdirenv.system.paths import home
 from awsdirenv.system.text import command_line
 
 TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to import
@@ -182,7 +181,8 @@ def _paths(environ: Mapping[str, str]) -> tuple[str, str]:
 def _expand(path: str, environ: Mapping[str, str]) -> str:
     expanded = os.path.expandvars(path)
     if expanded == "~" or expanded.startswith("~/"):
-        return str(home(environ)) + expanded[1:]
+        # Not made a Path: the extension compares this text, and bash keeps the slash at the end of a HOME.
+        return (environ.get("HOME") or os.path.expanduser("~")) + expanded[1:]
     return os.path.expanduser(expanded)
 
 

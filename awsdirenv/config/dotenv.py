@@ -9,12 +9,17 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from awsdirenv.config.environment import is_secret
 from awsdirenv.errors import ConfigError, SetupError
 from awsdirenv.system.files import replace_file
 
 # Only an unquoted value means the same to python-dotenv, Docker, systemd and a shell. All values of AWS can be written
 # without quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+", re.ASCII)
+
+# What of a `.env` is for us.
+_OURS = re.compile(r"AWS_PROFILE|AWSDIRENV_\w+", re.ASCII)
+_MAY_REFER_TO_SECRETS = {"AWSDIRENV_MFA_PROCESS"}  # a command, whose words no message shows
 
 # One assignment as python-dotenv's parser reads it: the part before the value, and the comment and line end after it.
 _ASSIGNMENT = re.compile(
@@ -39,15 +44,40 @@ def nearest(directory: Path) -> Path | None:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return the file's variables. Raises ConfigError if it cannot be read."""
+    """Return the file's variables that are for us: AWS_PROFILE and our settings.
+
+    Raises ConfigError if the file cannot be read, or if one of these refers to a secret: a profile's name is shown,
+    written into files and given to other programs.
+    """
     from dotenv import dotenv_values  # noqa: PLC0415 - it takes 30 ms, and most directories do not need it
 
     logging.getLogger("dotenv").addHandler(logging.NullHandler())  # the parser's warnings are of no use to the user
     try:
-        values = dotenv_values(path)
+        values, as_written = dotenv_values(path), dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {_reason(error)}", f"mend or remove {path}") from None
-    return {name: value for name, value in values.items() if value is not None}
+    ours = {name: value for name, value in values.items() if value is not None and _OURS.fullmatch(name)}
+    for name in ours.keys() - _MAY_REFER_TO_SECRETS:
+        secret = next((other for other in _references(as_written, name) if is_secret(other)), None)
+        if secret:
+            raise ConfigError(
+                f"{name} in {path} refers to {secret}, which is a secret", f"write the value of {name} into {path}"
+            )
+    return ours
+
+
+def _references(as_written: Mapping[str, str | None], name: str) -> set[str]:
+    """Return the variables that a value refers to, directly or through other variables of the file."""
+    from dotenv.variables import Variable, parse_variables  # noqa: PLC0415
+
+    referred: set[str] = set()
+    waiting = [name]
+    while waiting:
+        atoms = parse_variables(as_written.get(waiting.pop()) or "")
+        names = {atom.name for atom in atoms if isinstance(atom, Variable)}
+        waiting += names - referred
+        referred |= names
+    return referred
 
 
 def lines(values: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from enum import Flag, auto
 
@@ -83,6 +84,15 @@ SOURCE_VARIABLES = _used_for(Use.SOURCE)
 DECIDING_VARIABLES = _used_for(Use.DECIDES)
 # The SDKs' variables that we never export. If one is set in an open directory, somebody else has set it.
 NEVER_EXPORTED = frozenset(name for name in BLOCK if name.startswith(("AWS_", "AMAZON_"))) - {*EXPORTED}
+
+
+# How variables are called whose values nobody should see. The name of a file is no secret.
+_SECRET = re.compile(r"(?!.*_FILE$).*(SECRET|TOKEN|PASSWORD|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE)
+
+
+def is_secret(name: str) -> bool:
+    """Tell by its name whether a variable has a secret, or a part of credentials."""
+    return _SECRET.match(name) is not None
 
 
 def environment_region(environ: Mapping[str, str]) -> str | None:

@@ -27,13 +27,13 @@ from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
 from awsdirenv.records import Record, replace
 from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, code_source
-from awsdirenv.refresh.preflight import refuse_feedback, refuse_recursion
+from awsdirenv.refresh.preflight import check, refuse_feedback, refuse_recursion
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.files import remove
 from awsdirenv.system.lock import Locks
 
 if TYPE_CHECKING:
-    from awsdirenv.refresh.refresher import CredentialSource
+    from awsdirenv.aws.sts import Sts
 
 
 class LoadOptions(Record):
@@ -207,10 +207,14 @@ class Loader:
         # The import is slow. It is only needed now that we hold the lock and know that the snapshot is old.
         from awsdirenv.refresh.refresher import Refresher  # noqa: PLC0415
 
+        sts = self._sts(files, chain)
+        check(chain, files, self.environ)  # before a person is asked for a code in vain
+        if chain.hops or chain.mfa_serial:
+            sts.check_settings()
         store = SessionStore(self.paths.sessions, self.paths.mfa_renewed)
         refresher = Refresher(
             chain=chain,
-            sts=self._sts(files, chain),
+            sts=sts,
             store=store,
             used=UsedCodes(self.paths.marks),
             users=UserNames(self.paths.marks),
@@ -237,7 +241,7 @@ class Loader:
                 self.tell(f"{chain.profile}: {notice}")
         return credentials
 
-    def _sts(self, files: AwsFiles, chain: Chain) -> CredentialSource:
+    def _sts(self, files: AwsFiles, chain: Chain) -> Sts:
         from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
         from awsdirenv.aws.sts import Sts  # noqa: PLC0415
 

@@ -25,7 +25,7 @@ _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MU
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # The parts that the extension sources when it is used. Each ends with a function that only marks its end.
-_PARTS = ("warm", "cold", "live")
+_PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live")
 # The first words of the extension in older releases, which installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 

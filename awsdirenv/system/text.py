@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
+# An ARN, a time as AWS signs it, or any word as long as a key may be.
+_LONG_WORD = re.compile(r"(?P<known>arn:[\w:/.@,*-]+|\b\d{8}T\d{6}Z\b)|[\w+/=-]{16,}")
+_SECRET_LENGTH = 40  # characters: that of a secret access key
 # Text that has no special meaning in any shell. zsh replaces `=name` with the path of a command, fish replaces `%self`
 # with its process id.
 _PLAIN = re.compile(r"(?![=%])[A-Za-z0-9_@%+=:,./-]+")
@@ -21,10 +24,25 @@ def one_line(text: str) -> str:
     return line[:300].rstrip(".")
 
 
+def without_keys(text: str) -> str:
+    """Replace words that may be credentials by `…`, in what a program or a server has written.
+
+    ARNs and times stay. So do words that look like no key: names in lower case, and words of letters only, if they are
+    shorter than a secret key.
+    """
+    return _LONG_WORD.sub(lambda word: word[0] if word["known"] or _is_no_key(word[0]) else "…", text)
+
+
+def _is_no_key(word: str) -> bool:
+    is_name = word == word.lower() and len(word) < _SECRET_LENGTH and not {*"+/="} & {*word}
+    is_of_letters = word.isalpha() and len(word) < _SECRET_LENGTH
+    return is_name or is_of_letters
+
+
 def with_tilde(path: str, home: str) -> str:
     """Return a path with `~` for the home folder."""
     below = home.rstrip("/") + "/"
-    return f"~/{path.removeprefix(below)}" if path.startswith(below) else path
+    return f"~/{path.removeprefix(below).lstrip('/')}" if path.startswith(below) else path
 
 
 def utc_text(moment: datetime) -> str:

@@ -56,7 +56,8 @@ def test_sdks_start_the_session(ours: World, node_modules: Path) -> None:
 def test_sdks_over_generations(ours: World, node_modules: Path) -> None:
     """When a life ends the SDKs come back to us and have the next one, without an error in between."""
     ours.sts.life_override = 12
-    ways = (*ONE_OF_EACH, "fromIni")  # in which the client remembers the credentials, and not the provider
+    # The AWS CLI is a new process for each call. In fromIni the client remembers the credentials, and not the provider.
+    ways = ("boto3", "default", "fromIni")
     commands = [sdk_of(name, node_modules)("sdk-plain", calls=3, pause=7) for name in ways]
     for status, said, complained in at_once(ours, commands):
         assert (status, len(said.splitlines())) == (0, 3), complained

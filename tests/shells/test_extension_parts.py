@@ -50,15 +50,24 @@ def test_the_extension_is_short() -> None:
 
 
 def test_a_warm_load_reads_the_warm_part_only(world: World, parts: Path) -> None:
-    """With a fresh snapshot neither of the other parts is needed."""
+    """With a fresh snapshot none of the other parts is needed, with --live not even all of those."""
     world.role("plain", mfa=False)
     folder = world.project("plain")
     world.enter(folder)
-    (parts / "cold.sh").unlink()
-    (parts / "live.sh").unlink()
-    changes, said = world.enter(folder)
-    assert changes["AWSDIRENV_PROFILE"] == "plain"
-    assert "error" not in said
+    live = world.project("live", "use aws_profile plain --live\n")
+    world.enter(live)
+    kept = {"warm.sh", "snapshot.sh", "aws_profile.sh"}
+    # An endpoint in the environment is a part of a snapshot's name.
+    named_by = {"context.sh"} if any("ENDPOINT" in name for name in world.env) else set()
+    for there, more in ((folder, {"keys.sh"}), (live, {"live.sh"})):
+        away = [path for path in parts.iterdir() if path.name not in kept | named_by | more]
+        for path in away:
+            path.rename(path.with_suffix(".away"))
+        changes, said = world.enter(there)
+        assert changes["AWSDIRENV_PROFILE"] == "plain"
+        assert "error" not in said
+        for path in away:
+            path.with_suffix(".away").rename(path)
 
 
 def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None:
@@ -70,7 +79,17 @@ def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None
 
 @pytest.mark.parametrize("damage", [Path.unlink, cut, unbalance])
 @pytest.mark.parametrize(
-    ("part", "line"), [("warm.sh", "plain"), ("cold.sh", "plain"), ("live.sh", "plain --live"), ("cold.sh", "p --bad")]
+    ("part", "line"),
+    [
+        *((f"{name}.sh", "plain") for name in ("warm", "cold", "context")),
+        *(
+            ("live.sh", "plain --live"),
+            ("cold.sh", "plain --live"),
+            ("options.sh", "p --bad"),
+            ("options.sh", "plain --region eu-west-1"),
+        ),
+        *(("snapshot.sh", "plain"), ("keys.sh", "plain"), ("snapshot.sh", "plain --live")),
+    ],
 )
 def test_a_part_that_cannot_be_read_closes_the_directory(
     world: World, parts: Path, part: str, line: str, damage: Callable[[Path], None]

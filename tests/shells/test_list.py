@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -60,9 +59,10 @@ def test_names_are_exact(world: World) -> None:
     found = [row[0] for row in rows(world)]
     assert found == ["base", *names]
     assert list(entries(world)) == found
-    script = 'awsdirenv list | cut -f 1 | while IFS= read -r name; do awsdirenv explain --json -- "$name"; done'
-    done = world.run("bash", "-c", script)
-    assert re.findall(r'^  "profile": (.*),$', done.stdout, re.MULTILINE) == [json.dumps(name) for name in found]
+    script = 'awsdirenv list | cut -f 1 | while IFS= read -r name; do printf "%s\\0" "$name"; done'
+    read = world.run("bash", "-c", script).stdout.split("\0")[:-1]
+    explained = [json.loads(world.run("awsdirenv", "explain", "--json", "--", name).stdout) for name in read]
+    assert [one["profile"] for one in explained] == found
     assert not (world.root / "pwned").exists()
 
 

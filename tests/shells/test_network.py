@@ -291,7 +291,7 @@ def test_a_wrong_clock(world: World, offset: float, how: str) -> None:
     world.sts.configure(clock_offset=offset)
     world.sts.add_fault("AssumeRole", "signature-expired", times=None)
     message, hint = (closed if offset > 0 else refused)(world, "plain")
-    assert f"for profile plain: the clock of this machine is wrong {how} (Signature " in message
+    assert f"for profile plain: the clock of this machine is wrong {how}: Signature " in message
     assert hint == f"set the clock, then {'direnv reload' if offset > 0 else 'try again'}"
     assert world.sts.count("AssumeRole") == 2
 
@@ -302,7 +302,7 @@ def test_a_time_that_aws_refuses_without_a_better_one(world: World, kind: str) -
     plain(world)
     world.sts.add_fault("AssumeRole", kind, times=None)
     message, hint = refused(world, "plain")
-    assert "for profile plain: the clock of this machine is wrong (" in message
+    assert "for profile plain: the clock of this machine is wrong: " in message
     assert hint == "set the clock, then try again"
     assert world.sts.count("AssumeRole") == 1
 

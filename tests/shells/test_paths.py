@@ -26,6 +26,7 @@ from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.paths import encode_name
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
+from world import World
 
 # The extension refuses `~user` in a path, which bash could only expand by evaluating it.
 VALUES = TEXT.filter(lambda value: value[:1] != "~" or value[:2] in ("~", "~/"))
@@ -36,7 +37,7 @@ LOCALES = [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LC_ALL": "C.UTF-8", "LANG": "C"
 SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
 
 ENCODE = """
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' names <"$2"
 for name in "${names[@]}"; do
   REPLY=
@@ -45,7 +46,7 @@ done
 """
 
 HASH = """
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do REPLY=; _awsdirenv_hash "$text"; printf '%s\\0' "$REPLY"; done
 """
@@ -62,7 +63,7 @@ PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
 
 # A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
 LOCATE = f"""
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source; IFS=$3
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' fields <"$2"
 for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   cd -- "${{fields[i]}}" || exit 9
@@ -380,11 +381,11 @@ NOTES: dict[str, Callable[[bytes], bytes]] = {
     "no end": in_note("END", b"0"),
     "lines swapped": lambda whole: b"\n".join(sorted(whole.splitlines(), reverse=True)) + b"\n",
     "no name": in_note("PROFILE", b""),
-    "path in the name": in_note("PROFILE", b"../../x"),
-    "hidden name": in_note("PROFILE", b".x"),
-    "command in the name": in_note("PROFILE", b"$(touch pwned)"),
-    "context in the name": in_note("PROFILE", b"dev@811c9dc5"),
-    "backslash in the name": in_note("PROFILE", b"\\x41"),
+    "control character in the name": in_note("PROFILE", b"de\x1bv"),
+    "NUL byte in the name": in_note("PROFILE", b"d\0ev"),
+    "NUL byte at the end": lambda whole: whole[:-1] + b"\0",
+    "name that is too long": in_note("PROFILE", b"a" * 201),
+    "name that is too long as a file's": in_note("PROFILE", b"$" * 67),
     "another .env": in_note("DOTENV", b"1:2:3:4.000000005 /elsewhere/.env"),
 }
 
@@ -447,7 +448,7 @@ def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path, cac
 
 
 MARK = r"""
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 names=(@NAMES@)
 for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
@@ -461,7 +462,7 @@ done
 """
 
 DURATION = r"""
-source "$1"; _awsdirenv_part warm source; _awsdirenv_part cold source
+source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 for field in "${fields[@]}"; do
   _ad_option_duration=''
@@ -512,3 +513,29 @@ def test_both_find_one_snapshot_for_each_duration(tmp_path: Path) -> None:
         place = Place(tmp_path, "dev", {"HOME": "/h", "AWS_CONFIG_FILE": "/c"})
         key = snapshot_key("dev", place.environ, duration)
         assert in_bash(script, place.fields(), {}) == [f"/h/.cache/awsdirenv/snapshots/{key}"]
+
+
+@pytest.mark.parametrize("name", ["../../x", ".x", "$(touch pwned)", "dev@811c9dc5", "\\x41", "%41", "a b"])
+def test_a_note_s_name_is_taken_to_the_letter(tmp_path: Path, cache: dict[str, str], name: str) -> None:
+    """A name in a note is a profile's name, whatever it looks like, and leads to a file of this name only."""
+    place = dotenv_place(tmp_path / "p", "AWS_PROFILE=dev\n", **cache)
+    place.visit()
+    (note,) = (tmp_path / "home" / ".cache" / "awsdirenv" / "names").iterdir()
+    note.write_bytes(in_note("PROFILE", name.encode())(note.read_bytes()))
+    assert both([place], {})[0][0] == f"{cache['HOME']}/.cache/awsdirenv/snapshots/{encode_name(name)}"
+    assert not (place.folder / "pwned").exists()
+
+
+HOMES = ["{}", "{}/", "{}//", "/{}", "{}/.", "{}/../home", "{}/./"]
+
+
+@pytest.mark.parametrize("shape", HOMES)
+@pytest.mark.parametrize("live", ["", " --live"])
+def test_a_home_in_any_shape(world: World, shape: str, live: str) -> None:
+    """A HOME with a slash at its end, or a detour, is the same home: it opens, and the second time without a call."""
+    world.role("plain", mfa=False)
+    folder, environ = world.project("plain", f"use aws_profile plain{live}\n"), {"HOME": shape.format(world.home)}
+    for _ in range(2):
+        loaded, said = world.enter(folder, **environ)
+        assert loaded.get("AWSDIRENV_PROFILE") == "plain", said
+    assert world.sts.count("AssumeRole") == 1

@@ -259,8 +259,8 @@ def test_an_edited_option_is_another_session(world: World, change: str, value: s
         ({"session_tags": "a=<>"}, "failed to satisfy constraint", "[profile plain]"),
         ({"transitive_session_tags": "Team"}, "must be included in the requested tags", "[profile plain]"),
         ({"role_session_name": "x"}, "RoleSessionName", "[profile plain]"),
-        ({"role_session_name": "jo doe"}, "roleSessionName", "[profile plain]"),
-        ({"source_identity": "jo doe"}, "sourceIdentity", "[profile plain]"),
+        ({"role_session_name": "jo doe"}, "RoleSessionName", "[profile plain]"),
+        ({"source_identity": "jo doe"}, "SourceIdentity", "[profile plain]"),
     ],
 )
 def test_what_aws_takes_no_part_of(world: World, options: Mapping[str, str], words: str, hint: str) -> None:
@@ -479,3 +479,11 @@ def test_commands_without_a_session(world: World) -> None:
     done = world.run("awsdirenv", "export", "base")
     assert done.returncode == 0
     assert world.user.secret_access_key not in done.stdout
+
+
+@pytest.mark.parametrize("region", ["GRA", "US", "EU-WEST-1", "us-gov-west-1", "mars-north-1", "x"])
+def test_a_region_of_another_cloud(world: World, region: str) -> None:
+    """Whatever botocore takes for a region is one, and reaches the directory."""
+    world.profile("plain", role_arn=world.sts.add_role("plain"), source_profile="base", region=region)
+    changes, said = world.enter(world.project("plain"))
+    assert changes.get("AWS_REGION") == region, said

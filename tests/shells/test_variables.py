@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from awsdirenv.config.environment import BLOCK, EXPORTED, VARIABLES
+from in_process import caller_arn
 from world import REGION, World
 
 ROOT = Path(__file__).resolve().parents[2]
-SAYS_WHO = "import botocore.session as s; c = s.get_session().get_credentials(); print(c.access_key if c else None)"
 
 THEIRS = sorted(name for name in BLOCK if not name.startswith("AWSDIRENV_"))
 
@@ -105,23 +104,34 @@ def web_identity(world: World) -> dict[str, str]:
 LEADS = (keys, key_file, profile, default_profile, container, instance, web_identity)
 
 
-def lead(world: World, env: Mapping[str, str]) -> tuple[str, str]:
-    """Give whose keys botocore takes, and what the AWS CLI says it is."""
-    whose = world.process(sys.executable, "-c", SAYS_WHO, cwd=None, **env)
-    called = world.process("aws", "sts", "get-caller-identity", "--region", REGION, "--query", "Arn", cwd=None, **env)
-    return whose.stdout.strip(), called.stdout.strip()
+def lead(world: World, env: Mapping[str, str]) -> str:
+    """Give who botocore's own providers, which are the AWS CLI's, make of an environment; "" for nobody."""
+    arn = caller_arn({**world.env, **env}, world.root, None, REGION)
+    return arn if arn.startswith("arn:") else ""
 
 
 @pytest.mark.parametrize("make", LEADS, ids=lambda make: make.__name__)
 def test_a_closed_directory_leads_nobody_there(world: World, make: Callable[[World], dict[str, str]]) -> None:
-    """Where SDKs and the AWS CLI come to credentials outside of a directory, they find none in it when it is closed."""
+    """Where SDKs come to credentials outside of a directory, they find none in it when it is closed."""
     env = make(world)
-    key, arn = lead(world, env)
-    assert key in world.sts.keys
-    assert "arn:aws:" in arn
+    assert lead(world, env).startswith("arn:aws:")
+    inside = closed(world, env)
+    answered = world.sts.count("GetCallerIdentity", ok=True)
+    assert lead(world, inside) == ""
+    assert world.sts.count("GetCallerIdentity", ok=True) == answered  # an EC2 instance has its own, which STS refuses
+
+
+def test_a_closed_directory_leads_the_aws_cli_nobody(world: World) -> None:
+    """The AWS CLI says who it is outside, and that it has no credentials inside."""
+    env = {**profile(world), "AWS_EC2_METADATA_DISABLED": "true"}
+    words = ("aws", "sts", "get-caller-identity", "--region", REGION, "--query", "Arn", "--output", "text")
+    assert world.process(*words, cwd=None, **env).stdout.strip() == world.user.arn
+    done = world.process(*words, cwd=None, **closed(world, env))
+    assert (done.returncode != 0, done.stdout) == (True, "")
+
+
+def closed(world: World, env: dict[str, str]) -> dict[str, str]:
+    """Enter a directory that cannot be opened; give the environment in it."""
     changes, said = world.enter(world.project("missing"), **env)
     assert "awsdirenv: error: " in said
-    inside = {name: text for name, text in {**env, **changes}.items() if text is not None}
-    key, arn = lead(world, inside)
-    assert key not in world.sts.keys  # a machine that is an EC2 instance has its own
-    assert "123456789012" not in arn
+    return {name: text for name, text in {**env, **changes}.items() if text is not None}

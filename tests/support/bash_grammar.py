@@ -66,8 +66,11 @@ def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> 
 
 
 READERS = {
-    "_awsdirenv_take_lines": ("warm.sh", function("_awsdirenv_take_lines", SNAPSHOT, "_ad_", framed=True)),
-    "_awsdirenv_take_name_lines": ("warm.sh", function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True)),
+    "_awsdirenv_take_lines": ("snapshot.sh", function("_awsdirenv_take_lines", SNAPSHOT, "_ad_", framed=True)),
+    "_awsdirenv_take_name_lines": (
+        "context.sh",
+        function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True),
+    ),
     "_awsdirenv_take_live_lines": ("live.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
 }
 

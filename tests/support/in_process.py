@@ -6,7 +6,6 @@ are no terminal. What only a process can show (its end, its isolation, what it t
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import signal
@@ -20,22 +19,13 @@ from typing import IO, Any, NoReturn
 
 from botocore.credentials import SSOProvider
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import JSONFileLoader
 from botocore.session import Session
 from botocore.tokens import SSOTokenProvider
 
 from awsdirenv.cli import main
+from botocore_once import share_what_sessions_work_out
 
-_load = JSONFileLoader.load_file
-
-
-@functools.cache
-def _loaded(path: str) -> Any:
-    return _load(JSONFileLoader(), path)
-
-
-# botocore reads its own large files anew for each session, and of sessions no process of ours has more than one.
-setattr(JSONFileLoader, "load_file", lambda _self, file_path: _loaded(file_path))  # noqa: B010 - mypy knows it as fixed
+share_what_sessions_work_out()
 
 # `exec` takes the place of the process; `timer` and `demo` leave others behind.
 COMMANDS = {

@@ -170,7 +170,9 @@ def test_an_error_about_the_clock_survives_any_date(date: str) -> None:
 
     with pytest.raises(StsError) as raised:
         guarded("GetSessionToken", refuse)
-    assert raised.value.message == "GetSessionToken: the clock of this machine is wrong (too skewed)"
+    assert (
+        raised.value.message == "GetSessionToken: the clock of this machine is wrong: too skewed (RequestTimeTooSkewed)"
+    )
 
 
 @pytest.mark.parametrize("offset", [timedelta(hours=-1), timedelta(days=36500)])

@@ -264,3 +264,45 @@ def test_an_env_file_that_is_not_utf_8_is_an_error_that_quotes_nothing(tmp_path:
     with pytest.raises(ConfigError):
         Settings.load({}, tmp_path)
     assert declared_profile("dev", tmp_path, {}).name == "dev"
+
+
+SECRETS = [
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_SECRET_KEY"),
+    *("AMAZON_SECRET_ACCESS_KEY", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"),
+    *("GITHUB_TOKEN", "DB_PASSWORD", "npm_token", "STRIPE_APIKEY", "MY_API_KEY"),
+]
+WAYS = [
+    "AWS_PROFILE=${%s}",
+    'AWS_PROFILE="team-${%s}"',
+    "AWS_PROFILE=${%s:-dev}",
+    "OTHER=x${%s}\nAWS_PROFILE=${OTHER}",
+    "A=${%s}\nB=${A}\nC=${B}${C}\nAWS_PROFILE=${STAGE}-${C}",
+    "AWS_PROFILE=dev\nAWSDIRENV_PROMPT_TIMEOUT=${%s}",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variable", SECRETS)
+def test_no_secret_becomes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, way: str) -> None:
+    """A `.env` that puts a secret into a name is refused; the secret is not in the message."""
+    monkeypatch.setenv(variable, "hunter-number-2")
+    (tmp_path / ".env").write_text(way % variable, encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"refers to {variable}, which is a secret") as raised:
+        declared_profile(None, tmp_path, os.environ)
+    assert "hunter" not in f"{raised.value.message} {raised.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DATABASE=postgres://${DB_PASSWORD}\nAWS_PROFILE=dev",
+        "AWS_PROFILE='dev'\nAWSDIRENV_MFA_PROCESS=oathtool -b ${TOTP_SECRET}",
+        "AWS_PROFILE=${STAGE:-dev}\n",
+        "AWS_PROFILE=${TOKEN_FILE:-dev}",
+    ],
+)
+def test_a_secret_elsewhere_is_the_person_s_own(tmp_path: Path, text: str) -> None:
+    """What other lines refer to is not for us, and a command for codes may take a secret."""
+    (tmp_path / ".env").write_text(text, encoding="utf-8")
+    assert declared_profile(None, tmp_path, os.environ).name == "dev"
+    assert Settings.load({}, tmp_path)

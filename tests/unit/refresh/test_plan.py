@@ -126,6 +126,14 @@ def forget(desk: Desk, *kinds: str) -> None:
 
 
 def in_all_states(desk: Desk, profile: str, duration: int | None, where: object) -> bool:
+    """Go through what can be stored and how long it lives; say whether there were credentials at all."""
+    if not with_and_without_sessions(desk, profile, duration, where):
+        return False
+    near_the_end(desk, profile, duration, where)
+    return True
+
+
+def with_and_without_sessions(desk: Desk, profile: str, duration: int | None, where: object) -> bool:
     """Go through what can be stored; say whether there were credentials at all."""
     if not keeps_its_word(desk, profile, duration, (where, "nothing stored")):
         return False
@@ -135,7 +143,7 @@ def in_all_states(desk: Desk, profile: str, duration: int | None, where: object)
 
 
 def after_the_first(desk: Desk, profile: str, duration: int | None, where: object) -> None:
-    """Go on with a profile that was loaded once."""
+    """Go on with a profile that was loaded once, through what can be left of that."""
     forget(desk, "nothing")
     keeps_its_word(desk, profile, duration, (where, "every session"))
     forget(desk, "role", "source")
@@ -148,6 +156,10 @@ def after_the_first(desk: Desk, profile: str, duration: int | None, where: objec
         for path, name in names.items():
             path.write_bytes(name)
             path.chmod(0o600)
+
+
+def near_the_end(desk: Desk, profile: str, duration: int | None, where: object) -> None:
+    """Go on where all is stored, and some of it is about to end."""
     desk.lives(600, "role", "source", "snapshot")
     keeps_its_word(desk, profile, duration, (where, "near the end"))
     if any(desk.paths.sessions.glob("mfa-*")):
@@ -220,7 +232,8 @@ def of_the_corpus(desk: Desk, case: Case) -> bool:
     if desk.explain(case.profile).error:  # what is no region, a token that has ended
         assert desk.load(case.profile)
         return False
-    return in_all_states(desk, case.profile, None, case.name)
+    # That lives end has to do with what is stored, and not with how the files say it: the chains below show it.
+    return with_and_without_sessions(desk, case.profile, None, case.name)
 
 
 # Every source with every chain behind it
@@ -443,9 +456,12 @@ def in_the_states_of(desk: Desk, start: Start, shape: Shape) -> bool:
     if shape.device == "user" and not start.has_keys and shape.roles:
         return is_no_user(desk, profile)
     if start.make is not program_with_keys:
-        return in_all_states(desk, profile, shape.duration, (start.make.__name__, shape))
+        # How long a role lives has to do with what came before it only where that is a session for a code.
+        walk = in_all_states if start.has_keys or not (shape.life or shape.duration) else with_and_without_sessions
+        return walk(desk, profile, shape.duration, (start.make.__name__, shape))
     # Nobody can know offline that a program prints long-term keys, before there is a session that they began.
     assert desk.load(profile, shape.duration) is None
     if any(path.name.startswith("mfa-") for path in desk.paths.sessions.iterdir()):
         after_the_first(desk, profile, shape.duration, (start.make.__name__, shape))
+        near_the_end(desk, profile, shape.duration, (start.make.__name__, shape))
     return True

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import awsdirenv
 from awsdirenv.config.chain import assumed_role, given_name
 from awsdirenv.system.files import LARGEST, read_bytes, read_text
-from awsdirenv.system.text import clock_text, one_line, printable, utc_text, with_tilde
+from awsdirenv.system.text import clock_text, one_line, printable, utc_text, with_tilde, without_keys
 
 PACKAGE = Path(awsdirenv.__file__).parent
 NOON = datetime(2026, 5, 4, 12, 0, 5, 999999, timezone.utc)
@@ -110,3 +112,30 @@ def test_a_file_that_is_none(tmp_path: Path, kind: str) -> None:
         path = Path("a\0b")
     assert read_bytes(path) is None
     assert read_text(path) is None
+
+
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+MESSAGES = [
+    "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+    (
+        "User: arn:aws:iam::123456789012:user/Alice-Who-Has-A-Long-Name is not authorized: sts:AssumeRole on "
+        "resource: arn:aws:iam::123456789012:role/team/AWSReservedSSO_Administrator_0123456789abcdef"
+    ),
+    "Signature expired: 20261128T000000Z is now earlier than 20261128T011500Z (20261128T013000Z - 15 min.)",
+    "request id 8d5f3b2e-8b7c-4f7d-9c55-0123456789ab of awsdirenv-session-1764300000",
+    "1 validation error detected: Value '43201' at 'durationSeconds' failed to satisfy constraint",
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_what_aws_says_stays_readable(message: str) -> None:
+    """Names, ARNs, times and numbers are no keys."""
+    assert without_keys(message) == message
+
+
+@given(st.text(BASE64, min_size=40, max_size=400), st.sampled_from(MESSAGES), st.sampled_from(" ='>("))
+def test_no_secret_key_and_no_token_is_quoted(secret: str, message: str, before: str) -> None:
+    """Whatever stands around it, a word as long as a secret key is gone, and the rest is there."""
+    shown = without_keys(f"{message}{before}{secret} {message}")
+    assert secret not in shown
+    assert shown.endswith(f"… {message}")

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+#
+# Exports the credentials of a snapshot. Works with the variables of _awsdirenv_use.
+
+# True for a snapshot to export as it is: fresh, or usable where a timer renews it, and with the life that is wanted.
+# One that was got a moment ago and lives shorter is as long as they get.
+_awsdirenv_is_fresh() {
+  if [[ $_ad_option_min_life && $_ad_expiration ]] && ((_ad_expiration - _ad_now < _ad_option_min_life && _ad_now - _ad_issued >= 60)); then
+    return 1
+  fi
+  ((_ad_now < ${_ad_refresh_at:-_ad_now + 1})) || _awsdirenv_may_work_behind
+}
+
+# Exports the block: the profile's credentials in, every other AWS credential out.
+_awsdirenv_open() {
+  local REPLY
+  _awsdirenv_keep_fresh
+  _ad_region=${_ad_option_region:-$_ad_region}
+  # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
+  [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
+  _ad_exports=(
+    "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key"
+    "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD"
+    ${_ad_session_token:+"AWS_SESSION_TOKEN=$_ad_session_token"}
+    ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"} ${_ad_account_id:+"AWS_ACCOUNT_ID=$_ad_account_id"}
+    ${_ad_region:+"AWS_REGION=$_ad_region" "AWS_DEFAULT_REGION=$_ad_region"}
+  )
+  if [[ $_ad_expiration ]]; then
+    # A shell's hook is to look again as soon as less is left than is wanted.
+    if [[ $_ad_option_min_life ]] && ((_ad_now < _ad_expiration - _ad_option_min_life && _ad_refresh_at >= _ad_expiration - _ad_option_min_life)); then
+      _ad_refresh_at=$((_ad_expiration - _ad_option_min_life))
+    fi
+    # Once that time is over, the next is the end: the shells' hooks look again at either, once.
+    ((_ad_now < _ad_refresh_at)) || _ad_refresh_at=$_ad_usable_until
+    _awsdirenv_utc_text "$_ad_expiration"
+    _ad_exports+=("AWS_CREDENTIAL_EXPIRATION=$REPLY" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
+  fi
+  _awsdirenv_say_where
+}
+
+# Epoch seconds as RFC 3339, in UTC, in REPLY. Not by printf's %()T, to which bash hands another time zone at the price of
+# making the environment anew, twice. Years begin in March here, so that the leap day is the last.
+_awsdirenv_utc_text() {
+  local _ad_days _ad_era _ad_of_era _ad_year _ad_of_year _ad_month
+  ((_ad_days = $1 / 86400 + 719468, _ad_era = _ad_days / 146097, _ad_of_era = _ad_days % 146097, \
+  _ad_year = (_ad_of_era - _ad_of_era / 1460 + _ad_of_era / 36524 - _ad_of_era / 146096) / 365, \
+  _ad_of_year = _ad_of_era - 365 * _ad_year - _ad_year / 4 + _ad_year / 100, _ad_month = (5 * _ad_of_year + 2) / 153))
+  printf -v REPLY '%04d-%02d-%02dT%02d:%02d:%02d+00:00' $((_ad_year + _ad_era * 400 + (_ad_month > 9))) \
+    $((_ad_month > 9 ? _ad_month - 9 : _ad_month + 3)) $((_ad_of_year - (153 * _ad_month + 2) / 5 + 1)) \
+    $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
+}
+
+# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/refresh/timer.py.
+_awsdirenv_keep_fresh() {
+  local _ad_mark=$_ad_cache/timers/$_ad_key _ad_pid='' _ad_words=()
+  [[ $_ad_expiration && -d $_ad_cache/timers && -O $_ad_cache/timers ]] || return 0
+  if ! _awsdirenv_may_work_behind; then
+    [[ ! -s $_ad_mark ]] || : >|"$_ad_mark" # ends the one that another evaluation started
+    return 0
+  fi
+  # By the time of this file the timer knows that somebody is here.
+  if [[ -e $_ad_mark.used ]]; then : >|"$_ad_mark.used"; else (umask 077 && : >"$_ad_mark.used"); fi
+  { read -r _ad_pid <"$_ad_mark"; } 2>/dev/null
+  case $_ad_pid in
+    '' | *[!0-9]*) ;;
+    *)
+      # A number alone may be another process's by now.
+      { mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline"; } 2>/dev/null
+      [[ " ${_ad_words[*]} " != *' timer '* ]] || return 0
+      ;;
+  esac
+  _awsdirenv_run cold _awsdirenv_start_timer
+}
+
+# True unless work in the background is unwanted: by the person, or in CI, where nothing is to outlive its job.
+_awsdirenv_may_work_behind() {
+  case ${AWSDIRENV_AUTO_REFRESH-} in 0 | [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) return 1 ;; esac
+  case ${CI-} in '' | 0 | [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) ;; *) return 1 ;; esac
+}
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_keys_end() { :; }

@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+#
+# Judges a snapshot, and tells where it leads. It is read while `stat` runs, and works with the variables of
+# _awsdirenv_use.
+
+# True for a snapshot to use; $1 has the last word.
+_awsdirenv_judge_snapshot() {
+  # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
+  printf -v _ad_now '%(%s)T' -1
+  # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
+  _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back &&
+    _awsdirenv_end_look && [[ $_ad_mine == "$EUID 600 $_ad_size" && $_ad_folder == "$EUID 700" ]] && "$1" &&
+    [[ /dev/fd/$_ad_fd -ef $_ad_snapshot ]]
+}
+
+# Reads the open snapshot, and tells its `_ad_size` without NUL bytes, which bash drops: it must be that of the file. Only
+# `read` tells whether a last line has its end, which a NUL byte may have taken.
+_awsdirenv_take_snapshot() {
+  local _ad_lines=() _ad_text
+  mapfile -t -n 15 -u "$_ad_fd" _ad_lines
+  IFS='' read -r -u "$_ad_fd" '_ad_lines[15]' || return 1
+  printf -v _ad_text '%s\n' "${_ad_lines[@]}"
+  _ad_size=${#_ad_text}
+  _awsdirenv_take_values
+}
+
+# Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
+_awsdirenv_take_values() {
+  local _ad_clock _ad_life REPLY
+  _ad_stamps=() _ad_refresh_at='' _ad_usable_until=''
+  _awsdirenv_take_lines || return 1
+  # A session token, or the long-term keys that were asked for: never one in the place of the other.
+  case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac
+  [[ ($_ad_key == "$_ad_profile" || $_ad_key == "$_ad_profile"@*) && ${_ad_stamps[0]#* } == "$_ad_config" &&
+    ${_ad_stamps[1]#* } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
+  [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
+  if [[ $_ad_environment ]]; then
+    _awsdirenv_run context _awsdirenv_mark_environment || return 1
+    [[ $_ad_environment == "$REPLY" ]] || return 1
+  fi
+  # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.
+  [[ ! $_ad_expiration ]] ||
+    ((_ad_life = _ad_expiration > _ad_issued ? _ad_expiration - _ad_issued : 0, \
+    _ad_usable_until = _ad_expiration - (_ad_life < 200 ? (_ad_life + 9) / 10 : 20), \
+    _ad_refresh_at = _ad_expiration - (_ad_life < 480 ? 120 : _ad_life < 3600 ? (_ad_life + 3) / 4 : 900), \
+    _ad_refresh_at = _ad_refresh_at < _ad_issued + _ad_life / 2 ? _ad_issued + _ad_life / 2 : _ad_refresh_at, 1))
+  _awsdirenv_admits
+}
+
+# Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
+_awsdirenv_take_lines() {
+  _ad_profile=${_ad_lines[1]#*=} _ad_access_key_id=${_ad_lines[2]#*=} _ad_secret_access_key=${_ad_lines[3]#*=} \
+    _ad_session_token=${_ad_lines[4]#*=} _ad_account_id=${_ad_lines[5]#*=} _ad_region=${_ad_lines[6]#*=} \
+    _ad_role=${_ad_lines[7]#*=} _ad_stage=${_ad_lines[8]#*=} _ad_environment=${_ad_lines[9]#*=} \
+    _ad_issued=${_ad_lines[10]#*=} _ad_expiration=${_ad_lines[11]#*=} _ad_clock=${_ad_lines[12]#*=} \
+    _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} _ad_stamps[0]=${_ad_lines[13]#*=} \
+    _ad_stamps[1]=${_ad_lines[14]#*=}
+  [[ ${#_ad_lines[@]} == 16 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
+    ${_ad_lines[1]} == "AWSDIRENV_PROFILE=$_ad_profile" && $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* && ${#_ad_profile} -le 200 &&
+    ${_ad_lines[2]} == "AWS_ACCESS_KEY_ID=$_ad_access_key_id" && $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* && ${#_ad_access_key_id} -le 128 &&
+    ${_ad_lines[3]} == "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" && $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* && ${#_ad_secret_access_key} -le 16384 &&
+    ${_ad_lines[4]} == "AWS_SESSION_TOKEN=$_ad_session_token" && $_ad_session_token != *[!!-~]* && ${#_ad_session_token} -le 16384 &&
+    ${_ad_lines[5]} == "AWS_ACCOUNT_ID=$_ad_account_id" && $_ad_account_id != *[!0-9]* && ${#_ad_account_id} -le 20 &&
+    ${_ad_lines[6]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!A-Za-z0-9-]* && ${#_ad_region} -le 63 && $_ad_region != -* &&
+    ${_ad_lines[7]} == "AWSDIRENV_ROLE=$_ad_role" && $_ad_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_role} -le 64 &&
+    ${_ad_lines[8]} == "AWSDIRENV_STAGE=$_ad_stage" && $_ad_stage != *[[:cntrl:]]* && ${#_ad_stage} -le 160 &&
+    ${_ad_lines[9]} == "AWSDIRENV_ENVIRONMENT=$_ad_environment" && $_ad_environment != *[!0-9a-f]* && ${#_ad_environment} -le 8 &&
+    ${_ad_lines[10]} == "AWSDIRENV_ISSUED=$_ad_issued" && $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* && ${#_ad_issued} -le 12 && $_ad_issued -le 253402300799 &&
+    ${_ad_lines[11]} == "AWSDIRENV_EXPIRATION=$_ad_expiration" && $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* && ${#_ad_expiration} -le 12 && $_ad_expiration -le 253402300799 &&
+    ${_ad_lines[12]} == "AWSDIRENV_CLOCK=$_ad_clock" && (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && ${#_ad_start} -ge 10 && ${#_ad_start} -le 29 && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?* && ${#_ad_started} -le 12)) &&
+    ${_ad_lines[13]} == "AWSDIRENV_CONFIG=${_ad_stamps[0]}" && ${_ad_stamps[0]} && ${#_ad_stamps[0]} -le 8192 &&
+    ${_ad_lines[14]} == "AWSDIRENV_CREDENTIALS=${_ad_stamps[1]}" && ${_ad_stamps[1]} && ${#_ad_stamps[1]} -le 8192 &&
+    ${_ad_lines[15]} == AWSDIRENV_END=1 ]]
+}
+
+# Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Modification times alone do not
+# tell: see file_stamp in awsdirenv/cache/snapshots.py. Says of the open file what is `_ad_mine`, and of its `_ad_folder`.
+_awsdirenv_end_look() {
+  local _ad_stamp _ad_time _ad_owner _ad_mode _ad_name _ad_actual='' _ad_expected=''
+  _ad_mine='' _ad_folder='' _ad_times='' _ad_present='' _ad_live_look=()
+  while IFS=' ' read -r _ad_stamp _ad_time _ad_owner _ad_mode _ad_name; do
+    case $_ad_name in
+      "/dev/fd/$_ad_fd/")
+        _ad_stamp=${_ad_stamp%:*} _ad_times=$_ad_time,
+        _ad_mine="$_ad_owner $_ad_mode ${_ad_stamp##*:}"
+        ;;
+      "${_ad_snapshot%/*}/") _ad_folder="$_ad_owner $_ad_mode" ;;
+      ./.envrc/) _ad_envrc_mtime=$_ad_time ;;
+      "$_ad_cache/live/"*) _ad_live_look+=("$_ad_name $_ad_owner $_ad_mode $_ad_time $_ad_stamp") ;;
+      *) _ad_actual+="$_ad_stamp ${_ad_name%/}"$'\n' _ad_times+=$_ad_time, ;;
+    esac
+  done <&"$_ad_looked"
+  exec {_ad_looked}<&-
+  for _ad_stamp in "${_ad_stamps[@]}"; do
+    if [[ $_ad_stamp == 'absent '* ]]; then
+      _ad_present+=n
+    else
+      _ad_expected+=$_ad_stamp$'\n' _ad_present+=y
+    fi
+  done
+  [[ $_ad_actual == "$_ad_expected" ]]
+}
+
+# True for the account and the role that the line insists on, and for a person who has said that they mean to enter.
+# awsdirenv/refresh/pins.py says what is wrong, and asks.
+_awsdirenv_admits() {
+  _ad_stage=${_ad_option_stage:-$_ad_stage}
+  [[ ${_ad_option_account:-$_ad_account_id} == "$_ad_account_id" && ${_ad_option_role:-$_ad_role} == "$_ad_role" ]] || return 1
+  local _ad_word=''
+  if [[ $_ad_option_confirm ]]; then
+    _ad_word=${_ad_stage:-$_ad_declared}
+  elif [[ $_ad_stage && ${_ad_stage,,} == "${AWSDIRENV_CONFIRM,,}" ]]; then
+    _ad_word=$_ad_stage
+  fi
+  [[ ! $_ad_word ]] || _awsdirenv_run cold _awsdirenv_is_confirmed "$_ad_word"
+}
+
+# True when the clock was set back since the snapshot was written, by more than awsdirenv/system/clocks.py tolerates: its end is
+# then later than it should be, and the Python side writes it anew. What says so is when the machine was started.
+_awsdirenv_was_set_back() {
+  [[ $_ad_expiration ]] || return 1
+  ((_ad_issued <= _ad_now + 15)) || return 0
+  local _ad_boot _ad_uptime _ad_first=''
+  [[ $_ad_started ]] || return 1
+  { read -r _ad_uptime _ </proc/uptime; } 2>/dev/null || return 1
+  ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) || return 1
+  # Unless that was another start, or another container's.
+  { read -r _ad_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || return 1
+  { read -r _ad_first </proc/1/stat; } 2>/dev/null || :
+  # shellcheck disable=SC2086 # numbers, and the 20th behind the name says when the first process was started
+  set -- ${_ad_first##*) }
+  [[ $_ad_start == "${_ad_boot%%-*}.${20:-0}" ]]
+}
+
+_awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_present,$_ad_times" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
+
+# What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
+# remembered, and spares a process. True when the value for these times is known; it is then in force. These are the
+# times that the look has found, so whatever changes behind the look is seen at the next prompt.
+_awsdirenv_recall_watches() {
+  local _ad_lines=() _ad_line _ad_fd
+  # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
+  [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
+  _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
+  mapfile -t -n 64 -u "$_ad_fd" _ad_lines
+  exec {_ad_fd}<&-
+  local _ad_before="$DIRENV_WATCHES $1 "
+  for _ad_line in "${_ad_lines[@]}"; do
+    [[ $_ad_line == "$_ad_before"*' .' ]] || continue
+    # By length: taking a long pattern off the beginning costs its square.
+    _ad_line=${_ad_line:${#_ad_before}:-2}
+    case $_ad_line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
+    export DIRENV_WATCHES=$_ad_line
+    return 0
+  done
+  return 1
+}
+
+# The line on entering: which profile, account, role, region, and for how long.
+_awsdirenv_say_where() {
+  # For prompts that know other tools' variables only. What they would take for their own is shown as ?, as by
+  # `awsdirenv prompt`: themes evaluate such values.
+  case ${AWSDIRENV_PROMPT_VARIABLE-} in
+    '') ;;
+    AWS_VAULT | AWSUME_PROFILE) _ad_exports+=("$AWSDIRENV_PROMPT_VARIABLE=${_ad_declared//[\$\`\\%!#]/?}") ;;
+    *)
+      _awsdirenv_say warning 'AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set'
+      _awsdirenv_say hint 'AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE'
+      ;;
+  esac
+  [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
+  local _ad_left='' _ad_mark='' _ad_seconds
+  if [[ $_ad_expiration ]]; then
+    _ad_seconds=$((_ad_expiration - _ad_now))
+    ((_ad_seconds < 60)) || ((_ad_seconds += 30)) # to the nearest minute
+    if ((_ad_seconds >= 3600)); then
+      printf -v _ad_left '%dh%02dm' $((_ad_seconds / 3600)) $((_ad_seconds % 3600 / 60))
+    elif ((_ad_seconds >= 60)); then
+      _ad_left=$((_ad_seconds / 60))m
+    else
+      _ad_left=${_ad_seconds}s
+    fi
+    _ad_left=", $_ad_left left"
+  fi
+  [[ ! $_ad_option_no_session ]] || _ad_left='; long-term keys are in the environment'
+  [[ ! $_ad_option_live ]] || _ad_left=', live'
+  if [[ $_ad_stage ]]; then
+    _ad_mark="*** ${_ad_stage^^} ***"
+    [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || _ad_mark=$'\e[1;37;41m'$_ad_mark$'\e[0m'
+    _ad_mark+=' '
+  fi
+  printf '%s\n' "awsdirenv: $_ad_mark$_ad_declared: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
+  if [[ ! $_ad_region ]]; then
+    _awsdirenv_say warning "no region for profile $_ad_declared"
+    _awsdirenv_say hint "set region in [profile $_ad_declared] of $_ad_config"
+  fi
+}
+
+# Not direnv's log_error: it takes % for a format, and since 2.36 it starts a process.
+_awsdirenv_say() { printf '%s\n' "awsdirenv: $1: $2" >&2; }
+
+# Where this is missing, the file has been cut off; see _awsdirenv_run.
+_awsdirenv_snapshot_end() { :; }

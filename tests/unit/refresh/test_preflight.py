@@ -1,0 +1,69 @@
+"""What can be told before a person is asked for a code is told before: no code is spent in vain."""
+
+from __future__ import annotations
+
+import pytest
+
+from world import World
+
+ROLE = "arn:aws:iam::123456789012:role/plain"
+# A setting of the profile, and what the error has to say of it.
+REFUSED = {
+    "a comment behind the region": ({"region": "us-east-1 # prod lives here"}, "region that cannot be one"),
+    "a region of two words": ({"region": "eu west 1"}, "region that cannot be one"),
+    "a region that begins with a dash": ({"region": "-eu-west-1"}, "region that cannot be one"),
+    "a region of digits": ({"region": "1234"}, "region"),
+    "regional endpoints of no kind": ({"sts_regional_endpoints": "sometimes"}, "sometimes"),
+    "attempts that are no number": ({"max_attempts": "zero"}, "settings of profile plain"),
+    "a user's ARN": ({"role_arn": "arn:aws:iam::123456789012:user/x"}, "role_arn that is none"),
+    "an assumed role's ARN": ({"role_arn": "arn:aws:sts::123456789012:assumed-role/x/y"}, "role_arn that is none"),
+    "an account that is too short": ({"role_arn": "arn:aws:iam::1234:role/x"}, "role_arn that is none"),
+    "a role without a name": ({"role_arn": "arn:aws:iam::123456789012:role/"}, "role_arn that is none"),
+    "a name alone": ({"role_arn": "adminrole"}, "role_arn that is none"),
+    "a comment behind the role": ({"role_arn": f"{ROLE} # admin"}, "role_arn that is none"),
+    "a session name that is too short": ({"role_session_name": "x"}, "RoleSessionName"),
+    "an external id that is too short": ({"external_id": "x"}, "ExternalId"),
+    "a session name with a space": ({"role_session_name": "a b"}, "role_session_name"),
+    "a session name in another script": ({"role_session_name": "möve"}, "role_session_name"),
+    "an external id with a semicolon": ({"external_id": "x;y"}, "external_id"),
+    "a source identity with a colon": ({"source_identity": "x:y"}, "source_identity"),
+}
+
+
+def refusal(world: World, settings: dict[str, str]) -> tuple[str, str]:
+    """Give the two lines with which a load fails, with a code at hand that must not be used."""
+    world.sts.add_role("plain")
+    world.profile("plain", **{"role_arn": ROLE, "source_profile": "base", "mfa_serial": world.mfa_serial, **settings})
+    done = world.run("awsdirenv", "login", "plain", "--token-code", world.code())
+    assert done.returncode == 1, done.stderr
+    error, hint = done.stderr.splitlines()
+    return error, hint
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_no_code_is_spent_in_vain(world: World, name: str) -> None:
+    """What the files or botocore would refuse later is refused first, without a call; `explain` says the same."""
+    settings, words = REFUSED[name]
+    error, hint = refusal(world, settings)
+    assert words in error
+    assert "plain" in hint
+    assert world.sts.calls == []
+    explained = world.run("awsdirenv", "explain", "plain")
+    assert (explained.returncode, explained.stderr) == (1, f"{error}\n{hint}\n")
+
+
+def test_the_line_of_a_region_is_named(world: World) -> None:
+    """It is the one that has to be changed, and not a line of the source's."""
+    _, hint = refusal(world, {"region": "eu-west-1 ; dev"})
+    lines = world.config.read_text(encoding="utf-8").splitlines()
+    number = 1 + next(n for n, line in enumerate(lines) if "; dev" in line)
+    assert hint.endswith(f"set region in [profile plain]: {world.config}:{number}")
+
+
+@pytest.mark.parametrize("arn", ["arn:aws:iam::123456789012:role/a/path/x+=,.@-_9", "arn:minio:iam:::role/dummy"])
+def test_a_role_as_it_may_be_called(world: World, arn: str) -> None:
+    """Paths, odd characters, and other makers' roles go to STS."""
+    world.profile("plain", role_arn=arn, source_profile="base", region="eu-west-1")
+    done = world.run("awsdirenv", "login", "plain")
+    assert "is none" not in done.stderr
+    assert world.sts.count("AssumeRole") == 1
