@@ -3,8 +3,9 @@
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
 SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/shell/scripts/*/awsdirenv.bash
 BIN := .venv/bin
-# Tests at once: some of their time they wait for a terminal.
+# Tests at once: some of their time they wait for a terminal, or for a life to end; those of the rooms for less of it.
 JOBS := 6
+QUICK_JOBS := 4
 # Where the tools find the tests' world and the doubles of AWS.
 TEST_PARTS := tests/support:tests/doubles
 
@@ -42,7 +43,7 @@ demo: venv ## see it work, against an AWS on this machine (ARGS=--interactive: t
 	@$(BIN)/awsdirenv demo $(ARGS)
 
 quick: venv ## run the tests of the rooms, which start no process, in a minute
-	@$(BIN)/python -m pytest -n auto --dist worksteal tests/unit $(ARGS)
+	@$(BIN)/python -m pytest -n $(QUICK_JOBS) --dist worksteal tests/unit $(ARGS)
 
 test: tools venv ## run all tests (ARGS="-k demo": some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)

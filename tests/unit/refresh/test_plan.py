@@ -456,8 +456,10 @@ def in_the_states_of(desk: Desk, start: Start, shape: Shape) -> bool:
     if shape.device == "user" and not start.has_keys and shape.roles:
         return is_no_user(desk, profile)
     if start.make is not program_with_keys:
-        # How long a role lives has to do with what came before it only where that is a session for a code.
-        walk = in_all_states if start.has_keys or not (shape.life or shape.duration) else with_and_without_sessions
+        # How long a role lives has to do with what came before it only where that is a session for a code, and then
+        # not with where the keys are: in a file, or in variables.
+        every_life = start.make is in_credentials or not (shape.life or shape.duration)
+        walk = in_all_states if every_life else with_and_without_sessions
         return walk(desk, profile, shape.duration, (start.make.__name__, shape))
     # Nobody can know offline that a program prints long-term keys, before there is a session that they began.
     assert desk.load(profile, shape.duration) is None
