@@ -215,7 +215,10 @@ def _other_error(what: str, code: str, message: str, status: int, where: str) ->
     if status == 511:  # "Network Authentication Required": always somebody on the way
         return bad_answer(what)
     if status >= 500:
-        return NetworkError(f"{what}: AWS has a problem ({code or status})", "wait a moment, then direnv reload")
+        return NetworkError(
+            f"{what}: AWS has a problem ({status}){f' ({code})' if code != str(status) else ''}",
+            "wait a moment, then direnv reload",
+        )
     if not message or code == str(status):
         return bad_answer(what)
     if code in _REGION_CLOSED:

@@ -77,6 +77,8 @@ class Sts:
         botocore reads the profile's settings when a client is made. Its model of STS says what STS takes.
         """
         profile = self._chain.profile
+        if self._chain.source_kind == LOGIN:
+            self._boto_session()  # before `guarded` imports botocore: a part of it has to be imported first
         try:
             guarded(f"the settings of profile {profile}", self._sts_client, self._section(profile))
         except (

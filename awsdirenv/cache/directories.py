@@ -8,11 +8,12 @@ its `.envrc` and the line is still in it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths, session_key
+from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record, replace
 from awsdirenv.system import files
@@ -31,14 +32,14 @@ class Directory(Record):
 class _Served(Record):
     """One evaluation. `allow` is the file by which direnv allows it; whom `direnv.toml` allows has none.
 
-    `modified` is the time of the `.envrc` then, in whole epoch seconds: direnv itself looks at no more; -1: unknown.
+    `stamp` is the state of the `.envrc` in which direnv had this file for it; "" if unknown.
     """
 
     envrc: Path
     allow: Path
     had_allow: bool
-    modified: int
     profile: str = ""
+    stamp: str = ""
 
     @classmethod
     def of(cls, watches: str) -> _Served | None:
@@ -49,26 +50,24 @@ class _Served(Record):
         paths = [entry.get("path") for entry in seen]
         if len(paths) < 2 or not all(isinstance(path, str) and path.startswith("/") for path in paths):
             return None
-        modified = seen[0].get("modtime")
-        had_allow = seen[1].get("exists") is True
-        return cls.sound(
-            str(paths[0]), str(paths[1]), modified if isinstance(modified, int) else -1, had_allow=had_allow
-        )
+        return cls.sound(str(paths[0]), str(paths[1]), had_allow=seen[1].get("exists") is True)
 
     @classmethod
-    def sound(cls, envrc: str, allow: str, modified: int, *, had_allow: bool, profile: str = "") -> _Served | None:
+    def sound(cls, envrc: str, allow: str, *, had_allow: bool, profile: str = "", stamp: str = "") -> _Served | None:
         """Make one of paths that can be direnv's."""
-        made = cls(Path(envrc), Path(allow), had_allow, modified, profile)
+        made = cls(Path(envrc), Path(allow), had_allow, profile, stamp)
         return made if made.envrc.is_absolute() and made.allow.parent.name == "allow" else None
 
-    def is_served(self) -> bool:
-        """Whether direnv allows the `.envrc`, and it is the one that was evaluated, or has the line in it."""
+    def is_served(self, unchanged: Container[tuple[Path, Path]]) -> bool:
+        """Whether direnv allows the `.envrc`, and it is the one that was evaluated, or has the line in it.
+
+        `unchanged` has pairs of an `.envrc` and the file that direnv would look for now: they need no hash.
+        """
         denials = self.allow.parent.parent / "deny"
         if _files(denials) and (denials / _hash(self.envrc, b"")).exists():
             return False
-        with suppress(OSError):
-            if int(self.envrc.stat().st_mtime) == self.modified:
-                return self.allow.exists() or not self.had_allow
+        if (self.envrc, self.allow) in unchanged:
+            return self.allow.exists() or not self.had_allow
         text = read_bytes(self.envrc)
         if text is None:
             return False
@@ -86,12 +85,13 @@ class _Served(Record):
 def note(paths: CachePaths, profile: str, watches: str) -> None:
     """Remember that this evaluation was given the profile. Losing a note is no failure."""
     seen = _Served.of(watches)
+    stamp = file_stamp(str(seen.envrc)) if seen else ""
     text = read_bytes(seen.envrc) if seen else None
     # A timer has inherited the watches of an evaluation that may be long over.
     if seen is None or text is None or _hash(seen.envrc, text) != seen.allow.name:
         return
     values = {"AWSDIRENV_PROFILE": encode_name(profile), "ENVRC": str(seen.envrc), "ALLOW": str(seen.allow)}
-    values |= {"ALLOWED": "1" if seen.had_allow else "0", "MODIFIED": str(seen.modified)}
+    values |= {"ALLOWED": "1" if seen.had_allow else "0", "STAMP": stamp}
     with suppress(CacheError, OSError, UnicodeError):
         files.write_private(paths.directories / session_key("directory", str(seen.envrc)), values)
 
@@ -99,8 +99,10 @@ def note(paths: CachePaths, profile: str, watches: str) -> None:
 def known(paths: CachePaths) -> list[Directory]:
     """Give the directories that we serve, by path. Where several profiles are told of one, the latest counts."""
     latest: dict[Path, tuple[float, _Served]] = {}
-    for when, seen in [*_noted(paths.directories), *_watched(paths.watches)]:
-        if when >= latest.get(seen.envrc, (0.0, seen))[0] and seen.is_served():
+    noted = list(_noted(paths.directories))
+    unchanged = {(seen.envrc, seen.allow) for _, seen in noted if seen.stamp == file_stamp(str(seen.envrc))}
+    for when, seen in [*noted, *_watched(paths.watches)]:
+        if when >= latest.get(seen.envrc, (0.0, seen))[0] and seen.is_served(unchanged):
             latest[seen.envrc] = when, seen
     return [Directory(envrc.parent, latest[envrc][1].profile) for envrc in sorted(latest)]
 
@@ -129,8 +131,8 @@ def _noted(folder: Path) -> Iterator[tuple[float, _Served]]:
 def _of_note(values: Mapping[str, str]) -> _Served | None:
     try:
         name = decode_name(values["AWSDIRENV_PROFILE"])
-        had_allow, modified = values["ALLOWED"] == "1", int(values.get("MODIFIED", "-1"))
-        return _Served.sound(values["ENVRC"], values["ALLOW"], modified, had_allow=had_allow, profile=name)
+        had_allow, stamp = values["ALLOWED"] == "1", values.get("STAMP", "")
+        return _Served.sound(values["ENVRC"], values["ALLOW"], had_allow=had_allow, profile=name, stamp=stamp)
     except (KeyError, ValueError):
         return None
 

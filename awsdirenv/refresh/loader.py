@@ -27,7 +27,7 @@ from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
 from awsdirenv.records import Record, replace
 from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, code_source
-from awsdirenv.refresh.preflight import check, refuse_feedback, refuse_recursion
+from awsdirenv.refresh.preflight import check_chain, refuse_feedback, refuse_recursion
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.files import remove
 from awsdirenv.system.lock import Locks
@@ -208,7 +208,7 @@ class Loader:
         from awsdirenv.refresh.refresher import Refresher  # noqa: PLC0415
 
         sts = self._sts(files, chain)
-        check(chain, files, self.environ)  # before a person is asked for a code in vain
+        check_chain(chain, files)  # before a person is asked for a code in vain
         if chain.hops or chain.mfa_serial:
             sts.check_settings()
         store = SessionStore(self.paths.sessions, self.paths.mfa_renewed)

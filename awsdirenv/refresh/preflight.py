@@ -8,33 +8,26 @@ from collections.abc import Mapping
 from awsdirenv.aws.credential_process import is_running_for, profile_wanted
 from awsdirenv.cache.snapshots import check_region
 from awsdirenv.config.aws_files import AwsFiles, static_keys
-from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain, RoleHop
+from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError, ConfigError, CredentialProcessError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from awsdirenv.aws.sts import Sts
-
 _LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
-# The ARN of a role, also as other makers of STS write it, without an account.
-_ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::(?:\d{12})?:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+# The ARN of a role. Other makers of STS leave out the account, and have names of their own.
+_ROLE_ARN = re.compile(r"arn:[^:\s]+:iam::(?:[0-9]{12})?:role/.+")
 _SSO_KEYS = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
 
 
-def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str], *, with_client: bool = False) -> None:
-    """Raise the error that a load would raise, or a similar one: ConfigError, NoCredentialsError and others.
+def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
+    """Raise the error that a load would raise, or a similar one: ConfigError, NoCredentialsError and others."""
+    # Not imported at the top: a load calls `refuse_feedback` before it needs these slow modules.
+    from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
+    from awsdirenv.aws.sts import Sts  # noqa: PLC0415
 
-    With `with_client` an STS client is made. That takes some 50 ms, and only then botocore refuses bad settings.
-    """
     refuse_feedback(chain, files, environ)
-    check_region(chain.profile, chain.region, lambda: Provenance(files).of(chain.profile, "region"))
-    for hop in chain.hops:
-        _check_hop(hop)
-    sts = _sts(chain, files, environ)
-    if with_client and (chain.hops or chain.mfa_serial):
-        sts.check_settings()
+    check_chain(chain, files)
+    sts = Sts(files, chain, None, environ, Budget(0))
     if chain.source_kind == STATIC:
         if static_keys(files, chain.source_profile) is None:
             raise _broken_pair(files, chain.source_profile)
@@ -54,12 +47,15 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str], *, with_cli
         )
 
 
-def _sts(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> Sts:
-    # Not imported at the top: a load calls `refuse_feedback` before it needs these slow modules.
-    from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
-    from awsdirenv.aws.sts import Sts  # noqa: PLC0415
-
-    return Sts(files, chain, chain.region, environ, Budget(0))
+def check_chain(chain: Chain, files: AwsFiles) -> None:
+    """Refuse a region or a role that cannot be one, before anybody is asked for a code. Raises ConfigError."""
+    check_region(chain.profile, chain.region, lambda: Provenance(files).of(chain.profile, "region"))
+    for hop in chain.hops:
+        if not _ROLE_ARN.fullmatch(hop.role_arn):
+            raise ConfigError(
+                f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
+                f"correct role_arn in [profile {hop.profile}], as in arn:aws:iam::123456789012:role/NAME",
+            )
 
 
 def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
@@ -102,15 +98,6 @@ def _refuse_loop(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> N
             chain = resolve_chain(files, next_profile, environ)
         except AwsdirenvError:
             return  # the process reports this error itself when it runs
-
-
-def _check_hop(hop: RoleHop) -> None:
-    """Raise ConfigError for an ARN that is no role's. STS would refuse it too, but only after the code was used."""
-    if not _ROLE_ARN.fullmatch(hop.role_arn):
-        raise ConfigError(
-            f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
-            f"correct role_arn in [profile {hop.profile}], as in arn:aws:iam::123456789012:role/NAME",
-        )
 
 
 def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:

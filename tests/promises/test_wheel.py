@@ -17,6 +17,7 @@ from filelock import FileLock
 from awsdirenv import __version__
 from awsdirenv.cli.main import parser
 from awsdirenv.shell.completion import script
+from awsdirenv.shell.extension import extension_source
 from world import World
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ def test_the_wheel_has_the_package_and_the_extension_and_no_more(wheel: Path) ->
         extension = {name.removeprefix(EXTENSION): archive.read(name) for name in names if name.startswith(EXTENSION)}
     assert wheel.name == f"awsdirenv-{__version__}-py3-none-any.whl"
     assert extension == {path.name: path.read_bytes() for path in (CHECKOUT / "direnvrc.d").iterdir()}
-    assert extension.keys() == {"aws_profile.sh", "warm.sh", "cold.sh", "live.sh"}
+    assert extension.keys() == {path.name for path in extension_source().parent.glob("*.sh")}
     modules = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "awsdirenv").rglob("*.py")}
     templates = {
         f"awsdirenv/shell/scripts/completions/{path.name}"

@@ -145,7 +145,7 @@ def test_one_place_makes_commands() -> None:
     assert list(unowned(ast.parse('f"awsdirenv login {name}"'))) != []
     assert list(unowned(ast.parse('f"see it: chmod u+r {path}"'))) != []
     own = {
-        PACKAGE / "system" / "commands.py",
+        PACKAGE / "system" / "text.py",
         PACKAGE / "cli" / "commands" / "demo.py",
         PACKAGE / "refresh" / "export.py",
     }

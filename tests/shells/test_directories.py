@@ -11,6 +11,7 @@ import pytest
 
 from awsdirenv.cache.directories import known
 from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.system.files import read_private
 from world import World
 
@@ -48,12 +49,11 @@ def test_a_cold_load_leaves_a_note(plain: World) -> None:
     values = read_private(note)
     assert values
     assert values.pop("ALLOW").startswith(str(plain.home / ".local/share/direnv/allow/"))
-    modified = str(int((folder / ".envrc").stat().st_mtime))
     assert values == {
         "AWSDIRENV_PROFILE": "plain",
         "ENVRC": f"{folder}/.envrc",
         "ALLOWED": "1",
-        "MODIFIED": modified,
+        "STAMP": file_stamp(f"{folder}/.envrc"),
     }
 
 

@@ -462,7 +462,7 @@ done
 """
 
 DURATION = r"""
-source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
+source "$1"; for part in warm snapshot keys context options cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 for field in "${fields[@]}"; do
   _ad_option_duration=''

@@ -144,7 +144,7 @@ def test_a_value_that_is_too_long_is_never_written(tmp_path: Path, name: str) ->
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
-@pytest.mark.parametrize("region", ["EU-WEST-1", "eu west", "-eu", "eu_west", "$(x)", "a" * 65, "eu-west-1\n", "é"])
+@pytest.mark.parametrize("region", ["EU.WEST.1", "eu west", "-eu", "eu_west", "$(x)", "a" * 65, "eu-west-1\n", "é"])
 def test_a_region_that_cannot_be_one_is_an_error(tmp_path: Path, region: str) -> None:
     """A mistyped region is named with its profile, rather than silently dropped."""
     with pytest.raises(ConfigError, match="profile dev has a region that cannot be one"):
@@ -459,7 +459,7 @@ SEEN_BY_THE_EXTENSION: dict[str, Callable[[Path], None]] = {
     "expiration in words": in_value("AWSDIRENV_EXPIRATION", b"2099-01-01 00:00"),
     "token of 16385": in_value("AWS_SESSION_TOKEN", b"E" * 16385),
     "letters in the account": in_value("AWS_ACCOUNT_ID", b"12EVIL"),
-    "capitals in the region": in_value("AWS_REGION", b"EVIL"),
+    "a dot in the region": in_value("AWS_REGION", b"eu.west"),
     "dash before the region": in_value("AWS_REGION", b"-evil"),
     "command in the region": in_value("AWS_REGION", b"$(touch pwned)"),
     "slash in the role": in_value("AWSDIRENV_ROLE", b"EVIL/evil"),

@@ -29,7 +29,9 @@ def test_the_extension_takes_out_just_these() -> None:
 def test_the_reference_names_just_these() -> None:
     """The reference says which variables a directory takes out, each once."""
     text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    listed = text.partition("### Unsets\n")[2].partition("\ndirenv puts back")[0].partition("    ")[2].split()
+    listed = (
+        text.partition("### Unsets\n")[2].partition("\nWhen you leave, direnv restores")[0].partition("    ")[2].split()
+    )
     assert sorted(listed) == sorted(VARIABLES)
 
 

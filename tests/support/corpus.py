@@ -972,7 +972,7 @@ SSO_PROFILES = (
         "sso-session-without-a-name",
         CLI,
         f"[profile work]\n{SSO_SESSION.replace('acme', '')}{ACME}",
-        expected=Refused("sso-incomplete"),
+        expected=Refused("sso-session-missing"),
     ),
     Case(
         "sso-session-without-start-url",

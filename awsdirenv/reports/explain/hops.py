@@ -111,7 +111,7 @@ def explain(context: ProfileContext) -> Explanation:
     load = next_load(chain, files, context)
     hops = [_hop(values, chain, load, step) for step in load.plan.steps]
     try:
-        check(chain, files, context.environ, with_client=True)
+        check(chain, files, context.environ)
         check_device(load.plan)
     except AwsdirenvError as error:
         return _explanation(values, [replace(hop, asks_for_code=False) for hop in hops], None, error)

@@ -238,8 +238,8 @@ def test_a_network_that_stays_away(person: Person) -> None:
     ("kind", "message"),
     [
         ("drop", "the sign-in to corp: no answer (ConnectionClosedError)"),
-        ("500", "the sign-in to corp: AWS has a problem (InternalServerException)"),
-        ("503", "the sign-in to corp: AWS has a problem (ServiceUnavailable)"),
+        ("500", "the sign-in to corp: AWS has a problem (500) (InternalServerException)"),
+        ("503", "the sign-in to corp: AWS has a problem (503) (ServiceUnavailable)"),
         ("throttle", "the sign-in to corp: AWS asks for fewer calls (SlowDownException)"),
     ],
 )

@@ -26,7 +26,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "unknown credential_source": (lambda w: {"role_arn": _role(w), "credential_source": "Ec2"}, "EcsContainer"),
     "loop": (lambda w: {"role_arn": _role(w), "source_profile": "top"}, "source_profile in [profile hop]"),
     "no credentials": (lambda w: {"region": "eu-west-1"}, "[hop]"),
-    "half a key": (lambda w: {"aws_access_key_id": "AKIDTEST"}, "add aws_secret_access_key"),
+    "half a key": (lambda w: {"aws_access_key_id": "AKIDTEST"}, "[profile hop]"),
     "program fails": (lambda w: {"credential_process": "false"}, "credential_process"),
     "program is not there": (lambda w: {"credential_process": "/nowhere"}, "credential_process"),
     "token file is not there": (
@@ -36,7 +36,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "sso is not whole": (lambda w: {"sso_account_id": "1", "sso_role_name": "x"}, "[profile hop]"),
     "sso session is missing": (
         lambda w: {"sso_account_id": "1", "sso_role_name": "x", "sso_session": "gone"},
-        "add [sso-session gone]",
+        "[profile hop]",
     ),
     "duration is out of range": (
         lambda w: {"role_arn": _role(w), "source_profile": "base", "duration_seconds": 60},
