@@ -11,7 +11,7 @@ import io
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from functools import cached_property
 from pathlib import Path
 
 from awsdirenv.config.aws_files import INCLUDED, AwsFiles, sections_by_kind
@@ -21,7 +21,9 @@ TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to imp
 if TYPE_CHECKING:
     from typing import Any
 
-_HEADER = re.compile(r"^\[([^\n]*)\]", re.MULTILINE)
+# A bracket at the begin of a line. A search for a literal one is several times faster than one for `^`.
+_BRACKET = r"\[(?<![^\n]\[)"
+_HEADER = re.compile(_BRACKET + r"([^\n]*)\]")
 _PLAIN = re.compile(r"profile\s+([^\s'\"\\]+)\s*")
 _MOST_INCLUSIONS = 20
 
@@ -168,35 +170,39 @@ class _File:
     def __init__(self, path: str, *, is_config: bool) -> None:
         self.path = path
         self._is_config = is_config
-        self._text: str | None = None
-        self._places: dict[str, _Span] = {}
-        self._defaults: list[_Span] = []  # [DEFAULT]: in configparser every section inherits it
         self._parsed: dict[str, _Section] = {}
 
     def section(self, profile: str) -> _Section:
         """Return the section of a profile."""
-        if self._text is None:
-            self._text = _text(self.path)
-            self._find(self._text)
         if profile not in self._parsed:
-            place = self._places.get(profile)
-            self._parsed[profile] = _parse(self._text, [*self._defaults, place]) if place else {}
+            self._parsed[profile] = _parse(self._text, self._find(profile))
         return self._parsed[profile]
 
-    def _find(self, text: str) -> None:
-        """Note the begin and the end of each profile's section. Of two spellings of a name the later one counts."""
-        headers = list(_HEADER.finditer(text))
-        starts = [*(header.start() for header in headers), len(text)]
-        for header, place in zip(headers, pairwise(starts), strict=True):
-            name = _profile_of(header[1]) if self._is_config else header[1]
+    @cached_property
+    def _text(self) -> str:
+        return _text(self.path)
+
+    def _find(self, profile: str) -> list[_Span]:
+        """Return the spans of [DEFAULT], which every section inherits in configparser, and of the profile's section.
+
+        Of two spellings of a name the later one counts. Only headers that may be one are looked at: of 5,000 a few.
+        """
+        own, defaults = None, []
+        name = re.escape(profile)
+        for header in re.finditer(rf"{_BRACKET}([^\n]*(?:{name}|['\"\\]|DEFAULT)[^\n]*)\]", self._text):
+            following = _HEADER.search(self._text, header.end())
+            span = header.start(), following.start() if following else len(self._text)
             if header[1] == configparser.DEFAULTSECT:
-                self._defaults.append(place)
-            elif name is not None:
-                self._places[name] = place
+                defaults.append(span)
+            elif profile == (_profile_of(header[1]) if self._is_config else header[1]):
+                own = span
+        return [*defaults, own] if own else []
 
 
 def _parse(text: str, places: Sequence[_Span]) -> _Section:
     """Parse these parts of a text as if they were a whole file. The last part begins with the section to return."""
+    if not places:
+        return {}
     lines: list[str] = []
     numbers: list[int] = []
     for start, end in places:
