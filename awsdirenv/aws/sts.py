@@ -81,9 +81,8 @@ class Sts:
             self._boto_session()  # before `guarded` imports botocore: a part of it has to be imported first
         try:
             guarded(f"the settings of profile {profile}", self._sts_client, self._section(profile))
-        except (
-            BadAnswerError
-        ):  # nothing has answered yet: a value such as a bad number fails outside of botocore's errors
+        except BadAnswerError:
+            # Nothing has answered yet: a value such as a bad number fails with an error that is none of botocore's.
             raise ConfigError(
                 f"botocore cannot use the settings of profile {profile}",
                 f"check the values in {self._section(profile)}",

@@ -8,11 +8,12 @@ whatever its expiration.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from awsdirenv.cache import grammar
+from awsdirenv.config.aws_files import file_paths
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
@@ -56,6 +57,12 @@ def file_stamp(path: str) -> str:
         return f"absent {path}"
     seconds, nanoseconds = divmod(info.st_ctime_ns, 10**9)
     return f"{info.st_dev}:{info.st_ino}:{info.st_size}:{seconds}.{nanoseconds:09d} {path}"
+
+
+def present_stamps(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the stamps of the config file and of the credentials file as they are now."""
+    config, credentials = file_paths(environ)
+    return file_stamp(config), file_stamp(credentials)
 
 
 def write(path: Path, snapshot: Snapshot) -> None:

@@ -18,8 +18,8 @@ from awsdirenv.aws import sso_token
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths, name_key, session_key, snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames, prepare
-from awsdirenv.cache.snapshots import Snapshot, file_stamp
-from awsdirenv.config.aws_files import AwsFiles, file_paths, load_files, stage_of
+from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.config.aws_files import AwsFiles, load_files, stage_of
 from awsdirenv.config.chain import Chain, account_of, with_duration
 from awsdirenv.config.environment import environment_mark, environment_region
 from awsdirenv.config.resolve import resolve_chain
@@ -119,8 +119,7 @@ class Loader:
         return snapshot.credentials.lasts(self.options.min_life, utc_now())
 
     def _stamps(self) -> tuple[str, str]:
-        config, credentials = file_paths(self.environ)
-        return file_stamp(config), file_stamp(credentials)
+        return snapshots.present_stamps(self.environ)
 
     def _renew(self) -> Snapshot:
         stamps = self._stamps()  # taken before the files are read, so that an edit in between is noticed later

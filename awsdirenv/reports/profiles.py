@@ -8,8 +8,8 @@ from typing import Any
 
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.cache.snapshots import check_region, file_stamp
-from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, file_paths, load_files, stage_of
+from awsdirenv.cache.snapshots import check_region
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, stage_of
 from awsdirenv.config.chain import Chain, account_of
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.errors import AwsdirenvError
@@ -134,8 +134,7 @@ def _in_short(error: AwsdirenvError, name: str) -> str:
 
 def _known_accounts(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the account ids by profile, from the snapshots that were made from AWS's files in their present state."""
-    config, credentials = file_paths(environ)
-    stamps = (file_stamp(config), file_stamp(credentials))
+    stamps = snapshots.present_stamps(environ)
     held = snapshots.stored(CachePaths.from_environ(environ).snapshots).values()
     return {s.profile: s.credentials.account_id for s in held if s.stamps == stamps and s.credentials.account_id}
 

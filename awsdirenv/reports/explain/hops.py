@@ -12,8 +12,8 @@ from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
-from awsdirenv.cache.snapshots import Snapshot, file_stamp
-from awsdirenv.config.aws_files import AwsFiles, file_paths, load_files, static_keys
+from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import ENVIRONMENT, PROCESS, SSO, STATIC, Chain, with_duration
 from awsdirenv.config.environment import environment_mark
 from awsdirenv.config.resolve import resolve_chain, source_kind
@@ -146,8 +146,7 @@ def _without_calls(plan: Plan, first: int) -> Plan:
 def _usable_snapshot(context: ProfileContext) -> Snapshot | None:
     key = snapshot_key(context.profile, context.environ, context.duration)
     snapshot = snapshots.read(context.paths.snapshots / key)
-    config, credentials = file_paths(context.environ)
-    stamps, mark = (file_stamp(config), file_stamp(credentials)), environment_mark(context.environ)
+    stamps, mark = snapshots.present_stamps(context.environ), environment_mark(context.environ)
     return snapshot if snapshot and snapshot.holds(stamps, context.profile, mark, context.now) else None
 
 
