@@ -161,10 +161,10 @@ _awsdirenv_load() {
 # True while the person's word for this place holds: until its end, or until the next MFA session.
 _awsdirenv_is_confirmed() {
   local _ad_lines=() REPLY _ad_line _ad_since='' _ad_until=''
-  _awsdirenv_read_file "$_ad_cache/marks/mfa-renewed" 3
+  _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/marks/mfa-renewed" 3
   for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != SINCE=* ]] || _ad_since=${_ad_line#*=}; done
   _ad_lines=()
-  _awsdirenv_read_file "$_ad_cache/confirmed/$_ad_key" 9 && _awsdirenv_encode "$1" || return 1
+  _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/confirmed/$_ad_key" 9 && _awsdirenv_encode "$1" || return 1
   _ad_until=${_ad_lines[4]-}
   _ad_until=${_ad_until#AWSDIRENV_UNTIL=}
   case $_ad_until in '' | *[!0-9]* | ???????????*) return 1 ;; esac
@@ -207,7 +207,7 @@ _awsdirenv_make_live() {
 _awsdirenv_read_live() {
   local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
   _ad_live=$_ad_cache/live/$_ad_key
-  [[ $_ad_key ]] && _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
+  [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
   _awsdirenv_end_look && _awsdirenv_check_live
@@ -222,7 +222,7 @@ _awsdirenv_leave_live() {
   local LC_ALL=C _ad_lines=() _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
   _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_duration _ad_live_python _ad_live_region \
   _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
-  if ! _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_run live _awsdirenv_take_live_lines; then
+  if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_run live _awsdirenv_take_live_lines; then
     _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}" \
       "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
     return

@@ -11,7 +11,7 @@ _awsdirenv_read_snapshot_and_live() {
 
 _awsdirenv_take_live() {
   local _ad_lines=() _ad_live_stamps=() _ad_live_mtime
-  _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header || return 1
+  _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header || return 1
   [[ ${_ad_live_stamps[0]} == "${_ad_stamps[0]}" && ${_ad_live_stamps[1]} == "${_ad_stamps[1]}" ]] && _awsdirenv_check_live
 }
 

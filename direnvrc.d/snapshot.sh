@@ -18,8 +18,8 @@ _awsdirenv_judge_snapshot() {
 # `read` tells whether a last line has its end, which a NUL byte may have taken.
 _awsdirenv_take_snapshot() {
   local _ad_lines=() _ad_text
-  mapfile -t -n 15 -u "$_ad_fd" _ad_lines
-  IFS='' read -r -u "$_ad_fd" '_ad_lines[15]' || return 1
+  mapfile -t -n 16 -u "$_ad_fd" _ad_lines
+  IFS='' read -r -u "$_ad_fd" '_ad_lines[16]' || return 1
   printf -v _ad_text '%s\n' "${_ad_lines[@]}"
   _ad_size=${#_ad_text}
   _awsdirenv_take_values
@@ -27,16 +27,16 @@ _awsdirenv_take_snapshot() {
 
 # Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
 _awsdirenv_take_values() {
-  local _ad_clock _ad_life REPLY
+  local _ad_made_in _ad_clock _ad_life REPLY
   _ad_stamps=() _ad_refresh_at='' _ad_usable_until=''
   _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
   case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac
-  [[ ($_ad_key == "$_ad_profile" || $_ad_key == "$_ad_profile"@*) && ${_ad_stamps[0]#* } == "$_ad_config" &&
+  [[ ${_ad_key%%@*} == "$_ad_profile" && $_ad_made_in == "$_ad_context" && ${_ad_stamps[0]#* } == "$_ad_config" &&
     ${_ad_stamps[1]#* } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
   [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
   if [[ $_ad_environment ]]; then
-    _awsdirenv_run context _awsdirenv_mark_environment || return 1
+    _awsdirenv_run context _awsdirenv_environment_text || return 1
     [[ $_ad_environment == "$REPLY" ]] || return 1
   fi
   # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.
@@ -50,28 +50,29 @@ _awsdirenv_take_values() {
 
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_lines() {
-  _ad_profile=${_ad_lines[1]#*=} _ad_access_key_id=${_ad_lines[2]#*=} _ad_secret_access_key=${_ad_lines[3]#*=} \
-    _ad_session_token=${_ad_lines[4]#*=} _ad_account_id=${_ad_lines[5]#*=} _ad_region=${_ad_lines[6]#*=} \
-    _ad_role=${_ad_lines[7]#*=} _ad_stage=${_ad_lines[8]#*=} _ad_environment=${_ad_lines[9]#*=} \
-    _ad_issued=${_ad_lines[10]#*=} _ad_expiration=${_ad_lines[11]#*=} _ad_clock=${_ad_lines[12]#*=} \
-    _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} _ad_stamps[0]=${_ad_lines[13]#*=} \
-    _ad_stamps[1]=${_ad_lines[14]#*=}
-  [[ ${#_ad_lines[@]} == 16 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
+  _ad_profile=${_ad_lines[1]#*=} _ad_made_in=${_ad_lines[2]#*=} _ad_access_key_id=${_ad_lines[3]#*=} \
+    _ad_secret_access_key=${_ad_lines[4]#*=} _ad_session_token=${_ad_lines[5]#*=} _ad_account_id=${_ad_lines[6]#*=} \
+    _ad_region=${_ad_lines[7]#*=} _ad_role=${_ad_lines[8]#*=} _ad_stage=${_ad_lines[9]#*=} \
+    _ad_environment=${_ad_lines[10]#*=} _ad_issued=${_ad_lines[11]#*=} _ad_expiration=${_ad_lines[12]#*=} \
+    _ad_clock=${_ad_lines[13]#*=} _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} \
+    _ad_stamps[0]=${_ad_lines[14]#*=} _ad_stamps[1]=${_ad_lines[15]#*=}
+  [[ ${#_ad_lines[@]} == 17 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
     ${_ad_lines[1]} == "AWSDIRENV_PROFILE=$_ad_profile" && $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* && ${#_ad_profile} -le 200 &&
-    ${_ad_lines[2]} == "AWS_ACCESS_KEY_ID=$_ad_access_key_id" && $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* && ${#_ad_access_key_id} -le 128 &&
-    ${_ad_lines[3]} == "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" && $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* && ${#_ad_secret_access_key} -le 16384 &&
-    ${_ad_lines[4]} == "AWS_SESSION_TOKEN=$_ad_session_token" && $_ad_session_token != *[!!-~]* && ${#_ad_session_token} -le 16384 &&
-    ${_ad_lines[5]} == "AWS_ACCOUNT_ID=$_ad_account_id" && $_ad_account_id != *[!0-9]* && ${#_ad_account_id} -le 20 &&
-    ${_ad_lines[6]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!A-Za-z0-9-]* && ${#_ad_region} -le 63 && $_ad_region != -* &&
-    ${_ad_lines[7]} == "AWSDIRENV_ROLE=$_ad_role" && $_ad_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_role} -le 64 &&
-    ${_ad_lines[8]} == "AWSDIRENV_STAGE=$_ad_stage" && $_ad_stage != *[[:cntrl:]]* && ${#_ad_stage} -le 160 &&
-    ${_ad_lines[9]} == "AWSDIRENV_ENVIRONMENT=$_ad_environment" && $_ad_environment != *[!0-9a-f]* && ${#_ad_environment} -le 8 &&
-    ${_ad_lines[10]} == "AWSDIRENV_ISSUED=$_ad_issued" && $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* && ${#_ad_issued} -le 12 && $_ad_issued -le 253402300799 &&
-    ${_ad_lines[11]} == "AWSDIRENV_EXPIRATION=$_ad_expiration" && $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* && ${#_ad_expiration} -le 12 && $_ad_expiration -le 253402300799 &&
-    ${_ad_lines[12]} == "AWSDIRENV_CLOCK=$_ad_clock" && (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && ${#_ad_start} -ge 10 && ${#_ad_start} -le 29 && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?* && ${#_ad_started} -le 12)) &&
-    ${_ad_lines[13]} == "AWSDIRENV_CONFIG=${_ad_stamps[0]}" && ${_ad_stamps[0]} && ${#_ad_stamps[0]} -le 8192 &&
-    ${_ad_lines[14]} == "AWSDIRENV_CREDENTIALS=${_ad_stamps[1]}" && ${_ad_stamps[1]} && ${#_ad_stamps[1]} -le 8192 &&
-    ${_ad_lines[15]} == AWSDIRENV_END=1 ]]
+    ${_ad_lines[2]} == "AWSDIRENV_CONTEXT=$_ad_made_in" && ${#_ad_made_in} -le 8192 &&
+    ${_ad_lines[3]} == "AWS_ACCESS_KEY_ID=$_ad_access_key_id" && $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* && ${#_ad_access_key_id} -le 128 &&
+    ${_ad_lines[4]} == "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" && $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* && ${#_ad_secret_access_key} -le 16384 &&
+    ${_ad_lines[5]} == "AWS_SESSION_TOKEN=$_ad_session_token" && $_ad_session_token != *[!!-~]* && ${#_ad_session_token} -le 16384 &&
+    ${_ad_lines[6]} == "AWS_ACCOUNT_ID=$_ad_account_id" && $_ad_account_id != *[!0-9]* && ${#_ad_account_id} -le 20 &&
+    ${_ad_lines[7]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!A-Za-z0-9-]* && ${#_ad_region} -le 63 && $_ad_region != -* &&
+    ${_ad_lines[8]} == "AWSDIRENV_ROLE=$_ad_role" && $_ad_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_role} -le 64 &&
+    ${_ad_lines[9]} == "AWSDIRENV_STAGE=$_ad_stage" && $_ad_stage != *[[:cntrl:]]* && ${#_ad_stage} -le 160 &&
+    ${_ad_lines[10]} == "AWSDIRENV_ENVIRONMENT=$_ad_environment" && ${#_ad_environment} -le 8192 &&
+    ${_ad_lines[11]} == "AWSDIRENV_ISSUED=$_ad_issued" && $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* && ${#_ad_issued} -le 12 && $_ad_issued -le 253402300799 &&
+    ${_ad_lines[12]} == "AWSDIRENV_EXPIRATION=$_ad_expiration" && $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* && ${#_ad_expiration} -le 12 && $_ad_expiration -le 253402300799 &&
+    ${_ad_lines[13]} == "AWSDIRENV_CLOCK=$_ad_clock" && (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && ${#_ad_start} -ge 10 && ${#_ad_start} -le 29 && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?* && ${#_ad_started} -le 12)) &&
+    ${_ad_lines[14]} == "AWSDIRENV_CONFIG=${_ad_stamps[0]}" && ${_ad_stamps[0]} && ${#_ad_stamps[0]} -le 8192 &&
+    ${_ad_lines[15]} == "AWSDIRENV_CREDENTIALS=${_ad_stamps[1]}" && ${_ad_stamps[1]} && ${#_ad_stamps[1]} -le 8192 &&
+    ${_ad_lines[16]} == AWSDIRENV_END=1 ]]
 }
 
 # Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Modification times alone do not

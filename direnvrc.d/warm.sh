@@ -21,67 +21,62 @@ _awsdirenv_take_arguments() {
 }
 
 # Finds the `_ad_snapshot` and its name (`_ad_key`) as awsdirenv/cache/layout.py does, and the files that it depends on.
+# `_ad_context` is context_text of awsdirenv/config/environment.py.
 _awsdirenv_locate() {
+  local LC_ALL=C REPLY _ad_name
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
-  local REPLY=${AWS_CONFIG_FILE-~/.aws/config} _ad_context=''
+  REPLY=${AWS_CONFIG_FILE-~/.aws/config} _ad_context=''
   [[ $REPLY != *\$* && $REPLY != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$REPLY" || return 1
   _ad_config=$REPLY REPLY=${AWS_SHARED_CREDENTIALS_FILE-~/.aws/credentials}
   [[ $REPLY != *\$* && $REPLY != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$REPLY" || return 1
   _ad_credentials=$REPLY
-  [[ ! ${AWS_CONFIG_FILE+set} ]] || _ad_context+=c=$AWS_CONFIG_FILE$'\n'
-  [[ ! ${AWS_SHARED_CREDENTIALS_FILE+set} ]] || _ad_context+=s=$AWS_SHARED_CREDENTIALS_FILE$'\n'
-  [[ ! ${AWS_ENDPOINT_URL_STS+set} ]] || _ad_context+=e=$AWS_ENDPOINT_URL_STS$'\n'
-  [[ ! ${AWS_ENDPOINT_URL+set} ]] || _ad_context+=u=$AWS_ENDPOINT_URL$'\n'
-  [[ ! ${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS+set} ]] || _ad_context+=i=$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS$'\n'
-  [[ ! $_ad_option_duration ]] || _ad_context+=d=$_ad_option_duration$'\n'
-
+  for _ad_name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS; do
+    [[ ! -v $_ad_name ]] || _awsdirenv_add_word _ad_context "$_ad_name" "${!_ad_name}"
+  done
+  [[ ! $_ad_option_duration ]] || _awsdirenv_add_word _ad_context duration "$_ad_option_duration"
   case ${XDG_CACHE_HOME-} in
     /*) _ad_cache=$XDG_CACHE_HOME/awsdirenv ;;
     *) _ad_cache=$HOME/.cache/awsdirenv ;;
   esac
   _ad_key='' _ad_snapshot=''
-  if [[ $_ad_has_profile ]]; then
-    _awsdirenv_encode "$_ad_declared" || return 1
-    _ad_key=$REPLY
-  elif _awsdirenv_nearest_dotenv; then
+  if [[ ! $_ad_has_profile ]] && _awsdirenv_run context _awsdirenv_nearest_dotenv; then
     # Only python-dotenv says what .env means; the Python side leaves a note of it. Without one there is no key yet.
-    _awsdirenv_run context _awsdirenv_read_name || return 0
+    _awsdirenv_read_name || return 0
   else
-    _ad_declared=${AWS_PROFILE:-default}
+    [[ $_ad_has_profile ]] || _ad_declared=${AWS_PROFILE:-default}
     _awsdirenv_encode "$_ad_declared" || return 1
     _ad_key=$REPLY
   fi
   if [[ $_ad_context ]]; then
-    _awsdirenv_run context _awsdirenv_hash "$_ad_context" || return 1
+    _awsdirenv_hash "$_ad_context"
     _ad_key+=@$REPLY
   fi
   _ad_snapshot=$_ad_cache/snapshots/$_ad_key
 }
 
+# Adds NAME=value to the variable $1, which is a line of such words.
+_awsdirenv_add_word() {
+  local _ad_value=${3//\%/%25}
+  _ad_value=${_ad_value// /%20}
+  printf -v "$1" %s "${!1}${!1:+ }$2=${_ad_value//$'\n'/%0A}"
+}
+
+# Makes a number of a text, in REPLY; the same as text_number in awsdirenv/system/text.py. It helps to find a file. Whether
+# it is the right one is told by its content.
+_awsdirenv_hash() {
+  local _ad_text=${1//[!A-Za-z0-9]/_} _ad_signs=${1//[A-Za-z0-9]/} _ad_number=${#1}
+  _ad_signs=${_ad_signs//\//a} _ad_signs=${_ad_signs//./b} _ad_signs=${_ad_signs//:/c} _ad_signs=${_ad_signs//-/d}
+  _ad_text+=${_ad_signs//[!a-d]/e}
+  while [[ $_ad_text ]]; do # ten digits to the base of 64 are 60 bits
+    ((_ad_number = (_ad_number ^ 64#${_ad_text:0:10}) * 1099511628211))
+    _ad_text=${_ad_text:10}
+  done
+  printf -v REPLY %016x "$_ad_number"
+}
+
 # Opens a file of ours, and not what somebody put in its place; the file is open as the caller's `_ad_fd`.
 _awsdirenv_open_file() {
   [[ -f $1 && -O $1 && ! -L $1 ]] && { exec {_ad_fd}<"$1"; } 2>/dev/null
-}
-
-# Gives the first $2 lines of a file of ours in the caller's `_ad_lines`. True when they are just what the file begins
-# with: bash drops NUL bytes, and a last line may have no end.
-_awsdirenv_read_file() {
-  local LC_ALL=C _ad_fd REPLY _ad_text
-  _awsdirenv_open_file "$1" || return 1
-  mapfile -t -n "$2" -u "$_ad_fd" _ad_lines
-  exec {_ad_fd}<&-
-  printf -v _ad_text '%s\n' "${_ad_lines[@]}"
-  IFS='' read -r -d '' -n "${#_ad_text}" REPLY <"$1"
-  [[ $REPLY == "$_ad_text" ]]
-}
-
-_awsdirenv_nearest_dotenv() {
-  local _ad_folder=$PWD
-  while [[ ! -f $_ad_folder/.env ]]; do
-    [[ $_ad_folder ]] || return 1
-    _ad_folder=${_ad_folder%/*}
-  done
-  _ad_dotenv=${_ad_folder%/}/.env
 }
 
 # A profile name as a file name, in REPLY.
@@ -111,7 +106,7 @@ _awsdirenv_read_snapshot() {
   _awsdirenv_open_file "$_ad_snapshot" || return 1
   _awsdirenv_begin_look "${@:2}"
   # All that bash has to read beside is read while that runs.
-  [[ $_ad_option_live ]] || _awsdirenv_run keys :
+  if [[ $_ad_option_live ]]; then _awsdirenv_run context :; else _awsdirenv_run keys :; fi
   _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$1" || _ad_sound=''
   exec {_ad_fd}<&- {_ad_looked}<&-
   [[ $_ad_sound ]]
@@ -134,7 +129,7 @@ _awsdirenv_use() {
   for _ad_name in "${!_ad_outer[@]}"; do [[ -v $_ad_name ]] || local -x "$_ad_name=${_ad_outer[$_ad_name]}"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
-    _ad_key='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 \
+    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in

@@ -91,6 +91,7 @@ def _text(name: str, *, required: bool = False) -> Line:
 
 SNAPSHOT = (
     _word("AWSDIRENV_PROFILE", _PROFILE, required=True),
+    _text("AWSDIRENV_CONTEXT"),
     _word("AWS_ACCESS_KEY_ID", (KEY_ID_CHARACTERS, LONGEST_KEY_ID), required=True),
     _word("AWS_SECRET_ACCESS_KEY", (SECRET_CHARACTERS, LONGEST_SECRET), required=True),
     _word("AWS_SESSION_TOKEN", (SECRET_CHARACTERS, LONGEST_SECRET)),
@@ -98,7 +99,7 @@ SNAPSHOT = (
     _region("AWS_REGION"),
     _word("AWSDIRENV_ROLE", _ROLE),
     Line("AWSDIRENV_STAGE", _LONGEST_STAGE, form=Form.WORDS),
-    _word("AWSDIRENV_ENVIRONMENT", ("0-9a-f", 8)),
+    _text("AWSDIRENV_ENVIRONMENT"),
     _number("AWSDIRENV_ISSUED", required=True),
     _number("AWSDIRENV_EXPIRATION"),
     Line("AWSDIRENV_CLOCK", 42, form=Form.ANCHOR),
@@ -121,7 +122,11 @@ LIVE = (
     Line("stage", _LONGEST_STAGE, form=Form.WORDS),
     _number("mtime", required=True),
 )
-NAME = (Line("AWSDIRENV_PROFILE", 200, form=Form.WORDS, required=True), _text("AWSDIRENV_DOTENV", required=True))
+NAME = (
+    Line("AWSDIRENV_PROFILE", 200, form=Form.WORDS, required=True),
+    _text("AWSDIRENV_DOTENV", required=True),
+    _text("AWSDIRENV_VARIABLES"),
+)
 
 
 def fits(table: Sequence[Line], names: Sequence[str], values: Sequence[str]) -> bool:

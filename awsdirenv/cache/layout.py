@@ -6,14 +6,13 @@ together by tests/shells/test_snapshot.py.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from awsdirenv.config.environment import CONTEXT_VARIABLES
+from awsdirenv.config.environment import context_text
 from awsdirenv.records import Record
 from awsdirenv.system.paths import encode_name, home
-from awsdirenv.system.text import fnv1a
+from awsdirenv.system.text import text_number
 
 
 class CachePaths(Record):
@@ -96,19 +95,17 @@ class CachePaths(Record):
 def snapshot_key(profile: str, environ: Mapping[str, str], duration: int | None = None) -> str:
     """Name the snapshot of a profile, with the life in seconds that a directory wants for it, if it does.
 
-    A hash suffix is added only where the environment differs from the default, so that the common case costs the
-    extension nothing. It is no proof of anything: what a snapshot stands for is checked from its content.
+    A number is added only where the environment differs from the default, so that the common case costs the extension
+    nothing. It is no proof of anything: what a snapshot stands for is checked from its content.
     """
-    context = "".join(f"{mark}={environ[name]}\n" for mark, name in CONTEXT_VARIABLES if name in environ)
-    context += f"d={duration}\n" if duration else ""
-    stem = encode_name(profile)
-    return f"{stem}@{fnv1a(os.fsencode(context)):08x}" if context else stem
+    context, stem = context_text(environ, duration), encode_name(profile)
+    return f"{stem}@{text_number(context):016x}" if context else stem
 
 
 def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:
     """Name the note which profile a `.env` declares; AWS_PROFILE is what it falls back on."""
-    text = f"{dotenv}\n{environ.get('AWS_PROFILE', '')}"
-    return f"{fnv1a(os.fsencode(text)):08x}"
+    text = f"{dotenv} {environ.get('AWS_PROFILE', '')}"
+    return f"{text_number(text):016x}"
 
 
 def session_key(kind: str, *parts: object) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from awsdirenv.cache import grammar
 from awsdirenv.config.aws_files import file_paths
+from awsdirenv.config.environment import context_text, environment_text
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
@@ -25,24 +26,38 @@ _LINES = {line.name: line for line in grammar.SNAPSHOT}
 _DECORATION = ("AWS_ACCOUNT_ID", "AWSDIRENV_ROLE")
 
 
-class Snapshot(Record):
-    """One profile's credentials with where they lead. `region` is the profile's own, before the environment's say.
+class Basis(Record):
+    """What a snapshot is made from. With another one it is another snapshot, even if its file has the same name."""
 
-    `stamps` are `file_stamp` lines of the config file and of the credentials file.
-    """
+    profile: str
+    stamps: tuple[str, str]  # `file_stamp` of the config file and of the credentials file
+    context: str  # `context_text`
+    environment: str  # `environment_text`
+
+    @classmethod
+    def present(cls, profile: str, environ: Mapping[str, str], duration: int | None) -> Basis:
+        """Return what a snapshot would be made from now. `duration` is in seconds."""
+        return cls(profile, present_stamps(environ), context_text(environ, duration), environment_text(environ))
+
+
+class Snapshot(Record):
+    """One profile's credentials with where they lead. `region` is the profile's own, before the environment's say."""
 
     profile: str
     credentials: SessionCredentials
     region: str | None
     role: str | None
-    stamps: tuple[str, str]
-    environment: str | None = None  # `environment_mark`, where the profile takes its credentials from there
+    stamps: tuple[str, str]  # see `Basis`
+    context: str = ""  # see `Basis`
+    environment: str | None = None  # see `Basis`; None where the profile does not depend on it
     stage: str | None = None  # the profile's `awsdirenv_stage`
     is_settled: bool = True  # False for one from a file whose times are those of a clock that was set back since
 
-    def holds(self, stamps: tuple[str, str], profile: str, environment: str, now: datetime) -> bool:
-        """Whether it was made from these files, for this profile, in this environment, and can still be used."""
-        same = self.stamps == stamps and self.profile == profile and self.environment in (None, environment)
+    def holds(self, basis: Basis, now: datetime) -> bool:
+        """Return whether it was made from this basis, and can still be used."""
+        made_from = (self.profile, self.stamps, self.context)
+        same = made_from == (basis.profile, basis.stamps, basis.context)
+        same = same and self.environment in (None, basis.environment)
         return same and self.is_settled and self.credentials.is_usable(now)
 
 
@@ -147,6 +162,7 @@ def read(path: Path) -> Snapshot | None:
             region=values["AWS_REGION"] or None,
             role=values["AWSDIRENV_ROLE"] or None,
             stamps=(values["AWSDIRENV_CONFIG"], values["AWSDIRENV_CREDENTIALS"]),
+            context=values["AWSDIRENV_CONTEXT"],
             environment=values["AWSDIRENV_ENVIRONMENT"] or None,
             stage=values["AWSDIRENV_STAGE"] or None,
         )
@@ -174,6 +190,7 @@ def _values(snapshot: Snapshot, anchor: str | None) -> dict[str, str]:
     credentials = snapshot.credentials
     values = {
         "AWSDIRENV_PROFILE": encode_name(snapshot.profile),
+        "AWSDIRENV_CONTEXT": snapshot.context,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
@@ -192,26 +209,38 @@ def _values(snapshot: Snapshot, anchor: str | None) -> dict[str, str]:
     return {name: (value or "") if fitting.get(name, True) else "" for name, value in values.items()}
 
 
-def write_name(path: Path, profile: str, dotenv: Path) -> None:
-    """Note for the extension which profile a `.env` declares, and in which state it did."""
-    stamp = file_stamp(str(dotenv))
-    if read_name(path) != (profile, stamp):
-        values = {"AWSDIRENV_PROFILE": profile, "AWSDIRENV_DOTENV": stamp}
-        encode_name(profile)  # raises for what is none
+class NameNote(Record):
+    """Which profile a `.env` declares, and in which state of the file and of the variables that it refers to."""
+
+    profile: str
+    stamp: str  # `file_stamp` of the `.env`
+    variables: str  # `variables_text`
+
+
+def write_name(path: Path, profile: str, dotenv: Path, variables: str) -> None:
+    """Note for the extension which profile a `.env` declares. Raises ConfigError for what a note cannot have."""
+    note = NameNote(profile, file_stamp(str(dotenv)), variables)
+    values = {"AWSDIRENV_PROFILE": profile, "AWSDIRENV_DOTENV": note.stamp, "AWSDIRENV_VARIABLES": variables}
+    encode_name(profile)  # raises for what is none
+    if grammar.unfit(grammar.NAME, list(values.values())):
+        raise ConfigError(
+            f"AWS_PROFILE in {dotenv} refers to variables that are too long", "write the profile's name into that file"
+        )
+    if read_name(path) != note:
         files.write_private(path, values)
 
 
-def read_name(path: Path) -> tuple[str, str] | None:
-    """Read such a note back: the profile and the stamp of the `.env`. None for one that we would not have written."""
+def read_name(path: Path) -> NameNote | None:
+    """Read such a note back. Returns None for one that we would not have written."""
     values = files.read_private(path)
     if values is None or not grammar.fits(grammar.NAME, list(values), list(values.values())):
         return None
-    profile, stamp = values.values()
+    note = NameNote(*values.values())
     try:
-        encode_name(profile)
+        encode_name(note.profile)
     except ProfileNameError:
         return None
-    return profile, stamp
+    return note
 
 
 def _epoch(moment: datetime) -> str:

@@ -19,6 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+", re.ASCII)
 
 # What of a `.env` is for us.
 _OURS = re.compile(r"AWS_PROFILE|AWSDIRENV_\w+", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # what a shell can set
 _MAY_REFER_TO_SECRETS = {"AWSDIRENV_MFA_PROCESS"}  # a command, whose words no message shows
 
 # One assignment as python-dotenv's parser reads it: the part before the value, and the comment and line end after it.
@@ -49,6 +50,27 @@ def read(path: Path) -> dict[str, str]:
     Raises ConfigError if the file cannot be read, or if one of these refers to a secret: a profile's name is shown,
     written into files and given to other programs.
     """
+    return _read(path)[0]
+
+
+def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
+    """Return the profile that the file declares, if any, and the variables that its name refers to.
+
+    Raises ConfigError as `read`, and for a reference that the extension, which is bash, could not follow.
+    """
+    ours, as_written = _read(path)
+    variables = frozenset(_references(as_written, "AWS_PROFILE"))
+    odd = sorted(name for name in variables if not _VARIABLE.fullmatch(name))
+    if odd:
+        raise ConfigError(
+            f"AWS_PROFILE in {path} refers to {odd[0]!r}, which no shell can set",
+            f"write the value of AWS_PROFILE into {path}",
+        )
+    return ours.get("AWS_PROFILE"), variables
+
+
+def _read(path: Path) -> tuple[dict[str, str], Mapping[str, str | None]]:
+    """Return the file's variables that are for us, and all variables as they are written. Raises ConfigError."""
     from dotenv import dotenv_values  # noqa: PLC0415 - it takes 30 ms, and most directories do not need it
 
     logging.getLogger("dotenv").addHandler(logging.NullHandler())  # the parser's warnings are of no use to the user
@@ -63,7 +85,7 @@ def read(path: Path) -> dict[str, str]:
             raise ConfigError(
                 f"{name} in {path} refers to {secret}, which is a secret", f"write the value of {name} into {path}"
             )
-    return ours
+    return ours, as_written
 
 
 def _references(as_written: Mapping[str, str | None], name: str) -> set[str]:

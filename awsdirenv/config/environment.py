@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Flag, auto
 
-from awsdirenv.system.text import fnv1a
-
 # Besides the name, these variables decide which account a profile leads to. Directories with different values must not
-# share a snapshot. The letters only separate the values.
+# share a snapshot.
 CONTEXT_VARIABLES = (
-    ("c", "AWS_CONFIG_FILE"),
-    ("s", "AWS_SHARED_CREDENTIALS_FILE"),
-    ("e", "AWS_ENDPOINT_URL_STS"),
-    ("u", "AWS_ENDPOINT_URL"),
-    ("i", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 )
 
 # The variables that decide which STS answers.
-ENDPOINT_VARIABLES = tuple(name for _, name in CONTEXT_VARIABLES if "ENDPOINT" in name)
+ENDPOINT_VARIABLES = tuple(name for name in CONTEXT_VARIABLES if "ENDPOINT" in name)
 
 
 class Use(Flag):
@@ -30,7 +28,7 @@ class Use(Flag):
     EXPORTED = auto()  # an open directory exports it, and so does `awsdirenv export`
     STALE = auto()  # it would contradict what `awsdirenv export` prints, so that output unsets it
     SOURCE = auto()  # profiles that take their credentials from the environment or the machine are resolved from it
-    DECIDES = auto()  # it separates such sources from each other; see `environment_mark`
+    DECIDES = auto()  # it separates such sources from each other; see `environment_text`
 
 
 # All variables that lead a program to credentials, that name an identity or a region, or that are ours. A directory
@@ -102,8 +100,26 @@ def environment_region(environ: Mapping[str, str]) -> str | None:
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
 
 
-def environment_mark(environ: Mapping[str, str]) -> str:
-    """Return a hash of environment and machine, for profiles that take their credentials from there."""
+def context_text(environ: Mapping[str, str], duration: int | None = None) -> str:
+    """Return what decides, besides its name, which credentials a profile gets: one line, empty in most homes.
+
+    `duration` is the life in seconds that a directory asks for.
+    """
+    words = [_word(name, environ[name]) for name in CONTEXT_VARIABLES if name in environ]
+    return " ".join([*words, f"duration={duration}"] if duration else words)
+
+
+def environment_text(environ: Mapping[str, str]) -> str:
+    """Return environment and machine as one line, for profiles that take their credentials from there."""
     # Many machines may share a home on a network file system. bash takes the machine's name from HOSTNAME, as we do.
-    values = [*(environ.get(name, "") for name in DECIDING_VARIABLES), environ.get("HOSTNAME", os.uname().nodename)]
-    return f"{fnv1a(os.fsencode(chr(10).join(values))):08x}"
+    words = [_word(name, environ[name]) for name in DECIDING_VARIABLES if environ.get(name)]
+    return " ".join([*words, _word("HOSTNAME", environ.get("HOSTNAME", os.uname().nodename))])
+
+
+def variables_text(names: Iterable[str], environ: Mapping[str, str]) -> str:
+    """Return the variables with their values as one line. A variable that is not set stands without `=`."""
+    return " ".join(_word(name, environ[name]) if name in environ else name for name in sorted(names))
+
+
+def _word(name: str, value: str) -> str:
+    return f"{name}={value.replace('%', '%25').replace(' ', '%20').replace(chr(10), '%0A')}"

@@ -26,7 +26,7 @@ from awsdirenv.config.chain import (
     RoleHop,
     SsoSession,
 )
-from awsdirenv.config.environment import ENDPOINT_VARIABLES, environment_mark
+from awsdirenv.config.environment import ENDPOINT_VARIABLES, environment_text
 from awsdirenv.config.settings import ROLE_DURATIONS
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
@@ -68,7 +68,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
     )
     if not chain.depends_on_environment:
         return chain
-    return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_mark(environ)}")
+    return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_text(environ)}")
 
 
 def source_kind(files: AwsFiles, name: str) -> str:

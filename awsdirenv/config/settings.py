@@ -65,10 +65,11 @@ class Settings(Record):
 
 
 class DeclaredProfile(Record):
-    """The profile to use, and the `.env` that was read to find it, if any."""
+    """The profile to use, the `.env` that was read to find it, if any, and the variables that decided, too."""
 
     name: str
     dotenv: Path | None
+    variables: frozenset[str] = frozenset()
 
 
 def declared_profile(argument: str | None, directory: Path, environ: Mapping[str, str]) -> DeclaredProfile:
@@ -79,8 +80,8 @@ def declared_profile(argument: str | None, directory: Path, environ: Mapping[str
     if argument is not None:
         return DeclaredProfile(argument, None)
     file = dotenv.nearest(directory)
-    named = dotenv.read(file).get("AWS_PROFILE") if file else None
-    return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", file)
+    named, variables = dotenv.read_profile(file) if file else (None, frozenset())
+    return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", file, variables | {"AWS_PROFILE"})
 
 
 def role_duration(text: str) -> int:

@@ -18,10 +18,10 @@ from awsdirenv.aws import sso_token
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths, name_key, session_key, snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames, prepare
-from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config.aws_files import AwsFiles, load_files, stage_of
 from awsdirenv.config.chain import Chain, account_of, with_duration
-from awsdirenv.config.environment import environment_mark, environment_region
+from awsdirenv.config.environment import environment_region, variables_text
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
@@ -93,7 +93,8 @@ class Loader:
         if self.declared.dotenv:
             key = name_key(self.declared.dotenv, self.environ)
             with self.locks.hold(f"name-{key}"):
-                snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv)
+                variables = variables_text(self.declared.variables, self.environ)
+                snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv, variables)
 
     def _load(self) -> Snapshot:
         if snapshot := self.fresh():
@@ -111,25 +112,23 @@ class Loader:
         if self.options.force:
             return None
         snapshot = snapshots.read(self.snapshot_path)
-        if snapshot and snapshot.holds(self._stamps(), self.declared.name, environment_mark(self.environ), utc_now()):
+        if snapshot and snapshot.holds(self._basis(), utc_now()):
             return snapshot if snapshot.credentials.is_fresh(utc_now()) and self._lasts(snapshot) else None
         return None
 
     def _lasts(self, snapshot: Snapshot) -> bool:
         return snapshot.credentials.lasts(self.options.min_life, utc_now())
 
-    def _stamps(self) -> tuple[str, str]:
-        return snapshots.present_stamps(self.environ)
+    def _basis(self) -> Basis:
+        return Basis.present(self.declared.name, self.environ, self.options.duration)
 
     def _renew(self) -> Snapshot:
-        stamps = self._stamps()  # taken before the files are read, so that an edit in between is noticed later
+        basis = self._basis()  # taken before the files are read, so that an edit in between is noticed later
         present = snapshots.read(self.snapshot_path)
-        holds = present is not None and present.holds(
-            stamps, self.declared.name, environment_mark(self.environ), utc_now()
-        )
+        holds = present is not None and present.holds(basis, utc_now())
         lasts = present is not None and self._lasts(present)
         try:
-            renewed = self._make(stamps, ask=not (holds and lasts) or self.options.force)
+            renewed = self._make(basis, ask=not (holds and lasts) or self.options.force)
             snapshots.write(self.snapshot_path, renewed)
         except AwsdirenvError as error:
             may_keep = holds and not self.options.force and (lasts or not self.options.insist)
@@ -149,7 +148,7 @@ class Loader:
 
     def parsed(self) -> tuple[tuple[str, str], AwsFiles]:
         """Return the stamps of AWS's files, and the parsed files. Raises ConfigError."""
-        return (stamps := self._stamps()), self._files(stamps)
+        return (stamps := snapshots.present_stamps(self.environ)), self._files(stamps)
 
     def chain(self) -> Chain:
         """Resolve the profile's chain. Raises ProfileNotFoundError and ConfigError."""
@@ -158,8 +157,8 @@ class Loader:
     def long_term_keys(self) -> Snapshot:
         """Return a snapshot with the profile's own long-term keys. It is never written. Raises an AwsdirenvError."""
         self._note_name()
-        stamps = self._stamps()
-        files = self._files(stamps)
+        basis = self._basis()
+        files = self._files(basis.stamps)
         chain = self._resolve(files)
         if chain.hops:
             raise ConfigError(
@@ -173,19 +172,19 @@ class Loader:
             )
         account_id = keys.account_id or account_of(chain.mfa_serial)
         keys, stage = replace(keys, account_id=account_id), stage_of(files, chain.profile)
-        return Snapshot(chain.profile, keys, chain.region, None, stamps, stage=stage)
+        return Snapshot(chain.profile, keys, chain.region, None, basis.stamps, basis.context, stage=stage)
 
-    def _make(self, stamps: tuple[str, str], *, ask: bool) -> Snapshot:
-        files = self._files(stamps)
+    def _make(self, basis: Basis, *, ask: bool) -> Snapshot:
+        files = self._files(basis.stamps)
         chain = self._resolve(files)
         try:
             credentials = self._credentials(files, chain, ask=ask)
         except AwsdirenvError as error:
             error.on_the_way_to(chain.profile)
             raise
-        mark = environment_mark(self.environ) if chain.depends_on_environment else None
+        environment = basis.environment if chain.depends_on_environment else None
         role, stage = chain.role_of(credentials.arn), stage_of(files, chain.profile)
-        return Snapshot(chain.profile, credentials, chain.region, role, stamps, mark, stage)
+        return Snapshot(chain.profile, credentials, chain.region, role, basis.stamps, basis.context, environment, stage)
 
     def _resolve(self, files: AwsFiles) -> Chain:
         try:

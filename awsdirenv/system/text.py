@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import datetime, timezone
 
@@ -11,6 +12,10 @@ _SECRET_LENGTH = 40  # characters: that of a secret access key
 # Text that has no special meaning in any shell. zsh replaces `=name` with the path of a command, fish replaces `%self`
 # with its process id.
 _PLAIN = re.compile(r"(?![=%])[A-Za-z0-9_@%+=:,./-]+")
+
+# bash's digits to the base of 64, and what stands for signs.
+_DIGITS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ@_"
+_SIGNS = bytes.maketrans(b"/.:-", b"abcd")
 
 
 def printable(text: str) -> str:
@@ -80,12 +85,22 @@ def powershell_quote(text: str) -> str:
     return f"'{text}'"
 
 
-def fnv1a(data: bytes) -> int:
-    """Return the FNV-1a hash, 32 bits. It is the one good hash that bash can compute without a process."""
-    value = 2166136261
-    for byte in data:
-        value = (value ^ byte) * 16777619 & 0xFFFFFFFF
-    return value
+def text_number(text: str) -> int:
+    """Return a number of 64 bits for a text, as bash can compute it without a process.
+
+    bash reads ten characters at a time as digits to the base of 64. So all that is no letter and no digit becomes `_`
+    first, and is appended in a second alphabet.
+    """
+    data = os.fsencode(text)
+    signs = re.sub(rb"[^a-d]", b"e", re.sub(rb"[A-Za-z0-9]", b"", data).translate(_SIGNS))
+    digits = re.sub(rb"[^A-Za-z0-9]", b"_", data) + signs
+    number = len(data)
+    for start in range(0, len(digits), 10):
+        word = 0
+        for digit in digits[start : start + 10]:
+            word = word * 64 + _DIGITS.index(digit)
+        number = (number ^ word) * 1099511628211 & 0xFFFF_FFFF_FFFF_FFFF
+    return number
 
 
 def shell_word(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from awsdirenv.cache import live_files, snapshots
 from awsdirenv.cache.grammar import LATEST
 from awsdirenv.cache.live_files import Made
 from awsdirenv.cache.snapshots import Snapshot, file_stamp
-from awsdirenv.config.environment import environment_mark
+from awsdirenv.config.environment import environment_text, variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
 from awsdirenv.shell.extension import extension_source
@@ -212,7 +213,7 @@ def good_snapshots(folder: Path) -> list[bytes]:
         replace(plain, expiration=None),
         *(replace(plain, expiration=now + timedelta(seconds=s)) for s in LIVES),
     ]
-    full = Snapshot("dev", plain, "eu-west-1", "Dev", stamps, environment_mark({"HOSTNAME": "here"}), "über prod")
+    full = Snapshot("dev", plain, "eu-west-1", "Dev", stamps, "", environment_text({"HOSTNAME": "here"}), "über prod")
     kinds = [replace(full, credentials=one, environment=None, stage=None) for one in lives]
     kinds += [full, Snapshot("dev", replace(plain, account_id=None), None, None, stamps)]
     found = []
@@ -253,8 +254,12 @@ def test_snapshots(folder: Path) -> None:
 def from_snapshot(path: Path, stamps: tuple[str, str]) -> list[str] | None:
     """Give what Python takes from a snapshot, as the script prints it."""
     found = snapshots.read(path)
-    mark = environment_mark({"HOSTNAME": "here"})
-    if not found or (found.stamps, found.profile) != (stamps, "dev") or found.environment not in (None, mark):
+    mark = environment_text({"HOSTNAME": "here"})
+    if (
+        not found
+        or (found.stamps, found.profile, found.context) != (stamps, "dev", "")
+        or found.environment not in (None, mark)
+    ):
         return None
     held = found.credentials
     end, texts = held.expiration, (held.account_id, found.region, found.role, found.stage)
@@ -297,16 +302,24 @@ def test_live_headers(folder: Path) -> None:
     assert_agreed(paths, ours, theirs)
 
 
+def is_present(variables: str) -> bool:
+    """Say whether the variables of a note are as they are for the script."""
+    environ = {"PATH": os.environ["PATH"], "HOSTNAME": "here"}
+    names = [word.partition("=")[0] for word in variables.split()]
+    text = " ".join(variables_text([name], environ) for name in names)
+    return text == variables and all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in names)
+
+
 def test_names(folder: Path) -> None:
     """Notes which profile a `.env` declares: both sides take the same, and the same files."""
     good = []
     for name in ("dev", "a b/é", ".x", "a" * 200, "%41", "\udcff"):
-        snapshots.write_name(folder / "good", name, folder / ".env")
+        snapshots.write_name(folder / "good", name, folder / ".env", "HOSTNAME=here UNSET")
         good.append((folder / "good").read_bytes())
     paths = make(folder, good, random.Random(SEED))
     theirs = {}
     for path in paths:
         found = snapshots.read_name(path)
-        if found and found[1].partition(" ")[2] == str(folder / ".env"):
-            theirs[path.name] = [found[0], encode_name(found[0]), found[1]]
+        if found and found.stamp.partition(" ")[2] == str(folder / ".env") and is_present(found.variables):
+            theirs[path.name] = [found.profile, encode_name(found.profile), found.stamp]
     assert_agreed(paths, by_extension(folder, READ_NAMES), theirs)

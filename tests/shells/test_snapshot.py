@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
-import random
 import re
 import shutil
 import string
@@ -22,13 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.cache import snapshots
-from awsdirenv.cache.layout import name_key
-from awsdirenv.cache.snapshots import Snapshot, file_stamp
+from awsdirenv.cache.layout import name_key, snapshot_key
+from awsdirenv.cache.snapshots import Basis, Snapshot, file_stamp
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.shell.extension import extension_source
-from awsdirenv.system.text import fnv1a
 from strict_sts import StrictSts
 from world import REGION, World
 
@@ -89,6 +88,7 @@ def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
     assert text.splitlines() == [
         "AWSDIRENV_VERSION=1",
         "AWSDIRENV_PROFILE=dev",
+        "AWSDIRENV_CONTEXT=",
         "AWS_ACCESS_KEY_ID=ASIDTEST",
         "AWS_SECRET_ACCESS_KEY=s3cret",
         "AWS_SESSION_TOKEN=t0ken",
@@ -199,13 +199,20 @@ def test_a_time_that_is_none_makes_a_snapshot_none(tmp_path: Path, number: bytes
     assert snapshots.read(tmp_path / "f") is None
 
 
-def test_a_snapshot_holds_for_its_files_its_profile_and_its_time() -> None:
-    """Other files, another profile or the end each make it worthless."""
-    assert SNAPSHOT.holds(STAMPS, "dev", "", NOW)
-    assert not SNAPSHOT.holds((STAMPS[0], "absent /x"), "dev", "", NOW)
-    assert not SNAPSHOT.holds(STAMPS[::-1], "dev", "", NOW)
-    assert not SNAPSHOT.holds(STAMPS, "Dev", "", NOW)
-    assert not SNAPSHOT.holds(STAMPS, "dev", "", NOW + HOUR - timedelta(seconds=20))
+def test_a_snapshot_holds_for_what_it_was_made_from_and_its_time() -> None:
+    """Other files, another profile, another context, another environment or the end each make it worthless."""
+    basis = Basis("dev", STAMPS, "", "HOSTNAME=h")
+    assert SNAPSHOT.holds(basis, NOW)
+    others: list[dict[str, Any]] = [
+        {"stamps": (STAMPS[0], "absent /x")},
+        {"stamps": STAMPS[::-1]},
+        {"profile": "Dev"},
+        {"context": "duration=900"},
+    ]
+    assert not any(SNAPSHOT.holds(replace(basis, **other), NOW) for other in others)
+    assert not SNAPSHOT.holds(basis, NOW + HOUR - timedelta(seconds=20))
+    assert replace(SNAPSHOT, environment="HOSTNAME=h").holds(basis, NOW)
+    assert not replace(SNAPSHOT, environment="HOSTNAME=i").holds(basis, NOW)
 
 
 # Generations
@@ -683,8 +690,8 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[st
         damage(folder / kind)
     by_extension = taken(folder)
     read = {kind: snapshots.read(folder / kind) for kind in (*DAMAGES, "whole")}
-    now = datetime.now(timezone.utc)
-    return by_extension, {kind for kind, one in read.items() if one and one.holds(whole.stamps, "dev", "", now)}
+    now, basis = datetime.now(timezone.utc), Basis("dev", whole.stamps, "", "")
+    return by_extension, {kind for kind, one in read.items() if one and one.holds(basis, now)}
 
 
 def test_both_take_what_is_whole(verdicts: tuple[set[str], set[str]]) -> None:
@@ -727,14 +734,14 @@ def test_the_reader_takes_no_file_with_a_foreign_byte(bench: Path, byte: bytes) 
 
 
 def test_the_reader_does_without_decoration_only(bench: Path) -> None:
-    """Account, region, role, stage, environment and clock may be empty; no other line may, and none may be missing."""
+    """Where a snapshot leads, its context and its clock may be empty; no other line may, and none may be missing."""
     lines = (bench / "whole").read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines):
         name = line.partition(b"=")[0]
         put(bench, f"without {name.decode()}", b"".join(lines[:number] + lines[number + 1 :]))
         put(bench, name.decode(), b"".join([*lines[:number], name, b"=\n", *lines[number + 1 :]]))
     optional = {"AWS_ACCOUNT_ID", "AWS_REGION", "AWSDIRENV_ROLE", "AWSDIRENV_CLOCK"}
-    assert taken(bench) == {"whole", *optional, "AWSDIRENV_STAGE", "AWSDIRENV_ENVIRONMENT"}
+    assert taken(bench) == {"whole", *optional, "AWSDIRENV_STAGE", "AWSDIRENV_CONTEXT", "AWSDIRENV_ENVIRONMENT"}
 
 
 def test_the_reader_takes_credentials_of_unknown_end(bench: Path) -> None:
@@ -933,27 +940,65 @@ def test_two_homes_with_one_cache_never_share_a_snapshot(world: World) -> None:
     assert roles_entered(world, [folder, folder], environs) == [one, two]
 
 
-def colliding_folders(world: World) -> list[Path]:
-    """Find two folders whose .env files have the same 32-bit hash: among 80,000 names there are some."""
-    names = random.Random(1)
-    start = fnv1a(f"{world.root}/".encode())
-    seen: dict[int, bytes] = {}
-    while True:
-        name = b"%08x" % names.getrandbits(32)
-        value = start
-        for byte in name:
-            value = (value ^ byte) * 16777619 & 0xFFFFFFFF
-        if seen.setdefault(value, name) != name:
-            return [world.root / one.decode() for one in (seen[value], name)]
-
-
-def test_two_dotenv_files_whose_hashes_collide_never_share_a_snapshot(world: World) -> None:
-    """The hash in a snapshot's name proves nothing: what it stands for is checked from its content."""
+def test_two_dotenv_files_with_one_number_never_share_a_snapshot(world: World) -> None:
+    """The number in a note's name proves nothing: what it stands for is checked from its content."""
     arns = [world.role(name, mfa=False) for name in ("one", "two")]
     for name in ("one", "two"):
         world.hold(name)
-    folders = [world.project(folder.name, "use aws_profile\n") for folder in colliding_folders(world)]
+    folders = [world.project(name, "use aws_profile\n") for name in ("a+b", "a=b")]
     assert len({name_key(folder / ".env", world.env) for folder in folders}) == 1
     for folder, name in zip(folders, ("one", "two"), strict=True):
         (folder / ".env").write_text(f"AWS_PROFILE={name}\n")
     assert roles_entered(world, folders, [{}] * 2) == arns
+
+
+def test_two_contexts_with_one_number_never_share_a_snapshot(world: World) -> None:
+    """The same for a snapshot: of two config files whose paths make one number, each leads to its own role."""
+    one, two = two_configs(world)
+    folder = world.project("p", "use aws_profile dev\n")
+    paths = {"a+b": "one", "a=b": "two"}
+    for name, home in paths.items():
+        shutil.copy(world.root / home / ".aws" / "config", world.root / name)
+    environs = [{"AWS_CONFIG_FILE": str(world.root / name)} for name in paths]
+    assert len({snapshot_key("dev", {**world.env, **environ}) for environ in environs}) == 1
+    load(world, environs[0])
+    assert roles_entered(world, [folder] * 3, [environs[1], environs[0], environs[1]]) == [two, one, two]
+    assert load_from_python(world, **environs[0]) == one
+
+
+def load_from_python(world: World, **environ: str) -> str:
+    """Give the role that Python finds, which may have a snapshot of the other one before it."""
+    key = json.loads(world.run("awsdirenv", "credential-process", "dev", cwd=world.root, **environ).stdout)[
+        "AccessKeyId"
+    ]
+    role = world.sts.keys[key].role_arn
+    assert role
+    return role
+
+
+REFERENCES = {
+    "default": ("AWS_PROFILE=${STAGE:-a}\n", [({}, "a"), ({"STAGE": "l"}, "l"), ({"STAGE": "x"}, "x"), ({}, "a")]),
+    "through-another": (
+        "KIND=${STAGE:-l}\nAWS_PROFILE=${KIND}\n",
+        [({}, "l"), ({"STAGE": "a"}, "a"), ({"STAGE": "a", "KIND": "x"}, "a"), ({}, "l")],
+    ),
+    "two": (
+        "AWS_PROFILE=${A:-}${B:-a}\n",
+        [({}, "a"), ({"A": "x", "B": ""}, "x"), ({"B": "l"}, "l"), ({"A": ""}, "a")],
+    ),
+    "none-of-its-own": ("KIND=${STAGE}\n", [({"AWS_PROFILE": "a"}, "a"), ({"AWS_PROFILE": "l"}, "l")]),
+}
+
+
+@pytest.mark.parametrize("line", ["use aws_profile\n", "use aws_profile --live\n"])
+@pytest.mark.parametrize("case", REFERENCES)
+def test_a_dotenv_that_refers_to_variables_means_what_they_are_now(world: World, case: str, line: str) -> None:
+    """A note holds each variable that a name in a `.env` refers to, also through others, and whether it is set."""
+    for name in ("a", "l", "x"):
+        world.role(name, mfa=False)
+    text, visits = REFERENCES[case]
+    folder = world.project("p", line)
+    (folder / ".env").write_text(text)
+    for environ, profile in visits * 2:
+        changes, stderr = world.enter(folder, **environ)
+        assert changes.get("AWSDIRENV_PROFILE") == profile, stderr

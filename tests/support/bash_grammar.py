@@ -11,13 +11,13 @@ from awsdirenv.cache.grammar import LATEST, LIVE, NAME, SNAPSHOT, Form, Line
 FOLDER = Path(__file__).resolve().parents[2] / "direnvrc.d"
 _FRAME = ("AWSDIRENV_VERSION=1", "AWSDIRENV_END=1")
 # Variables that have another name than their line.
-_STAMPS = {"config": "stamps[0]", "credentials": "stamps[1]"}
+_OTHERS = {"config": "stamps[0]", "credentials": "stamps[1]", "context": "made_in"}
 
 
 def variable(line: Line, prefix: str) -> str:
     """Give the variable that gets a line's value."""
     name = re.sub("^aws(direnv)?_", "", line.name.lower())
-    return prefix + _STAMPS.get(line.name.lower().removeprefix("awsdirenv_"), name)
+    return prefix + _OTHERS.get(line.name.lower().removeprefix("awsdirenv_"), name)
 
 
 def conditions(line: Line, name: str) -> list[str]:

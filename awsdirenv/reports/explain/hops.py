@@ -12,10 +12,9 @@ from awsdirenv.aws.sso_token import SsoToken
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
-from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import ENVIRONMENT, PROCESS, SSO, STATIC, Chain, with_duration
-from awsdirenv.config.environment import environment_mark
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
@@ -146,8 +145,8 @@ def _without_calls(plan: Plan, first: int) -> Plan:
 def _usable_snapshot(context: ProfileContext) -> Snapshot | None:
     key = snapshot_key(context.profile, context.environ, context.duration)
     snapshot = snapshots.read(context.paths.snapshots / key)
-    stamps, mark = snapshots.present_stamps(context.environ), environment_mark(context.environ)
-    return snapshot if snapshot and snapshot.holds(stamps, context.profile, mark, context.now) else None
+    basis = Basis.present(context.profile, context.environ, context.duration)
+    return snapshot if snapshot and snapshot.holds(basis, context.now) else None
 
 
 def _known_source(planner: Planner, files: AwsFiles, environ: Mapping[str, str]) -> KnownSource:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
-from awsdirenv.config.environment import environment_mark
+from awsdirenv.config.environment import environment_text
 from awsdirenv.errors import ProfileNameError
 from awsdirenv.system.paths import decode_name, direnv_lib, encode_name, home
 from hostile_names import MARKED, NAMES
@@ -149,7 +149,7 @@ def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.Monkey
 
 def test_the_mark_tells_machines_and_variables_apart() -> None:
     """Each variable and the machine's name count, and so does which variable has a value."""
-    marks = [environment_mark({"HOSTNAME": "h"}), environment_mark({"HOSTNAME": "i"})]
-    marks += [environment_mark({"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
+    marks = [environment_text({"HOSTNAME": "h"}), environment_text({"HOSTNAME": "i"})]
+    marks += [environment_text({"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
     assert len(set(marks)) == len(marks)
-    assert environment_mark({}) == environment_mark({"HOSTNAME": socket.gethostname()})
+    assert environment_text({}) == environment_text({"HOSTNAME": socket.gethostname()})

@@ -188,7 +188,7 @@ def test_what_is_no_file_declares_nothing_and_the_search_goes_on(tmp_path: Path,
     below = tmp_path / "below"
     below.mkdir()
     make_odd(below, kind)
-    assert declared_profile(None, below, {}) == DeclaredProfile("above", tmp_path / ".env")
+    assert declared_profile(None, below, {}) == DeclaredProfile("above", tmp_path / ".env", frozenset({"AWS_PROFILE"}))
 
 
 # Who says which profile, first come first served: argument, .env, AWS_PROFILE, `default`.
@@ -227,7 +227,9 @@ def test_the_nearest_env_file_counts_even_where_it_names_no_profile(tmp_path: Pa
     below.mkdir(parents=True)
     assert declared_profile(None, below, {"AWS_PROFILE": "outer"}).name == "above"
     (tmp_path / "a" / ".env").write_text("OTHER=1\n")
-    assert declared_profile(None, below, {"AWS_PROFILE": "outer"}) == DeclaredProfile("outer", tmp_path / "a" / ".env")
+    assert declared_profile(None, below, {"AWS_PROFILE": "outer"}) == DeclaredProfile(
+        "outer", tmp_path / "a" / ".env", frozenset({"AWS_PROFILE"})
+    )
 
 
 @pytest.mark.parametrize(
