@@ -90,7 +90,7 @@ _awsdirenv_remember_watches() {
     mapfile -t -n 64 _ad_remembered <"$_ad_cache/watches/$_ad_key"
     # A directory's line is of no use once a file has changed: start again rather than grow.
     ((${#_ad_remembered[@]} < 48)) || : >"$_ad_cache/watches/$_ad_key"
-    printf '%s\n' "$1 $2 $DIRENV_WATCHES ." >>"$_ad_cache/watches/$_ad_key"
+    printf '%s\n' "$2 $1 $DIRENV_WATCHES ." >>"$_ad_cache/watches/$_ad_key"
   ) 2>/dev/null
   return 0
 }

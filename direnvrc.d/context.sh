@@ -57,11 +57,14 @@ _awsdirenv_variables_text() {
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_name_lines() {
   _ad_name_profile=${_ad_lines[1]#*=} _ad_name_dotenv=${_ad_lines[2]#*=} _ad_name_variables=${_ad_lines[3]#*=}
-  [[ ${#_ad_lines[@]} == 5 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
-    ${_ad_lines[1]} == "AWSDIRENV_PROFILE=$_ad_name_profile" && $_ad_name_profile && $_ad_name_profile != *[[:cntrl:]]* && ${#_ad_name_profile} -le 200 &&
-    ${_ad_lines[2]} == "AWSDIRENV_DOTENV=$_ad_name_dotenv" && $_ad_name_dotenv && ${#_ad_name_dotenv} -le 8192 &&
-    ${_ad_lines[3]} == "AWSDIRENV_VARIABLES=$_ad_name_variables" && ${#_ad_name_variables} -le 8192 &&
-    ${_ad_lines[4]} == AWSDIRENV_END=1 ]]
+  [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_DOTENV= AWSDIRENV_VARIABLES= AWSDIRENV_END=" &&
+    ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
+    ${_ad_lines[4]} == AWSDIRENV_END=1 &&
+    $_ad_name_profile && $_ad_name_profile != *[[:cntrl:]]* &&
+    $_ad_name_dotenv ]] &&
+    ((${#_ad_name_profile} <= 200 && \
+    ${#_ad_name_dotenv} <= 8192 && \
+    ${#_ad_name_variables} <= 8192))
 }
 
 # What a profile depends on that takes its credentials from the environment or the machine, in REPLY: environment_text of

@@ -33,20 +33,34 @@ _awsdirenv_take_live_lines() {
     _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_duration=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
     _ad_live_region=${_ad_lines[9]#*=} _ad_live_account_id=${_ad_lines[10]#*=} _ad_live_role=${_ad_lines[11]#*=} \
     _ad_live_stage=${_ad_lines[12]#*=} _ad_live_mtime=${_ad_lines[13]#*=}
-  [[ ${_ad_lines[0]} == "# version=$_ad_live_version" && $_ad_live_version && $_ad_live_version != *[!2]* && ${#_ad_live_version} -le 1 &&
-    ${_ad_lines[1]} == "# profile=$_ad_live_profile" && $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* && ${#_ad_live_profile} -le 200 &&
-    ${_ad_lines[2]} == "# config=${_ad_live_stamps[0]}" && ${_ad_live_stamps[0]} && ${#_ad_live_stamps[0]} -le 8192 &&
-    ${_ad_lines[3]} == "# credentials=${_ad_live_stamps[1]}" && ${_ad_live_stamps[1]} && ${#_ad_live_stamps[1]} -le 8192 &&
-    ${_ad_lines[4]} == "# AWS_CONFIG_FILE=$_ad_live_config_file" && (! $_ad_live_config_file || $_ad_live_config_file == =*) && ${#_ad_live_config_file} -le 8192 &&
-    ${_ad_lines[5]} == "# AWS_SHARED_CREDENTIALS_FILE=$_ad_live_shared_credentials_file" && (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) && ${#_ad_live_shared_credentials_file} -le 8192 &&
-    ${_ad_lines[6]} == "# AWS_MFA_SERIAL=$_ad_live_mfa_serial" && ${#_ad_live_mfa_serial} -le 8192 &&
-    ${_ad_lines[7]} == "# duration=$_ad_live_duration" && $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* && ${#_ad_live_duration} -le 12 && $_ad_live_duration -le 253402300799 &&
-    ${_ad_lines[8]} == "# python=$_ad_live_python" && $_ad_live_python && ${#_ad_live_python} -le 8192 &&
-    ${_ad_lines[9]} == "# region=$_ad_live_region" && $_ad_live_region != *[!A-Za-z0-9-]* && ${#_ad_live_region} -le 63 && $_ad_live_region != -* &&
-    ${_ad_lines[10]} == "# account_id=$_ad_live_account_id" && $_ad_live_account_id != *[!0-9]* && ${#_ad_live_account_id} -le 20 &&
-    ${_ad_lines[11]} == "# role=$_ad_live_role" && $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_live_role} -le 64 &&
-    ${_ad_lines[12]} == "# stage=$_ad_live_stage" && $_ad_live_stage != *[[:cntrl:]]* && ${#_ad_live_stage} -le 160 &&
-    ${_ad_lines[13]} == "# mtime=$_ad_live_mtime" && $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* && ${#_ad_live_mtime} -le 12 && $_ad_live_mtime -le 253402300799 ]]
+  [[ ${_ad_lines[*]/=*/=} == "# version= # profile= # config= # credentials= # AWS_CONFIG_FILE= # AWS_SHARED_CREDENTIALS_FILE= # AWS_MFA_SERIAL= # duration= # python= # region= # account_id= # role= # stage= # mtime=" &&
+    $_ad_live_version && $_ad_live_version != *[!2]* &&
+    $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* &&
+    ${_ad_live_stamps[0]} &&
+    ${_ad_live_stamps[1]} &&
+    (! $_ad_live_config_file || $_ad_live_config_file == =*) &&
+    (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) &&
+    $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* &&
+    $_ad_live_python &&
+    $_ad_live_region != *[!A-Za-z0-9-]* && $_ad_live_region != -* &&
+    $_ad_live_account_id != *[!0-9]* &&
+    $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* &&
+    $_ad_live_stage != *[[:cntrl:]]* &&
+    $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* ]] &&
+    ((${#_ad_live_version} <= 1 && \
+    ${#_ad_live_profile} <= 200 && \
+    ${#_ad_live_stamps[0]} <= 8192 && \
+    ${#_ad_live_stamps[1]} <= 8192 && \
+    ${#_ad_live_config_file} <= 8192 && \
+    ${#_ad_live_shared_credentials_file} <= 8192 && \
+    ${#_ad_live_mfa_serial} <= 8192 && \
+    ${#_ad_live_duration} <= 12 && _ad_live_duration <= 253402300799 && \
+    ${#_ad_live_python} <= 8192 && \
+    ${#_ad_live_region} <= 63 && \
+    ${#_ad_live_account_id} <= 20 && \
+    ${#_ad_live_role} <= 64 && \
+    ${#_ad_live_stage} <= 160 && \
+    ${#_ad_live_mtime} <= 12 && _ad_live_mtime <= 253402300799))
 }
 
 # Judges what the look has told of our files, and sees to it that direnv watches them and AWS's own: first the watch,

@@ -56,23 +56,37 @@ _awsdirenv_take_lines() {
     _ad_environment=${_ad_lines[10]#*=} _ad_issued=${_ad_lines[11]#*=} _ad_expiration=${_ad_lines[12]#*=} \
     _ad_clock=${_ad_lines[13]#*=} _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} \
     _ad_stamps[0]=${_ad_lines[14]#*=} _ad_stamps[1]=${_ad_lines[15]#*=}
-  [[ ${#_ad_lines[@]} == 17 && ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
-    ${_ad_lines[1]} == "AWSDIRENV_PROFILE=$_ad_profile" && $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* && ${#_ad_profile} -le 200 &&
-    ${_ad_lines[2]} == "AWSDIRENV_CONTEXT=$_ad_made_in" && ${#_ad_made_in} -le 8192 &&
-    ${_ad_lines[3]} == "AWS_ACCESS_KEY_ID=$_ad_access_key_id" && $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* && ${#_ad_access_key_id} -le 128 &&
-    ${_ad_lines[4]} == "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" && $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* && ${#_ad_secret_access_key} -le 16384 &&
-    ${_ad_lines[5]} == "AWS_SESSION_TOKEN=$_ad_session_token" && $_ad_session_token != *[!!-~]* && ${#_ad_session_token} -le 16384 &&
-    ${_ad_lines[6]} == "AWS_ACCOUNT_ID=$_ad_account_id" && $_ad_account_id != *[!0-9]* && ${#_ad_account_id} -le 20 &&
-    ${_ad_lines[7]} == "AWS_REGION=$_ad_region" && $_ad_region != *[!A-Za-z0-9-]* && ${#_ad_region} -le 63 && $_ad_region != -* &&
-    ${_ad_lines[8]} == "AWSDIRENV_ROLE=$_ad_role" && $_ad_role != *[!A-Za-z0-9+=,.@_-]* && ${#_ad_role} -le 64 &&
-    ${_ad_lines[9]} == "AWSDIRENV_STAGE=$_ad_stage" && $_ad_stage != *[[:cntrl:]]* && ${#_ad_stage} -le 160 &&
-    ${_ad_lines[10]} == "AWSDIRENV_ENVIRONMENT=$_ad_environment" && ${#_ad_environment} -le 8192 &&
-    ${_ad_lines[11]} == "AWSDIRENV_ISSUED=$_ad_issued" && $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* && ${#_ad_issued} -le 12 && $_ad_issued -le 253402300799 &&
-    ${_ad_lines[12]} == "AWSDIRENV_EXPIRATION=$_ad_expiration" && $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* && ${#_ad_expiration} -le 12 && $_ad_expiration -le 253402300799 &&
-    ${_ad_lines[13]} == "AWSDIRENV_CLOCK=$_ad_clock" && (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && ${#_ad_start} -ge 10 && ${#_ad_start} -le 29 && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?* && ${#_ad_started} -le 12)) &&
-    ${_ad_lines[14]} == "AWSDIRENV_CONFIG=${_ad_stamps[0]}" && ${_ad_stamps[0]} && ${#_ad_stamps[0]} -le 8192 &&
-    ${_ad_lines[15]} == "AWSDIRENV_CREDENTIALS=${_ad_stamps[1]}" && ${_ad_stamps[1]} && ${#_ad_stamps[1]} -le 8192 &&
-    ${_ad_lines[16]} == AWSDIRENV_END=1 ]]
+  [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_CONTEXT= AWS_ACCESS_KEY_ID= AWS_SECRET_ACCESS_KEY= AWS_SESSION_TOKEN= AWS_ACCOUNT_ID= AWS_REGION= AWSDIRENV_ROLE= AWSDIRENV_STAGE= AWSDIRENV_ENVIRONMENT= AWSDIRENV_ISSUED= AWSDIRENV_EXPIRATION= AWSDIRENV_CLOCK= AWSDIRENV_CONFIG= AWSDIRENV_CREDENTIALS= AWSDIRENV_END=" &&
+    ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
+    ${_ad_lines[16]} == AWSDIRENV_END=1 &&
+    $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* &&
+    $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* &&
+    $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* &&
+    $_ad_session_token != *[!!-~]* &&
+    $_ad_account_id != *[!0-9]* &&
+    $_ad_region != *[!A-Za-z0-9-]* && $_ad_region != -* &&
+    $_ad_role != *[!A-Za-z0-9+=,.@_-]* &&
+    $_ad_stage != *[[:cntrl:]]* &&
+    $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* &&
+    $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* &&
+    (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?*)) &&
+    ${_ad_stamps[0]} &&
+    ${_ad_stamps[1]} ]] &&
+    ((${#_ad_profile} <= 200 && \
+    ${#_ad_made_in} <= 8192 && \
+    ${#_ad_access_key_id} <= 128 && \
+    ${#_ad_secret_access_key} <= 16384 && \
+    ${#_ad_session_token} <= 16384 && \
+    ${#_ad_account_id} <= 20 && \
+    ${#_ad_region} <= 63 && \
+    ${#_ad_role} <= 64 && \
+    ${#_ad_stage} <= 160 && \
+    ${#_ad_environment} <= 8192 && \
+    ${#_ad_issued} <= 12 && _ad_issued <= 253402300799 && \
+    ${#_ad_expiration} <= 12 && _ad_expiration <= 253402300799 && \
+    (! ${#_ad_clock} || (${#_ad_start} >= 10 && ${#_ad_start} <= 29 && ${#_ad_started} <= 12)) && \
+    ${#_ad_stamps[0]} <= 8192 && \
+    ${#_ad_stamps[1]} <= 8192))
 }
 
 # Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Modification times alone do not
@@ -146,12 +160,12 @@ _awsdirenv_recall_watches() {
   _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
   mapfile -t -n 64 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
-  local _ad_before="$DIRENV_WATCHES $1 "
+  local _ad_before="$1 $DIRENV_WATCHES "
   for _ad_line in "${_ad_lines[@]}"; do
     [[ $_ad_line == "$_ad_before"*' .' ]] || continue
     # By length: taking a long pattern off the beginning costs its square.
     _ad_line=${_ad_line:${#_ad_before}:-2}
-    case $_ad_line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
+    [[ $_ad_line =~ ^[A-Za-z0-9_=-]+$ ]] || continue # with a long text that is twice as fast as a glob
     export DIRENV_WATCHES=$_ad_line
     return 0
   done

@@ -141,7 +141,7 @@ def _watched(folder: Path) -> Iterator[tuple[float, _Served]]:
     for path in _files(folder):
         name = _name_of(path)
         lines = (read_bytes(path) or b"").decode("ascii", "replace").splitlines()
-        for watches in {line.partition(" ")[0] for line in lines if line.endswith(" .")}:
+        for watches in {line.split(" ")[1] for line in lines if line.endswith(" .")}:
             seen = _Served.of(watches)
             if seen and name:
                 with suppress(OSError):

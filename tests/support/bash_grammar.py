@@ -20,49 +20,56 @@ def variable(line: Line, prefix: str) -> str:
     return prefix + _OTHERS.get(line.name.lower().removeprefix("awsdirenv_"), name)
 
 
-def conditions(line: Line, name: str) -> list[str]:
-    """Say in bash what `Line.takes` says, for a value in a variable."""
+def conditions(line: Line, name: str) -> tuple[list[str], list[str]]:
+    """Say in bash what `Line.takes` says, for a value in a variable: conditions of `[[ ]]`, and of `(( ))`.
+
+    bash keeps what stands in `(( ))` as a text, so that costs little where it is not reached.
+    """
     value = f"${{{name}}}" if "[" in name else f"${name}"
-    length = f"${{#{name}}} -le {line.longest}"
     number = [f"{value} != *[!0-9]*", f"{value} != 0?*"]
+    sizes = [f"${{#{name}}} <= {line.longest}"]
     if line.form is Form.NUMBER:
-        found = [*number, length, *([f"{value} -le {LATEST}"] if line.longest == len(str(LATEST)) else [])]
+        found = number
+        if line.longest == len(str(LATEST)):
+            sizes.append(f"{name} <= {LATEST}")
     elif line.form is Form.ANCHOR:
         start, started = "_ad_start", "_ad_started"
-        inside = [f'${start}:${started} == "{value}"', f"${start} != *[!0-9a-f.]*", f"${{#{start}}} -ge 10"]
-        inside += [f"${{#{start}}} -le 29", f"${started}", *[text.replace(name, started) for text in number]]
-        found = [f"(! {value} || ({' && '.join([*inside, f'${{#{started}}} -le 12'])}))"]
+        inside = [f'${start}:${started} == "{value}"', f"${start} != *[!0-9a-f.]*", f"${started}"]
+        inside += [text.replace(name, started) for text in number]
+        found = [f"(! {value} || ({' && '.join(inside)}))"]
+        sizes = [f"(! ${{#{name}}} || (${{#{start}}} >= 10 && ${{#{start}}} <= 29 && ${{#{started}}} <= 12))"]
     else:
         bad = {
             Form.TEXT: [],
             Form.WORDS: [f"{value} != *[[:cntrl:]]*"],
             Form.SETTING: [f"(! {value} || {value} == =*)"],
         }
-        found = [*bad.get(line.form, [f"{value} != *[!{line.characters}]*"]), length]
+        found = bad.get(line.form, [f"{value} != *[!{line.characters}]*"])
         found += [f"{value} != -*"] if line.form is Form.NAME else []
-    return [value, *found] if line.required else found
+    return [value, *found] if line.required else found, sizes
 
 
 def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> str:
     """Give a function that takes lines apart, and succeeds where they are those of the table."""
     before, first = ("", 1) if framed else ("# ", 0)
-    parts, tests = [], []
+    names = [f"{before}{line.name}=" for line in table]
+    parts, tests, sizes = [], [], []
     if framed:
-        tests.append(f"${{#_ad_lines[@]}} == {len(table) + 2} && ${{_ad_lines[0]}} == {_FRAME[0]}")
+        names = [_FRAME[0].replace("1", ""), *names, _FRAME[1].replace("1", "")]
+        tests += [f"${{_ad_lines[0]}} == {_FRAME[0]}", f"${{_ad_lines[{len(table) + 1}]}} == {_FRAME[1]}"]
     for number, line in enumerate(table, first):
         var = variable(line, prefix)
         parts.append(f"{var}=${{_ad_lines[{number}]#*=}}")
         if line.form is Form.ANCHOR:
             parts += [f"_ad_start=${{{var}%:*}}", f"_ad_started=${{{var}##*:}}"]
-        value = f"${{{var}}}" if "[" in var else f"${var}"
-        text = f'"{before}{line.name}={value}"'
-        tests.append(" && ".join([f"${{_ad_lines[{number}]}} == {text}", *conditions(line, var)]))
-    if framed:
-        tests.append(f"${{_ad_lines[{len(table) + 1}]}} == {_FRAME[1]}")
-    rows = [" ".join(parts[at : at + 3]) for at in range(0, len(parts), 3)]
-    assigned = " \\\n    ".join(rows)
-    tested = " &&\n    ".join(tests)
-    return f"{name}() {{\n  {assigned}\n  [[ {tested} ]]\n}}\n"
+        found, limits = conditions(line, var)
+        tests.append(" && ".join(found))
+        sizes.append(" && ".join(limits))
+    assigned = " \\\n    ".join(" ".join(parts[at : at + 3]) for at in range(0, len(parts), 3))
+    tested = " &&\n    ".join(test for test in tests if test)
+    measured = " && \\\n    ".join(sizes)
+    told = f'${{_ad_lines[*]/=*/=}} == "{" ".join(names)}"'
+    return f"{name}() {{\n  {assigned}\n  [[ {told} &&\n    {tested} ]] &&\n    (({measured}))\n}}\n"
 
 
 READERS = {
