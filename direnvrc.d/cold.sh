@@ -4,12 +4,26 @@
 # What the extension needs where Python has to be started, where something is wrong with the line, and for the rare cases
 # of names and paths. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
 
+# Leaves no AWS credential, neither an outer directory's nor the login shell's.
+_awsdirenv_close() {
+  ((_ad_envrc_mtime)) || _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
+  _ad_exports=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  # So that `awsdirenv login`, typed here, is for what the directory wants.
+  [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
+}
+
+# Runs what reads our files: ranges in its patterns are bytes, and so are lengths.
+_awsdirenv_in_bytes() {
+  local LC_ALL=C
+  "$@"
+}
+
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
   local _ad_watches _ad_watches_if_closed _ad_status=0
   # Not once Python has made what cannot be read; and the watch of such a part must stay.
   _awsdirenv_run snapshot : && _awsdirenv_run keys : || return 1
-  if _awsdirenv_let_another_do_it && _awsdirenv_read_fresh_snapshot; then
+  if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_fresh_snapshot; then
     _awsdirenv_open
     return 0
   fi
@@ -19,9 +33,9 @@ _awsdirenv_renew() {
   _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
   _ad_watches_if_closed=${DIRENV_WATCHES-}
   _awsdirenv_load || _ad_status=$?
-  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   export DIRENV_WATCHES=$_ad_watches
-  if _awsdirenv_read_snapshot _awsdirenv_watch_files; then
+  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_watch_files; then
     _awsdirenv_open
     return 0
   fi
@@ -29,7 +43,7 @@ _awsdirenv_renew() {
   # will see at the next prompt.
   export DIRENV_WATCHES=$_ad_watches_if_closed
   _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
-  if _awsdirenv_read_snapshot :; then
+  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys :; then
     _awsdirenv_open
     return 0
   fi
@@ -47,7 +61,7 @@ _awsdirenv_open_without_session() {
   exec {_ad_fd}< <(_awsdirenv_load)
   mapfile -t -n 40 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
-  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
   if _awsdirenv_run snapshot _awsdirenv_take_values && _awsdirenv_run keys :; then
     _awsdirenv_open
@@ -177,17 +191,21 @@ _awsdirenv_is_confirmed() {
 # The cold path: Python makes the files, and gets credentials. True where the directory may be opened: also without
 # credentials, unless the line insists on what only they can tell.
 _awsdirenv_make_live() {
-  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_if_closed _ad_status=0
+  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_if_closed _ad_status=0 \
+    _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage
   _awsdirenv_run snapshot : || return 1
+  if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
+    return 0
+  fi
   _awsdirenv_load || _ad_status=$?
-  [[ ! $_ad_dotenv ]] || _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   export DIRENV_WATCHES=$_ad_watches
   # First watch, then look: see _awsdirenv_renew.
   _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" \
     "$HOME"/.aws/sso/cache/*.json "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   _ad_watches_if_closed=${DIRENV_WATCHES-}
   export DIRENV_WATCHES=$_ad_watches
-  if _awsdirenv_read_snapshot_and_live; then
+  if _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
     return 0
   fi
   if ((_ad_status == 0)); then
@@ -200,7 +218,57 @@ _awsdirenv_make_live() {
     fi
   fi
   export DIRENV_WATCHES=$_ad_watches_if_closed
+  _awsdirenv_close
   return 1
+}
+
+# True for the header of a file that was made from all that it would be made from now.
+_awsdirenv_take_live_header() {
+  local _ad_live_version _ad_live_profile _ad_live_config_file _ad_live_shared_credentials_file _ad_live_mfa_serial \
+    _ad_live_duration _ad_live_python
+  _awsdirenv_take_live_lines && [[ $_ad_live_profile == "${_ad_key%%@*}" &&
+    $_ad_live_config_file == "${AWS_CONFIG_FILE+=$AWS_CONFIG_FILE}" &&
+    $_ad_live_shared_credentials_file == "${AWS_SHARED_CREDENTIALS_FILE+=$AWS_SHARED_CREDENTIALS_FILE}" &&
+    $_ad_live_mfa_serial == "${AWS_MFA_SERIAL-}" && $_ad_live_duration == "$_ad_option_duration" && -x $_ad_live_python &&
+    ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]]
+}
+
+# Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
+_awsdirenv_take_live_lines() {
+  local IFS=' '
+  _ad_live_version=${_ad_lines[0]#*=} _ad_live_profile=${_ad_lines[1]#*=} _ad_live_stamps[0]=${_ad_lines[2]#*=} \
+    _ad_live_stamps[1]=${_ad_lines[3]#*=} _ad_live_config_file=${_ad_lines[4]#*=} _ad_live_shared_credentials_file=${_ad_lines[5]#*=} \
+    _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_duration=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
+    _ad_live_region=${_ad_lines[9]#*=} _ad_live_account_id=${_ad_lines[10]#*=} _ad_live_role=${_ad_lines[11]#*=} \
+    _ad_live_stage=${_ad_lines[12]#*=} _ad_live_mtime=${_ad_lines[13]#*=}
+  [[ ${_ad_lines[*]/=*/=} == "# version= # profile= # config= # credentials= # AWS_CONFIG_FILE= # AWS_SHARED_CREDENTIALS_FILE= # AWS_MFA_SERIAL= # duration= # python= # region= # account_id= # role= # stage= # mtime=" &&
+    $_ad_live_version && $_ad_live_version != *[!2]* &&
+    $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* &&
+    ${_ad_live_stamps[0]} &&
+    ${_ad_live_stamps[1]} &&
+    (! $_ad_live_config_file || $_ad_live_config_file == =*) &&
+    (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) &&
+    $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* &&
+    $_ad_live_python &&
+    $_ad_live_region != *[!A-Za-z0-9-]* && $_ad_live_region != -* &&
+    $_ad_live_account_id != *[!0-9]* &&
+    $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* &&
+    $_ad_live_stage != *[[:cntrl:]]* &&
+    $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* ]] &&
+    ((${#_ad_live_version} <= 1 && \
+    ${#_ad_live_profile} <= 200 && \
+    ${#_ad_live_stamps[0]} <= 8192 && \
+    ${#_ad_live_stamps[1]} <= 8192 && \
+    ${#_ad_live_config_file} <= 8192 && \
+    ${#_ad_live_shared_credentials_file} <= 8192 && \
+    ${#_ad_live_mfa_serial} <= 8192 && \
+    ${#_ad_live_duration} <= 12 && _ad_live_duration <= 253402300799 && \
+    ${#_ad_live_python} <= 8192 && \
+    ${#_ad_live_region} <= 63 && \
+    ${#_ad_live_account_id} <= 20 && \
+    ${#_ad_live_role} <= 64 && \
+    ${#_ad_live_stage} <= 160 && \
+    ${#_ad_live_mtime} <= 12 && _ad_live_mtime <= 253402300799))
 }
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
@@ -222,10 +290,11 @@ _awsdirenv_leave_live() {
   local LC_ALL=C _ad_lines=() _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
   _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_duration _ad_live_python _ad_live_region \
   _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
-  if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_run live _awsdirenv_take_live_lines; then
+  if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_take_live_lines; then
     _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}" \
       "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
-    return
+    _awsdirenv_close
+    return 1
   fi
   if [[ $AWS_CONFIG_FILE == */awsdirenv/live/* ]]; then
     unset AWS_CONFIG_FILE
@@ -237,6 +306,30 @@ _awsdirenv_leave_live() {
   fi
   [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
 }
+
+# True unless the time at which the machine was started is that of another start, or of another container's.
+_awsdirenv_is_same_start() {
+  local _ad_boot _ad_first=''
+  { read -r _ad_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || return 1
+  { read -r _ad_first </proc/1/stat; } 2>/dev/null || :
+  # shellcheck disable=SC2086 # numbers, and the 20th behind the name says when the first process was started
+  set -- ${_ad_first##*) }
+  [[ $_ad_start == "${_ad_boot%%-*}.${20:-0}" ]]
+}
+
+# For prompts that know other tools' variables only. What they would take for their own is shown as ?, as by
+# `awsdirenv prompt`: themes evaluate such values.
+_awsdirenv_set_prompt_variable() {
+  case $AWSDIRENV_PROMPT_VARIABLE in
+    AWS_VAULT | AWSUME_PROFILE) _ad_exports+=("$AWSDIRENV_PROMPT_VARIABLE=${_ad_declared//[\$\`\\%!#]/?}") ;;
+    *)
+      _awsdirenv_warn 'AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set' \
+        'AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE'
+      ;;
+  esac
+}
+
+_awsdirenv_warn() { printf '%s\n' "awsdirenv: warning: $1" "awsdirenv: hint: $2" >&2; }
 
 # Expands variables of the environment and then a leading ~ as botocore does, in REPLY. A variable that is not set stays
 # as it is. ~user is more than bash can expand without evaluating the value, so it is refused.
@@ -272,7 +365,7 @@ _awsdirenv_expand() {
 
 # A profile name of any characters as a file name, in REPLY.
 _awsdirenv_encode_all() {
-  local _ad_name=$1 _ad_char _ad_code _ad_i
+  local LC_ALL=C _ad_name=$1 _ad_char _ad_code _ad_i
   case $_ad_name in
     '') _awsdirenv_refuse "the profile name is empty" "name a profile, as in \`use aws_profile adminrole\`" || return ;;
     *[[:cntrl:]]*)

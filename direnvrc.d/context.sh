@@ -29,7 +29,7 @@ _awsdirenv_nearest_dotenv() {
 # Reads which profile the .env declares: `_ad_declared`, `_ad_key`, and the state of the .env in which it did, `_ad_dotenv_stamp`.
 _awsdirenv_read_name() {
   local REPLY
-  _awsdirenv_hash "$_ad_dotenv ${AWS_PROFILE-}"
+  _awsdirenv_hash "$_ad_dotenv ${AWS_PROFILE+=$AWS_PROFILE}"
   _awsdirenv_take_name "$_ad_cache/names/$REPLY"
 }
 
@@ -56,6 +56,7 @@ _awsdirenv_variables_text() {
 
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_name_lines() {
+  local IFS=' '
   _ad_name_profile=${_ad_lines[1]#*=} _ad_name_dotenv=${_ad_lines[2]#*=} _ad_name_variables=${_ad_lines[3]#*=}
   [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_DOTENV= AWSDIRENV_VARIABLES= AWSDIRENV_END=" &&
     ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&

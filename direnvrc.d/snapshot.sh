@@ -50,6 +50,7 @@ _awsdirenv_take_values() {
 
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_lines() {
+  local IFS=' '
   _ad_profile=${_ad_lines[1]#*=} _ad_made_in=${_ad_lines[2]#*=} _ad_access_key_id=${_ad_lines[3]#*=} \
     _ad_secret_access_key=${_ad_lines[4]#*=} _ad_session_token=${_ad_lines[5]#*=} _ad_account_id=${_ad_lines[6]#*=} \
     _ad_region=${_ad_lines[7]#*=} _ad_role=${_ad_lines[8]#*=} _ad_stage=${_ad_lines[9]#*=} \
@@ -84,7 +85,7 @@ _awsdirenv_take_lines() {
     ${#_ad_environment} <= 8192 && \
     ${#_ad_issued} <= 12 && _ad_issued <= 253402300799 && \
     ${#_ad_expiration} <= 12 && _ad_expiration <= 253402300799 && \
-    (! ${#_ad_clock} || (${#_ad_start} >= 10 && ${#_ad_start} <= 29 && ${#_ad_started} <= 12)) && \
+    ${#_ad_clock} * (${#_ad_start} < 10 || ${#_ad_start} > 29 || ${#_ad_started} > 12) == 0 && \
     ${#_ad_stamps[0]} <= 8192 && \
     ${#_ad_stamps[1]} <= 8192))
 }
@@ -136,16 +137,9 @@ _awsdirenv_admits() {
 _awsdirenv_was_set_back() {
   [[ $_ad_expiration ]] || return 1
   ((_ad_issued <= _ad_now + 15)) || return 0
-  local _ad_boot _ad_uptime _ad_first=''
-  [[ $_ad_started ]] || return 1
-  { read -r _ad_uptime _ </proc/uptime; } 2>/dev/null || return 1
-  ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) || return 1
-  # Unless that was another start, or another container's.
-  { read -r _ad_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || return 1
-  { read -r _ad_first </proc/1/stat; } 2>/dev/null || :
-  # shellcheck disable=SC2086 # numbers, and the 20th behind the name says when the first process was started
-  set -- ${_ad_first##*) }
-  [[ $_ad_start == "${_ad_boot%%-*}.${20:-0}" ]]
+  local _ad_uptime
+  [[ $_ad_started ]] && { read -r _ad_uptime _ </proc/uptime; } 2>/dev/null &&
+    ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) && _awsdirenv_run cold _awsdirenv_is_same_start
 }
 
 _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_present,$_ad_times" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
@@ -165,7 +159,7 @@ _awsdirenv_recall_watches() {
     [[ $_ad_line == "$_ad_before"*' .' ]] || continue
     # By length: taking a long pattern off the beginning costs its square.
     _ad_line=${_ad_line:${#_ad_before}:-2}
-    [[ $_ad_line =~ ^[A-Za-z0-9_=-]+$ ]] || continue # with a long text that is twice as fast as a glob
+    case $_ad_line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
     export DIRENV_WATCHES=$_ad_line
     return 0
   done
@@ -174,16 +168,7 @@ _awsdirenv_recall_watches() {
 
 # The line on entering: which profile, account, role, region, and for how long.
 _awsdirenv_say_where() {
-  # For prompts that know other tools' variables only. What they would take for their own is shown as ?, as by
-  # `awsdirenv prompt`: themes evaluate such values.
-  case ${AWSDIRENV_PROMPT_VARIABLE-} in
-    '') ;;
-    AWS_VAULT | AWSUME_PROFILE) _ad_exports+=("$AWSDIRENV_PROMPT_VARIABLE=${_ad_declared//[\$\`\\%!#]/?}") ;;
-    *)
-      _awsdirenv_say warning 'AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set'
-      _awsdirenv_say hint 'AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE'
-      ;;
-  esac
+  [[ ! ${AWSDIRENV_PROMPT_VARIABLE-} ]] || _awsdirenv_run cold _awsdirenv_set_prompt_variable
   [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
   local _ad_left='' _ad_mark='' _ad_seconds
   if [[ $_ad_expiration ]]; then
@@ -205,15 +190,11 @@ _awsdirenv_say_where() {
     [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || _ad_mark=$'\e[1;37;41m'$_ad_mark$'\e[0m'
     _ad_mark+=' '
   fi
+  # Not direnv's log_status: it takes % for a format, and since 2.36 it starts a process.
   printf '%s\n' "awsdirenv: $_ad_mark$_ad_declared: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
-  if [[ ! $_ad_region ]]; then
-    _awsdirenv_say warning "no region for profile $_ad_declared"
-    _awsdirenv_say hint "set region in [profile $_ad_declared] of $_ad_config"
-  fi
+  [[ $_ad_region ]] || _awsdirenv_run cold _awsdirenv_warn "no region for profile $_ad_declared" \
+    "set region in [profile $_ad_declared] of $_ad_config"
 }
-
-# Not direnv's log_error: it takes % for a format, and since 2.36 it starts a process.
-_awsdirenv_say() { printf '%s\n' "awsdirenv: $1: $2" >&2; }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
 _awsdirenv_snapshot_end() { :; }

@@ -23,7 +23,7 @@ _awsdirenv_take_arguments() {
 # Finds the `_ad_snapshot` and its name (`_ad_key`) as awsdirenv/cache/layout.py does, and the files that it depends on.
 # `_ad_context` is context_text of awsdirenv/config/environment.py.
 _awsdirenv_locate() {
-  local LC_ALL=C REPLY _ad_name
+  local REPLY _ad_name
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
   REPLY=${AWS_CONFIG_FILE-~/.aws/config} _ad_context=''
   [[ $REPLY != *\$* && $REPLY != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$REPLY" || return 1
@@ -81,7 +81,6 @@ _awsdirenv_open_file() {
 
 # A profile name as a file name, in REPLY.
 _awsdirenv_encode() {
-  local LC_ALL=C
   REPLY=$1
   case $1 in '' | .* | *[!A-Za-z0-9._-]*) _awsdirenv_run cold _awsdirenv_encode_all "$1" || return 1 ;; esac
   ((${#REPLY} <= 200)) || _awsdirenv_refuse "the profile name is too long" "use a name of up to 60 characters"
@@ -99,27 +98,35 @@ _awsdirenv_begin_look() {
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
-# now, and not over. $1 is what has a last word, and sees to watches; the look is also for the files behind it.
+# now, and not over. The part $1 is read meanwhile. $2 has a last word, and sees to watches; the look is also for the files
+# behind it.
 _awsdirenv_read_snapshot() {
-  local LC_ALL=C # ranges in patterns are bytes
   local _ad_fd _ad_looked _ad_size _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_sound=1
   _awsdirenv_open_file "$_ad_snapshot" || return 1
-  _awsdirenv_begin_look "${@:2}"
-  # All that bash has to read beside is read while that runs.
-  if [[ $_ad_option_live ]]; then _awsdirenv_run context :; else _awsdirenv_run keys :; fi
-  _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$1" || _ad_sound=''
+  _awsdirenv_begin_look "${@:3}"
+  _awsdirenv_run "$1" : && _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$2" || _ad_sound=''
   exec {_ad_fd}<&- {_ad_looked}<&-
   [[ $_ad_sound ]]
 }
 
-_awsdirenv_read_fresh_snapshot() { _awsdirenv_read_snapshot _awsdirenv_watch_files && _awsdirenv_run keys _awsdirenv_is_fresh; }
+_awsdirenv_read_fresh_snapshot() { _awsdirenv_read_snapshot keys _awsdirenv_watch_files && _awsdirenv_is_fresh; }
 
-# Leaves no AWS credential, neither an outer directory's nor the login shell's.
-_awsdirenv_close() {
-  ((_ad_envrc_mtime)) || _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
-  _ad_exports=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
-  # So that `awsdirenv login`, typed here, is for what the directory wants.
-  [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
+# One look is for both: the live file is made from the same files as the snapshot.
+_awsdirenv_read_snapshot_and_live() {
+  _ad_live=$_ad_cache/live/$_ad_key
+  _awsdirenv_read_snapshot live _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+}
+
+# Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
+_awsdirenv_find() {
+  local LC_ALL=C # ranges in patterns are bytes, and lengths too
+  _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
+  if [[ $_ad_option_live ]]; then
+    _ad_empty=$_ad_cache/live/.empty
+    ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
+  elif [[ ! $_ad_option_no_session ]]; then
+    ! _awsdirenv_read_fresh_snapshot || _ad_is_fresh=1
+  fi
 }
 
 # What `use aws_profile` does.
@@ -129,24 +136,22 @@ _awsdirenv_use() {
   for _ad_name in "${!_ad_outer[@]}"; do [[ -v $_ad_name ]] || local -x "$_ad_name=${_ad_outer[$_ad_name]}"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
-    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 \
+    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in
-    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_leave_live || { _awsdirenv_close && return; } ;;
+    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_leave_live || return 0 ;;
   esac
-  if ! { _awsdirenv_take_arguments "$@" && _awsdirenv_locate; }; then
-    _awsdirenv_close
+  if ! _awsdirenv_find "$@"; then
+    _awsdirenv_run cold _awsdirenv_close
   elif [[ $_ad_option_live ]]; then
-    _awsdirenv_run live _awsdirenv_open_live || _awsdirenv_close
+    _awsdirenv_run live _awsdirenv_open_live
   elif [[ $_ad_option_no_session ]]; then
-    _awsdirenv_run cold _awsdirenv_open_without_session || _awsdirenv_close
-  elif _awsdirenv_read_fresh_snapshot; then
+    _awsdirenv_run cold _awsdirenv_open_without_session
+  elif [[ $_ad_is_fresh ]]; then
     _awsdirenv_open
-  elif [[ $_ad_unread ]]; then
-    _awsdirenv_close # nothing that Python does can be read
-  else
-    _awsdirenv_run cold _awsdirenv_renew || _awsdirenv_close
+  elif [[ ! $_ad_unread ]]; then # or nothing that Python does can be read
+    _awsdirenv_run cold _awsdirenv_renew
   fi
 }
 

@@ -104,8 +104,8 @@ def snapshot_key(profile: str, environ: Mapping[str, str], duration: int | None 
 
 def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:
     """Name the note which profile a `.env` declares; AWS_PROFILE is what it falls back on."""
-    text = f"{dotenv} {environ.get('AWS_PROFILE', '')}"
-    return f"{text_number(text):016x}"
+    fallback = f"={environ['AWS_PROFILE']}" if "AWS_PROFILE" in environ else ""
+    return f"{text_number(f'{dotenv} {fallback}'):016x}"
 
 
 def session_key(kind: str, *parts: object) -> str:

@@ -42,7 +42,7 @@ VALUES = [
     *(b"a" * 16384, b"a" * 16385, b"a" * 8192, b"a" * 8193, b"~" * 16384, b"$(touch pwned)", b"a[$(touch pwned)]"),
 ]
 FIRST = """
-source "$1"; for part in warm snapshot keys context live; do _awsdirenv_part "$part" source; done
+source "$1"; for part in warm snapshot keys context live cold; do _awsdirenv_part "$part" source; done
 set +u; LC_ALL=C; cd "$2"; _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """
 READ_SNAPSHOTS = """

@@ -79,7 +79,7 @@ for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
     j=$((j + 1))
   done
   IFS=$3
-  if _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$_ad_snapshot"; else printf -- '-\\0'; fi
+  if _awsdirenv_in_bytes _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$_ad_snapshot"; else printf -- '-\\0'; fi
   [[ ! $4 ]] || printf '%s\\0' "$_ad_config" "$_ad_credentials"
 done
 """

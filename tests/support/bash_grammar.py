@@ -37,7 +37,7 @@ def conditions(line: Line, name: str) -> tuple[list[str], list[str]]:
         inside = [f'${start}:${started} == "{value}"', f"${start} != *[!0-9a-f.]*", f"${started}"]
         inside += [text.replace(name, started) for text in number]
         found = [f"(! {value} || ({' && '.join(inside)}))"]
-        sizes = [f"(! ${{#{name}}} || (${{#{start}}} >= 10 && ${{#{start}}} <= 29 && ${{#{started}}} <= 12))"]
+        sizes = [f"${{#{name}}} * (${{#{start}}} < 10 || ${{#{start}}} > 29 || ${{#{started}}} > 12) == 0"]
     else:
         bad = {
             Form.TEXT: [],
@@ -69,7 +69,7 @@ def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> 
     tested = " &&\n    ".join(test for test in tests if test)
     measured = " && \\\n    ".join(sizes)
     told = f'${{_ad_lines[*]/=*/=}} == "{" ".join(names)}"'
-    return f"{name}() {{\n  {assigned}\n  [[ {told} &&\n    {tested} ]] &&\n    (({measured}))\n}}\n"
+    return f"{name}() {{\n  local IFS=' '\n  {assigned}\n  [[ {told} &&\n    {tested} ]] &&\n    (({measured}))\n}}\n"
 
 
 READERS = {
@@ -78,7 +78,7 @@ READERS = {
         "context.sh",
         function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True),
     ),
-    "_awsdirenv_take_live_lines": ("live.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
+    "_awsdirenv_take_live_lines": ("cold.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
 }
 
 
