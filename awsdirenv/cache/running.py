@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system.files import read_text
-from awsdirenv.system.lock import Holder, read_note
+from awsdirenv.system.lock import Holder, read_holder
 from awsdirenv.system.paths import decode_name
 
 _PROC = Path("/proc")
@@ -20,7 +19,7 @@ _TIMERS = "timer-"  # how the locks begin that timers hold for as long as they l
 
 
 class HeldLock(Record):
-    """A lock that somebody holds. `holder` and `since` are of the note that says what for, where there is one."""
+    """A lock that somebody holds. `holder` says what for, where that is known; `since` is when it was last said."""
 
     name: str
     pid: int
@@ -37,10 +36,12 @@ class RunningTimer(Record):
 
 
 def held_locks(paths: CachePaths) -> list[HeldLock]:
-    """Give the locks that are held on this machine, by name; notes of the dead do not count."""
+    """Return the locks that are held on this machine, by name. Notes of processes that have let go do not count."""
     folder = os.path.realpath(paths.locks)
-    found = {link: pid for pid in _flock_holders() for link in _locked_files(pid, folder)}
-    return [_held(Path(link), pid) for link, pid in sorted(found.items()) if not Path(link).name.startswith(_TIMERS)]
+    names = [name for name in _listed(paths.locks) if name.endswith(".lock") and not name.startswith(_TIMERS)]
+    holders = {name: holder for name in names if (holder := read_holder(paths.locks / name))}
+    locked = {pid: _locked_files(pid, folder) for pid in {holder.pid for holder in holders.values()}}
+    return [_held(paths.locks / name, holder) for name, holder in holders.items() if name in locked[holder.pid]]
 
 
 def running_timers(paths: CachePaths) -> list[RunningTimer]:
@@ -58,36 +59,27 @@ def running_timers(paths: CachePaths) -> list[RunningTimer]:
     return found
 
 
-def _held(path: Path, pid: int) -> HeldLock:
-    note, since = read_note(path), None
-    if note and note.pid == pid:
-        with suppress(OSError):
-            since = from_epoch(path.stat().st_mtime)
-    return HeldLock(path.name.removesuffix(".lock"), pid, since, note if note and note.pid == pid else None)
+def _held(path: Path, holder: Holder) -> HeldLock:
+    since = None
+    with suppress(OSError):
+        since = from_epoch(path.stat().st_mtime)
+    return HeldLock(path.name.removesuffix(".lock"), holder.pid, since, holder if holder.doing else None)
 
 
-def _flock_holders() -> set[int]:
-    """Give the processes that hold any flock, as `1: FLOCK ADVISORY WRITE 4711 fe:00:2148074 0 EOF` tells of each."""
-    try:
-        lines = (_PROC / "locks").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return set()
-    fields = [line.split() for line in lines]
-    return {int(words[4]) for words in fields if len(words) > 4 and words[1] == "FLOCK" and words[4].isdigit()}
+def _locked_files(pid: int, folder: str) -> set[str]:
+    """Return the names of the files in a folder that a process has locked.
 
-
-def _locked_files(pid: int, folder: str) -> Iterator[str]:
-    """Give the files below a folder that a process has locked.
-
-    The numbers in /proc/locks are not those of `stat` on every file system, so its open files are looked at.
+    /proc/locks would tell of all processes, but the kernel takes 10 ms to make it.
     """
+    found = set()
     for descriptor in _listed(_PROC / str(pid) / "fd"):
         with suppress(OSError):
-            link = os.readlink(_PROC / str(pid) / "fd" / descriptor)
-            if os.path.dirname(link) == folder and link.endswith(".lock"):
+            place, _, name = os.readlink(_PROC / str(pid) / "fd" / descriptor).rpartition("/")
+            if place == folder:
                 told = (_PROC / str(pid) / "fdinfo" / descriptor).read_text(encoding="ascii")
                 if any(line.startswith("lock:") and " FLOCK " in line for line in told.splitlines()):
-                    yield link
+                    found.add(name)
+    return found
 
 
 def _listed(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, LockTimeoutError
@@ -81,8 +81,11 @@ class Locks:
 
     def note(self, doing: str) -> None:
         """Write what we are doing into all locks that we hold, for the processes that wait. Errors are ignored."""
+        self._write_notes(self._held, doing)
+
+    def _write_notes(self, paths: Iterable[Path], doing: str) -> None:
         text = f"{os.getpid()}\t{self._terminal}\t{printable(doing)}\n".encode()[:_NOTE_SIZE]
-        for path in self._held:
+        for path in paths:
             with contextlib.suppress(OSError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 try:
@@ -121,6 +124,7 @@ class Locks:
             yield result
             return
         self._held.append(path)
+        self._write_notes([path], "")
         try:
             yield None
         finally:
@@ -140,11 +144,20 @@ class Locks:
 
 
 def read_note(path: Path) -> Holder | None:
-    """Return the holder in the note of a lock file. None if there is no note, or its process has ended."""
+    """Return the holder in the note of a lock file. None if it says nothing, or its process has ended.
+
+    The process may have released the lock since: notes stay until the next holder writes its own.
+    """
+    holder = read_holder(path)
+    return holder if holder and holder.doing else None
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Return the process in the note of a lock file, also if it does not say what it does."""
     try:
-        pid, terminal, doing = (read_text(path) or "").strip().split("\t")
+        pid, terminal, doing = (read_text(path) or "").rstrip("\n").split("\t")
         holder = Holder(int(pid), printable(terminal), printable(doing))
-        os.kill(holder.pid, 0)  # the note of a killed holder stays until the next holder writes its own
+        os.kill(holder.pid, 0)
     except (OSError, ValueError):
         return None
     return holder

@@ -69,7 +69,7 @@ def held(world: World, name: str, doing: str = "") -> Iterator[subprocess.Popen[
 
 
 def test_a_holder(world: World) -> None:
-    """Who holds a lock is told by the kernel; what for and since when, by its note."""
+    """Who holds a lock, what for and since when is told by its note, and that it is held by the kernel."""
     with held(world, "snapshot-adminrole", "asking for the MFA code of x") as process:
         (lock,) = status(world)["locks"]
         since = lock.pop("since")
@@ -85,12 +85,15 @@ def test_a_holder(world: World) -> None:
 
 
 def test_a_holder_that_says_nothing(world: World) -> None:
-    """A lock without a note, or with the note of somebody else who lives, is told with the process that holds it."""
+    """A lock is told with the process that holds it, not with one that has let go and lives on."""
+    (world.cache / "locks").mkdir(parents=True, exist_ok=True)
+    locks = Locks(world.cache / "locks", 1, lambda *_: None)
+    with locks.hold("name-x"):
+        locks.note("asking for nothing")
+        assert [lock["pid"] for lock in status(world)["locks"]] == [os.getpid()]
     with held(world, "name-x") as process:
-        lock = {"name": "name-x", "pid": process.pid, "since": None}
-        assert status(world)["locks"] == [lock]
-        (world.cache / "locks" / "name-x.lock").write_text(f"{os.getpid()}\t/dev/pts/1\tasking for nothing\n")
-        assert status(world)["locks"] == [lock]
+        (lock,) = status(world)["locks"]
+        assert (lock["name"], lock["pid"], "holder" in lock) == ("name-x", process.pid, False)
         assert "asking" not in text(world)
 
 
