@@ -20,7 +20,7 @@ from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import patience
-from awsdirenv.system.paths import home
+from awsdirenv.system.files import home
 from awsdirenv.system.text import utc_text, without_keys
 
 TIMEOUT = 60  # seconds

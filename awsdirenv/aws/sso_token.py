@@ -18,8 +18,7 @@ from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import parse_time, utc_now
-from awsdirenv.system.files import read_bytes, replace_file
-from awsdirenv.system.paths import home
+from awsdirenv.system.files import home, read_bytes, replace_file
 from awsdirenv.system.text import utc_text
 
 

@@ -8,8 +8,8 @@ from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.system import files
+from awsdirenv.system.files import decode_name, encode_name
 from awsdirenv.system.lock import Locks
-from awsdirenv.system.paths import decode_name, encode_name
 
 
 def clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:

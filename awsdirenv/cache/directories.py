@@ -18,8 +18,7 @@ from awsdirenv.errors import CacheError
 from awsdirenv.records import Record, replace
 from awsdirenv.system import files
 from awsdirenv.system.direnv import decode
-from awsdirenv.system.files import read_bytes
-from awsdirenv.system.paths import decode_name, encode_name
+from awsdirenv.system.files import decode_name, encode_name, read_bytes
 
 
 class Directory(Record):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from awsdirenv.config.environment import CONTEXT_VARIABLES
 from awsdirenv.records import Record
-from awsdirenv.system.paths import encode_name, home
+from awsdirenv.system.files import encode_name, home
 from awsdirenv.system.text import fnv1a
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import from_epoch
-from awsdirenv.system.files import read_text
+from awsdirenv.system.files import decode_name, read_text
 from awsdirenv.system.lock import Holder, read_note
-from awsdirenv.system.paths import decode_name
 
 _PROC = Path("/proc")
 _TIMERS = "timer-"  # how the locks begin that timers hold for as long as they live, which keep nobody waiting

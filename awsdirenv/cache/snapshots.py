@@ -18,7 +18,7 @@ from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNam
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system import clocks, files
-from awsdirenv.system.paths import decode_name, encode_name
+from awsdirenv.system.files import decode_name, encode_name
 
 _LINES = {line.name: line for line in grammar.SNAPSHOT}
 # Where they have what a snapshot cannot have, the credentials are as good without.

@@ -16,8 +16,7 @@ from pathlib import Path
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
-from awsdirenv.system.files import read_text, replace_file
-from awsdirenv.system.paths import direnv_lib, home
+from awsdirenv.system.files import direnv_lib, home, read_text, replace_file
 from awsdirenv.system.text import command_line
 
 # The lines of the extension that have the paths of the installation.

@@ -13,8 +13,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from awsdirenv.system.files import read_text
-from awsdirenv.system.paths import data_folder
+from awsdirenv.system.files import data_folder, read_text
 from awsdirenv.system.text import command_line, fish_quote, sh_quote
 
 TYPE_CHECKING = False  # `awsdirenv hook` installs nothing

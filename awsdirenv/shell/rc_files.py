@@ -12,8 +12,7 @@ from pathlib import Path
 
 from awsdirenv.records import Record
 from awsdirenv.shell.extension import rc_file
-from awsdirenv.system.files import read_text
-from awsdirenv.system.paths import home
+from awsdirenv.system.files import home, read_text
 
 _MOST_FILES = 60
 _SOURCE = re.compile(

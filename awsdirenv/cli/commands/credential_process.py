@@ -7,7 +7,7 @@ import os
 
 from awsdirenv.cli.output import emit, is_watched
 from awsdirenv.cli.parser import add_duration, add_profile
-from awsdirenv.system.paths import decode_name
+from awsdirenv.system.files import decode_name
 
 POSITION = 70
 ERROR_ON_ONE_LINE = True  # SDKs show our error inside a message of their own

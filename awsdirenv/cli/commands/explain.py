@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request, looking
     from awsdirenv.reports.explain import hops, text
-    from awsdirenv.system.paths import home
+    from awsdirenv.system.files import home
 
     context = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)
     explained = hops.explain(context)

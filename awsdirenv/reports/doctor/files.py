@@ -19,8 +19,7 @@ from awsdirenv.records import Record
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.shell import rc_files
 from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.files import read_bytes
-from awsdirenv.system.paths import home
+from awsdirenv.system.files import home, read_bytes
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line, erase_universal_command
 

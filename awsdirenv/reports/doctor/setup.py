@@ -12,8 +12,7 @@ from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext
 from awsdirenv.shell import extension as installation
 from awsdirenv.shell import hooks, rc_files
 from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.files import read_text
-from awsdirenv.system.paths import direnv_lib, home
+from awsdirenv.system.files import direnv_lib, home, read_text
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line
 
