@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from awsdirenv.aws.botocore_session import Budget, boto_session, let_crt_in
-from awsdirenv.aws.clock_skew import AwsClock
+from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
 from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.errors import (

@@ -12,9 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from awsdirenv.aws import credential_process, sso_token
-from awsdirenv.aws.botocore_session import Budget, boto_session
-from awsdirenv.aws.clock_skew import AwsClock, session_credentials
-from awsdirenv.aws.errors import guarded, guarded_source
+from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
+from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.config.chain import (
     ATTACHED,
@@ -146,7 +145,7 @@ class Sts:
             step = f"GetSessionToken, with the mfa_serial of profile {owner},"
         what = self._named(step, self._chain.source_profile)
         answer = self._call(what, owner, source, "get_session_token", request)
-        return session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
+        return _session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
 
     def assume_role(
         self,
@@ -176,7 +175,7 @@ class Sts:
         request = {key: value for key, value in request.items() if value is not None}
         answer = self._call(what, hop.profile, source, "assume_role", request)
         arn = answer.get("AssumedRoleUser", {}).get("Arn")
-        return session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
+        return _session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
         """Ask STS whose credentials these are, and give account id and ARN; "" for what it does not say."""
@@ -289,3 +288,27 @@ class Sts:
             self._signer = session.get_credentials()
             self._client = session.create_client("sts", region_name=self._region)
         return self._client
+
+
+def _session_credentials(
+    what: str, answer: Mapping[str, Any], clock: AwsClock, account_id: str | None, arn: str | None = None
+) -> SessionCredentials:
+    """Read the credentials in an answer of STS. Raises BadAnswerError if they are missing or cannot be used."""
+    given = answer.get("Credentials") or {}
+    try:
+        session = SessionCredentials(
+            access_key_id=given["AccessKeyId"],
+            secret_access_key=given["SecretAccessKey"],
+            session_token=given["SessionToken"],
+            expiration=clock.ours(given["Expiration"]),
+            issued=utc_now(),
+            account_id=account_id,
+            arn=arn,
+            offset=clock.offset,
+        )
+        is_sound = session.is_well_formed() and not session.is_long_term and session.is_usable(utc_now())
+    except (AttributeError, KeyError, TypeError):
+        is_sound = False
+    if not is_sound:
+        raise bad_answer(what)
+    return session
