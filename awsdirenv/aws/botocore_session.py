@@ -133,7 +133,7 @@ class Budget:
         self._left = seconds
 
     def spend(self, what: str, call: Callable[[], T]) -> T:
-        """Call, and give the result or raise the exception of the call. `what` names it in messages.
+        """Call, and return the result or raise the exception of the call. `what` names it in messages.
 
         Raises NetworkError when the time is over. The call runs in a thread of its own: name servers and TLS heed
         neither botocore's timeouts nor Ctrl-C, but waiting for a thread ends with either. A thread that is left behind
@@ -200,7 +200,7 @@ class AwsClock:
         return self.in_time(call, may_repeat=False)
 
     def ours(self, moment: datetime) -> datetime:
-        """Give a moment of AWS's clock by our clock, in UTC.
+        """Convert a time of AWS's clock into a time of ours, in UTC.
 
         botocore may have it in the zone of the machine, where subtraction is wrong across a change to or from DST.
         """
@@ -210,17 +210,17 @@ class AwsClock:
             return moment.replace(tzinfo=timezone.utc)
 
     def translated(self, credentials: SessionCredentials) -> SessionCredentials:
-        """Give the same credentials with an end by our clock instead of AWS's."""
+        """Return the same credentials with their end by our clock instead of AWS's."""
         end = credentials.expiration and self.ours(credentials.expiration)
         return replace(credentials, expiration=end, offset=self.offset)
 
     def settled(self, session: SessionCredentials) -> SessionCredentials:
-        """Give credentials that AWS has just accepted with times by our clock as it is now."""
+        """Return credentials that AWS has just accepted, with their times by our clock as it is now."""
         moved = session.moved(session.offset - self.offset)
         return replace(moved, issued=min(moved.issued, utc_now()), set_forward=timedelta(0))
 
     def report(self) -> None:
-        """Tell the person, once, if our clock is wrong."""
+        """Warn the user, once, if our clock is wrong."""
         if abs(self.offset) < UNREPORTED_SKEW or self._has_told:
             return
         self._has_told = True
@@ -255,7 +255,7 @@ class AwsClock:
 
 
 def _signature_version() -> str:
-    """Add a signature by AWS's clock to botocore's table, and give its name. botocore has none."""
+    """Add a signature by AWS's clock to botocore's table, and return its name. botocore itself has none."""
     from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth  # noqa: PLC0415
 
     class AwsTimeAuth(SigV4Auth):

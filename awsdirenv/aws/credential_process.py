@@ -39,7 +39,7 @@ def credentials(
     wanted_for: str,
     waiting: Callable[[str], None] = lambda _: None,
 ) -> SessionCredentials:
-    """Run the credential_process of a profile and give its credentials. Raises CredentialProcessError.
+    """Run the credential_process of a profile and return its credentials. Raises CredentialProcessError.
 
     `wanted_for` is the profile at the other end of the chain, which somebody wants to use. `waiting` is told when it
     takes longer than a second.
@@ -65,7 +65,7 @@ def credentials(
 
 
 def render(given: SessionCredentials) -> str:
-    """Give credentials as a credential_process prints them. An unknown end is left out, as the format demands."""
+    """Return the text that a credential_process prints. An unknown end is left out, as the format demands."""
     document = {
         "Version": 1,
         "AccessKeyId": given.access_key_id,
@@ -78,7 +78,7 @@ def render(given: SessionCredentials) -> str:
 
 
 def profile_wanted(command: str) -> str | None:
-    """Give the profile that a credential_process asks us for; None where it is another program, or one cannot tell."""
+    """Return the profile that a credential_process asks us for. None for another program, or if that is unclear."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -93,7 +93,7 @@ def profile_wanted(command: str) -> str | None:
 
 
 def _positional(words: Iterator[str]) -> str | None:
-    """Give the first argument that is no option of `awsdirenv credential-process`."""
+    """Return the first argument that is no option of `awsdirenv credential-process`."""
     for word in words:
         if word in ("--", "--duration"):
             value = next(words, None)
@@ -105,7 +105,7 @@ def _positional(words: Iterator[str]) -> str | None:
 
 
 def is_running_for(profile: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether a credential_process of this very profile has started us, directly or not."""
+    """Return whether a credential_process of this very profile has started us, directly or not."""
     return snapshot_key(profile, environ) in _running_for(environ)
 
 
@@ -175,7 +175,7 @@ def _zone(_name: str | None, offset: int | None) -> tzinfo | None:
 
 
 def _last_words(complaint: bytes) -> str:
-    """Give the last line that a program wrote to stderr, without anything that may be a key."""
+    """Return the last line that a program wrote to stderr, without anything that may be a key."""
     lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()]
     ours = [line.removeprefix(_OUR_WORDS) for line in lines if line.startswith(_OUR_WORDS)]  # a hint comes after it
     last = next(reversed(ours or lines), "")

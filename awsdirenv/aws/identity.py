@@ -81,7 +81,7 @@ def _session() -> Any:
 
 
 def _find_credentials(session: Any) -> Caller:
-    """Give a Caller with the credentials that botocore finds, and no answer yet."""
+    """Return a Caller with the credentials that botocore finds, and without an answer."""
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
     try:
@@ -108,7 +108,7 @@ def _refuse_to_ask(_prompt: str) -> NoReturn:
 
 
 def _identity(session: Any, region: str | None) -> dict[str, Any] | None:
-    """Give the answer of GetCallerIdentity; None where it says that the credentials have expired."""
+    """Return the answer of GetCallerIdentity, or None if it says that the credentials have expired."""
     import botocore.exceptions as bx  # noqa: PLC0415
 
     region = region or session.get_config_variable("region") or _ANY_REGION

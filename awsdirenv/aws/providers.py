@@ -20,7 +20,7 @@ _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/
 
 
 def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
-    """Give the credentials that the chain starts from, None where there are none. Raises whatever botocore raises."""
+    """Return the credentials that the chain starts from, or None. Raises whatever botocore raises."""
     import botocore.credentials as bc  # noqa: PLC0415
 
     if chain.source_kind == ENVIRONMENT:
@@ -66,7 +66,7 @@ def _load(providers: list[Any]) -> SessionCredentials | None:
 
 
 def _attached(profile: str, session: Any, region: str | None, environ: Mapping[str, str]) -> list[Any]:
-    """Give the providers for the role that is attached to this pod, function, task or machine.
+    """Return the providers for the role that is attached to this pod, function, task or machine.
 
     For a named profile botocore asks neither the pod's nor the function's. We do: a profile that says nothing about
     credentials can mean nothing else there, and people do not export these variables by hand.
@@ -93,7 +93,7 @@ def _attached(profile: str, session: Any, region: str | None, environ: Mapping[s
 
 
 def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
-    """Give the provider of an EC2 instance's role; none where nothing answers, without botocore's two long timeouts."""
+    """Return the provider of an EC2 instance's role, or nothing if no service answers soon: botocore waits longer."""
     import botocore.credentials as bc  # noqa: PLC0415
     from botocore.utils import resolve_imds_endpoint_mode  # noqa: PLC0415
 

@@ -127,7 +127,7 @@ class Sts:
         return credentials if chain.source_kind == LOGIN else self._clock.translated(credentials)
 
     def may_renew_sign_in(self) -> bool:
-        """Tell whether a token may have to be renewed that other profiles behind the same sign-in share."""
+        """Return whether the token of a sign-in may have to be renewed, which other profiles share."""
         if self._chain.sso_session is None:
             return self._chain.sign_in is not None
         token = sso_token.read(self._chain.sso_session, self._environ)
@@ -208,7 +208,7 @@ class Sts:
         return credentials
 
     def process(self) -> str:
-        """Give the credential_process that the chain starts from. Raises ConfigError where a setting is part of it."""
+        """Return the credential_process that the chain starts from. Raises ConfigError if a setting is part of it."""
         profile = self._chain.source_profile
         command = self._files.profiles[profile]["credential_process"]
         # botocore takes indented lines below it for arguments. One that was meant as a setting may be the secret key.
@@ -220,7 +220,7 @@ class Sts:
         return command
 
     def _sign_in(self) -> str | None:
-        """Give the command with which a person signs in again; None for a chain that does not start at a sign-in."""
+        """Return the command with which the user signs in again, or None if the chain does not start at a sign-in."""
         if self._chain.sso_session:
             return login_command(self._chain.profile)
         return aws_command("aws login", self._chain.source_profile) if self._chain.sign_in else None
@@ -241,7 +241,7 @@ class Sts:
         )
 
     def _owner_of_serial(self) -> str:
-        """Give the profile that has the mfa_serial."""
+        """Return the profile that has the mfa_serial."""
         owners = [hop.profile for hop in self._chain.hops if hop.mfa_serial == self._chain.mfa_serial]
         return next(iter(owners), self._chain.source_profile)
 

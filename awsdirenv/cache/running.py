@@ -36,14 +36,14 @@ class RunningTimer(Record):
 
 
 def held_locks(paths: CachePaths) -> list[HeldLock]:
-    """Give the locks that are held on this machine, by name; notes of the dead do not count."""
+    """Return the locks that are held on this machine, by name. Notes of processes that have ended do not count."""
     folder = os.path.realpath(paths.locks)
     found = {link: pid for pid in _flock_holders() for link in _locked_files(pid, folder)}
     return [_held(Path(link), pid) for link, pid in sorted(found.items()) if not Path(link).name.startswith(_TIMERS)]
 
 
 def running_timers(paths: CachePaths) -> list[RunningTimer]:
-    """Give the timers that run on this machine, by the names of their snapshots."""
+    """Return the timers that run on this machine, by the names of their snapshots."""
     found = []
     for mark in _listed(paths.timers):
         with suppress(OSError, ValueError):
@@ -66,7 +66,7 @@ def _held(path: Path, pid: int) -> HeldLock:
 
 
 def _flock_holders() -> set[int]:
-    """Give the processes that hold any flock, as `1: FLOCK ADVISORY WRITE 4711 fe:00:2148074 0 EOF` tells of each."""
+    """Return the processes that hold a flock. A line is like `1: FLOCK ADVISORY WRITE 4711 fe:00:2148074 0 EOF`."""
     try:
         lines = (_PROC / "locks").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -76,7 +76,7 @@ def _flock_holders() -> set[int]:
 
 
 def _locked_files(pid: int, folder: str) -> Iterator[str]:
-    """Give the files below a folder that a process has locked.
+    """Yield the files below a folder that a process has locked.
 
     The numbers in /proc/locks are not those of `stat` on every file system, so its open files are looked at.
     """

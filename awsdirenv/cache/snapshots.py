@@ -85,7 +85,7 @@ def settle(path: Path) -> None:
 
 
 def text(snapshot: Snapshot) -> str:
-    """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
+    """Return the lines of a snapshot with long-term keys, which is for a pipe to the extension and never for a file."""
     values = _values(snapshot, None)
     _check(snapshot, values, needs_token=False)
     return files.private_text(values)
@@ -161,7 +161,7 @@ def read(path: Path) -> Snapshot | None:
 
 
 def stored(folder: Path) -> dict[str, Snapshot]:
-    """Give all snapshots of the folder that we would believe, by the names of their files, in the order of those."""
+    """Return all sound snapshots of the folder by their file names, in the order of the names."""
     try:
         names = sorted(path.name for path in folder.iterdir() if path.suffix != ".new")  # which may be half of one
     except OSError:
