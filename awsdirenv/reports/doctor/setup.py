@@ -17,8 +17,8 @@ from awsdirenv.cache.running import held_locks
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.session_credentials import time_left
 from awsdirenv.shell import extension as installation
-from awsdirenv.shell import hooks, rc_files
-from awsdirenv.shell.rc_files import Line
+from awsdirenv.shell import hooks
+from awsdirenv.shell.hooks import Line
 from awsdirenv.system.files import direnv_lib, home, read_text
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line
@@ -108,11 +108,11 @@ def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
             message = f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for"
             yield Finding(INFO, message, "see direnv's documentation for the line of this shell")
         return
-    lines = rc_files.interactive(shell, context.environ)
-    everywhere = [*lines, *rc_files.everything(context.environ), *rc_files.of_system(shell, context.environ)]
+    lines = hooks.interactive(shell, context.environ)
+    everywhere = [*lines, *hooks.everything(context.environ), *hooks.of_system(shell, context.environ)]
     # If direnv has loaded the directory of this shell, there is a hook somewhere.
     if not any(_hooks(line) for line in everywhere) and "DIRENV_DIR" not in context.environ:
-        rc = installation.rc_file(shell, context.environ)
+        rc = hooks.rc_file(shell, context.environ)
         yield Finding(ERROR, f"direnv's hook is not in {rc}", f"add to it: {installation.HOOKS[shell]}", str(rc))
 
 
@@ -121,15 +121,17 @@ def hook_order(context: DoctorContext) -> Iterator[Finding]:
     shell = _shell(context)
     if shell not in _TAKEN_OVER:  # in fish the order makes no difference
         return
-    lines = rc_files.interactive(shell, context.environ)
-    hooks = [number for number, line in enumerate(lines) if _hooks(line)]
-    if not hooks:
+    lines = hooks.interactive(shell, context.environ)
+    of_direnv = [number for number, line in enumerate(lines) if _hooks(line)]
+    if not of_direnv:
         return
     ours = f"awsdirenv/hook.{shell}"
-    for line in (line for line in lines[: hooks[0]] if ours in line.text):
-        message = f"awsdirenv's hook comes before direnv's, at {lines[hooks[0]].place}: renewed credentials come late"
+    for line in (line for line in lines[: of_direnv[0]] if ours in line.text):
+        message = (
+            f"awsdirenv's hook comes before direnv's, at {lines[of_direnv[0]].place}: renewed credentials come late"
+        )
         yield Finding(WARNING, message, "move the line below direnv's", line.place)
-    for line in (line for line in lines[hooks[-1] + 1 :] if _TAKEN_OVER[shell].search(line.text)):
+    for line in (line for line in lines[of_direnv[-1] + 1 :] if _TAKEN_OVER[shell].search(line.text)):
         name = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
         message = f"{name} is set anew behind direnv's hook, which takes the hook out"
         yield Finding(ERROR, message, "move direnv's line to the end of the file", line.place)
@@ -171,7 +173,7 @@ def own_function(context: DoctorContext) -> Iterator[Finding]:
     own = folder.parent / "direnvrc"
     paths += [own if own.is_file() else home(context.outer) / ".direnvrc"]
     paths += [context.envrc] if context.envrc else []
-    for line in rc_files.follow(paths, context.outer):
+    for line in hooks.follow(paths, context.outer):
         if _OWN.search(line.text) and line.path.name != ours:
             yield Finding(
                 ERROR, "another use_aws_profile wins over awsdirenv's", "rename or remove the function", line.place
