@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from awsdirenv.aws import credential_process, sso_token
+from awsdirenv.aws import providers, sso_token
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
 from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
@@ -108,15 +108,13 @@ class Sts:
         if keys:
             return self._from_stored_keys(*keys)
         if chain.source_kind == PROCESS:
-            return credential_process.credentials(
+            return providers.process_credentials(
                 self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
             )
-        from awsdirenv.aws.providers import resolve  # noqa: PLC0415 - imports botocore
-
         session = self._boto_session()
         credentials = guarded_source(
             what,
-            lambda: self._budget.spend(what, lambda: resolve(chain, session, self._region, self._environ)),
+            lambda: self._budget.spend(what, lambda: providers.resolve(chain, session, self._region, self._environ)),
             self._section(chain.source_profile),
             self._sign_in(),
         )
