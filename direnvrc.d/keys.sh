@@ -51,7 +51,7 @@ _awsdirenv_utc_text() {
     $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
 }
 
-# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/refresh/timer.py.
+# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/cli/commands/timer.py.
 _awsdirenv_keep_fresh() {
   local _ad_mark=$_ad_cache/timers/$_ad_key _ad_pid='' _ad_words=()
   [[ $_ad_expiration && -d $_ad_cache/timers && -O $_ad_cache/timers ]] || return 0

@@ -19,7 +19,7 @@ _NEVER = datetime.max.replace(microsecond=0, tzinfo=timezone.utc)
 
 
 class AwsdirenvProvider(CredentialProvider):
-    """Gives a profile's credentials to botocore, and new ones whenever botocore thinks that these are about to end.
+    """Has a profile's credentials for botocore, and new ones whenever botocore thinks that these end soon.
 
     `served` gets the present credentials. It is called in whichever thread needs them.
     """
@@ -31,9 +31,9 @@ class AwsdirenvProvider(CredentialProvider):
         self._served = served
 
     def load(self) -> Any:
-        """Give the credentials. Raises AwsdirenvError.
+        """Return the credentials. Raises AwsdirenvError.
 
-        Never gives None: botocore would then ask the next provider, and act as somebody else.
+        Never returns None: botocore would then ask the next provider, and act as somebody else.
         """
         held = self._served()
         if held.expiration is not None:

@@ -1,4 +1,8 @@
-"""botocore's session and clients, set up the way all of this package needs them, and calls that end in time.
+"""botocore's session and clients as this package needs them, calls that end in time, and AWS's clock.
+
+STS gives the end of credentials by AWS's clock, and everybody compares it with the clock of this machine. So ends are
+converted to our clock: the Date header of every answer says how far the two are apart. A call that AWS refuses because
+of the time of its signature is signed again, by AWS's clock.
 
 Importing this module is cheap: botocore is imported by the functions that use it.
 """
@@ -10,17 +14,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
+from awsdirenv.aws.errors import UNREPORTED_SKEW, is_about_clock, server_time
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.config.environment import ENDPOINT_VARIABLES
 from awsdirenv.errors import NetworkError
+from awsdirenv.records import replace
+from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
 from awsdirenv.system.clocks import patience
 
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 10  # seconds
 _ATTEMPTS = 4  # of one call, with botocore's pauses in between; a Budget may end them earlier
 _SERVICES = ("iam", "signin", "sso", "sso-oidc", "sts")  # all that we, or botocore for us, make clients of
+
+_VERSION = "awsdirenv-v4"  # our name for our signature, in botocore's table of signatures
+_OFFSET = "awsdirenv_offset"  # our key in the context of botocore's requests
+_SIGNED = ("GetSessionToken", "AssumeRole", "GetCallerIdentity")
+_SECOND = timedelta(seconds=1)  # a Date header has no fractions of a second
 
 T = TypeVar("T")
 
@@ -120,7 +133,7 @@ class Budget:
         self._left = seconds
 
     def spend(self, what: str, call: Callable[[], T]) -> T:
-        """Call, and give the result or raise the exception of the call. `what` names it in messages.
+        """Call, and return the result or raise the exception of the call. `what` names it in messages.
 
         Raises NetworkError when the time is over. The call runs in a thread of its own: name servers and TLS heed
         neither botocore's timeouts nor Ctrl-C, but waiting for a thread ends with either. A thread that is left behind
@@ -149,3 +162,107 @@ class Budget:
         if error is not None:
             raise error
         return result  # type: ignore[return-value] # None only where T has it
+
+
+class AwsClock:
+    """AWS's clock, by the answers to one load. `offset` is by how much it is ahead of ours.
+
+    `tell` shows the person a line.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.offset = timedelta(0)
+        self._tell = tell
+        self._has_told = False
+        self._sent = utc_now()
+
+    def listen(self, session: Any) -> None:
+        """Read the clock in the answers to every client of a botocore session, and sign its calls of STS by that."""
+        session.register("before-send", self._send)
+        session.register("response-received", self._receive)
+        session.register("before-sign.sts", self._before_sign)
+        for operation in _SIGNED:
+            session.register(f"choose-signer.sts.{operation}", self._choose_signer)
+
+    def in_time(self, call: Callable[[], T], *, may_repeat: bool = True) -> T:
+        """Call, and call again if AWS has refused the time of the signature and its answer says what time it is."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        signed_with = self.offset
+        try:
+            return call()
+        except ClientError as error:
+            if not is_about_clock(error.response):
+                raise
+            if not may_repeat or abs(self.offset - signed_with) < UNREPORTED_SKEW:
+                self._has_told = True  # the error says so itself
+                raise
+        return self.in_time(call, may_repeat=False)
+
+    def ours(self, moment: datetime) -> datetime:
+        """Convert a time of AWS's clock into a time of ours, in UTC.
+
+        botocore may have it in the zone of the machine, where subtraction is wrong across a change to or from DST.
+        """
+        try:
+            return moment.astimezone(timezone.utc) - self.offset
+        except OverflowError:  # it is at the end of the calendar, as 9999-12-31 for "never"
+            return moment.replace(tzinfo=timezone.utc)
+
+    def translated(self, credentials: SessionCredentials) -> SessionCredentials:
+        """Return the same credentials with their end by our clock instead of AWS's."""
+        end = credentials.expiration and self.ours(credentials.expiration)
+        return replace(credentials, expiration=end, offset=self.offset)
+
+    def settled(self, session: SessionCredentials) -> SessionCredentials:
+        """Return credentials that AWS has just accepted, with their times by our clock as it is now."""
+        moved = session.moved(session.offset - self.offset)
+        return replace(moved, issued=min(moved.issued, utc_now()), set_forward=timedelta(0))
+
+    def report(self) -> None:
+        """Warn the user, once, if our clock is wrong."""
+        if abs(self.offset) < UNREPORTED_SKEW or self._has_told:
+            return
+        self._has_told = True
+        now = utc_now()
+        how = "behind" if self.offset > timedelta(0) else "ahead of"
+        self._tell(f"warning: this machine's clock is {time_left(now + abs(self.offset), now)} {how} AWS's")
+        self._tell("hint: set the clock; AWS may refuse what other programs ask")
+
+    def _send(self, **_: Any) -> None:
+        self._sent = utc_now()
+
+    def _receive(
+        self, response_dict: Mapping[str, Any] | None, parsed_response: Mapping[str, Any] | None, **_: Any
+    ) -> None:
+        answer = (parsed_response or {}).get("ResponseMetadata", {})
+        # A proxy or portal between us and AWS has a clock of its own.
+        if response_dict is None or not (answer.get("RequestId") or answer.get("HTTPStatusCode") == 200):
+            return
+        received = utc_now()
+        theirs = server_time(response_dict["headers"].get("date"))
+        if theirs is None:
+            return
+        # AWS read its clock at some time between `_sent` and `received`, which may be far apart.
+        offset = theirs - received if theirs > received else min(theirs + _SECOND - self._sent, timedelta(0))
+        self.offset = offset if abs(offset) > CLOCK_TOLERANCE else timedelta(0)
+
+    def _before_sign(self, request: Any, **_: Any) -> None:
+        request.context[_OFFSET] = self.offset
+
+    def _choose_signer(self, **_: Any) -> str | None:
+        return _signature_version() if self.offset else None
+
+
+def _signature_version() -> str:
+    """Add a signature by AWS's clock to botocore's table, and return its name. botocore itself has none."""
+    from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth  # noqa: PLC0415
+
+    class AwsTimeAuth(SigV4Auth):
+        def _modify_request_before_signing(self, request: Any) -> None:
+            moment = utc_now() + request.context.get(_OFFSET, timedelta(0))
+            request.context["timestamp"] = moment.strftime("%Y%m%dT%H%M%SZ")
+            super()._modify_request_before_signing(request)  # type: ignore[misc] # the stubs leave it out
+
+    AUTH_TYPE_MAPS.setdefault(_VERSION, AwsTimeAuth)
+    return _VERSION

@@ -112,13 +112,13 @@ class ConsolePage(Record):
 
 
 def link(endpoint: str, sign_in_token: str, destination: str) -> str:
-    """Give the link. It is a secret: who opens it within 15 minutes is signed in."""
+    """Return the link. It is a secret: anybody who opens it within 15 minutes is signed in."""
     query = {"Action": "login", "Issuer": "awsdirenv", "Destination": destination, "SigninToken": sign_in_token}
     return f"{endpoint}/federation?{urlencode(query)}"
 
 
 def checked_region(wanted: str, partition: str) -> str:
-    """Give back a region of the command line. Raises UsageError for one that is none, or not of this partition."""
+    """Return a region of the command line. Raises UsageError if it is no region, or not of this partition."""
     if not _REGION.fullmatch(wanted):
         raise UsageError(f"that cannot be a region: {wanted!r}", "as in: awsdirenv console --region eu-west-1")
     if partition_of(wanted) != partition:
@@ -127,7 +127,7 @@ def checked_region(wanted: str, partition: str) -> str:
 
 
 def checked_endpoint(address: str) -> str:
-    """Give back the sign-in endpoint of a setting, without a slash at its end.
+    """Return the sign-in endpoint of a setting, without a slash at its end.
 
     Raises SettingError for an address to which credentials must not be sent: what is neither https nor on this machine.
     """
@@ -175,7 +175,7 @@ class Federation(Record):
         return token
 
     def _answer(self, form: Mapping[str, str]) -> tuple[int, bytes]:
-        """Give status and body of the answer, of a second call where the first one did not reach AWS or AWS failed."""
+        """Return status and body of the answer. If AWS was not reached, or failed, this calls once more."""
         try:
             return self._call(form)
         except NetworkError:

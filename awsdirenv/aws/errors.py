@@ -179,7 +179,7 @@ def _no_answer(what: str, error: Exception) -> AwsdirenvError:
 
 
 def _is_about_bundle(error: Exception) -> bool:
-    """Tell whether our file of trusted certificates cannot be read, and not the server's certificate is at fault."""
+    """Return whether our file of trusted certificates cannot be read. If not, the server's certificate is at fault."""
     cause = next(iter(getattr(getattr(error, "kwargs", {}).get("error"), "args", ())), None)
     # Errors of TLS itself have a reason; errors of the file system have none.
     return isinstance(cause, OSError) and getattr(cause, "reason", None) in (None, "NO_CERTIFICATE_OR_CRL_FOUND")
@@ -203,7 +203,7 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
 
 
 def _said(response: Mapping[str, Any]) -> tuple[str, str]:
-    """Give the code and the message of an error of AWS's. What answers may repeat a token that it was sent."""
+    """Return the code and the message of an error of AWS. A server may repeat a token that it was sent."""
     detail = response.get("Error", {})
     code, message = (without_keys(one_line(str(detail.get(name, "")))) for name in ("Code", "Message"))
     return code[:_LONGEST_CODE], message
@@ -228,7 +228,7 @@ def _other_error(what: str, code: str, message: str, status: int, where: str) ->
 
 
 def is_about_clock(response: Mapping[str, Any]) -> bool:
-    """Tell whether AWS refused a call because of the time that it was signed with."""
+    """Return whether AWS refused a call because of the time in its signature."""
     detail = response.get("Error", {})
     code, message = detail.get("Code"), str(detail.get("Message", ""))
     return code in _CLOCK or (code in _SIGNATURE and _ABOUT_CLOCK.search(message) is not None)
@@ -244,7 +244,7 @@ def server_time(date: str | None) -> datetime | None:
 
 
 def _skew(response: Mapping[str, Any]) -> str:
-    """Give a phrase that says by how much our clock differs from AWS's, or "" where that is little or unknown."""
+    """Return a phrase that says how far our clock is from AWS's, or "" if that is little or unknown."""
     theirs = server_time(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
     if theirs is None:
         return ""

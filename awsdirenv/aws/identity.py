@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from awsdirenv.aws.botocore_session import Budget, boto_session, let_crt_in
-from awsdirenv.aws.clock_skew import AwsClock
+from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
 from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.errors import (
@@ -82,7 +81,7 @@ def _session() -> Any:
 
 
 def _find_credentials(session: Any) -> Caller:
-    """Give a Caller with the credentials that botocore finds, and no answer yet."""
+    """Return a Caller with the credentials that botocore finds, and without an answer."""
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
     try:
@@ -109,7 +108,7 @@ def _refuse_to_ask(_prompt: str) -> NoReturn:
 
 
 def _identity(session: Any, region: str | None) -> dict[str, Any] | None:
-    """Give the answer of GetCallerIdentity; None where it says that the credentials have expired."""
+    """Return the answer of GetCallerIdentity, or None if it says that the credentials have expired."""
     import botocore.exceptions as bx  # noqa: PLC0415
 
     region = region or session.get_config_variable("region") or _ANY_REGION

@@ -1,26 +1,49 @@
-"""The credentials that a chain starts from, by botocore's own providers: all but stored keys and credential_process.
+"""The credentials that a chain starts from: by botocore's own providers, and by credential_process, which we run.
 
 What botocore can resolve, botocore resolves. Three things are ours: which provider is asked (`config.resolve` has
 chosen it in botocore's order), which environment it sees, and a quick look whether this machine is an EC2 instance.
+
+A credential_process prints Version 1 of AWS's "Sourcing credentials with an external process". It finds in its
+environment for which profiles we run it. If it calls us for one of these profiles, it is refused at once: otherwise it
+would wait for a lock that we hold until it has ended.
+
+Importing this module is cheap: botocore is imported by the functions that use it.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Mapping
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
 from awsdirenv.aws import sso_token
+from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
+from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.system import subprocesses
+from awsdirenv.system.clocks import patience
+from awsdirenv.system.files import home
+from awsdirenv.system.text import without_keys
 
 _CONNECT_TIMEOUT = 0.8  # seconds; the metadata service is on the same machine, so it answers at once or never
 _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}
 
+PROCESS_TIMEOUT = 60  # seconds
+# The profiles for which we run such a program, one a line, by the names of their snapshots: a profile of the same name
+# in other files is another one.
+_RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"
+_ACCOUNT = re.compile(r"[0-9]{1,20}")
+_LONGEST_COMPLAINT = 200  # characters
+_OUR_WORDS = "awsdirenv: error: "
+
 
 def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
-    """Give the credentials that the chain starts from, None where there are none. Raises whatever botocore raises."""
+    """Return the credentials that the chain starts from, or None. Raises whatever botocore raises."""
     import botocore.credentials as bc  # noqa: PLC0415
 
     if chain.source_kind == ENVIRONMENT:
@@ -66,7 +89,7 @@ def _load(providers: list[Any]) -> SessionCredentials | None:
 
 
 def _attached(profile: str, session: Any, region: str | None, environ: Mapping[str, str]) -> list[Any]:
-    """Give the providers for the role that is attached to this pod, function, task or machine.
+    """Return the providers for the role that is attached to this pod, function, task or machine.
 
     For a named profile botocore asks neither the pod's nor the function's. We do: a profile that says nothing about
     credentials can mean nothing else there, and people do not export these variables by hand.
@@ -93,7 +116,7 @@ def _attached(profile: str, session: Any, region: str | None, environ: Mapping[s
 
 
 def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
-    """Give the provider of an EC2 instance's role; none where nothing answers, without botocore's two long timeouts."""
+    """Return the provider of an EC2 instance's role, or nothing if no service answers soon: botocore waits longer."""
     import botocore.credentials as bc  # noqa: PLC0415
     from botocore.utils import resolve_imds_endpoint_mode  # noqa: PLC0415
 
@@ -110,6 +133,8 @@ def _instance(session: Any, environ: Mapping[str, str]) -> list[Any]:
 
 
 def _answers(url: str) -> bool:
+    import socket  # noqa: PLC0415 - only machines that may be EC2 instances need it
+
     try:
         parts = urlsplit(url)
         with socket.create_connection((parts.hostname or "", parts.port or 80), _CONNECT_TIMEOUT):
@@ -127,4 +152,120 @@ def _frozen(credentials: Any) -> SessionCredentials:
         expiration=getattr(credentials, "_expiry_time", None),
         issued=utc_now(),
         account_id=getattr(frozen, "account_id", None),
+    )
+
+
+def process_credentials(
+    command: str,
+    profile: str,
+    environ: Mapping[str, str],
+    wanted_for: str,
+    waiting: Callable[[str], None] = lambda _: None,
+) -> SessionCredentials:
+    """Run the credential_process of a profile and return its credentials. Raises CredentialProcessError.
+
+    `wanted_for` is the profile at the other end of the chain, which somebody wants to use. `waiting` is told when it
+    takes longer than a second.
+    """
+    arguments = _arguments(command, profile, environ)
+    keys = [*_running_for(environ), *(snapshot_key(name, environ) for name in (wanted_for, profile))]
+    environ = {**environ, _RUNNING_FOR: "\n".join(dict.fromkeys(keys))}
+    try:
+        with patience(waiting, f"credential_process of profile {profile}"):
+            done = subprocesses.run(arguments, PROCESS_TIMEOUT, catch_errors=True, environ=environ)
+    except OSError as error:
+        raise _process_error(profile, f"cannot start: {error.strerror or type(error).__name__}") from None
+    except ValueError:  # a NUL byte
+        raise _process_error(profile, "cannot start") from None
+    except subprocesses.StillRunningError:
+        raise _process_error(profile, f"gave nothing within {PROCESS_TIMEOUT}s") from None
+    except subprocesses.TooMuchOutputError:
+        raise _process_error(profile, "printed far more than credentials") from None
+    if done.status != 0:
+        complaint = _last_words(done.complaint)
+        raise _process_error(profile, f"failed with status {done.status}{': ' if complaint else ''}{complaint}")
+    return _parsed(done.output, profile)
+
+
+def is_running_for(profile: str, environ: Mapping[str, str]) -> bool:
+    """Return whether a credential_process of this very profile has started us, directly or not."""
+    return snapshot_key(profile, environ) in _running_for(environ)
+
+
+def _running_for(environ: Mapping[str, str]) -> list[str]:
+    return [key for key in environ.get(_RUNNING_FOR, "").split("\n") if key]
+
+
+def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[str]:
+    """Split a command line as botocore does, without a shell. A ~ at the start of a word is the home folder."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        raise _process_error(profile, "has a quote that is not closed") from None
+    if not words:
+        raise _process_error(profile, "is empty")
+    return [str(home(environ)) + word[1:] if word == "~" or word.startswith("~/") else word for word in words]
+
+
+def _parsed(output: bytes, profile: str) -> SessionCredentials:
+    try:
+        document: Any = json.loads(output)
+    except (ValueError, RecursionError):  # no text is the first one, a thousand brackets are the second one
+        raise _process_error(profile, "did not print JSON") from None
+    if not isinstance(document, dict):
+        raise _process_error(profile, "did not print a JSON object")
+    if document.get("Version") != 1 or isinstance(document["Version"], bool):
+        raise _process_error(profile, "did not print Version 1")
+    for name in ("AccessKeyId", "SecretAccessKey"):
+        if not isinstance(document.get(name), str) or not document[name]:
+            raise _process_error(profile, f"printed no {name}")
+    token, expiration, account = (
+        document.get("SessionToken"),
+        document.get("Expiration"),
+        str(document.get("AccountId")),
+    )
+    if token is not None and not isinstance(token, str):
+        raise _process_error(profile, "printed a SessionToken that is no text")
+    given = SessionCredentials(
+        access_key_id=document["AccessKeyId"],
+        secret_access_key=document["SecretAccessKey"],
+        session_token=token or None,
+        expiration=_moment(expiration, profile) if expiration is not None else None,
+        issued=utc_now(),
+        account_id=account if _ACCOUNT.fullmatch(account) else None,
+    )
+    if not given.is_usable(utc_now()):
+        raise _process_error(profile, "gave credentials that have expired already")
+    return given
+
+
+def _moment(text: object, profile: str) -> datetime:
+    """Read an Expiration: ISO 8601 with an offset, and whatever else botocore's parser accepts."""
+    from dateutil.parser import parse  # noqa: PLC0415 - botocore's own
+
+    try:
+        # Without tzinfos the parser writes warnings about unknown time zones to stderr.
+        moment: datetime = parse(text if isinstance(text, str) else "", tzinfos=_zone)
+        if moment.tzinfo is None:
+            raise _process_error(profile, "printed an Expiration without an offset")
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise _process_error(profile, "printed an Expiration that is no time") from None
+
+
+def _zone(_name: str | None, offset: int | None) -> tzinfo | None:
+    return None if offset is None else timezone(timedelta(seconds=offset))
+
+
+def _last_words(complaint: bytes) -> str:
+    """Return the last line that a program wrote to stderr, without anything that may be a key."""
+    lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()]
+    ours = [line.removeprefix(_OUR_WORDS) for line in lines if line.startswith(_OUR_WORDS)]  # a hint comes after it
+    last = next(reversed(ours or lines), "")
+    return without_keys(last)[:_LONGEST_COMPLAINT].rstrip(".")
+
+
+def _process_error(profile: str, what: str) -> CredentialProcessError:
+    return CredentialProcessError(
+        f"credential_process of profile {profile} {what}", f"try by hand what credential_process says in [{profile}]"
     )

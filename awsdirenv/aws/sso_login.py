@@ -176,7 +176,7 @@ class Oidc:
 
     @staticmethod
     def _is_refusal(operation: str, response: Mapping[str, Any]) -> bool:
-        """Tell whether an error is of this service's own, for `_refused`; `guarded` knows those of any AWS service."""
+        """Return whether an error is special to this service, so for `_refused`. `guarded` knows all others."""
         if response["Error"].get("Code") in (_PENDING, _TOO_FAST):
             return operation == "create_token"
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -231,7 +231,7 @@ class SignIn(Record):
         return one_line(str(self.sso_session))
 
     def _show(self, device: DeviceCode) -> None:
-        """Tell the person where to sign in and with which code, and open a browser there if there is a desktop."""
+        """Show the user where to sign in and with which code. If there is a desktop, open a browser there."""
         if self.open_browser and browser.is_there(self.environ) and browser.start(device.page, self.environ):
             where = "your browser opens this page; if not, open it yourself, on any device"
         else:

@@ -18,8 +18,7 @@ from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import parse_time, utc_now
-from awsdirenv.system.files import read_bytes, replace_file
-from awsdirenv.system.paths import home
+from awsdirenv.system.files import home, read_bytes, replace_file
 from awsdirenv.system.text import utc_text
 
 
@@ -31,7 +30,7 @@ class SsoToken(Record):
 
 
 def path(sso_session: SsoSession, environ: Mapping[str, str]) -> Path:
-    """Give the file's path: by the name of the session, or of a legacy profile the start URL, exactly as configured."""
+    """Return the file's path. It comes from the session's name, or from a legacy profile's start URL, as configured."""
     name = hashlib.sha1(str(sso_session).encode(), usedforsecurity=False).hexdigest()
     return home(environ) / ".aws" / "sso" / "cache" / f"{name}.json"
 
@@ -55,7 +54,7 @@ def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None
 
 
 def is_sound(sso_session: SsoSession, environ: Mapping[str, str]) -> bool:
-    """Tell whether the file has a token that has not ended, or can be refreshed without a person."""
+    """Return whether the file has a token that has not ended, or that can be refreshed without the user."""
     token = read(sso_session, environ)
     return token is not None and (token.can_refresh or token.expiration > utc_now())
 

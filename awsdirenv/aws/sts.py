@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from awsdirenv.aws import credential_process, sso_token
-from awsdirenv.aws.botocore_session import Budget, boto_session
-from awsdirenv.aws.clock_skew import AwsClock, session_credentials
-from awsdirenv.aws.errors import guarded, guarded_source
+from awsdirenv.aws import providers, sso_token
+from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
+from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.config.chain import (
     ATTACHED,
@@ -109,15 +108,13 @@ class Sts:
         if keys:
             return self._from_stored_keys(*keys)
         if chain.source_kind == PROCESS:
-            return credential_process.credentials(
+            return providers.process_credentials(
                 self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
             )
-        from awsdirenv.aws.providers import resolve  # noqa: PLC0415 - imports botocore
-
         session = self._boto_session()
         credentials = guarded_source(
             what,
-            lambda: self._budget.spend(what, lambda: resolve(chain, session, self._region, self._environ)),
+            lambda: self._budget.spend(what, lambda: providers.resolve(chain, session, self._region, self._environ)),
             self._section(chain.source_profile),
             self._sign_in(),
         )
@@ -128,7 +125,7 @@ class Sts:
         return credentials if chain.source_kind == LOGIN else self._clock.translated(credentials)
 
     def may_renew_sign_in(self) -> bool:
-        """Tell whether a token may have to be renewed that other profiles behind the same sign-in share."""
+        """Return whether the token of a sign-in may have to be renewed, which other profiles share."""
         if self._chain.sso_session is None:
             return self._chain.sign_in is not None
         token = sso_token.read(self._chain.sso_session, self._environ)
@@ -146,7 +143,7 @@ class Sts:
             step = f"GetSessionToken, with the mfa_serial of profile {owner},"
         what = self._named(step, self._chain.source_profile)
         answer = self._call(what, owner, source, "get_session_token", request)
-        return session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
+        return _session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
 
     def assume_role(
         self,
@@ -176,7 +173,7 @@ class Sts:
         request = {key: value for key, value in request.items() if value is not None}
         answer = self._call(what, hop.profile, source, "assume_role", request)
         arn = answer.get("AssumedRoleUser", {}).get("Arn")
-        return session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
+        return _session_credentials(what, answer, self._clock, account_id=account_of(arn) or hop.account_id, arn=arn)
 
     def caller_identity(self, source: SessionCredentials) -> tuple[str, str]:
         """Ask STS whose credentials these are, and give account id and ARN; "" for what it does not say."""
@@ -209,7 +206,7 @@ class Sts:
         return credentials
 
     def process(self) -> str:
-        """Give the credential_process that the chain starts from. Raises ConfigError where a setting is part of it."""
+        """Return the credential_process that the chain starts from. Raises ConfigError if a setting is part of it."""
         profile = self._chain.source_profile
         command = self._files.profiles[profile]["credential_process"]
         # botocore takes indented lines below it for arguments. One that was meant as a setting may be the secret key.
@@ -221,7 +218,7 @@ class Sts:
         return command
 
     def _sign_in(self) -> str | None:
-        """Give the command with which a person signs in again; None for a chain that does not start at a sign-in."""
+        """Return the command with which the user signs in again, or None if the chain does not start at a sign-in."""
         if self._chain.sso_session:
             return login_command(self._chain.profile)
         return aws_command("aws login", self._chain.source_profile) if self._chain.sign_in else None
@@ -242,7 +239,7 @@ class Sts:
         )
 
     def _owner_of_serial(self) -> str:
-        """Give the profile that has the mfa_serial."""
+        """Return the profile that has the mfa_serial."""
         owners = [hop.profile for hop in self._chain.hops if hop.mfa_serial == self._chain.mfa_serial]
         return next(iter(owners), self._chain.source_profile)
 
@@ -289,3 +286,27 @@ class Sts:
             self._signer = session.get_credentials()
             self._client = session.create_client("sts", region_name=self._region)
         return self._client
+
+
+def _session_credentials(
+    what: str, answer: Mapping[str, Any], clock: AwsClock, account_id: str | None, arn: str | None = None
+) -> SessionCredentials:
+    """Read the credentials in an answer of STS. Raises BadAnswerError if they are missing or cannot be used."""
+    given = answer.get("Credentials") or {}
+    try:
+        session = SessionCredentials(
+            access_key_id=given["AccessKeyId"],
+            secret_access_key=given["SecretAccessKey"],
+            session_token=given["SessionToken"],
+            expiration=clock.ours(given["Expiration"]),
+            issued=utc_now(),
+            account_id=account_id,
+            arn=arn,
+            offset=clock.offset,
+        )
+        is_sound = session.is_well_formed() and not session.is_long_term and session.is_usable(utc_now())
+    except (AttributeError, KeyError, TypeError):
+        is_sound = False
+    if not is_sound:
+        raise bad_answer(what)
+    return session

@@ -18,8 +18,7 @@ from awsdirenv.errors import CacheError
 from awsdirenv.records import Record, replace
 from awsdirenv.system import files
 from awsdirenv.system.direnv import decode
-from awsdirenv.system.files import read_bytes
-from awsdirenv.system.paths import decode_name, encode_name
+from awsdirenv.system.files import decode_name, encode_name, read_bytes
 
 
 class Directory(Record):
@@ -97,7 +96,7 @@ def note(paths: CachePaths, profile: str, watches: str) -> None:
 
 
 def known(paths: CachePaths) -> list[Directory]:
-    """Give the directories that we serve, by path. Where several profiles are told of one, the latest counts."""
+    """Return the directories that we serve, by path. If several profiles are known for one, the latest counts."""
     latest: dict[Path, tuple[float, _Served]] = {}
     noted = list(_noted(paths.directories))
     unchanged = {(seen.envrc, seen.allow) for _, seen in noted if seen.stamp == file_stamp(str(seen.envrc))}
@@ -149,7 +148,7 @@ def _watched(folder: Path) -> Iterator[tuple[float, _Served]]:
 
 
 def _name_of(path: Path) -> str | None:
-    """Give the profile of a file that is named as its snapshot."""
+    """Return the profile of a file that has the name of its snapshot."""
     try:
         return decode_name(path.name.partition("@")[0])
     except ValueError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from awsdirenv.config.environment import context_text
 from awsdirenv.records import Record
-from awsdirenv.system.paths import encode_name, home
+from awsdirenv.system.files import encode_name, home
 from awsdirenv.system.text import text_number
 
 

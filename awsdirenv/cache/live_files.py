@@ -45,7 +45,7 @@ class Made(Record):
     stage: str
 
     def values(self) -> tuple[str, ...]:
-        """Give the values in the order of the names."""
+        """Return the values in the order of the names."""
         originals = ("" if value is None else f"={value}" for value in self.originals)
         duration = str(self.duration or "")
         account_id, role = (
@@ -57,7 +57,7 @@ class Made(Record):
 
 
 def empty_file(folder: Path) -> Path:
-    """Give the place of the credentials file that has nothing in it."""
+    """Return the path of the credentials file that has nothing in it."""
     return folder / _EMPTY
 
 
@@ -86,7 +86,7 @@ def write(path: Path, made: Made, text: bytes) -> None:
 def write_empty(folder: Path) -> Path | None:
     """See to it that the credentials file is there and empty. The caller holds its lock. Raises CacheError.
 
-    Gives the file that has what somebody (`aws configure`) has written into it, if somebody has.
+    Returns the file with what somebody (`aws configure`) has written into it, or None.
     """
     path, aside = empty_file(folder), None
     try:
@@ -136,7 +136,7 @@ def leave(environ: MutableMapping[str, str]) -> None:
 
 
 def read(path: Path) -> Made | None:
-    """Give what a live config file says it is made from, or None if it is none, not ours, or not as we wrote it."""
+    """Return what a live config file was made from, by its own words. None if it is not ours, or was changed."""
     header = _header(path)
     if header is None:
         return None
@@ -157,7 +157,7 @@ def read(path: Path) -> Made | None:
 
 
 def _header(path: Path) -> dict[str, str] | None:
-    """Give the first lines of a live config file, or None if it is none, not ours, or not as we wrote it last."""
+    """Return the first lines of a live config file. None if it is not ours, or was changed."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):

@@ -10,9 +10,8 @@ from pathlib import Path
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import from_epoch
-from awsdirenv.system.files import read_text
+from awsdirenv.system.files import decode_name, read_text
 from awsdirenv.system.lock import Holder, read_holder
-from awsdirenv.system.paths import decode_name
 
 _PROC = Path("/proc")
 _TIMERS = "timer-"  # how the locks begin that timers hold for as long as they live, which keep nobody waiting
@@ -45,7 +44,7 @@ def held_locks(paths: CachePaths) -> list[HeldLock]:
 
 
 def running_timers(paths: CachePaths) -> list[RunningTimer]:
-    """Give the timers that run on this machine, by the names of their snapshots."""
+    """Return the timers that run on this machine, by the names of their snapshots."""
     found = []
     for mark in _listed(paths.timers):
         with suppress(OSError, ValueError):

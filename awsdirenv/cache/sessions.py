@@ -25,19 +25,20 @@ class SessionStore:
     """STS sessions by key, one private file each. The caller holds the lock of the key when writing."""
 
     def __init__(self, folder: Path, renewed: Path | None = None) -> None:
-        """Take the folder, which is made before the first lock is taken, and the file that tells of a new MFA session.
+        """Keep the sessions in `folder`, which is made before the first lock is taken.
 
-        Directories that were closed for want of a code watch that file: one code, given anywhere, opens them all.
+        `renewed` is a file that changes with each new MFA session. Directories that are closed because a code is
+        missing watch it: one code, typed anywhere, opens them all.
         """
         self._folder = folder
         self._renewed = renewed
 
     def read(self, key: str) -> SessionCredentials | None:
-        """Give the session, or None for one that is not there or not sound. It may have expired."""
+        """Return the session, which may have expired. None if it is missing or not sound."""
         return _session(files.read_private(self._folder / key) or {})
 
     def labelled(self) -> list[tuple[str, str, SessionCredentials]]:
-        """Give all sound sessions, each with its key and its label."""
+        """Return all sound sessions, each with its key and its label."""
         try:
             keys = sorted(path.name for path in self._folder.iterdir() if path.suffix != ".new")
         except OSError:
@@ -70,7 +71,7 @@ class SessionStore:
             self.announce(session.issued)
 
     def announce(self, since: datetime) -> None:
-        """Tell the directories that are closed for want of a code or a sign-in that there is one."""
+        """Make directories evaluate again that are closed because a code or a sign-in was missing."""
         if self._renewed:
             epoch = int(since.timestamp())
             files.write_private(self._renewed, {"SINCE": str(epoch)}, files.fresh_mtime(self._renewed, epoch))
@@ -84,7 +85,7 @@ class UsedCodes:
     """Which MFA codes a device has spent. Only their hashes are kept, and only for two minutes."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder of the marks."""
+        """Keep the marks in `folder`."""
         self._folder = folder
 
     def remember(self, mfa_serial: str, code: str, now: datetime) -> None:
@@ -115,11 +116,11 @@ class UserNames:
     """Whose a long-term key is: the IAM user's name by access key id, which never changes."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder of the marks."""
+        """Keep the marks in `folder`."""
         self._folder = folder
 
     def read(self, access_key_id: str) -> str | None:
-        """Give the name, if STS has told it before."""
+        """Return the name, or None if STS has not told it yet."""
         return (files.read_private(self._path(access_key_id)) or {}).get("NAME")
 
     def remember(self, access_key_id: str, name: str) -> None:
@@ -137,7 +138,7 @@ class CancelMarks:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder of the marks."""
+        """Keep the marks in `folder`."""
         self._folder = folder
 
     def set(self, directory: Path, envrc_mtime: int, now: datetime) -> None:
@@ -180,7 +181,7 @@ def _session(values: Mapping[str, str]) -> SessionCredentials | None:
 
 
 def _is_recent(epoch: str, now: datetime, memory: timedelta) -> bool:
-    """Tell whether a note is not older than `memory`; one from the future is from before the clock was set back."""
+    """Return whether a note is at most `memory` old. One from the future is from before the clock was set back."""
     return epoch.isdigit() and (now - memory).timestamp() <= int(epoch) <= now.timestamp() + 1
 
 

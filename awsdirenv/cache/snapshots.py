@@ -19,7 +19,7 @@ from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNam
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system import clocks, files
-from awsdirenv.system.paths import decode_name, encode_name
+from awsdirenv.system.files import decode_name, encode_name
 
 _LINES = {line.name: line for line in grammar.SNAPSHOT}
 # Where they have what a snapshot cannot have, the credentials are as good without.
@@ -100,7 +100,7 @@ def settle(path: Path) -> None:
 
 
 def text(snapshot: Snapshot) -> str:
-    """Give the lines of a snapshot that is for a pipe to the extension and no file: one with long-term keys."""
+    """Return the lines of a snapshot with long-term keys, which is for a pipe to the extension and never for a file."""
     values = _values(snapshot, None)
     _check(snapshot, values, needs_token=False)
     return files.private_text(values)
@@ -177,7 +177,7 @@ def read(path: Path) -> Snapshot | None:
 
 
 def stored(folder: Path) -> dict[str, Snapshot]:
-    """Give all snapshots of the folder that we would believe, by the names of their files, in the order of those."""
+    """Return all sound snapshots of the folder by their file names, in the order of the names."""
     try:
         names = sorted(path.name for path in folder.iterdir() if path.suffix != ".new")  # which may be half of one
     except OSError:

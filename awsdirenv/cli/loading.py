@@ -42,3 +42,20 @@ def describe(snapshot: Snapshot, region: str | None) -> str:
     if credentials.expiration:
         parts.append(f"{time_left(credentials.expiration, utc_now())} left")
     return f"{printable(snapshot.profile)}: {', '.join(parts)}"
+
+
+def variables(snapshot: Snapshot, region: str | None) -> dict[str, str]:
+    """Return the block of variables. Those without a value are left out. Times are RFC 3339 with an offset."""
+    credentials = snapshot.credentials
+    expiration = credentials.expiration
+    values = {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_CREDENTIAL_EXPIRATION": expiration.replace(microsecond=0).isoformat() if expiration else None,
+        "AWS_ACCOUNT_ID": credentials.account_id,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWSDIRENV_PROFILE": snapshot.profile,
+    }
+    return {name: value for name, value in values.items() if value}

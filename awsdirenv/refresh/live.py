@@ -38,7 +38,7 @@ from awsdirenv.errors import (
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
-from awsdirenv.system.paths import encode_name
+from awsdirenv.system.files import encode_name
 
 # These errors keep a directory closed. After any other error the files stay valid: it is enough that somebody signs in.
 _CLOSING = (

@@ -15,8 +15,8 @@ from awsdirenv.refresh.loader import Loader
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import files
 from awsdirenv.system.direnv import opened_profile
+from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import ASKING
-from awsdirenv.system.paths import encode_name
 
 
 class Conditions(Record):

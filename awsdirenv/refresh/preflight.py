@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 
-from awsdirenv.aws.credential_process import is_running_for, profile_wanted
+from awsdirenv.aws.providers import is_running_for
 from awsdirenv.cache.snapshots import check_region
 from awsdirenv.config.aws_files import AwsFiles, static_keys
 from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
@@ -13,6 +15,7 @@ from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError, ConfigError, CredentialProcessError
 
+_OUR_COMMAND = "credential-process"
 _LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
 # The ARN of a role. Other makers of STS leave out the account, and have names of their own.
 _ROLE_ARN = re.compile(r"arn:[^:\s]+:iam::(?:[0-9]{12})?:role/.+")
@@ -133,3 +136,30 @@ def _check_sso(files: AwsFiles, profile: str) -> None:
         raise ConfigError(
             f"profile {profile} is of IAM Identity Center and has no {missing}", f"add {missing} to [{section}]"
         )
+
+
+def profile_wanted(command: str) -> str | None:
+    """Return the profile that a credential_process asks us for. None for another program, or if that is unclear."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    if _OUR_COMMAND not in words:
+        return None
+    before, after = words[: words.index(_OUR_COMMAND)], iter(words[words.index(_OUR_COMMAND) + 1 :])
+    # Behind `env NAME=value` the same name may be another profile.
+    if any("=" in word for word in before) or not any(PurePath(word).name == "awsdirenv" for word in before):
+        return None
+    return _positional(after)
+
+
+def _positional(words: Iterator[str]) -> str | None:
+    """Return the first argument that is no option of `awsdirenv credential-process`."""
+    for word in words:
+        if word in ("--", "--duration"):
+            value = next(words, None)
+            if word == "--":
+                return value
+        elif not word.startswith("-"):
+            return word
+    return None

@@ -28,8 +28,8 @@ from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import files
 from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
+from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Holder, Locks
-from awsdirenv.system.paths import encode_name
 from awsdirenv.system.text import login_command
 from awsdirenv.system.tty import Terminal, open_in_foreground
 

@@ -16,7 +16,7 @@ from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import Record
 from awsdirenv.refresh.preflight import check
 from awsdirenv.reports.table import RED, STAGE, Canvas, Column, Row, tab_separated, table
-from awsdirenv.system.paths import encode_name
+from awsdirenv.system.files import encode_name
 
 _COLUMNS = (
     Column("profile", 16),

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.records import Record
-from awsdirenv.system.paths import data_folder, data_home
+from awsdirenv.system.files import data_folder, data_home
 from awsdirenv.system.text import fish_quote
 
 TYPE_CHECKING = False  # `awsdirenv completion` installs nothing

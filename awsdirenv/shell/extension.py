@@ -16,8 +16,8 @@ from pathlib import Path
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
-from awsdirenv.system.files import read_text, replace_file
-from awsdirenv.system.paths import direnv_lib, home
+from awsdirenv.shell import hooks
+from awsdirenv.system.files import direnv_lib, read_text, replace_file
 from awsdirenv.system.text import command_line
 
 # The lines of the extension that have the paths of the installation.
@@ -39,6 +39,7 @@ HOOKS = {
     "zsh": 'eval "$(direnv hook zsh)"',
     "fish": "direnv hook fish | source",
 }
+_HOOK_WORDS = "# awsdirenv's hook for "
 _HOOK = re.compile(r"^[^#\n]*\bdirenv[\"']?[ \t]+hook\b", re.MULTILINE)
 
 
@@ -126,20 +127,13 @@ def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
         )
     shell = Path(environ.get("SHELL", "")).name
     if shell in HOOKS:
-        rc = rc_file(shell, environ)
+        rc = hooks.rc_file(shell, environ)
         if not _HOOK.search(_read(rc) or ""):
             problems.append((f"direnv's hook is not in {rc}", f"add to {rc}: {HOOKS[shell]}"))
     else:
-        hooks = "; ".join(f"{rc_file(name, environ)}: {line}" for name, line in HOOKS.items())
-        problems.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {hooks}"))
+        lines = "; ".join(f"{hooks.rc_file(name, environ)}: {line}" for name, line in HOOKS.items())
+        problems.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {lines}"))
     return problems
-
-
-def rc_file(shell: str, environ: Mapping[str, str]) -> Path:
-    """Return the path of the start-up file that `bash`, `zsh` or `fish` reads."""
-    if shell == "fish":
-        return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "fish" / "config.fish"
-    return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc" if shell == "zsh" else home(environ) / ".bashrc"
 
 
 def use_line(profile: str | None) -> str:
@@ -200,6 +194,15 @@ class InstalledFile(Record):
     text: str
     words: str
     mtime: int | None = None
+
+
+def hook_files(environ: Mapping[str, str]) -> list[InstalledFile]:
+    """Return our hooks as `setup` installs them."""
+    # The mtime 0 is for fish; see `hooks.script`.
+    return [
+        InstalledFile(hooks.installed(shell, environ), hooks.script(shell, environ), _HOOK_WORDS, mtime=0)
+        for shell in hooks.SHELLS
+    ]
 
 
 def install_file(file: InstalledFile, say: Callable[[str], None]) -> None:

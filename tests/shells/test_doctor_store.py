@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.reports.doctor.store import mount_of
+from awsdirenv.reports.doctor.setup import mount_of
 from awsdirenv.system.lock import Locks
 from container import must_have
 from doctor_faults import Home, sound_home

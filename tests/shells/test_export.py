@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cli.commands import export
+from awsdirenv.cli.loading import variables
 from awsdirenv.config.environment import STALE
-from awsdirenv.refresh import export
 from awsdirenv.session_credentials import utc_now
 from exports import NAMES, exported, is_what_sts_gave, refused, snapshot, snapshots
 from world import REGION, World
@@ -101,7 +102,7 @@ def test_hostile_values_survive_a_shell(shell: str, tmp_path: Path, examples: li
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     command = [*STRICT[shell][:-1], str(script)]
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
-    expected = [value for one in examples for value in export.variables(one, REGION).values()]
+    expected = [value for one in examples for value in variables(one, REGION).values()]
     assert done.stdout.decode().split("\n")[:-1] == expected
     assert done.stderr == b""
     assert {entry.name for entry in tmp_path.iterdir()} <= {"script", ".config", ".local", ".cache"}

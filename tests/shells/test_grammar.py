@@ -25,7 +25,7 @@ from awsdirenv.config.environment import environment_text, variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
 from awsdirenv.shell.extension import extension_source
-from awsdirenv.system.paths import encode_name
+from awsdirenv.system.files import encode_name
 
 COUNT = int(os.environ.get("FUZZ_COUNT", "3000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

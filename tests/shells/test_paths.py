@@ -23,8 +23,8 @@ from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Locks
-from awsdirenv.system.paths import encode_name
 from awsdirenv.system.text import text_number
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
 from world import World

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from awsdirenv.aws.identity import KNOWN, Caller
-from awsdirenv.reports.declared import Declared, Place
 from awsdirenv.reports.table import Canvas
-from awsdirenv.reports.whoami import report
-from awsdirenv.reports.whoami.report import Held, Look
+from awsdirenv.reports.whoami import Declared, Held, Look, Place
+from awsdirenv.reports.whoami import text as report_text
 from interpreter import imported
 from network import closed_port, unanswered
 from shells import Shell
@@ -670,7 +669,7 @@ def look(arn: str) -> Look:
 def test_text_fits(width: int | None) -> None:
     """No line of the table is wider than the terminal, numbers and ARNs are whole, nothing steers the terminal."""
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/session"
-    text = report.text(look(arn), Canvas(width))
+    text = report_text(look(arn), Canvas(width))
     table = text.partition("declared role: ")[0]
     assert width is None or all(len(line) <= max(width, 44) for line in table.splitlines())
     assert arn in text
@@ -685,7 +684,7 @@ def test_text_fits(width: int | None) -> None:
 def test_colour_only_repeats() -> None:
     """Colour is for terminals that want it, and says nothing that no word says."""
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/adminrole/session"
-    plain, colour = (report.text(look(arn), Canvas(200, is_coloured=on)) for on in (False, True))
+    plain, colour = (report_text(look(arn), Canvas(200, is_coloured=on)) for on in (False, True))
     assert "\x1b[" in colour
     assert re.sub(r"\x1b\[\d+m", "", colour) == plain
 

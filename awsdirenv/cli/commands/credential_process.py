@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from typing import TYPE_CHECKING
 
 from awsdirenv.cli.output import emit, is_watched
 from awsdirenv.cli.parser import add_duration, add_profile
-from awsdirenv.system.paths import decode_name
+from awsdirenv.system.files import decode_name
+from awsdirenv.system.text import utc_text
+
+if TYPE_CHECKING:
+    from awsdirenv.session_credentials import SessionCredentials
 
 POSITION = 70
 ERROR_ON_ONE_LINE = True  # SDKs show our error inside a message of their own
@@ -23,7 +29,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the JSON that an SDK expects. `--live` has an encoded profile name; `--keys` prints its long-term keys."""
-    from awsdirenv.aws.credential_process import render
     from awsdirenv.cli.loading import reporter
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Reporter, Request, served, served_beside
@@ -37,3 +42,16 @@ def run(options: argparse.Namespace) -> int:
         snapshot = served_beside(options.live, load_options, os.environ, messages, as_it_is=options.keys)
     emit(render(snapshot.credentials))
     return 0
+
+
+def render(given: SessionCredentials) -> str:
+    """Return the text to print, as AWS defines Version 1 of it. An unknown end is left out, as the format demands."""
+    document = {
+        "Version": 1,
+        "AccessKeyId": given.access_key_id,
+        "SecretAccessKey": given.secret_access_key,
+        "SessionToken": given.session_token,
+        "Expiration": given.expiration and utc_text(given.expiration),
+        "AccountId": given.account_id,
+    }
+    return json.dumps({name: value for name, value in document.items() if value is not None}) + "\n"

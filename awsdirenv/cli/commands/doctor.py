@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.reports.doctor import report as checks
     from awsdirenv.reports.doctor.context import DoctorContext
     from awsdirenv.reports.table import Canvas
-    from awsdirenv.system.paths import home
+    from awsdirenv.system.files import home
 
     findings = checks.examine(DoctorContext.here(os.environ, offline=options.offline), say)
     text = checks.text(findings, str(home(os.environ)), is_coloured=Canvas.of(os.environ).is_coloured)

@@ -22,13 +22,13 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation. If a load would fail, fail with the same error."""
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request, looking
-    from awsdirenv.reports.explain import hops, text
-    from awsdirenv.system.paths import home
+    from awsdirenv.reports.explain import document, explain, text
+    from awsdirenv.system.files import home
 
     context = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)
-    explained = hops.explain(context)
+    explained = explain(context)
     home_folder = str(home(os.environ))
-    emit(hops.document(explained) if options.json else text.text(explained, home_folder, context.now))
+    emit(document(explained) if options.json else text(explained, home_folder, context.now))
     if explained.error:
         raise explained.error
     return 0

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.config.settings import declared_profile
     from awsdirenv.shell import extension
     from awsdirenv.system.direnv import working_directory
-    from awsdirenv.system.paths import encode_name
+    from awsdirenv.system.files import encode_name
 
     directory = working_directory(os.environ)
     if options.profile is not None:

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.cli.main import parser
     from awsdirenv.shell import completion, extension, hooks
 
-    others = [*hooks.files(os.environ), *completion.files(parser(), os.environ)]
+    others = [*extension.hook_files(os.environ), *completion.files(parser(), os.environ)]
     (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
     for file in others:
         (extension.remove_file if options.uninstall else extension.install_file)(file, say)

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.reports import status
     from awsdirenv.reports.table import Canvas
     from awsdirenv.session_credentials import utc_now
-    from awsdirenv.system.paths import home
+    from awsdirenv.system.files import home
 
     held = status.look(os.environ, utc_now())
     emit(status.document(held) if options.json else status.text(held, str(home(os.environ)), Canvas.of(os.environ)))

@@ -21,9 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look at the environment, ask AWS, and print the report. The status is 0 only if nothing is wrong."""
     from awsdirenv.aws import identity
+    from awsdirenv.reports import whoami
     from awsdirenv.reports.table import Canvas
-    from awsdirenv.reports.whoami import report
-    from awsdirenv.reports.whoami.problems import with_problems
+    from awsdirenv.reports.whoami_problems import with_problems
     from awsdirenv.session_credentials import utc_now
     from awsdirenv.system.clocks import patience
 
@@ -33,6 +33,6 @@ def run(options: argparse.Namespace) -> int:
     )
     with patience(report_waiting, "AWS to say who this is"):
         caller = identity.ask_caller(environ, _ANSWER_COMES_WITHIN)
-    checked = with_problems(report.look(environ, caller, utc_now()))
-    emit(report.document(checked) if options.json else report.text(checked, Canvas.of(environ)))
-    return 0 if checked.verdict == report.OK else 1
+    checked = with_problems(whoami.look(environ, caller, utc_now()))
+    emit(whoami.document(checked) if options.json else whoami.text(checked, Canvas.of(environ)))
+    return 0 if checked.verdict == whoami.OK else 1

@@ -17,10 +17,9 @@ from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
 from awsdirenv.records import Record
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
-from awsdirenv.shell import rc_files
-from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.files import read_bytes
-from awsdirenv.system.paths import home
+from awsdirenv.shell import hooks
+from awsdirenv.shell.hooks import Line
+from awsdirenv.system.files import home, read_bytes
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line, erase_universal_command
 
@@ -77,7 +76,7 @@ def permissions(context: DoctorContext) -> Iterator[Finding]:
 
 def aws_variables(context: DoctorContext) -> Iterator[Finding]:
     """Whether a start-up file of a shell sets AWS's variables."""
-    for line in _outside_functions(rc_files.everything(context.environ)):
+    for line in _outside_functions(hooks.everything(context.environ)):
         for name in _set_in(line.text):
             if name in _REGIONS:
                 message = f"{name} is set in a start-up file, and wins over the region of each profile"
@@ -89,7 +88,7 @@ def aws_variables(context: DoctorContext) -> Iterator[Finding]:
 
 def fish_universals(context: DoctorContext) -> Iterator[Finding]:
     """Whether fish has AWS's variables as universal ones, which no directory can take out."""
-    for name, _, line in rc_files.fish_universals(context.environ):
+    for name, _, line in hooks.fish_universals(context.environ):
         if name in BLOCK:
             message = f"fish has {name} as a universal variable, which shows wherever a directory unsets it"
             yield Finding(ERROR, message, erase_universal_command(name), line.place)

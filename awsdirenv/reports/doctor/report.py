@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from awsdirenv.records import replace
-from awsdirenv.reports.doctor import aws, files, setup, store
+from awsdirenv.reports.doctor import aws, files, setup
 from awsdirenv.reports.doctor.context import (
     ERROR,
     INFO,
@@ -39,9 +39,9 @@ CHECKS: Mapping[str, Check] = {
     "keys-in-files": files.keys_in_files,
     "aws-variables": files.aws_variables,
     "fish-universals": files.fish_universals,
-    "cache-folder": store.cache_folder,
-    "locks": store.locks,
-    "snapshots": store.snapshots,
+    "cache-folder": setup.cache_folder,
+    "locks": setup.locks,
+    "snapshots": setup.snapshots,
     "network": aws.network,
     "access-key": aws.access_key,
     "root-key": aws.root_key,

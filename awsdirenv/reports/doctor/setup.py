@@ -1,19 +1,25 @@
-"""Checks of `doctor` on what `setup` needs and installs: direnv, its hook and settings, our extension and hooks."""
+"""Checks of `doctor` on our own parts: what `setup` needs and installs, and our folder with locks and snapshots."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
+import stat
+import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from awsdirenv import __version__
+from awsdirenv.cache.running import held_locks
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
+from awsdirenv.session_credentials import time_left
 from awsdirenv.shell import extension as installation
-from awsdirenv.shell import hooks, rc_files
-from awsdirenv.shell.rc_files import Line
-from awsdirenv.system.files import read_text
-from awsdirenv.system.paths import direnv_lib, home
+from awsdirenv.shell import hooks
+from awsdirenv.shell.hooks import Line
+from awsdirenv.system.files import direnv_lib, home, read_text
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line
 
@@ -29,6 +35,15 @@ _TAKEN_OVER = {
     "bash": re.compile(r"^(?:export[ \t]+|declare[ \t]+\S+[ \t]+)?PROMPT_COMMAND=(?!.*\bPROMPT_COMMAND\b)"),
     "zsh": re.compile(r"^precmd_functions=(?!.*\bprecmd_functions\b)"),
 }
+
+_MOUNTS = Path("/proc/mounts")
+_NETWORK_KINDS = re.compile(
+    r"(?:nfs\d?|cifs|smb\w*|9p|afs|ncpfs|ceph|glusterfs|lustre|fuse\.(?:sshfs|rclone|s3fs|gluster\w*|smb\w*))$"
+)
+_LOCAL_LOCKS = re.compile(r"(?:^|,)(?:nolock|local_lock=(?:all|flock))(?:,|$)")
+_SHARED_LOCKS = {"nfs", "nfs4", "ceph", "glusterfs", "lustre"}  # all machines see the locks of each other
+_LONG = timedelta(minutes=5)  # too long to hold a lock: a question for a code ends long before
+_ELSEWHERE = "set XDG_CACHE_HOME to a folder on a local file system"
 
 
 def direnv(context: DoctorContext) -> Iterator[Finding]:
@@ -93,11 +108,11 @@ def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
             message = f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for"
             yield Finding(INFO, message, "see direnv's documentation for the line of this shell")
         return
-    lines = rc_files.interactive(shell, context.environ)
-    everywhere = [*lines, *rc_files.everything(context.environ), *rc_files.of_system(shell, context.environ)]
+    lines = hooks.interactive(shell, context.environ)
+    everywhere = [*lines, *hooks.everything(context.environ), *hooks.of_system(shell, context.environ)]
     # If direnv has loaded the directory of this shell, there is a hook somewhere.
     if not any(_hooks(line) for line in everywhere) and "DIRENV_DIR" not in context.environ:
-        rc = installation.rc_file(shell, context.environ)
+        rc = hooks.rc_file(shell, context.environ)
         yield Finding(ERROR, f"direnv's hook is not in {rc}", f"add to it: {installation.HOOKS[shell]}", str(rc))
 
 
@@ -106,15 +121,17 @@ def hook_order(context: DoctorContext) -> Iterator[Finding]:
     shell = _shell(context)
     if shell not in _TAKEN_OVER:  # in fish the order makes no difference
         return
-    lines = rc_files.interactive(shell, context.environ)
-    hooks = [number for number, line in enumerate(lines) if _hooks(line)]
-    if not hooks:
+    lines = hooks.interactive(shell, context.environ)
+    of_direnv = [number for number, line in enumerate(lines) if _hooks(line)]
+    if not of_direnv:
         return
     ours = f"awsdirenv/hook.{shell}"
-    for line in (line for line in lines[: hooks[0]] if ours in line.text):
-        message = f"awsdirenv's hook comes before direnv's, at {lines[hooks[0]].place}: renewed credentials come late"
+    for line in (line for line in lines[: of_direnv[0]] if ours in line.text):
+        message = (
+            f"awsdirenv's hook comes before direnv's, at {lines[of_direnv[0]].place}: renewed credentials come late"
+        )
         yield Finding(WARNING, message, "move the line below direnv's", line.place)
-    for line in (line for line in lines[hooks[-1] + 1 :] if _TAKEN_OVER[shell].search(line.text)):
+    for line in (line for line in lines[of_direnv[-1] + 1 :] if _TAKEN_OVER[shell].search(line.text)):
         name = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
         message = f"{name} is set anew behind direnv's hook, which takes the hook out"
         yield Finding(ERROR, message, "move direnv's line to the end of the file", line.place)
@@ -156,7 +173,7 @@ def own_function(context: DoctorContext) -> Iterator[Finding]:
     own = folder.parent / "direnvrc"
     paths += [own if own.is_file() else home(context.outer) / ".direnvrc"]
     paths += [context.envrc] if context.envrc else []
-    for line in rc_files.follow(paths, context.outer):
+    for line in hooks.follow(paths, context.outer):
         if _OWN.search(line.text) and line.path.name != ours:
             yield Finding(
                 ERROR, "another use_aws_profile wins over awsdirenv's", "rename or remove the function", line.place
@@ -211,3 +228,113 @@ def _output(words: list[str], environ: Mapping[str, str]) -> str | None:
     except (OSError, StillRunningError, TooMuchOutputError):
         return None
     return done.output.decode("utf-8", "replace") if done.status == 0 else None
+
+
+def cache_folder(context: DoctorContext) -> Iterator[Finding]:
+    """Whether our folder is yours, can be written to, and can be locked."""
+    root = context.paths.root
+    # If our folder does not exist yet, check the folder in which it will be created.
+    folder = next((path for path in (root, *root.parents) if path.exists()), Path("/"))
+    info = folder.stat()
+    if folder == root and info.st_uid != os.geteuid():
+        yield Finding(ERROR, f"{root} belongs to another user", _ELSEWHERE, str(root))
+        return
+    if not stat.S_ISDIR(info.st_mode) or not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(ERROR, f"{folder} cannot be written to", f"make {folder} a writable folder", str(folder))
+        return
+    problem = _lock_problem(_to_lock(context, folder))
+    kind, options = mount_of(os.path.realpath(folder), _mounts())
+    if problem:
+        yield Finding(ERROR, f"files in {folder} cannot be locked ({kind}): {problem}", _ELSEWHERE, str(folder))
+    elif _NETWORK_KINDS.match(kind) and (kind not in _SHARED_LOCKS or _LOCAL_LOCKS.search(options)):
+        message = f"{root} is on a network file system ({kind}), where other machines may not see our locks"
+        yield Finding(WARNING, message, _ELSEWHERE, str(folder))
+    elif _NETWORK_KINDS.match(kind):
+        message = f"{root} is on a network file system ({kind}): locks work, and take longer"
+        yield Finding(INFO, message, _ELSEWHERE, str(folder))
+
+
+def locks(context: DoctorContext) -> Iterator[Finding]:
+    """Whether a lock is held for too long, and what a killed process has left behind."""
+    for lock in held_locks(context.paths):
+        if lock.since and context.now - lock.since > _LONG:
+            who = str(lock.holder or f"pid {lock.pid}")
+            age = time_left(context.now, lock.since)
+            hint = f"answer it, or end that process: kill {lock.pid}"
+            place = str(context.paths.locks / f"{lock.name}.lock")
+            yield Finding(WARNING, f"a lock has been held for {age} by {who}", hint, place)
+    for path in (*_regular_files(context.paths.claims, "*"), *_regular_files(context.paths.timers, "*")):
+        if path.suffix != ".used" and _is_left_over(path):
+            message = "the mark of a process that was killed: harmless, the next load passes over it"
+            yield Finding(INFO, message, command_line("rm", str(path)), str(path))
+
+
+def snapshots(context: DoctorContext) -> Iterator[Finding]:
+    """Whether credentials are stored of profiles that are no longer in AWS's files."""
+    if context.files is None:
+        return
+    for stored in context.snapshots:
+        # Other files (AWS_CONFIG_FILE) may have the profile.
+        if stored.config_path != context.files.config_path or stored.profile in context.files.profiles:
+            continue
+        ends = stored.expiration
+        is_over = ends is not None and ends <= context.now
+        message = f"credentials of {stored.profile} are stored, which is no profile any more"
+        hint = command_line("awsdirenv clear", stored.profile)
+        yield Finding(INFO if is_over else WARNING, message, hint, str(stored.path))
+
+
+def mount_of(path: str, mounts: str) -> tuple[str, str]:
+    """Return the type and the options of a path's file system, "" if unknown. `mounts` is the text of /proc/mounts."""
+    mount, length = ("", ""), -1
+    for line in mounts.splitlines():
+        parts = line.split(" ")
+        if len(parts) < 4:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), parts[1])
+        # If two file systems are mounted at the same point, the later one counts.
+        if len(point) >= length and (path + "/").startswith(point.rstrip("/") + "/"):
+            mount, length = (parts[2], parts[3]), len(point)
+    return mount
+
+
+def _mounts() -> str:
+    return read_text(_MOUNTS, errors="surrogateescape") or ""  # only Linux has this file
+
+
+def _to_lock(context: DoctorContext, folder: Path) -> Path:
+    """Return a lock file if there is one, else the folder. Some network file systems cannot lock a folder."""
+    return next(iter(_regular_files(context.paths.locks, "*.lock")), folder)
+
+
+def _lock_problem(path: Path) -> str | None:
+    """Try a shared lock, which writes nothing. Return why it fails, or None if locks work (one may be held)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)  # this releases the lock
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
+
+
+def _is_left_over(path: Path) -> bool:
+    """Return whether the process of a mark has ended. A mark younger than a minute is not judged."""
+    try:
+        pid = int(read_text(path) or "")
+        if time.time() - path.stat().st_mtime < timedelta(minutes=1).total_seconds():
+            return False
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return False
+
+
+def _regular_files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.is_file() and not path.is_symlink())

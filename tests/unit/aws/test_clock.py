@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from botocore.exceptions import ClientError
 
-from awsdirenv.aws.clock_skew import AwsClock
+from awsdirenv.aws.botocore_session import AwsClock
 from awsdirenv.aws.errors import guarded
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.sessions import SessionStore
@@ -128,9 +128,9 @@ def test_what_is_no_anchor_is_refused(tmp_path: Path, text: str) -> None:
 def heard(asked: datetime, answered: datetime, date: datetime, monkeypatch: pytest.MonkeyPatch) -> timedelta:
     """Give what is made of a Date header between question and answer."""
     found = AwsClock(lambda _: None)
-    monkeypatch.setattr("awsdirenv.aws.clock_skew.utc_now", lambda: asked)
+    monkeypatch.setattr("awsdirenv.aws.botocore_session.utc_now", lambda: asked)
     found._send()
-    monkeypatch.setattr("awsdirenv.aws.clock_skew.utc_now", lambda: answered)
+    monkeypatch.setattr("awsdirenv.aws.botocore_session.utc_now", lambda: answered)
     header = date.strftime("%a, %d %b %Y %H:%M:%S GMT")
     found._receive({"headers": {"date": header}}, {"ResponseMetadata": {"HTTPStatusCode": 200}})
     return found.offset

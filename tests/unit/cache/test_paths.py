@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
 from awsdirenv.config.environment import environment_text
 from awsdirenv.errors import ProfileNameError
-from awsdirenv.system.paths import decode_name, direnv_lib, encode_name, home
+from awsdirenv.system.files import decode_name, direnv_lib, encode_name, home
 from hostile_names import MARKED, NAMES
 
 SHORT = NAMES.filter(lambda name: len(os.fsencode(name)) <= 66)

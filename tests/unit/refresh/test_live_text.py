@@ -18,7 +18,7 @@ from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.live import config_text
-from awsdirenv.system.paths import decode_name
+from awsdirenv.system.files import decode_name
 
 MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/foo"
 ROLE = "role_arn = arn:aws:iam::123456789012:role"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from awsdirenv.refresh.preflight import profile_wanted
 from world import World
 
 ROLE = "arn:aws:iam::123456789012:role/plain"
@@ -80,3 +81,26 @@ def test_a_role_as_it_may_be_called(world: World, arn: str) -> None:
     done = world.run("awsdirenv", "login", "plain")
     assert "is none" not in done.stderr
     assert world.sts.count("AssumeRole") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "profile"),
+    [
+        ("awsdirenv credential-process me", "me"),
+        ("/opt/bin/awsdirenv credential-process 'my self'", "my self"),
+        ("python3 -m awsdirenv credential-process --duration 2h me", "me"),
+        ("env awsdirenv credential-process --duration=2h -- -me", "-me"),
+        ("awsdirenv credential-process me --duration 1h", "me"),
+        ("awsdirenv credential-process", None),
+        ("awsdirenv credential-process --", None),
+        ("env AWS_CONFIG_FILE=/elsewhere awsdirenv credential-process me", None),
+        ("sh -c 'awsdirenv credential-process me'", None),
+        ("awsdirenv export me", None),
+        ("my-awsdirenv credential-process me", None),
+        ("awsdirenv 'credential-process me", None),
+        ("", None),
+    ],
+)
+def test_profile_wanted(command: str, profile: str | None) -> None:
+    """A command is only taken for one of ours where it plainly is."""
+    assert profile_wanted(command) == profile

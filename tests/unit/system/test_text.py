@@ -27,7 +27,7 @@ NOON = datetime(2026, 5, 4, 12, 0, 5, 999999, timezone.utc)
         ("how a clock shows a time", (r"%Y-%m-%d %H:%M", "system/text.py")),
         ("how a path below home is shortened", (r'f"~/\{', "system/text.py")),
         ("how foreign text is made printable", (r"if char\.isprintable\(\) else", "system/text.py")),
-        ("how fish writes a universal variable", (r"SETUVAR", "shell/rc_files.py")),
+        ("how fish writes a universal variable", (r"SETUVAR", "shell/hooks.py")),
         ("how Identity Center names a role", (r"AWSReservedSSO", "config/chain.py")),
         ("how our line in .envrc looks", (r"re\.compile\(.*\buse\[.*aws_profile", "none")),
         ("where snapshots are listed", (r"snapshots\b.*\.(?:iterdir|glob)\(", "none")),

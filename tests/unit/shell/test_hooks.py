@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from awsdirenv.shell import rc_files
+from awsdirenv.shell import hooks
 
 ENVIRON = {"ZDOTDIR": "/z"}
 
@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 def read(home: Path, text: str) -> list[str]:
     """Give the lines of a `.bashrc`."""
     (home / ".bashrc").write_text(text, encoding="utf-8")
-    return [line.text for line in rc_files.interactive("bash", {"HOME": str(home)})]
+    return [line.text for line in hooks.interactive("bash", {"HOME": str(home)})]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_only_a_shell_can_tell_is_not_followed(home: Path, line: str) -> No
 def test_comments_count_as_lines_only(home: Path) -> None:
     """A comment is left out, and the numbers of the lines are those of the file."""
     (home / ".bashrc").write_text("# source ~/more\n  # x\nthird\n", encoding="utf-8")
-    (line,) = rc_files.interactive("bash", {"HOME": str(home)})
+    (line,) = hooks.interactive("bash", {"HOME": str(home)})
     assert (line.text, line.place) == ("third", f"{home}/.bashrc:3")
 
 
@@ -97,9 +97,9 @@ def test_the_order_of_zsh_and_fish(home: Path) -> None:
     for name in ("conf.d/b.fish", "conf.d/a.fish", "config.fish"):
         (conf.parent / name).write_text(name, encoding="utf-8")
     environ = {"HOME": str(home)}
-    zsh = [line.path.name for line in rc_files.interactive("zsh", environ)]
+    zsh = [line.path.name for line in hooks.interactive("zsh", environ)]
     assert zsh == [".zshenv", ".zprofile", ".zshrc", ".zlogin"]
-    fish = [line.text for line in rc_files.interactive("fish", environ)]
+    fish = [line.text for line in hooks.interactive("fish", environ)]
     assert fish == ["conf.d/a.fish", "conf.d/b.fish", "config.fish"]
 
 
@@ -110,5 +110,5 @@ def test_everything_has_each_file_once(home: Path) -> None:
     (home / ".zshrc").write_text("Z\n", encoding="utf-8")
     (home / ".config" / "environment.d").mkdir(parents=True)
     (home / ".config" / "environment.d" / "aws.conf").write_text("E\n", encoding="utf-8")
-    found = [line.text for line in rc_files.everything({"HOME": str(home)})]
+    found = [line.text for line in hooks.everything({"HOME": str(home)})]
     assert found == ["P", ". ~/.bashrc", "B", "Z", "E"]

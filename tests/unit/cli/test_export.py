@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cli.commands import export
 from awsdirenv.cli.commands.export import FORMATS
+from awsdirenv.cli.loading import variables
 from awsdirenv.config import dotenv
 from awsdirenv.config.environment import STALE
 from awsdirenv.errors import SetupError
-from awsdirenv.refresh import export
 from exports import NAMES, exported, is_what_sts_gave, names, refused, snapshot, snapshots
 from world import REGION, World
 
@@ -58,7 +59,7 @@ def read_powershell(text: str) -> dict[str, str]:
 @given(one=snapshots.filter(lambda one: len(one.profile.splitlines()) == 1))
 def test_hostile_values_survive_powershells_rule(one: Snapshot) -> None:
     """PowerShell cannot run here, so a reader of its rule for single quotes stands in: every value comes back."""
-    assert read_powershell(export.render("powershell", one, REGION)) == export.variables(one, REGION)
+    assert read_powershell(export.render("powershell", one, REGION)) == variables(one, REGION)
 
 
 def test_powershell_removes_what_is_stale(role: World) -> None:
@@ -119,10 +120,10 @@ def test_hostile_values_survive_dotenv(one: Snapshot) -> None:
         text = export.render("dotenv", one, REGION)
     except SetupError as error:
         # The one thing that it has no quoting for: it expands ${…} even between single quotes.
-        assert any("${" in value for value in export.variables(one, REGION).values())
+        assert any("${" in value for value in variables(one, REGION).values())
         assert re.fullmatch("no dotenv file can carry the value of AWS[A-Z_]+", error.message)  # noqa: PT017
     else:
-        assert dotenv_values(stream=io.StringIO(text)) == export.variables(one, REGION)
+        assert dotenv_values(stream=io.StringIO(text)) == variables(one, REGION)
 
 
 BEFORE = """\
@@ -173,7 +174,7 @@ AWSDIRENV_PROFILE=adminrole
 
 def update(path: Path, one: Snapshot | None = None) -> None:
     """Update a file as the command does."""
-    values = export.variables(one or snapshot(), REGION)
+    values = variables(one or snapshot(), REGION)
     dotenv.update(path, values, export.stale_names(values))
 
 
@@ -213,19 +214,19 @@ def test_any_update_is_read_back(tmp_path: Path, first: Snapshot, second: Snapsh
     except SetupError:
         assert any("${" in text for text in [*other.values(), *map(repr, (first, second)), *secrets(first, second)])
         return
-    assert dotenv_values(path) == {**other, **export.variables(second, REGION)}
+    assert dotenv_values(path) == {**other, **variables(second, REGION)}
 
 
 def secrets(*made: Snapshot) -> list[str]:
     """Give all values of the blocks."""
-    return [value for one in made for value in export.variables(one, REGION).values()]
+    return [value for one in made for value in variables(one, REGION).values()]
 
 
 def test_stale_keys_leave_a_dotenv_file(tmp_path: Path) -> None:
     """What the new credentials have no value for leaves the file with the old ones, wherever it stands."""
     path = tmp_path / ".env"
     path.write_text("AWS_REGION=outer\nAWS_PROFILE=outer\nKEEP=1\nexport AWS_REGION=again\nAWS_PROFILE\n")
-    values = export.variables(snapshot(expiration=None), None)
+    values = variables(snapshot(expiration=None), None)
     dotenv.update(path, values, export.stale_names(values))
     assert dotenv_values(path) == {"KEEP": "1", **values}
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from awsdirenv.aws import credential_process
-from awsdirenv.aws.credential_process import credentials, is_running_for, profile_wanted, render
+from awsdirenv.aws import providers
+from awsdirenv.aws.providers import is_running_for, process_credentials
 from awsdirenv.errors import CredentialProcessError
 from awsdirenv.session_credentials import SessionCredentials
 from programs import HANGING, is_gone
@@ -35,7 +35,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def run(command: str, environ: dict[str, str]) -> SessionCredentials:
     """Run a command for the profile `tool`, which somebody wanted for itself."""
-    return credentials(command, "tool", environ, "tool")
+    return process_credentials(command, "tool", environ, "tool")
 
 
 def printing(document: object) -> str:
@@ -238,7 +238,7 @@ def test_far_too_much(tmp_path: Path, environ: dict[str, str]) -> None:
 @pytest.mark.parametrize("text", [HANGING, f"exec >&- 2>&-; {HANGING}"], ids=["open", "closed"])
 def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A program that does not end is ended with all that it started, whether its output is open or closed."""
-    monkeypatch.setattr(credential_process, "TIMEOUT", 1)
+    monkeypatch.setattr(providers, "PROCESS_TIMEOUT", 1)
     script(tmp_path, text)
     started = time.monotonic()
     assert failure("~/give", environ) == "gave nothing within 1s"
@@ -262,7 +262,7 @@ def test_what_a_program_has(tmp_path: Path, environ: dict[str, str]) -> None:
 def test_whom_it_runs_for(tmp_path: Path, environ: dict[str, str]) -> None:
     """It is told for which profiles it runs, those around it included, and a profile of other files is another."""
     script(tmp_path, f'echo "$AWSDIRENV_RUNNING_FOR" >~/for\n{printing(ANSWER)}')
-    credentials("~/give", "tool", {**environ, "AWSDIRENV_RUNNING_FOR": "outer\n\ntool"}, "role with space")
+    process_credentials("~/give", "tool", {**environ, "AWSDIRENV_RUNNING_FOR": "outer\n\ntool"}, "role with space")
     told = (tmp_path / "for").read_text(encoding="utf-8").strip()
     assert told.splitlines() == ["outer", "tool", "role%20with%20space"]
     inside = {**environ, "AWSDIRENV_RUNNING_FOR": told}
@@ -270,47 +270,6 @@ def test_whom_it_runs_for(tmp_path: Path, environ: dict[str, str]) -> None:
     assert not is_running_for("other", inside)
     assert not is_running_for("tool", {**inside, "AWS_CONFIG_FILE": "/elsewhere"})
     assert not is_running_for("tool", environ)
-
-
-@pytest.mark.parametrize(
-    ("command", "profile"),
-    [
-        ("awsdirenv credential-process me", "me"),
-        ("/opt/bin/awsdirenv credential-process 'my self'", "my self"),
-        ("python3 -m awsdirenv credential-process --duration 2h me", "me"),
-        ("env awsdirenv credential-process --duration=2h -- -me", "-me"),
-        ("awsdirenv credential-process me --duration 1h", "me"),
-        ("awsdirenv credential-process", None),
-        ("awsdirenv credential-process --", None),
-        ("env AWS_CONFIG_FILE=/elsewhere awsdirenv credential-process me", None),
-        ("sh -c 'awsdirenv credential-process me'", None),
-        ("awsdirenv export me", None),
-        ("my-awsdirenv credential-process me", None),
-        ("awsdirenv 'credential-process me", None),
-        ("", None),
-    ],
-)
-def test_profile_wanted(command: str, profile: str | None) -> None:
-    """A command is only taken for one of ours where it plainly is."""
-    assert profile_wanted(command) == profile
-
-
-def test_render() -> None:
-    """What we print as a program is what we read of one; an unknown end is left out, as the format demands."""
-    now = datetime.now(timezone.utc).replace(microsecond=0)
-    found = SessionCredentials("ASIA", SECRET, "token", now + timedelta(hours=1), now, "123456789012")
-    text = render(found)
-    assert text.endswith("}\n")
-    assert json.loads(text) == {
-        "Version": 1,
-        "AccessKeyId": "ASIA",
-        "SecretAccessKey": SECRET,
-        "SessionToken": "token",
-        "Expiration": (now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "AccountId": "123456789012",
-    }
-    unending = json.loads(render(SessionCredentials("ASIA", SECRET, "token", None, now)))
-    assert set(unending) == {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken"}
 
 
 def counting(world: World, document: object, name: str = "give") -> tuple[Path, Callable[[], int]]:
@@ -375,7 +334,7 @@ def test_odd_accounts(world: World, account: object) -> None:
 def test_a_program_that_is_not_ours_to_end(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where killing fails, as with what sudo has started, we give up all the same."""
     monkeypatch.setattr(os, "killpg", lambda *_: (_ for _ in ()).throw(PermissionError()))
-    monkeypatch.setattr(credential_process, "TIMEOUT", 0.2)
+    monkeypatch.setattr(providers, "PROCESS_TIMEOUT", 0.2)
     started = time.monotonic()
     assert failure("sleep 30", environ) == "gave nothing within 0.2s"
     assert time.monotonic() - started < AT_ONCE

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from awsdirenv.cache.layout import snapshot_key
+from awsdirenv.cli.commands.credential_process import render
+from awsdirenv.session_credentials import SessionCredentials
 from credential_documents import NEEDS_CODE, ONE_LINE, locks, printed
+from strict_sts import SECRET_PREFIX
 from world import AT_ONCE, BIN, REGION, World
 
 
@@ -203,3 +207,22 @@ def test_a_script_for_other_files(ours: World) -> None:
     ours.config.write_text(f"[profile plain]\ncredential_process = {script}\nregion = {REGION}\n", encoding="utf-8")
     found = printed(ours.run("awsdirenv", "credential-process", "plain"))
     assert ours.sts.keys[str(found["AccessKeyId"])].role_arn.endswith(":role/plain")
+
+
+def test_render() -> None:
+    """What we print as a program is what we read of one; an unknown end is left out, as the format demands."""
+    secret = f"{SECRET_PREFIX}abcdefghijklmnopqrstuvwxyz0123456789"
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    found = SessionCredentials("ASIA", secret, "token", now + timedelta(hours=1), now, "123456789012")
+    text = render(found)
+    assert text.endswith("}\n")
+    assert json.loads(text) == {
+        "Version": 1,
+        "AccessKeyId": "ASIA",
+        "SecretAccessKey": secret,
+        "SessionToken": "token",
+        "Expiration": (now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "AccountId": "123456789012",
+    }
+    unending = json.loads(render(SessionCredentials("ASIA", secret, "token", None, now)))
+    assert set(unending) == {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken"}
