@@ -17,8 +17,8 @@ import pytest
 
 from awsdirenv.aws.identity import KNOWN, Caller
 from awsdirenv.reports.table import Canvas
-from awsdirenv.reports.whoami import Declared, Held, Look, Place
-from awsdirenv.reports.whoami import text as report_text
+from awsdirenv.reports.whoami.report import Declared, Held, Look, Place
+from awsdirenv.reports.whoami.report import text as report_text
 from interpreter import imported
 from network import closed_port, unanswered
 from shells import Shell

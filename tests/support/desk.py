@@ -19,7 +19,7 @@ from awsdirenv.records import replace
 from awsdirenv.refresh.loader import Loader, LoadOptions
 from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.request import Request, looking
-from awsdirenv.reports.explain import Explanation, explain
+from awsdirenv.reports.explain.report import Explanation, explain
 from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system import files
 from awsdirenv.system.lock import Locks

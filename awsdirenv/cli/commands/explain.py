@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation. If a load would fail, fail with the same error."""
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request, looking
-    from awsdirenv.reports.explain import document, explain, text
+    from awsdirenv.reports.explain.report import document, explain, text
     from awsdirenv.system.files import home
 
     context = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)

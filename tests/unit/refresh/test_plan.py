@@ -16,7 +16,7 @@ import pytest
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.config.aws_files import load_files, static_keys
 from awsdirenv.refresh.plan import USERNAME
-from awsdirenv.reports.explain import Explanation, text
+from awsdirenv.reports.explain.report import Explanation, text
 from corpus import CASES, Case, Resolved
 from desk import Desk
 from world import REGION, World

@@ -15,8 +15,8 @@ from botocore.session import Session
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.config.environment import SOURCE_VARIABLES
 from awsdirenv.refresh.request import Request, looking
-from awsdirenv.reports.explain import Explanation, document, explain, text
-from awsdirenv.reports.explain_values import SHOWN_BY_KIND
+from awsdirenv.reports.explain.report import Explanation, document, explain, text
+from awsdirenv.reports.explain.values import SHOWN_BY_KIND
 from awsdirenv.session_credentials import from_epoch
 from awsdirenv.system import files
 from awsdirenv.system.lock import Locks

@@ -50,7 +50,7 @@ from awsdirenv.refresh.plan import (
 )
 from awsdirenv.refresh.preflight import check
 from awsdirenv.refresh.request import ProfileContext
-from awsdirenv.reports.explain_values import HopValues, Value
+from awsdirenv.reports.explain.values import HopValues, Value
 from awsdirenv.session_credentials import duration_text, time_left
 from awsdirenv.system.text import clock_text, login_command, printable, utc_text, with_tilde
 

@@ -8,7 +8,7 @@ from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
 from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
 from awsdirenv.errors import CredentialSourceError
 from awsdirenv.records import replace
-from awsdirenv.reports.whoami import Look, Problem, actual_role, named_profile
+from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
 from awsdirenv.session_credentials import time_left
 from awsdirenv.shell.hooks import fish_universals
 from awsdirenv.system.text import aws_command, erase_universal_command, login_command, unset_command
