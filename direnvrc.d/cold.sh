@@ -14,7 +14,7 @@ _awsdirenv_close() {
 
 # Runs what reads our files: ranges in its patterns are bytes, and so are lengths.
 _awsdirenv_in_bytes() {
-  local LC_ALL=C
+  local -x LC_ALL=C
   "$@"
 }
 
@@ -35,7 +35,7 @@ _awsdirenv_renew() {
   _awsdirenv_load || _ad_status=$?
   [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   export DIRENV_WATCHES=$_ad_watches
-  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_watch_files; then
+  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : _awsdirenv_watch_files; then
     _awsdirenv_open
     return 0
   fi
@@ -43,7 +43,7 @@ _awsdirenv_renew() {
   # will see at the next prompt.
   export DIRENV_WATCHES=$_ad_watches_if_closed
   _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
-  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys :; then
+  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
     _awsdirenv_open
     return 0
   fi
@@ -273,7 +273,8 @@ _awsdirenv_take_live_lines() {
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
-  local LC_ALL=C _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
+  local -x LC_ALL=C
+  local _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
   _ad_live=$_ad_cache/live/$_ad_key
   [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})

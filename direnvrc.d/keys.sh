@@ -4,39 +4,44 @@
 # Exports the credentials of a snapshot. Works with the variables of _awsdirenv_use.
 
 # True for a snapshot to export as it is: fresh, or usable where a timer renews it, and with the life that is wanted.
-# One that was got a moment ago and lives shorter is as long as they get.
+# One that was got a moment ago and lives shorter is as long as they get. Makes the block: that takes as long before the
+# look has come as later.
 _awsdirenv_is_fresh() {
   if [[ $_ad_option_min_life && $_ad_expiration ]] && ((_ad_expiration - _ad_now < _ad_option_min_life && _ad_now - _ad_issued >= 60)); then
     return 1
   fi
-  ((_ad_now < ${_ad_refresh_at:-_ad_now + 1})) || _awsdirenv_may_work_behind
+  { ((_ad_now < ${_ad_refresh_at:-_ad_now + 1})) || _awsdirenv_may_work_behind; } && _awsdirenv_make_block
 }
 
 # Exports the block: the profile's credentials in, every other AWS credential out.
 _awsdirenv_open() {
-  local REPLY
   _awsdirenv_keep_fresh
+  [[ ${_ad_block[*]} ]] || _awsdirenv_make_block
+  _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  _awsdirenv_say_where
+}
+
+# Makes the `_ad_block` of the snapshot that has been read, but for what only the look tells.
+_awsdirenv_make_block() {
+  local REPLY
   _ad_region=${_ad_option_region:-$_ad_region}
   # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
   [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
-  _ad_exports=(
-    "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key"
-    "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD"
+  _ad_block=(
+    "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"
     ${_ad_session_token:+"AWS_SESSION_TOKEN=$_ad_session_token"}
     ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"} ${_ad_account_id:+"AWS_ACCOUNT_ID=$_ad_account_id"}
     ${_ad_region:+"AWS_REGION=$_ad_region" "AWS_DEFAULT_REGION=$_ad_region"}
   )
-  if [[ $_ad_expiration ]]; then
-    # A shell's hook is to look again as soon as less is left than is wanted.
-    if [[ $_ad_option_min_life ]] && ((_ad_now < _ad_expiration - _ad_option_min_life && _ad_refresh_at >= _ad_expiration - _ad_option_min_life)); then
-      _ad_refresh_at=$((_ad_expiration - _ad_option_min_life))
-    fi
-    # Once that time is over, the next is the end: the shells' hooks look again at either, once.
-    ((_ad_now < _ad_refresh_at)) || _ad_refresh_at=$_ad_usable_until
-    _awsdirenv_utc_text "$_ad_expiration"
-    _ad_exports+=("AWS_CREDENTIAL_EXPIRATION=$REPLY" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
+  [[ $_ad_expiration ]] || return 0
+  # A shell's hook is to look again as soon as less is left than is wanted.
+  if [[ $_ad_option_min_life ]] && ((_ad_now < _ad_expiration - _ad_option_min_life && _ad_refresh_at >= _ad_expiration - _ad_option_min_life)); then
+    _ad_refresh_at=$((_ad_expiration - _ad_option_min_life))
   fi
-  _awsdirenv_say_where
+  # Once that time is over, the next is the end: the shells' hooks look again at either, once.
+  ((_ad_now < _ad_refresh_at)) || _ad_refresh_at=$_ad_usable_until
+  _awsdirenv_utc_text "$_ad_expiration"
+  _ad_block+=("AWS_CREDENTIAL_EXPIRATION=$REPLY" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
 }
 
 # Epoch seconds as RFC 3339, in UTC, in REPLY. Not by printf's %()T, to which bash hands another time zone at the price of

@@ -4,13 +4,14 @@
 # Judges a snapshot, and tells where it leads. It is read while `stat` runs, and works with the variables of
 # _awsdirenv_use.
 
-# True for a snapshot to use; $1 has the last word.
+# True for a snapshot to use. $1 has a word before the look has come, and $2 the last one.
 _awsdirenv_judge_snapshot() {
   # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
   printf -v _ad_now '%(%s)T' -1
   # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
-  _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back &&
-    _awsdirenv_end_look && [[ $_ad_mine == "$EUID 600 $_ad_size" && $_ad_folder == "$EUID 700" ]] && "$1" &&
+  _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" &&
+    _awsdirenv_read_watches && _awsdirenv_end_look &&
+    [[ $_ad_mine == "$EUID 600 $_ad_size" && $_ad_folder == "$EUID 700" ]] && "$2" &&
     [[ /dev/fd/$_ad_fd -ef $_ad_snapshot ]]
 }
 
@@ -28,7 +29,7 @@ _awsdirenv_take_snapshot() {
 # Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
 _awsdirenv_take_values() {
   local _ad_made_in _ad_clock _ad_life REPLY
-  _ad_stamps=() _ad_refresh_at='' _ad_usable_until=''
+  _ad_stamps=() _ad_refresh_at='' _ad_usable_until='' _ad_block=()
   _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
   case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac
@@ -93,21 +94,26 @@ _awsdirenv_take_lines() {
 # Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Modification times alone do not
 # tell: see file_stamp in awsdirenv/cache/snapshots.py. Says of the open file what is `_ad_mine`, and of its `_ad_folder`.
 _awsdirenv_end_look() {
-  local _ad_stamp _ad_time _ad_owner _ad_mode _ad_name _ad_actual='' _ad_expected=''
+  local - IFS=$'\n' _ad_text _ad_line _ad_rest _ad_stamp _ad_time _ad_name _ad_actual='' _ad_expected=''
+  set -f
   _ad_mine='' _ad_folder='' _ad_times='' _ad_present='' _ad_live_look=()
-  while IFS=' ' read -r _ad_stamp _ad_time _ad_owner _ad_mode _ad_name; do
+  read -r -N 65536 -u "$_ad_looked" _ad_text # at once: by lines, bash reads a pipe byte by byte
+  exec {_ad_looked}<&-
+  for _ad_line in $_ad_text; do # stamp, time, owner, mode, name
+    _ad_name=${_ad_line#* * * * } _ad_stamp=${_ad_line%% *} _ad_rest=${_ad_line#* }
+    _ad_time=${_ad_rest%% *} _ad_rest=${_ad_rest#* }
+    _ad_rest=${_ad_rest% "$_ad_name"}
     case $_ad_name in
       "/dev/fd/$_ad_fd/")
         _ad_stamp=${_ad_stamp%:*} _ad_times=$_ad_time,
-        _ad_mine="$_ad_owner $_ad_mode ${_ad_stamp##*:}"
+        _ad_mine="$_ad_rest ${_ad_stamp##*:}"
         ;;
-      "${_ad_snapshot%/*}/") _ad_folder="$_ad_owner $_ad_mode" ;;
+      "${_ad_snapshot%/*}/") _ad_folder=$_ad_rest ;;
       ./.envrc/) _ad_envrc_mtime=$_ad_time ;;
-      "$_ad_cache/live/"*) _ad_live_look+=("$_ad_name $_ad_owner $_ad_mode $_ad_time $_ad_stamp") ;;
+      "$_ad_cache/live/"*) _ad_live_look+=("$_ad_name $_ad_rest $_ad_time $_ad_stamp") ;;
       *) _ad_actual+="$_ad_stamp ${_ad_name%/}"$'\n' _ad_times+=$_ad_time, ;;
     esac
-  done <&"$_ad_looked"
-  exec {_ad_looked}<&-
+  done
   for _ad_stamp in "${_ad_stamps[@]}"; do
     if [[ $_ad_stamp == 'absent '* ]]; then
       _ad_present+=n
@@ -142,20 +148,26 @@ _awsdirenv_was_set_back() {
     ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) && _awsdirenv_run cold _awsdirenv_is_same_start
 }
 
+# Reads what is remembered of direnv's watches, if anything is.
+_awsdirenv_read_watches() {
+  local _ad_fd
+  _ad_watch_lines=()
+  _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 0
+  mapfile -t -n 64 -u "$_ad_fd" _ad_watch_lines
+  exec {_ad_fd}<&-
+}
+
 _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_present,$_ad_times" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
 
 # What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
 # remembered, and spares a process. True when the value for these times is known; it is then in force. These are the
 # times that the look has found, so whatever changes behind the look is seen at the next prompt.
 _awsdirenv_recall_watches() {
-  local _ad_lines=() _ad_line _ad_fd
+  local _ad_line
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
-  _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
-  mapfile -t -n 64 -u "$_ad_fd" _ad_lines
-  exec {_ad_fd}<&-
   local _ad_before="$1 $DIRENV_WATCHES "
-  for _ad_line in "${_ad_lines[@]}"; do
+  for _ad_line in "${_ad_watch_lines[@]}"; do
     [[ $_ad_line == "$_ad_before"*' .' ]] || continue
     # By length: taking a long pattern off the beginning costs its square.
     _ad_line=${_ad_line:${#_ad_before}:-2}

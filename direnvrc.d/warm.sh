@@ -92,34 +92,33 @@ _awsdirenv_encode() {
 _awsdirenv_begin_look() {
   local _ad_files=("$_ad_config" "$_ad_credentials")
   [[ ! $_ad_dotenv ]] || _ad_files+=("$_ad_dotenv")
-  # fd 3 is direnv's.
-  exec {_ad_looked}< <(LC_ALL=C exec stat -L -c '%d:%i:%s:%.9Z %Y %u %a %n/' -- \
-    "/dev/fd/$_ad_fd" "${_ad_snapshot%/*}" ./.envrc "${_ad_files[@]}" "$@" 3>&- 2>/dev/null)
+  exec {_ad_looked}< <(exec stat -L -c '%d:%i:%s:%.9Z %Y %u %a %n/' -- \
+    "/dev/fd/$_ad_fd" "${_ad_snapshot%/*}" ./.envrc "${_ad_files[@]}" "$@" 2>/dev/null)
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
-# now, and not over. The part $1 is read meanwhile. $2 has a last word, and sees to watches; the look is also for the files
-# behind it.
+# now, and not over. The part $1 is read meanwhile. $2 judges what has been read before the look has come, $3 has the last
+# word, and sees to watches. The look is also for the files behind it.
 _awsdirenv_read_snapshot() {
-  local _ad_fd _ad_looked _ad_size _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_sound=1
+  local _ad_fd _ad_looked _ad_size _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_watch_lines _ad_live_look _ad_sound=1
   _awsdirenv_open_file "$_ad_snapshot" || return 1
-  _awsdirenv_begin_look "${@:3}"
-  _awsdirenv_run "$1" : && _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$2" || _ad_sound=''
+  _awsdirenv_begin_look "${@:4}"
+  _awsdirenv_run "$1" : && _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$2" "$3" || _ad_sound=''
   exec {_ad_fd}<&- {_ad_looked}<&-
   [[ $_ad_sound ]]
 }
 
-_awsdirenv_read_fresh_snapshot() { _awsdirenv_read_snapshot keys _awsdirenv_watch_files && _awsdirenv_is_fresh; }
+_awsdirenv_read_fresh_snapshot() { _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; }
 
 # One look is for both: the live file is made from the same files as the snapshot.
 _awsdirenv_read_snapshot_and_live() {
   _ad_live=$_ad_cache/live/$_ad_key
-  _awsdirenv_read_snapshot live _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+  _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
 }
 
 # Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
 _awsdirenv_find() {
-  local LC_ALL=C # ranges in patterns are bytes, and lengths too
+  local -x LC_ALL=C # ranges in patterns are bytes, and lengths too
   _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
   if [[ $_ad_option_live ]]; then
     _ad_empty=$_ad_cache/live/.empty
@@ -136,7 +135,7 @@ _awsdirenv_use() {
   for _ad_name in "${!_ad_outer[@]}"; do [[ -v $_ad_name ]] || local -x "$_ad_name=${_ad_outer[$_ad_name]}"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
-    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' \
+    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -167,10 +168,15 @@ def light_commands(world: World, pairs: int) -> list[Row]:
 
 
 def in_turn(cases: Mapping[str, tuple[list[str], Path, dict[str, str]]], rounds: int) -> dict[str, list[Cost]]:
-    """Run all cases one after the other, again and again; the first three rounds do not count."""
+    """Run all cases one after the other, again and again; the first three rounds do not count.
+
+    Each round has its own order: whoever runs behind a heavy case pays for the caches that it has emptied.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in cases}
+    order = random.Random(1)
     for number in range(rounds + 3):
-        for name, (command, folder, env) in cases.items():
+        for name in order.sample(list(cases), len(cases)):
+            command, folder, env = cases[name]
             cost = cost_of(command, folder, env)
             if number >= 3:
                 costs[name].append(cost)
