@@ -641,7 +641,7 @@ READ = """
 source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do
-  if _awsdirenv_read_snapshot keys :; then printf '%s\\0' "${_ad_snapshot##*/}"; fi
+  if _awsdirenv_read_snapshot keys : :; then printf '%s\\0' "${_ad_snapshot##*/}"; fi
 done
 """
 
