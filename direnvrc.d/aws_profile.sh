@@ -3,37 +3,37 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
 #                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 use_aws_profile() {
-  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
-    _awsdirenv_unset_block
-    _awsdirenv_refuse "bash $BASH_VERSION is too old" "have direnv run bash 4.4 or later: bash_path in direnv.toml" || return 0
-  fi
-  local - IFS=$' \t\n' _ad_name _ad_unread='' _ad_aliases=-u _ad_exports=()
+  local - IFS=$' \t\n' _ad_name _ad_unread='' _ad_around=() _ad_shopts=() _ad_exports=() 2>/dev/null
   set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
-  local -A _ad_outer=()
-  for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* ]] || _ad_outer[$_ad_name]=${!_ad_name}; done
-  _awsdirenv_unset_block # whatever fails from here on: no credentials are left
-  shopt -q expand_aliases && _ad_aliases=-s && shopt -u expand_aliases
+  _awsdirenv_take_block || return 0  # whatever fails from here on: no credentials are left
+  for _ad_name in expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit; do [[ :$BASHOPTS: != *:$_ad_name:* ]] || _ad_shopts+=("$_ad_name"); done
+  [[ ! ${_ad_shopts[*]} ]] || shopt -u "${_ad_shopts[@]}"
   _awsdirenv_run warm _awsdirenv_use "$@"
-  shopt "$_ad_aliases" expand_aliases
-  [[ ! ${_ad_exports[*]} ]] || export "${_ad_exports[@]}" || :
+  [[ ! ${_ad_shopts[*]} ]] || shopt -s "${_ad_shopts[@]}"
+  [[ ! ${_ad_exports[*]} ]] || builtin export "${_ad_exports[@]}" || :
+}
+_awsdirenv_take_block() { # keeps its values in _ad_around
+  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse \
+    "bash $BASH_VERSION is too old" "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
+  for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
+  _awsdirenv_unset_block 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }
 _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
   declare -F "_awsdirenv_$1_end" >/dev/null || _awsdirenv_part "$1" builtin source 2>/dev/null
   if declare -F "_awsdirenv_$1_end" >/dev/null; then
     "${@:2}"
   else
-    [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } &&
-      _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
+    [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse \
+      "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
   fi
 }
 _awsdirenv_unset_block() {
-  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE \
-    AWS_SESSION_EXPIRATION AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME \
-    AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT \
-    AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE \
-    AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT AWSDIRENV_LOADED AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE \
-    AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE AMAZON_ACCESS_KEY_ID AMAZON_SECRET_ACCESS_KEY \
-    AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK
+  builtin unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION \
+    AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE \
+    AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT AWS_CONTAINER_AUTHORIZATION_TOKEN \
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT \
+    AWSDIRENV_LOADED AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE \
+    AMAZON_ACCESS_KEY_ID AMAZON_SECRET_ACCESS_KEY AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }

@@ -6,10 +6,21 @@
 
 # Leaves no AWS credential, neither an outer directory's nor the login shell's.
 _awsdirenv_close() {
-  ((_ad_envrc_mtime)) || _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
+  ((_ad_envrc_mtime)) || _ad_envrc_mtime=$(command stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
   _ad_exports=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   # So that `awsdirenv login`, typed here, is for what the directory wants.
   [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
+}
+
+# The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
+_awsdirenv_refuse_readonly() {
+  local _ad_readonly=()
+  for _ad_name in "${!AWS@}" "${!AMAZON@}"; do
+    [[ ${!_ad_name@a} != *r* ]] || _ad_readonly+=("$_ad_name")
+  done
+  builtin export -n "${_ad_readonly[@]}"
+  _awsdirenv_refuse "readonly in this .envrc, so no profile can be used: ${_ad_readonly[*]}" \
+    "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
 }
 
 # Runs what reads our files: ranges in its patterns are bytes, and so are lengths.
@@ -62,7 +73,7 @@ _awsdirenv_open_without_session() {
   mapfile -t -n 40 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
   [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
-  _ad_envrc_mtime=$(stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
+  _ad_envrc_mtime=$(command stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
   if _awsdirenv_run snapshot _awsdirenv_take_values && _awsdirenv_run keys :; then
     _awsdirenv_open
   else
@@ -125,7 +136,7 @@ _awsdirenv_let_another_do_it() {
   { exec {_ad_pause}<> <(:); } 2>/dev/null || return 1
   for ((_ad_rounds = 0; _ad_rounds < 25; _ad_rounds++)); do
     { read -r _ad_pid <"$_ad_claim"; } 2>/dev/null || _ad_pid=$PPID # not written yet, or gone, which ends the loop
-    if [[ ! -e $_ad_claim || $_ad_pid == "$$" ]] || ! kill -0 "$_ad_pid" 2>/dev/null; then
+    if [[ ! -e $_ad_claim || $_ad_pid == "$$" ]] || ! builtin kill -0 "$_ad_pid" 2>/dev/null; then
       break
     fi
     read -r -t 0.04 -u "$_ad_pause" _
@@ -154,15 +165,15 @@ _awsdirenv_load() {
   [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
   [[ ! $_ad_option_min_life ]] || _ad_arguments+=("--min-life=$_ad_option_min_life")
   [[ $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
-  [[ ! -t 2 ]] || _ad_terminal=$(stty -g 2>/dev/null </dev/tty)
+  [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
   # whole command line, that it was killed.
   { _awsdirenv_command "${_ad_arguments[@]}" </dev/null >&"$_ad_output" 3>&-; } 2>/dev/null
   _ad_status=$?
   ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
   if ((_ad_status > 125)); then
-    [[ ! $_ad_key ]] || rm -f -- "$_ad_cache/claims/$_ad_key"
-    [[ ! $_ad_terminal ]] || stty "$_ad_terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
+    [[ ! $_ad_key ]] || command rm -f -- "$_ad_cache/claims/$_ad_key"
+    [[ ! $_ad_terminal ]] || command stty "$_ad_terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
     if ((_ad_status > 128)); then
       _awsdirenv_refuse "awsdirenv was ended by signal $((_ad_status - 128))" "direnv reload"
     else
@@ -174,7 +185,7 @@ _awsdirenv_load() {
 
 # True while the person's word for this place holds: until its end, or until the next MFA session.
 _awsdirenv_is_confirmed() {
-  local _ad_lines=() REPLY _ad_line _ad_since='' _ad_until=''
+  local _ad_lines=() _ad_reply _ad_line _ad_since='' _ad_until=''
   _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/marks/mfa-renewed" 3
   for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != SINCE=* ]] || _ad_since=${_ad_line#*=}; done
   _ad_lines=()
@@ -182,7 +193,7 @@ _awsdirenv_is_confirmed() {
   _ad_until=${_ad_lines[4]-}
   _ad_until=${_ad_until#AWSDIRENV_UNTIL=}
   case $_ad_until in '' | *[!0-9]* | ???????????*) return 1 ;; esac
-  [[ ${_ad_lines[0]} == AWSDIRENV_VERSION=1 && ${_ad_lines[1]} == "AWSDIRENV_WORD=$REPLY" && ${_ad_lines[5]} == AWSDIRENV_END=1 &&
+  [[ ${_ad_lines[0]} == AWSDIRENV_VERSION=1 && ${_ad_lines[1]} == "AWSDIRENV_WORD=$_ad_reply" && ${_ad_lines[5]} == AWSDIRENV_END=1 &&
     ${_ad_lines[2]} == "AWSDIRENV_ACCOUNT_ID=$_ad_account_id" && ${_ad_lines[3]} == "AWSDIRENV_SINCE=$_ad_since" ]] || return 1
   printf -v _ad_line '%(%s)T' -1
   ((_ad_line < _ad_until))
@@ -332,13 +343,13 @@ _awsdirenv_set_prompt_variable() {
 
 _awsdirenv_warn() { printf '%s\n' "awsdirenv: warning: $1" "awsdirenv: hint: $2" >&2; }
 
-# Expands variables of the environment and then a leading ~ as botocore does, in REPLY. A variable that is not set stays
+# Expands variables of the environment and then a leading ~ as botocore does, in _ad_reply. A variable that is not set stays
 # as it is. ~user is more than bash can expand without evaluating the value, so it is refused.
 _awsdirenv_expand() {
   local _ad_rest=$1 _ad_braced _ad_name
-  REPLY=''
+  _ad_reply=''
   while [[ $_ad_rest == *\$* ]]; do
-    REPLY+=${_ad_rest%%\$*}
+    _ad_reply+=${_ad_rest%%\$*}
     _ad_rest=${_ad_rest#*\$}
     _ad_braced=''
     if [[ $_ad_rest =~ ^([A-Za-z0-9_]+|\{[^}]*\}) ]]; then
@@ -349,22 +360,22 @@ _awsdirenv_expand() {
     _ad_name=${_ad_name%'}'}
     # Our own variables, and bash's, are none of the environment's.
     if [[ $_ad_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && ${!_ad_name@a} == *x* ]]; then
-      REPLY+=${!_ad_name}
+      _ad_reply+=${!_ad_name}
     else
-      REPLY+=\$$_ad_braced
+      _ad_reply+=\$$_ad_braced
     fi
   done
-  REPLY+=$_ad_rest
+  _ad_reply+=$_ad_rest
   # shellcheck disable=SC2088 # the tilde is in the value, where botocore expands it and bash does not
-  case $REPLY in
-    '~' | '~/'*) REPLY=$HOME${REPLY#'~'} ;;
+  case $_ad_reply in
+    '~' | '~/'*) _ad_reply=$HOME${_ad_reply#'~'} ;;
     '~'*)
-      _awsdirenv_refuse "cannot tell where ${REPLY//[[:cntrl:]]/?} is" "write the whole path instead of ~user"
+      _awsdirenv_refuse "cannot tell where ${_ad_reply//[[:cntrl:]]/?} is" "write the whole path instead of ~user"
       ;;
   esac
 }
 
-# A profile name of any characters as a file name, in REPLY.
+# A profile name of any characters as a file name, in _ad_reply.
 _awsdirenv_encode_all() {
   local LC_ALL=C _ad_name=$1 _ad_char _ad_code _ad_i
   case $_ad_name in
@@ -373,16 +384,16 @@ _awsdirenv_encode_all() {
       _awsdirenv_refuse "the profile name has control characters" "use the name as it stands in ~/.aws/config" || return
       ;;
   esac
-  REPLY=''
+  _ad_reply=''
   for ((_ad_i = 0; _ad_i < ${#_ad_name}; _ad_i++)); do
     _ad_char=${_ad_name:_ad_i:1}
     case $_ad_char in
-      [A-Za-z0-9_-]) REPLY+=$_ad_char ;;
-      .) if ((_ad_i)); then REPLY+=.; else REPLY+=%2E; fi ;;
+      [A-Za-z0-9_-]) _ad_reply+=$_ad_char ;;
+      .) if ((_ad_i)); then _ad_reply+=.; else _ad_reply+=%2E; fi ;;
       *)
         printf -v _ad_code %d "'$_ad_char"
         printf -v _ad_code %%%02X "$((_ad_code & 255))"
-        REPLY+=$_ad_code
+        _ad_reply+=$_ad_code
         ;;
     esac
   done

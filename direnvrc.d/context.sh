@@ -7,13 +7,13 @@
 # Gives the first $2 lines of a file of ours in the caller's `_ad_lines`. True when they are just what the file begins
 # with: bash drops NUL bytes, and a last line may have no end.
 _awsdirenv_read_file() {
-  local LC_ALL=C _ad_fd REPLY _ad_text
+  local LC_ALL=C _ad_fd _ad_reply _ad_text
   _awsdirenv_open_file "$1" || return 1
   mapfile -t -n "$2" -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
   printf -v _ad_text '%s\n' "${_ad_lines[@]}"
-  IFS='' read -r -d '' -n "${#_ad_text}" REPLY <"$1"
-  [[ $REPLY == "$_ad_text" ]]
+  IFS='' read -r -d '' -n "${#_ad_text}" _ad_reply <"$1"
+  [[ $_ad_reply == "$_ad_text" ]]
 }
 
 # Finds the nearest `_ad_dotenv` at or above the directory.
@@ -28,29 +28,29 @@ _awsdirenv_nearest_dotenv() {
 
 # Reads which profile the .env declares: `_ad_declared`, `_ad_key`, and the state of the .env in which it did, `_ad_dotenv_stamp`.
 _awsdirenv_read_name() {
-  local REPLY
+  local _ad_reply
   _awsdirenv_hash "$_ad_dotenv ${AWS_PROFILE+=$AWS_PROFILE}"
-  _awsdirenv_take_name "$_ad_cache/names/$REPLY"
+  _awsdirenv_take_name "$_ad_cache/names/$_ad_reply"
 }
 
 _awsdirenv_take_name() {
   local LC_ALL=C _ad_lines=() _ad_name_profile _ad_name_dotenv _ad_name_variables
   _awsdirenv_read_file "$1" 6 && _awsdirenv_take_name_lines && [[ ${_ad_name_dotenv#* } == "$_ad_dotenv" ]] &&
-    _awsdirenv_variables_text "$_ad_name_variables" && [[ $REPLY == "$_ad_name_variables" ]] &&
+    _awsdirenv_variables_text "$_ad_name_variables" && [[ $_ad_reply == "$_ad_name_variables" ]] &&
     _awsdirenv_encode "$_ad_name_profile" 2>/dev/null || return 1
-  _ad_declared=$_ad_name_profile _ad_key=$REPLY _ad_dotenv_stamp=$_ad_name_dotenv
+  _ad_declared=$_ad_name_profile _ad_key=$_ad_reply _ad_dotenv_stamp=$_ad_name_dotenv
 }
 
-# Says in REPLY what the variables have now whose names stand in $1: variables_text of awsdirenv/config/environment.py.
+# Says in _ad_reply what the variables have now whose names stand in $1: variables_text of awsdirenv/config/environment.py.
 _awsdirenv_variables_text() {
   local - IFS=' ' _ad_name _ad_words
   set -f
   # shellcheck disable=SC2206 # it is split at spaces, and at nothing else
-  _ad_words=($1) REPLY=''
+  _ad_words=($1) _ad_reply=''
   for _ad_name in "${_ad_words[@]%%=*}"; do
     case $_ad_name in '' | [0-9]* | *[!A-Za-z0-9_]*) return 1 ;; esac
-    [[ ${!_ad_name@a} != *x* || ! -v $_ad_name ]] || { _awsdirenv_add_word REPLY "$_ad_name" "${!_ad_name}" && continue; }
-    REPLY+=${REPLY:+ }$_ad_name
+    [[ ${!_ad_name@a} != *x* || ! -v $_ad_name ]] || { _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}" && continue; }
+    _ad_reply+=${_ad_reply:+ }$_ad_name
   done
 }
 
@@ -68,16 +68,16 @@ _awsdirenv_take_name_lines() {
     ${#_ad_name_variables} <= 8192))
 }
 
-# What a profile depends on that takes its credentials from the environment or the machine, in REPLY: environment_text of
+# What a profile depends on that takes its credentials from the environment or the machine, in _ad_reply: environment_text of
 # awsdirenv/config/environment.py.
 _awsdirenv_environment_text() {
   local _ad_name
-  REPLY=''
+  _ad_reply=''
   for _ad_name in AWS_ACCESS_KEY_ID AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI \
     AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_EC2_METADATA_SERVICE_ENDPOINT; do
-    [[ ! ${!_ad_name} || ${!_ad_name@a} != *x* ]] || _awsdirenv_add_word REPLY "$_ad_name" "${!_ad_name}"
+    [[ ! ${!_ad_name} || ${!_ad_name@a} != *x* ]] || _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}"
   done
-  _awsdirenv_add_word REPLY HOSTNAME "${HOSTNAME-}"
+  _awsdirenv_add_word _ad_reply HOSTNAME "${HOSTNAME-}"
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

@@ -23,7 +23,7 @@ _awsdirenv_open() {
 
 # Makes the `_ad_block` of the snapshot that has been read, but for what only the look tells.
 _awsdirenv_make_block() {
-  local REPLY
+  local _ad_reply
   _ad_region=${_ad_option_region:-$_ad_region}
   # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
   [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
@@ -41,17 +41,17 @@ _awsdirenv_make_block() {
   # Once that time is over, the next is the end: the shells' hooks look again at either, once.
   ((_ad_now < _ad_refresh_at)) || _ad_refresh_at=$_ad_usable_until
   _awsdirenv_utc_text "$_ad_expiration"
-  _ad_block+=("AWS_CREDENTIAL_EXPIRATION=$REPLY" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
+  _ad_block+=("AWS_CREDENTIAL_EXPIRATION=$_ad_reply" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
 }
 
-# Epoch seconds as RFC 3339, in UTC, in REPLY. Not by printf's %()T, to which bash hands another time zone at the price of
+# Epoch seconds as RFC 3339, in UTC, in _ad_reply. Not by printf's %()T, to which bash hands another time zone at the price of
 # making the environment anew, twice. Years begin in March here, so that the leap day is the last.
 _awsdirenv_utc_text() {
   local _ad_days _ad_era _ad_of_era _ad_year _ad_of_year _ad_month
   ((_ad_days = $1 / 86400 + 719468, _ad_era = _ad_days / 146097, _ad_of_era = _ad_days % 146097, \
   _ad_year = (_ad_of_era - _ad_of_era / 1460 + _ad_of_era / 36524 - _ad_of_era / 146096) / 365, \
   _ad_of_year = _ad_of_era - 365 * _ad_year - _ad_year / 4 + _ad_year / 100, _ad_month = (5 * _ad_of_year + 2) / 153))
-  printf -v REPLY '%04d-%02d-%02dT%02d:%02d:%02d+00:00' $((_ad_year + _ad_era * 400 + (_ad_month > 9))) \
+  printf -v _ad_reply '%04d-%02d-%02dT%02d:%02d:%02d+00:00' $((_ad_year + _ad_era * 400 + (_ad_month > 9))) \
     $((_ad_month > 9 ? _ad_month - 9 : _ad_month + 3)) $((_ad_of_year - (153 * _ad_month + 2) / 5 + 1)) \
     $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
 }

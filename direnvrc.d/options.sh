@@ -106,23 +106,23 @@ _awsdirenv_refuse_option() {
 
 # Says $1, and the whole line with the option $2, as it can be pasted. Fails.
 _awsdirenv_refuse_line() {
-  local REPLY
+  local _ad_reply
   _awsdirenv_quote "${_ad_declared:-adminrole}"
-  case $REPLY in
-    -* | \'-*) _awsdirenv_refuse "$1" "use aws_profile $2 -- $REPLY" ;;
-    *) _awsdirenv_refuse "$1" "use aws_profile $REPLY $2" ;;
+  case $_ad_reply in
+    -* | \'-*) _awsdirenv_refuse "$1" "use aws_profile $2 -- $_ad_reply" ;;
+    *) _awsdirenv_refuse "$1" "use aws_profile $_ad_reply $2" ;;
   esac
 }
 
-# Quotes a word for every shell, in REPLY: shell_word of awsdirenv/system/text.py.
+# Quotes a word for every shell, in _ad_reply: shell_word of awsdirenv/system/text.py.
 _awsdirenv_quote() {
   local _ad_text=${1//[[:cntrl:]]/?}
   case $_ad_text in
     '' | [=%]* | *[!A-Za-z0-9_@%+=:,./-]*)
       _ad_text=${_ad_text//\'/\'\"\'\"\'}
-      REPLY=\'${_ad_text//\\/\'\\\\\'}\'
+      _ad_reply=\'${_ad_text//\\/\'\\\\\'}\'
       ;;
-    *) REPLY=$_ad_text ;;
+    *) _ad_reply=$_ad_text ;;
   esac
 }
 

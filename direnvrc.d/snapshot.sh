@@ -28,7 +28,7 @@ _awsdirenv_take_snapshot() {
 
 # Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
 _awsdirenv_take_values() {
-  local _ad_made_in _ad_clock _ad_life REPLY
+  local _ad_made_in _ad_clock _ad_life _ad_reply
   _ad_stamps=() _ad_refresh_at='' _ad_usable_until='' _ad_block=()
   _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
@@ -38,7 +38,7 @@ _awsdirenv_take_values() {
   [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
   if [[ $_ad_environment ]]; then
     _awsdirenv_run context _awsdirenv_environment_text || return 1
-    [[ $_ad_environment == "$REPLY" ]] || return 1
+    [[ $_ad_environment == "$_ad_reply" ]] || return 1
   fi
   # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.
   [[ ! $_ad_expiration ]] ||

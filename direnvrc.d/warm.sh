@@ -23,13 +23,13 @@ _awsdirenv_take_arguments() {
 # Finds the `_ad_snapshot` and its name (`_ad_key`) as awsdirenv/cache/layout.py does, and the files that it depends on.
 # `_ad_context` is context_text of awsdirenv/config/environment.py.
 _awsdirenv_locate() {
-  local REPLY _ad_name
+  local _ad_reply _ad_name
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
-  REPLY=${AWS_CONFIG_FILE-~/.aws/config} _ad_context=''
-  [[ $REPLY != *\$* && $REPLY != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$REPLY" || return 1
-  _ad_config=$REPLY REPLY=${AWS_SHARED_CREDENTIALS_FILE-~/.aws/credentials}
-  [[ $REPLY != *\$* && $REPLY != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$REPLY" || return 1
-  _ad_credentials=$REPLY
+  _ad_reply=${AWS_CONFIG_FILE-~/.aws/config} _ad_context=''
+  [[ $_ad_reply != *\$* && $_ad_reply != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$_ad_reply" || return 1
+  _ad_config=$_ad_reply _ad_reply=${AWS_SHARED_CREDENTIALS_FILE-~/.aws/credentials}
+  [[ $_ad_reply != *\$* && $_ad_reply != '~'* ]] || _awsdirenv_run cold _awsdirenv_expand "$_ad_reply" || return 1
+  _ad_credentials=$_ad_reply
   for _ad_name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS; do
     [[ ! -v $_ad_name ]] || _awsdirenv_add_word _ad_context "$_ad_name" "${!_ad_name}"
   done
@@ -45,11 +45,11 @@ _awsdirenv_locate() {
   else
     [[ $_ad_has_profile ]] || _ad_declared=${AWS_PROFILE:-default}
     _awsdirenv_encode "$_ad_declared" || return 1
-    _ad_key=$REPLY
+    _ad_key=$_ad_reply
   fi
   if [[ $_ad_context ]]; then
     _awsdirenv_hash "$_ad_context"
-    _ad_key+=@$REPLY
+    _ad_key+=@$_ad_reply
   fi
   _ad_snapshot=$_ad_cache/snapshots/$_ad_key
 }
@@ -61,7 +61,7 @@ _awsdirenv_add_word() {
   printf -v "$1" %s "${!1}${!1:+ }$2=${_ad_value//$'\n'/%0A}"
 }
 
-# Makes a number of a text, in REPLY; the same as text_number in awsdirenv/system/text.py. It helps to find a file. Whether
+# Makes a number of a text, in _ad_reply; the same as text_number in awsdirenv/system/text.py. It helps to find a file. Whether
 # it is the right one is told by its content.
 _awsdirenv_hash() {
   local _ad_text=${1//[!A-Za-z0-9]/_} _ad_signs=${1//[A-Za-z0-9]/} _ad_number=${#1}
@@ -71,7 +71,7 @@ _awsdirenv_hash() {
     ((_ad_number = (_ad_number ^ 64#${_ad_text:0:10}) * 1099511628211))
     _ad_text=${_ad_text:10}
   done
-  printf -v REPLY %016x "$_ad_number"
+  printf -v _ad_reply %016x "$_ad_number"
 }
 
 # Opens a file of ours, and not what somebody put in its place; the file is open as the caller's `_ad_fd`.
@@ -79,11 +79,11 @@ _awsdirenv_open_file() {
   [[ -f $1 && -O $1 && ! -L $1 ]] && { exec {_ad_fd}<"$1"; } 2>/dev/null
 }
 
-# A profile name as a file name, in REPLY.
+# A profile name as a file name, in _ad_reply.
 _awsdirenv_encode() {
-  REPLY=$1
+  _ad_reply=$1
   case $1 in '' | .* | *[!A-Za-z0-9._-]*) _awsdirenv_run cold _awsdirenv_encode_all "$1" || return 1 ;; esac
-  ((${#REPLY} <= 200)) || _awsdirenv_refuse "the profile name is too long" "use a name of up to 60 characters"
+  ((${#_ad_reply} <= 200)) || _awsdirenv_refuse "the profile name is too long" "use a name of up to 60 characters"
 }
 
 # Starts the one process of a warm load: it tells owners, modes, times and stamps of all files that count, and of those
@@ -132,7 +132,7 @@ _awsdirenv_find() {
 _awsdirenv_use() {
   local _ad_name
   # Only in here, and for what we start: the environment as it was around the line.
-  for _ad_name in "${!_ad_outer[@]}"; do [[ -v $_ad_name ]] || local -x "$_ad_name=${_ad_outer[$_ad_name]}"; done
+  for _ad_name in "${_ad_around[@]}"; do [[ -v ${_ad_name%%=*} ]] || local -x "$_ad_name"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
     _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() \

@@ -114,27 +114,103 @@ def test_a_part_that_cannot_be_read_closes_the_directory(
         assert changes["AWSDIRENV_PROFILE"] == "plain"
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        "readonly region=x profile=x role=x stage=x config=x credentials=x cache=x key=x line=x name=x\n",
-        "shopt -s expand_aliases\nalias local=false exec=false printf=false source=false return=false\n",
-        "set -o posix\nset -a\n",
-        "strict_env\nset -x\n",
-    ],
-)
-def test_what_surrounds_the_line_does_not_get_in(world: World, before: str) -> None:
-    """Variables, aliases and options of a person's own change nothing, cold or warm, and no secret is traced."""
+FUNCTIONS = "stat rm kill stty unset export command_not_found_handle"
+SURROUNDINGS = {
+    "readonly": "readonly region=x profile=x role=x stage=x config=x credentials=x cache=x key=x line=x REPLY=x\n",
+    "aliases": "shopt -s expand_aliases\nalias local=false exec=false printf=false source=false return=false\n",
+    "posix": "set -o posix\nset -a\n",
+    "strict": "strict_env\nset -x\n",
+    "globs": "shopt -s failglob nullglob nocaseglob dotglob globstar extglob\n",
+    "nocasematch": "shopt -s nocasematch\n",
+    "inherit": "shopt -s localvar_inherit 2>/dev/null || :\n",
+    "functions": "".join(f"{name}() {{ echo mine >&2; return 7; }}\n" for name in FUNCTIONS.split()),
+    "traps": "shopt -s extdebug\nset -ET\ntrap ':' DEBUG\ntrap false RETURN ERR\n",
+    "separators": "IFS=aeiou_=\n",
+    "files": "set -f -C\n",
+}
+
+
+@pytest.mark.parametrize("case", SURROUNDINGS)
+@pytest.mark.parametrize("line", ["plain", "plain --live", "nothere"])
+def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: str) -> None:
+    """Variables, aliases, options, functions and traps of a person's own change nothing, and no secret is traced.
+
+    The person's own options are as they were behind the line.
+    """
     world.role("plain", mfa=False)
-    folder = world.project("plain", f"{before}use aws_profile plain\n")
+    show = 'builtin export BEFORE="$BASHOPTS $-"\n', 'builtin export AFTER="$BASHOPTS $-"\n'
+    folder = world.project("plain", f"{SURROUNDINGS[case]}{show[0]}use aws_profile {line}\n{show[1]}")
     for _ in range(2):
         changes, said = world.enter(folder, **OUTER)
-        assert changes["AWSDIRENV_PROFILE"] == "plain", said
-        assert str(changes["AWS_SECRET_ACCESS_KEY"]) not in said
+        assert changes["BEFORE"] == changes["AFTER"] or case == "posix", said
+        assert changes.get("AWSDIRENV_PROFILE") == (None if line == "nothere" else "plain"), said
+        assert changes["AWS_SECRET_ACCESS_KEY"] != "outer"
+        assert str(changes["AWS_SECRET_ACCESS_KEY"] or "outer") not in said
         assert not [name for name in changes if name.startswith(("BASH_FUNC", "_ad_"))]
 
 
-@pytest.mark.parametrize("name", ["_ad_profile", "_ad_declared", "_ad_lines", "LC_ALL"])
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWSDIRENV_LOADED"])
+def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
+    """Where one cannot be taken out, no profile is put beside it: one error names it, and programs do not see it."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"readonly {name}=mine\nuse aws_profile plain\nexport AFTER=1\n")
+    changes, said = world.enter(folder, **{**OUTER, name: "outer"})
+    assert changes["AFTER"] == "1"
+    assert {key: changes[key] for key in {*OUTER, name}} == dict.fromkeys({*OUTER, name})
+    assert said.count("awsdirenv: error") == 1
+    assert f"awsdirenv: error: readonly in this .envrc, so no profile can be used: {name}\n" in said
+
+
+ABORT = """two() { return 2; }
+_count=0
+shopt -s extdebug
+trap '! { ((++_count @TEST@ LIMIT)) && [[ ${FUNCNAME[0]-} == *aws* ]]; } || two' DEBUG
+set -T
+use aws_profile @LINE@
+trap - DEBUG
+set +T
+shopt -u extdebug
+export AFTER=1 COUNT=$_count
+"""
+
+
+@pytest.mark.parametrize("test", [">=", "=="])
+@pytest.mark.parametrize(("line", "step"), [("plain", 7), ("plain --live", 11), ("nothere", 53), ("cold", 61)])
+def test_our_function_given_up_at_any_command(world: World, parts: Path, test: str, line: str, step: int) -> None:
+    """Given up at the n-th command, for good or for one function: the declared identity or none, never an outer one.
+
+    A DEBUG trap gives it up. The extension keeps such a trap out once the block is gone, so here it is let in again.
+    """
+    arns = [world.role(name, mfa=False) for name in ("plain", "cold")]
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    text = extension.read_text(encoding="utf-8")
+    after = "  for _ad_name in expand_aliases"
+    assert (text.count(after), parts.is_dir()) == (1, True)
+    extension.write_text(text.replace(after, f"  set -T; first=$_count\n{after}"), encoding="utf-8")
+    script = ABORT.replace("@TEST@", test).replace("@LINE@", line) + "export FIRST=$first\n"
+    folder = world.project("p", script)
+    for _ in range(2):
+        changes, said = world.enter(folder, LIMIT="99999", **OUTER)
+    assert (changes.get("AWSDIRENV_PROFILE"), changes["AFTER"]) == (
+        None if line == "nothere" else line.split(maxsplit=1)[0],
+        "1",
+    ), said
+    first, last = int(str(changes["FIRST"])) + 1, int(str(changes["COUNT"]))
+    seen = set()
+    for limit in range(first, last + 1, step):
+        if line == "cold":
+            shutil.rmtree(world.cache / "snapshots", ignore_errors=True)
+        changes, said = world.enter(folder, LIMIT=str(limit), **OUTER)
+        assert {*OUTER} - {"AWS_REGION"} <= {*changes}, (limit, said)
+        key = changes["AWS_ACCESS_KEY_ID"] or ""
+        seen.add(world.sts.keys[key].role_arn if key else None)
+        assert bool(key) == bool(changes["AWS_SECRET_ACCESS_KEY"]), limit
+        assert changes["AWS_PROFILE"] in (None, "plain"), limit
+    assert seen <= {None, *arns}
+    assert None in seen
+
+
+@pytest.mark.parametrize("name", ["_ad_profile", "_ad_declared", "_ad_lines", "LC_ALL", "IFS", "DIRENV_WATCHES"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, line: str) -> None:
     """Where bash gives up our function half-way, the outer credentials are gone already."""

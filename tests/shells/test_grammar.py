@@ -50,7 +50,7 @@ for file in {0..LAST}; do
   _awsdirenv_open_file "$2/$file"
   printf -v _ad_now '%(%s)T' -1
   if _awsdirenv_take_snapshot && ! _awsdirenv_was_set_back; then
-    text=''; [[ ! $_ad_expiration ]] || { _awsdirenv_utc_text "$_ad_expiration"; text=$REPLY; }
+    text=''; [[ ! $_ad_expiration ]] || { _awsdirenv_utc_text "$_ad_expiration"; text=$_ad_reply; }
     printf '%s\\0' "$file" 14 "$_ad_size" "$_ad_access_key_id" "$_ad_secret_access_key" "$_ad_session_token" \
       "$_ad_account_id" "$_ad_region" "$_ad_role" "$_ad_stage" "${_ad_stamps[@]}" \
       "$_ad_issued" "$text" "$_ad_refresh_at" "$_ad_usable_until"

@@ -41,15 +41,15 @@ ENCODE = """
 source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' names <"$2"
 for name in "${names[@]}"; do
-  REPLY=
-  if _awsdirenv_encode "$name" 2>/dev/null; then printf '+%s\\0' "$REPLY"; else printf -- '-\\0'; fi
+  _ad_reply=
+  if _awsdirenv_encode "$name" 2>/dev/null; then printf '+%s\\0' "$_ad_reply"; else printf -- '-\\0'; fi
 done
 """
 
 HASH = """
 source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' texts <"$2"
-for text in "${texts[@]}"; do REPLY=; _awsdirenv_hash "$text"; printf '%s\\0' "$REPLY"; done
+for text in "${texts[@]}"; do _ad_reply=; _awsdirenv_hash "$text"; printf '%s\\0' "$_ad_reply"; done
 """
 
 VARIABLES = (
@@ -461,7 +461,7 @@ for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
     case ${fields[i + j]} in +*) export "${names[j]}=${fields[i + j]#+}" ;; esac
   done
   _awsdirenv_environment_text
-  printf '%s\0' "$REPLY"
+  printf '%s\0' "$_ad_reply"
 done
 """
 
