@@ -23,6 +23,45 @@ _awsdirenv_refuse_readonly() {
     "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
 }
 
+# Says that $1, which Python has just made, cannot be used. Fails.
+_awsdirenv_refuse_files() {
+  local _ad_reply
+  _awsdirenv_printable "${_ad_declared:-this directory}"
+  if ! type -P stat >/dev/null; then
+    _awsdirenv_refuse "$1 for $_ad_reply cannot be used: PATH leads to no program stat" \
+      "keep the system's folders, such as /usr/bin, in PATH above this line of .envrc"
+  else
+    _awsdirenv_refuse "$1 for $_ad_reply cannot be used" "direnv reload"
+  fi
+}
+
+# Says that the line ends with a carriage return. Fails.
+_awsdirenv_refuse_line_end() {
+  _awsdirenv_refuse "the lines of this .envrc end as on Windows, with CR LF" \
+    "tr -d '\r' <.envrc >.envrc.lf; mv .envrc.lf .envrc; direnv allow"
+}
+
+# Makes a text fit for a terminal, in _ad_reply: without controls, and without what turns or hides text. Text that is no
+# UTF-8 loses all but ASCII. Like printable in awsdirenv/system/text.py, which knows all of Unicode.
+_awsdirenv_printable() {
+  local LC_ALL=C _ad_rest
+  _ad_reply=${1//[[:cntrl:]]/?}
+  [[ $_ad_reply == *[!\ -~]* ]] || return 0
+  _ad_rest=${_ad_reply//[$'\xc2'-$'\xdf'][$'\x80'-$'\xbf']/}
+  _ad_rest=${_ad_rest//[$'\xe0'-$'\xef'][$'\x80'-$'\xbf'][$'\x80'-$'\xbf']/}
+  _ad_rest=${_ad_rest//[$'\xf0'-$'\xf4'][$'\x80'-$'\xbf'][$'\x80'-$'\xbf'][$'\x80'-$'\xbf']/}
+  if [[ $_ad_rest == *[!\ -~]* ]]; then
+    _ad_reply=${_ad_reply//[!\ -~]/?}
+    return 0
+  fi
+  _ad_reply=${_ad_reply//$'\xc2'[$'\x80'-$'\xa0'$'\xad']/?}
+  _ad_reply=${_ad_reply//$'\xd8\x9c'/?}
+  _ad_reply=${_ad_reply//$'\xe2\x80'[$'\x80'-$'\x8f'$'\xa8'-$'\xaf']/?}
+  _ad_reply=${_ad_reply//$'\xe2\x81'[$'\x9f'-$'\xaf']/?}
+  _ad_reply=${_ad_reply//$'\xef\xbb\xbf'/?}
+  _ad_reply=${_ad_reply//$'\xf3\xa0'[$'\x80'-$'\xbf'][$'\x80'-$'\xbf']/?}
+}
+
 # Runs what reads our files: ranges in its patterns are bytes, and so are lengths.
 _awsdirenv_in_bytes() {
   local -x LC_ALL=C
@@ -59,7 +98,7 @@ _awsdirenv_renew() {
     return 0
   fi
   if ((_ad_status == 0)); then
-    _awsdirenv_refuse "the snapshot for ${_ad_declared:-this directory} cannot be used" "direnv reload"
+    _awsdirenv_refuse_files "the snapshot"
   fi
   _awsdirenv_close
 }
@@ -225,7 +264,7 @@ _awsdirenv_make_live() {
       # Why there are no credentials has been said.
       [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
     else
-      _awsdirenv_refuse "the live files for ${_ad_declared:-this directory} cannot be used" "direnv reload"
+      _awsdirenv_refuse_files "the live files"
     fi
   fi
   export DIRENV_WATCHES=$_ad_watches_if_closed
@@ -303,7 +342,9 @@ _awsdirenv_leave_live() {
   _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_duration _ad_live_python _ad_live_region \
   _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
   if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_take_live_lines; then
-    _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: ${AWS_CONFIG_FILE//[[:cntrl:]]/?}" \
+    local _ad_reply
+    _awsdirenv_printable "$AWS_CONFIG_FILE"
+    _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: $_ad_reply" \
       "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
     _awsdirenv_close
     return 1
@@ -341,7 +382,12 @@ _awsdirenv_set_prompt_variable() {
   esac
 }
 
-_awsdirenv_warn() { printf '%s\n' "awsdirenv: warning: $1" "awsdirenv: hint: $2" >&2; }
+_awsdirenv_warn() {
+  local _ad_reply _ad_warning
+  _awsdirenv_printable "$1" && _ad_warning=$_ad_reply
+  _awsdirenv_printable "$2"
+  printf '%s\n' "awsdirenv: warning: $_ad_warning" "awsdirenv: hint: $_ad_reply" >&2
+}
 
 # Expands variables of the environment and then a leading ~ as botocore does, in _ad_reply. A variable that is not set stays
 # as it is. ~user is more than bash can expand without evaluating the value, so it is refused.
@@ -370,7 +416,8 @@ _awsdirenv_expand() {
   case $_ad_reply in
     '~' | '~/'*) _ad_reply=$HOME${_ad_reply#'~'} ;;
     '~'*)
-      _awsdirenv_refuse "cannot tell where ${_ad_reply//[[:cntrl:]]/?} is" "write the whole path instead of ~user"
+      _awsdirenv_printable "$_ad_reply"
+      _awsdirenv_refuse "cannot tell where $_ad_reply is" "write the whole path instead of ~user"
       ;;
   esac
 }
@@ -380,6 +427,7 @@ _awsdirenv_encode_all() {
   local LC_ALL=C _ad_name=$1 _ad_char _ad_code _ad_i
   case $_ad_name in
     '') _awsdirenv_refuse "the profile name is empty" "name a profile, as in \`use aws_profile adminrole\`" || return ;;
+    *$'\r') _awsdirenv_refuse_line_end || return ;;
     *[[:cntrl:]]*)
       _awsdirenv_refuse "the profile name has control characters" "use the name as it stands in ~/.aws/config" || return
       ;;

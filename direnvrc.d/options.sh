@@ -6,6 +6,7 @@
 # Fills `_ad_declared`, `_ad_has_profile` and the options of the caller.
 _awsdirenv_parse_arguments() {
   local _ad_name _ad_value _ad_only_names=''
+  [[ $* != *$'\r'* ]] || _awsdirenv_run cold _awsdirenv_refuse_line_end || return 1
   while (($#)); do
     if [[ $_ad_only_names || $1 != -* ]]; then
       [[ ! $_ad_has_profile ]] || _awsdirenv_refuse_argument "$1" second || return 1
@@ -66,18 +67,19 @@ _awsdirenv_is_region() {
 
 # Says what is wrong with an argument of the line, and fails. $2 is for a second profile.
 _awsdirenv_refuse_argument() {
-  local _ad_printable=${1//[[:cntrl:]]/?}
+  local _ad_reply
+  _awsdirenv_run cold _awsdirenv_printable "$1" || return 1
   case ${2-}$1 in
     --live)
       _awsdirenv_refuse "use aws_profile takes --live or --no-session, not both" \
         "in a live directory, name the profile that has the keys: aws --profile NAME"
       ;;
     -*)
-      _awsdirenv_refuse "unknown option of use aws_profile: $_ad_printable" \
+      _awsdirenv_refuse "unknown option of use aws_profile: $_ad_reply" \
         "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm]"
       ;;
     *)
-      _awsdirenv_refuse "use aws_profile takes one profile, and got a second: $_ad_printable" \
+      _awsdirenv_refuse "use aws_profile takes one profile, and got a second: $_ad_reply" \
         "put a name with spaces into quotes"
       ;;
   esac
@@ -85,7 +87,7 @@ _awsdirenv_refuse_argument() {
 
 # The same for the value $2 of an option.
 _awsdirenv_refuse_option() {
-  local LC_ALL=C _ad_range='between 15m and 12h'
+  local LC_ALL=C _ad_reply _ad_range='between 15m and 12h'
   case $1 in
     --region) _awsdirenv_refuse_line "$1 needs the name of a region" "$1 eu-west-1" ;;
     --account) _awsdirenv_refuse_line "$1 needs the twelve digits of an account" "$1 123456789012" ;;
@@ -99,7 +101,8 @@ _awsdirenv_refuse_option() {
       ;;
     *)
       [[ $1 == --duration ]] || _ad_range='up to 12h'
-      _awsdirenv_refuse "$1 is no duration $_ad_range: ${2//[[:cntrl:]]/?}" "such as 3600, 15m, 2h or 1h30m"
+      _awsdirenv_run cold _awsdirenv_printable "$2" || return 1
+      _awsdirenv_refuse "$1 is no duration $_ad_range: $_ad_reply" "such as 3600, 15m, 2h or 1h30m"
       ;;
   esac
 }
@@ -107,7 +110,7 @@ _awsdirenv_refuse_option() {
 # Says $1, and the whole line with the option $2, as it can be pasted. Fails.
 _awsdirenv_refuse_line() {
   local _ad_reply
-  _awsdirenv_quote "${_ad_declared:-adminrole}"
+  _awsdirenv_quote "${_ad_declared:-adminrole}" || return 1
   case $_ad_reply in
     -* | \'-*) _awsdirenv_refuse "$1" "use aws_profile $2 -- $_ad_reply" ;;
     *) _awsdirenv_refuse "$1" "use aws_profile $_ad_reply $2" ;;
@@ -116,7 +119,8 @@ _awsdirenv_refuse_line() {
 
 # Quotes a word for every shell, in _ad_reply: shell_word of awsdirenv/system/text.py.
 _awsdirenv_quote() {
-  local _ad_text=${1//[[:cntrl:]]/?}
+  local _ad_text
+  _awsdirenv_run cold _awsdirenv_printable "$1" && _ad_text=$_ad_reply || return 1
   case $_ad_text in
     '' | [=%]* | *[!A-Za-z0-9_@%+=:,./-]*)
       _ad_text=${_ad_text//\'/\'\"\'\"\'}

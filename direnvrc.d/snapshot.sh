@@ -198,12 +198,16 @@ _awsdirenv_say_where() {
   [[ ! $_ad_option_no_session ]] || _ad_left='; long-term keys are in the environment'
   [[ ! $_ad_option_live ]] || _ad_left=', live'
   if [[ $_ad_stage ]]; then
-    _ad_mark="*** ${_ad_stage^^} ***"
+    _ad_mark=${_ad_stage^^}
+    [[ $_ad_mark != *[!A-Z0-9._-]* ]] || { _awsdirenv_run cold _awsdirenv_printable "$_ad_mark" && _ad_mark=$_ad_reply; }
+    _ad_mark="*** $_ad_mark ***"
     [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || _ad_mark=$'\e[1;37;41m'$_ad_mark$'\e[0m'
     _ad_mark+=' '
   fi
   # Not direnv's log_status: it takes % for a format, and since 2.36 it starts a process.
-  printf '%s\n' "awsdirenv: $_ad_mark$_ad_declared: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
+  local _ad_reply=$_ad_declared
+  [[ $_ad_reply != *[!A-Za-z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable "$_ad_reply"
+  printf '%s\n' "awsdirenv: $_ad_mark$_ad_reply: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
   [[ $_ad_region ]] || _awsdirenv_run cold _awsdirenv_warn "no region for profile $_ad_declared" \
     "set region in [profile $_ad_declared] of $_ad_config"
 }

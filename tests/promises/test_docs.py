@@ -160,6 +160,7 @@ def test_every_variable_is_in_the_reference() -> None:
     listed = "".join(_FENCE.findall(part("Unsets")))
     assert set(re.findall(r"\bAWS[A-Z_]+", listed)) == block
     exported = EXTENSION.partition("_awsdirenv_open() {")[2].partition("\n}")[0]
+    exported += EXTENSION.partition("_awsdirenv_make_block() {")[2].partition("\n}")[0]
     exported += EXTENSION.partition("_awsdirenv_close() {")[2].partition("\n}")[0]
     assert set(re.findall(r"\b(AWS[A-Z_]+)=", exported)) == set(re.findall(r"`(AWS[A-Z_]+)`", sets_column()))
 

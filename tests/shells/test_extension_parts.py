@@ -161,6 +161,34 @@ def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
     assert f"awsdirenv: error: readonly in this .envrc, so no profile can be used: {name}\n" in said
 
 
+@pytest.mark.parametrize("path", ["", "/nowhere"])
+@pytest.mark.parametrize("line", ["plain", "plain --live"])
+def test_without_the_system_s_programs(world: World, path: str, line: str) -> None:
+    """Where PATH leads nowhere the directory is closed, and the error says so."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"PATH={path}\nuse aws_profile {line}\n")
+    for _ in range(2):
+        changes, said = world.enter(folder, **OUTER)
+        assert {name: changes[name] for name in OUTER} == dict.fromkeys(OUTER)
+        assert "for plain cannot be used: PATH leads to no program stat\n" in said
+        assert "hint: keep the system's folders, such as /usr/bin, in PATH above this line of .envrc\n" in said
+
+
+@pytest.mark.parametrize("line", ["plain", "plain --live", "plain --stage x", "--region eu-west-1"])
+def test_lines_that_end_as_on_windows(world: World, line: str) -> None:
+    """They close the directory, and the hint, pasted, opens it."""
+    world.role("plain", mfa=False)
+    folder = world.project("p", f"export A=1\r\nuse aws_profile {line}\r\n")
+    (folder / ".env").write_text("AWS_PROFILE=plain\n")
+    changes, said = world.enter(folder, **OUTER)
+    assert {name: changes[name] for name in OUTER} == dict.fromkeys(OUTER)
+    assert "awsdirenv: error: the lines of this .envrc end as on Windows, with CR LF\n" in said
+    hint = said.partition("awsdirenv: hint: ")[2].partition("\n")[0]
+    world.run("bash", "-c", hint, cwd=folder).check_returncode()
+    assert (folder / ".envrc").read_bytes() == f"export A=1\nuse aws_profile {line}\n".encode()
+    assert world.enter(folder)[0]["AWSDIRENV_PROFILE"] == "plain"
+
+
 ABORT = """two() { return 2; }
 _count=0
 shopt -s extdebug

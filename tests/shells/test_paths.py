@@ -25,7 +25,7 @@ from awsdirenv.refresh.loader import Loader
 from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Locks
-from awsdirenv.system.text import text_number
+from awsdirenv.system.text import printable, text_number
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
 from world import World
 
@@ -50,6 +50,12 @@ HASH = """
 source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do _ad_reply=; _awsdirenv_hash "$text"; printf '%s\\0' "$_ad_reply"; done
+"""
+
+PRINTABLE = """
+source "$1"; for part in warm cold; do _awsdirenv_part "$part" source; done
+mapfile -d '' texts <"$2"
+for text in "${texts[@]}"; do _awsdirenv_printable "$text"; printf '%s\\0' "$_ad_reply"; done
 """
 
 VARIABLES = (
@@ -161,6 +167,29 @@ def test_texts_that_differ_in_one_sign_have_different_numbers() -> None:
         for row in itertools.product(signs, repeat=4)
     }
     assert len({text_number(text) for text in texts}) == len(texts)
+
+
+STEERING = [
+    *map(chr, [*range(1, 32), *range(0x7F, 0xA1), 0xAD, 0x61C, *range(0x2000, 0x2010), *range(0x2028, 0x2030)]),
+    *map(chr, [*range(0x205F, 0x2070), 0xFEFF, 0xE0001, 0xE0041, 0xE007F]),
+]
+HARMLESS = [*"aZ09 ~/._-+", *"äßéñ", "日本", "Ж", "🔥", "\u2013", "€", "…", "\u0301"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*STEERING, *HARMLESS, "\udc9b", "\udcff", "\udcc2"]), max_size=9).map("".join),
+        min_size=1,
+        max_size=40,
+    ),
+    st.sampled_from(LOCALES),
+)
+def test_what_bash_shows_cannot_steer_a_terminal(texts: list[str], locale: dict[str, str]) -> None:
+    """Controls, old and new, and what turns or hides text become ?, as in Python's messages; other text stays."""
+    for text, shown in zip(texts, in_bash(PRINTABLE, texts, locale), strict=True):
+        is_utf8 = not any("\udc80" <= char <= "\udcff" for char in text)
+        assert shown == printable(text) if is_utf8 else (shown.isascii() and shown.isprintable())
 
 
 @dataclass(frozen=True)
