@@ -78,9 +78,7 @@ _awsdirenv_renew() {
     return 0
   fi
   _ad_watches=${DIRENV_WATCHES-}
-  # A directory that stays closed also waits for the next MFA session, whichever shell starts it, and for the AWS CLI's
-  # next sign-in.
-  _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
+  _awsdirenv_watch_if_closed
   _ad_watches_if_closed=${DIRENV_WATCHES-}
   _awsdirenv_load || _ad_status=$?
   [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
@@ -92,7 +90,7 @@ _awsdirenv_renew() {
   # First watch, then look again: a refresh by another shell is then either in what we read, or a change that direnv
   # will see at the next prompt.
   export DIRENV_WATCHES=$_ad_watches_if_closed
-  _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  _awsdirenv_watch "$_ad_snapshot"
   if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
     _awsdirenv_open
     return 0
@@ -101,6 +99,13 @@ _awsdirenv_renew() {
     _awsdirenv_refuse_files "the snapshot"
   fi
   _awsdirenv_close
+}
+
+# Watches what a directory that stays closed waits for: AWS's files in the state before they are read, the next MFA session,
+# whichever shell starts it, and the AWS CLI's next sign-in.
+_awsdirenv_watch_if_closed() {
+  _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv" "$_ad_cache/marks/mfa-renewed" \
+    "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
 }
 
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
@@ -247,12 +252,13 @@ _awsdirenv_make_live() {
   if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
     return 0
   fi
+  _awsdirenv_watch_if_closed
+  _ad_watches_if_closed=${DIRENV_WATCHES-}
   _awsdirenv_load || _ad_status=$?
   [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
-  export DIRENV_WATCHES=$_ad_watches
   # First watch, then look: see _awsdirenv_renew.
-  _awsdirenv_watch "$_ad_cache/marks/mfa-renewed" "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" \
-    "$HOME"/.aws/sso/cache/*.json "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
+  export DIRENV_WATCHES=$_ad_watches_if_closed
+  _awsdirenv_watch "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}"
   _ad_watches_if_closed=${DIRENV_WATCHES-}
   export DIRENV_WATCHES=$_ad_watches
   if _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then

@@ -1002,3 +1002,23 @@ def test_a_dotenv_that_refers_to_variables_means_what_they_are_now(world: World,
     for environ, profile in visits * 2:
         changes, stderr = world.enter(folder, **environ)
         assert changes.get("AWSDIRENV_PROFILE") == profile, stderr
+
+
+@pytest.mark.parametrize("line", ["use aws_profile made\n", "use aws_profile made --live\n", "use aws_profile\n"])
+@pytest.mark.parametrize("name", ["config", "credentials"])
+def test_a_file_saved_while_we_look_heals_at_the_next_prompt(world: World, name: str, line: str) -> None:
+    """What was closed because a file changed during the load opens at the next prompt, with nothing typed."""
+    role = world.role("other", mfa=False)
+    given = json.dumps({"Version": 1, **world.sts.issue_credentials(role)})
+    path = world.home / ".aws" / name
+    once = world.root / "once"
+    # Once the profile is there, somebody saves the file; in a second of its own, as direnv compares seconds.
+    save = f"[ -e {once} ] || {{ touch {once}; echo '# saved' >>{path}; touch -d '+5 seconds' {path}; }}"
+    world.profile("made", credential_process=world.program("give", f"{save}; echo '{given}'"), region=REGION)
+    folder = world.project("p", line)
+    (folder / ".env").write_text("AWS_PROFILE=made\n")
+    changes, said = world.enter(folder)
+    if changes.get("AWSDIRENV_PROFILE") != "made":
+        changes, said = world.enter(folder, **{key: value for key, value in changes.items() if value is not None})
+    assert once.exists()
+    assert changes.get("AWSDIRENV_PROFILE") == "made", said
