@@ -731,7 +731,48 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
         "cannot parse {credentials}, line 2: neither a section nor key = value",
         "mend {credentials}",
     ),
-    "bad nesting": (role("p", A, f"s3 =\n  {SENTINEL}"), None, "cannot parse {config}", "mend {config}"),
+    "bad nesting": (
+        role("p", A, f"s3 =\n  {SENTINEL}"),
+        None,
+        "cannot parse {config}, line 5: an indented line that is not key = value",
+        "mend {config}",
+    ),
+    "bad nesting below good lines": (
+        "[q]\ns3 =\n  a = b\n\n" + role("p", A, f"s3 =\n  a = b\n# a comment\n\n  ; one more\n  {SENTINEL}\n  c = d"),
+        None,
+        "cannot parse {config}, line 13: an indented line that is not key = value",
+        "mend {config}",
+    ),
+    "bad nesting for all": (
+        f"[DEFAULT]\ns3 =\n  {SENTINEL}\n" + role("p", A),
+        None,
+        "cannot parse {config}, line 3: an indented line that is not key = value",
+        "mend {config}",
+    ),
+    "bad nesting in credentials": (
+        role("p", A),
+        f"[base]\naws_secret_access_key =\n  {SENTINEL}\n",
+        "cannot parse {credentials}, line 3: an indented line that is not key = value",
+        "mend {credentials}",
+    ),
+    "byte order mark": (
+        "\ufeff" + role("p", A),
+        None,
+        "cannot parse {config}, line 1: it begins with a byte order mark, which must go",
+        "mend {config}",
+    ),
+    "byte order mark before a comment": (
+        role("p", A),
+        f"\ufeff# {SENTINEL}\n{BASE}",
+        "cannot parse {credentials}, line 1: it begins with a byte order mark, which must go",
+        "mend {credentials}",
+    ),
+    "byte order mark further down": (
+        f"[q]\nx = y\n\ufeff{SENTINEL}\n",
+        None,
+        "cannot parse {config}, line 3: neither a section nor key = value",
+        "mend {config}",
+    ),
 }
 
 
