@@ -52,6 +52,7 @@ _OWN_SOURCES = (
     "web_identity_token_file",
 )
 
+MOST_INCLUSIONS = 20  # of one profile: more is a mistake, and would cost minutes where there are thousands
 
 # Our own key in AWS's files: the stage of a profile, such as `production`.
 STAGE_KEY = "awsdirenv_stage"
@@ -124,6 +125,8 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
         while isinstance(included, str) and included in profiles and name not in problems:
             if included in visited:
                 problems[name] = f"include_profile closes a loop: {' -> '.join([*visited, included])}"
+            elif len(visited) > MOST_INCLUSIONS:
+                problems[name] = f"include_profile leads through more than {MOST_INCLUSIONS} profiles"
             visited.append(included)
             included_values = profiles[included]
             inherited = {key for key in included_values if key in INCLUDED and not merged[name].get(key)} - _outvoted(

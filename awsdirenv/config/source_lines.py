@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from awsdirenv.config.aws_files import INCLUDED, AwsFiles, sections_by_kind
+from awsdirenv.config.aws_files import INCLUDED, MOST_INCLUSIONS, AwsFiles, sections_by_kind
 from awsdirenv.config.ini_lines import Key, LineParser, parsed_lines, text_of
 from awsdirenv.records import Record
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _BRACKET = r"\[(?<![^\n]\[)"
 _HEADER = re.compile(_BRACKET + r"([^\n]*)\]")
 _PLAIN = re.compile(r"profile\s+([^\s'\"\\]+)\s*")
-_MOST_INCLUSIONS = 20
 
 
 _Sections = dict[str, dict[str, int]]  # line numbers by section and key
@@ -120,7 +119,7 @@ class ProfileReader:
 
     def value(self, profile: str, key: str) -> SourcedValue | None:
         """Return a value of a profile, its own or one of include_profile. The credentials file wins."""
-        for _ in range(_MOST_INCLUSIONS):
+        for _ in range(MOST_INCLUSIONS + 1):
             own = self._own(profile, key)
             if own and own.value:
                 return None if "\n" in own.value else own  # with several lines, one may be the secret key
