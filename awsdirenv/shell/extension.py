@@ -17,7 +17,7 @@ from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
-from awsdirenv.system.files import direnv_lib, read_text, replace_file
+from awsdirenv.system.files import direnv_lib, make_folder, read_text, replace_file
 from awsdirenv.system.text import command_line
 
 # The lines of the extension that have the paths of the installation.
@@ -98,7 +98,7 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     replaced = " (the whole extension of an older release is replaced)" if is_whole(present or "") else ""
     say(f"{'~' if present else '+'} {target}{replaced}")
     with contextlib.suppress(OSError):  # `_write` then raises the error
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
     _write(target, text, 0o644)
 
 
@@ -214,7 +214,7 @@ def install_file(file: InstalledFile, say: Callable[[str], None]) -> None:
     say(f"  {file.path} is up to date" if present == file.text else f"{'+' if present is None else '~'} {file.path}")
     try:
         if present != file.text:
-            file.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.path.parent)
             replace_file(Path(os.path.realpath(file.path)), file.text.encode(), 0o644)
         if file.mtime is not None:
             os.utime(file.path, (file.mtime, file.mtime))

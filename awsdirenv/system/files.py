@@ -118,13 +118,29 @@ def replace_file(target: Path, data: bytes, mode: int) -> None:
         raise
 
 
+def make_folder(folder: Path, mode: int = 0o755) -> None:
+    """Make a folder and the missing ones above it, in which nobody else may write, whatever the umask. Raises OSError.
+
+    Those above it get the mode 0755 without what the umask takes away.
+    """
+    for above in reversed(folder.parents):
+        if not above.exists():
+            above.mkdir(0o755, exist_ok=True)
+    folder.mkdir(mode, exist_ok=True)
+
+
 def ensure_private_folder(folder: Path) -> None:
     """Make the folder. If it is there, check that it is the user's own and make it private.
 
-    Raises CacheError if it cannot be made, is no folder, or belongs to another user.
+    Raises CacheError if it cannot be made, is no folder, is a link, or belongs to another user.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.is_symlink():  # whoever has made it decides where our secrets go
+            raise CacheError(
+                f"{folder} is a symbolic link",
+                f"{command_line('rm', str(folder))}; for another place, set XDG_CACHE_HOME",
+            )
+        make_folder(folder, 0o700)
         info = folder.stat()
         if info.st_uid != os.geteuid():
             raise CacheError(

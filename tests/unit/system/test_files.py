@@ -356,13 +356,44 @@ def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
     assert mode(folder) == 0o777
 
 
-def test_a_file_or_a_dangling_link_in_the_folder_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_file_in_the_folder_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
     """What can be no folder is reported as such."""
     (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link"):
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(CacheError, match="cannot use"):
             files.ensure_private_folder(path)
+
+
+@pytest.mark.parametrize("target", ["folder", "file", "nowhere", "link"])
+def test_a_link_in_the_folder_s_place_is_refused(tmp_path: Path, target: str) -> None:
+    """Wherever it leads to, nothing is made or changed there."""
+    (tmp_path / "folder").mkdir(0o755)
+    (tmp_path / "file").touch()
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    with pytest.raises(CacheError) as caught:
+        files.ensure_private_folder(link)
+    assert caught.value.message == f"{link} is a symbolic link"
+    assert caught.value.hint == f"rm {link}; for another place, set XDG_CACHE_HOME"
+    assert mode(tmp_path / "folder") == 0o755
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_link_above_the_folder_is_followed(tmp_path: Path) -> None:
+    """People keep their whole ~/.cache elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    files.ensure_private_folder(tmp_path / "link" / "ours")
+    assert mode(tmp_path / "elsewhere" / "ours") == 0o700
+
+
+@pytest.mark.parametrize(("mask", "bits"), [(0o000, 0o755), (0o002, 0o755), (0o027, 0o750), (0o077, 0o700)])
+def test_no_folder_that_we_make_can_be_written_by_others(tmp_path: Path, mask: int, bits: int) -> None:
+    """Not even under a umask that would allow it; a stricter one counts."""
+    with umask(mask):
+        files.make_folder(tmp_path / "a" / "b" / "c")
+        files.ensure_private_folder(tmp_path / "d" / "e" / "f")
+    assert {mode(tmp_path / name) for name in ("a", "a/b", "a/b/c", "d", "d/e")} == {bits}
 
 
 def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
