@@ -7,9 +7,10 @@ shows that the file is complete.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ProfileNameError
@@ -101,21 +102,41 @@ def read_text(path: str | Path, *, errors: str = "replace", largest: int = LARGE
     return None if data is None else data.decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def draft_of(target: Path) -> Path:
+    """Return the path of the draft by which `replace_file` replaces a file."""
+    return target.with_name(f".{target.name[:60]}.awsdirenv-new")
+
+
 def replace_file(target: Path, data: bytes, mode: int) -> None:
     """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was."""
-    import tempfile  # noqa: PLC0415 - it is slow, and most commands do not replace a file
+    # The draft of a file always has the same name. So the next writer replaces the draft of a killed one, which may
+    # have secrets in it.
+    draft = draft_of(target)
+    with _alone_in(target.parent):
+        try:
+            draft.unlink(missing_ok=True)
+            # Nobody else can read a private file, not even before it is complete.
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)
+                file.write(data)
+            os.replace(draft, target)
+        except BaseException:  # also for Ctrl-C
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+            raise
 
-    # mkstemp creates the file with mode 0600, so nobody else can read a private file, not even before it is complete.
-    descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other writers of ours out of a folder: they would use the same draft. The end of a process frees it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-        os.replace(draft, target)
-    except BaseException:  # also for Ctrl-C: the draft may have secrets in it, and nobody would find and delete it
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_folder(folder: Path, mode: int = 0o755) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -394,6 +395,38 @@ def test_no_folder_that_we_make_can_be_written_by_others(tmp_path: Path, mask: i
         files.make_folder(tmp_path / "a" / "b" / "c")
         files.ensure_private_folder(tmp_path / "d" / "e" / "f")
     assert {mode(tmp_path / name) for name in ("a", "a/b", "a/b/c", "d", "d/e")} == {bits}
+
+
+@pytest.mark.parametrize("left", ["nothing", "a file", "a link", "a FIFO"])
+def test_the_next_run_takes_over_the_draft_of_a_killed_one(tmp_path: Path, left: str) -> None:
+    """There is one draft for a file, whatever stands in its place is removed, and a link is not followed."""
+    (tmp_path / "other").write_text("kept")
+    draft = files.draft_of(tmp_path / ".env")
+    if left == "a file":
+        draft.write_text("SENTINEL-SECRET")
+        draft.chmod(0o666)
+    elif left == "a link":
+        draft.symlink_to("other")
+    elif left == "a FIFO":
+        os.mkfifo(draft)
+    files.replace_file(tmp_path / ".env", b"new", 0o600)
+    assert (tmp_path / ".env").read_bytes() == b"new"
+    assert mode(tmp_path / ".env") == 0o600
+    assert not (tmp_path / ".env").is_symlink()
+    assert (tmp_path / "other").read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "other"]
+
+
+def test_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    """They share a draft, and each waits for the other."""
+    contents = [str(number).encode() * 300_000 for number in range(8)]
+    threads = [threading.Thread(target=files.replace_file, args=(tmp_path / "f", data, 0o600)) for data in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "f").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
