@@ -226,7 +226,9 @@ def _where(error: Exception, path: str) -> str:
 
     cause = getattr(error, "kwargs", {}).get("error")
     if isinstance(cause, UnicodeDecodeError):
-        return f": not UTF-8 at byte {cause.start}"
+        is_utf8 = cause.encoding.lower() in ("utf-8", "utf8")
+        locale = "" if is_utf8 else f"{cause.encoding.upper()}, the encoding of the locale,"
+        return f": not {locale or 'UTF-8'} at byte {cause.start}"
     line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", [])), (None,))[0]
     if line == 1 and (read_bytes(path) or b"").startswith(codecs.BOM_UTF8):
         return ", line 1: it begins with a byte order mark, which must go"

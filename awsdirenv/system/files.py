@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ProfileNameError
-from awsdirenv.system.text import command_line
+from awsdirenv.system.text import command_line, os_bytes
 
 LARGEST = 1 << 20  # bytes; the default limit
 _LARGEST_PRIVATE = 256 * 1024  # bytes; ours are about 2 KiB
@@ -57,7 +57,7 @@ def encode_name(name: str) -> str:
         raise ProfileNameError("the profile name is empty", "name a profile, as in `use aws_profile adminrole`")
     if any(ord(char) < 32 or ord(char) == 127 for char in name):
         raise ProfileNameError("the profile name has control characters", "use the name as it stands in ~/.aws/config")
-    encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(name))
+    encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os_bytes(name))
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
     if len(encoded) > _LONGEST_NAME:
@@ -130,13 +130,12 @@ def replace_file(target: Path, data: bytes, mode: int) -> None:
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other writers of ours out of a folder: they would use the same draft. The end of a process frees it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # some network file systems have no locks
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # some network file systems have no locks, and some folders cannot be read
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path, mode: int = 0o755) -> None:
