@@ -10,14 +10,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
-from awsdirenv.system.files import direnv_lib, make_folder, read_text, replace_file
+from awsdirenv.system.files import direnv_lib, draft_of, make_folder, read_text, replace_file
 from awsdirenv.system.text import command_line
 
 # The lines of the extension that have the paths of the installation.
@@ -231,6 +231,17 @@ def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
         file.path.unlink()
     except OSError as error:
         raise SetupError(f"cannot remove {file.path}: {error.strerror}", command_line("rm", str(file.path))) from None
+
+
+def left_drafts(environ: Mapping[str, str], directories: Iterable[Path]) -> list[Path]:
+    """Return the drafts that killed commands of ours have left, where we can know of them.
+
+    They are those of our own installed files, and of `.envrc` and `.env` in `directories`.
+    """
+    targets = [extension_path(environ), *(file.path for file in hook_files(environ))]
+    targets += [folder / name for folder in directories for name in (".envrc", ".env")]
+    drafts = [draft_of(Path(os.path.realpath(target))) for target in targets]
+    return [draft for draft in dict.fromkeys(drafts) if os.path.lexists(draft) and not draft.is_dir()]
 
 
 def _read(path: Path) -> str | None:
