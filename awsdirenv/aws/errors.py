@@ -64,6 +64,9 @@ _LARGEST_SKEW = timedelta(days=36500)
 _QUOTED_VALUE = re.compile(r"(Invalid type for parameter [^,]*), value: .*")
 UNREPORTED_SKEW = timedelta(minutes=1)  # a person is told when our clock differs from AWS's by at least this much
 
+# expat's codes for a document that ends too early: nothing, within a tag, a letter or CDATA, or between two tags.
+_CUT_OFF = frozenset({3, 5, 6, 20})
+
 _LONGEST_CODE = 60  # characters
 
 T = TypeVar("T")
@@ -102,6 +105,19 @@ def guarded(what: str, call: Callable[[], T], where: str = "~/.aws/config", *, w
         raise (_misconfigured(what, error, where) if is_setting else _source_failed(what, error)) from None
     except Exception:  # noqa: BLE001 - a malformed answer breaks parsers in ways that have no common class
         raise bad_answer(what) from None
+
+
+def again_if_cut_off(call: Callable[[], T]) -> T:
+    """Call, and call once more if the answer ends too early. Never for a call with an MFA code, which works once."""
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    try:
+        return call()
+    except ResponseParserError as error:
+        # What the XML parser says. A page of somebody else's has other faults, and would come again.
+        if getattr(error.__context__, "code", None) not in _CUT_OFF:
+            raise
+    return call()
 
 
 def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | None) -> T:

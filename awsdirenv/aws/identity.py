@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
-from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
+from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.errors import (
     AwsdirenvError,
@@ -113,7 +113,7 @@ def _identity(session: Any, region: str | None) -> dict[str, Any] | None:
 
     region = region or session.get_config_variable("region") or _ANY_REGION
     try:
-        answer: dict[str, Any] = session.create_client("sts", region_name=region).get_caller_identity()
+        answer: dict[str, Any] = again_if_cut_off(session.create_client("sts", region_name=region).get_caller_identity)
     except bx.ClientError as error:
         if error.response.get("Error", {}).get("Code") in _EXPIRED:
             return None
@@ -205,7 +205,7 @@ class _Inquiry:
 
         def call() -> dict[str, Any]:
             client = self._client(service)
-            answer: dict[str, Any] = self._clock.in_time(getattr(client, operation))
+            answer: dict[str, Any] = again_if_cut_off(lambda: self._clock.in_time(getattr(client, operation)))
             return answer
 
         return guarded(what, lambda: self._budget.spend(what, call), f"[{self._key.profile}]")

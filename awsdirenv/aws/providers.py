@@ -28,7 +28,7 @@ from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import patience
 from awsdirenv.system.files import home
-from awsdirenv.system.text import without_keys
+from awsdirenv.system.text import one_line, without_keys
 
 _CONNECT_TIMEOUT = 0.8  # seconds; the metadata service is on the same machine, so it answers at once or never
 _METADATA = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}
@@ -174,7 +174,8 @@ def process_credentials(
         with patience(waiting, f"credential_process of profile {profile}"):
             done = subprocesses.run(arguments, PROCESS_TIMEOUT, catch_errors=True, environ=environ)
     except OSError as error:
-        raise _process_error(profile, f"cannot start: {error.strerror or type(error).__name__}") from None
+        reason = error.strerror or type(error).__name__
+        raise _process_error(profile, f"cannot start{_program(arguments[0])}: {reason}") from None
     except ValueError:  # a NUL byte
         raise _process_error(profile, "cannot start") from None
     except subprocesses.StillRunningError:
@@ -205,6 +206,13 @@ def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[s
     if not words:
         raise _process_error(profile, "is empty")
     return [str(home(environ)) + word[1:] if word == "~" or word.startswith("~/") else word for word in words]
+
+
+def _program(word: str) -> str:
+    """Return a blank and the name of a program, for a message. Empty if the name may be an assignment of a secret."""
+    if "=" in word:
+        return ""
+    return f" {one_line('/'.join(without_keys(part) for part in word.split('/')))}"
 
 
 def _parsed(output: bytes, profile: str) -> SessionCredentials:

@@ -18,7 +18,7 @@ from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import parse_time, utc_now
-from awsdirenv.system.files import home, read_bytes, replace_file
+from awsdirenv.system.files import home, make_folder, read_bytes, replace_file
 from awsdirenv.system.text import utc_text
 
 
@@ -63,7 +63,7 @@ def prepare(sso_session: SsoSession, environ: Mapping[str, str]) -> None:
     """Make the folder, and check as far as possible that `write` will not fail. Raises CacheError."""
     target = path(sso_session, environ)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target.parent, 0o700)
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
@@ -77,7 +77,7 @@ def write(sso_session: SsoSession, token: Mapping[str, Any], environ: Mapping[st
     for name, value in token.items():
         document[name] = utc_text(value) if isinstance(value, datetime) else value
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target.parent, 0o700)
         replace_file(target, json.dumps(document).encode(), 0o600)
     except OSError as error:
         raise _cannot_use(target, error) from None

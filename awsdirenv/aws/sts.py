@@ -13,7 +13,7 @@ from typing import Any
 
 from awsdirenv.aws import providers, sso_token
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
-from awsdirenv.aws.errors import bad_answer, guarded, guarded_source
+from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
 from awsdirenv.config.chain import (
     ATTACHED,
@@ -261,9 +261,11 @@ class Sts:
             answer: dict[str, Any] = self._clock.in_time(lambda: getattr(client, operation)(**request))
             return answer
 
-        spend = lambda: self._budget.spend(what, call)  # noqa: E731
+        with_code = "TokenCode" in request
+        attempt = call if with_code else lambda: again_if_cut_off(call)
+        spend = lambda: self._budget.spend(what, attempt)  # noqa: E731
         try:
-            return guarded(what, spend, self._section(profile), with_code="TokenCode" in request)
+            return guarded(what, spend, self._section(profile), with_code=with_code)
         finally:
             self._clock.report()
 

@@ -19,6 +19,7 @@ from awsdirenv.records import Record, replace
 from awsdirenv.system import files
 from awsdirenv.system.direnv import decode
 from awsdirenv.system.files import decode_name, encode_name, read_bytes
+from awsdirenv.system.text import os_bytes
 
 
 class Directory(Record):
@@ -54,7 +55,8 @@ class _Served(Record):
     @classmethod
     def sound(cls, envrc: str, allow: str, *, had_allow: bool, profile: str = "", stamp: str = "") -> _Served | None:
         """Make one of paths that can be direnv's."""
-        made = cls(Path(envrc), Path(allow), had_allow, profile, stamp)
+        envrc_path, allow_path = (Path(os.fsdecode(os_bytes(path))) for path in (envrc, allow))
+        made = cls(envrc_path, allow_path, had_allow, profile, stamp)
         return made if made.envrc.is_absolute() and made.allow.parent.name == "allow" else None
 
     def is_served(self, unchanged: Container[tuple[Path, Path]]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
+from awsdirenv.system.files import read_bytes
 from awsdirenv.system.text import command_line
 
 TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to import
@@ -50,6 +52,7 @@ _OWN_SOURCES = (
     "web_identity_token_file",
 )
 
+MOST_INCLUSIONS = 20  # of one profile: more is a mistake, and would cost minutes where there are thousands
 
 # Our own key in AWS's files: the stage of a profile, such as `production`.
 STAGE_KEY = "awsdirenv_stage"
@@ -122,6 +125,8 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
         while isinstance(included, str) and included in profiles and name not in problems:
             if included in visited:
                 problems[name] = f"include_profile closes a loop: {' -> '.join([*visited, included])}"
+            elif len(visited) > MOST_INCLUSIONS:
+                problems[name] = f"include_profile leads through more than {MOST_INCLUSIONS} profiles"
             visited.append(included)
             included_values = profiles[included]
             inherited = {key for key in included_values if key in INCLUDED and not merged[name].get(key)} - _outvoted(
@@ -209,19 +214,26 @@ def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
     except ConfigNotFound:
         return {}
     except ConfigParseError as error:
-        raise ConfigError(f"cannot parse {expanded}{_where(error)}", f"mend {expanded}") from None
+        raise ConfigError(f"cannot parse {expanded}{_where(error, expanded)}", f"mend {expanded}") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {expanded}: {type(error).__name__}", f"mend {expanded}") from None
     return parsed
 
 
-def _where(error: Exception) -> str:
-    """Return the place of a parse error. The line is never quoted, because it may have the secret key."""
+def _where(error: Exception, path: str) -> str:
+    """Return the place of a parse error, and the reason. The line is never quoted: it may have the secret key."""
+    from awsdirenv.config.ini_lines import bad_nested_line  # noqa: PLC0415 - configparser is slow to import
+
     cause = getattr(error, "kwargs", {}).get("error")
     if isinstance(cause, UnicodeDecodeError):
-        return f": not UTF-8 at byte {cause.start}"
+        is_utf8 = cause.encoding.lower() in ("utf-8", "utf8")
+        locale = "" if is_utf8 else f"{cause.encoding.upper()}, the encoding of the locale,"
+        return f": not {locale or 'UTF-8'} at byte {cause.start}"
     line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", [])), (None,))[0]
-    if line is None:
-        return ""
-    detail = {"DuplicateOptionError": "a key stands twice", "DuplicateSectionError": "a section stands twice"}
-    return f", line {line}: {detail.get(type(cause).__name__, 'neither a section nor key = value')}"
+    if line == 1 and (read_bytes(path) or b"").startswith(codecs.BOM_UTF8):
+        return ", line 1: it begins with a byte order mark, which must go"
+    if line is not None:
+        detail = {"DuplicateOptionError": "a key stands twice", "DuplicateSectionError": "a section stands twice"}
+        return f", line {line}: {detail.get(type(cause).__name__, 'neither a section nor key = value')}"
+    line = bad_nested_line(path)
+    return "" if line is None else f", line {line}: an indented line that is not key = value"

@@ -32,6 +32,7 @@ from awsdirenv.errors import ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
 
 _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+_MOST_ROLES = 50  # of one chain
 _SSO_KEYS = ("sso_role_name", "sso_account_id")
 
 
@@ -39,6 +40,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
     """Walk from the profile to its source. Raises ProfileNotFoundError and ConfigError, naming profile and hop."""
     if profile not in files.profiles:
         raise _not_found(files, profile)
+    _check_length(files, profile)
     hops: list[RoleHop] = []
     visited = [profile]
     name, credential_source = profile, None
@@ -69,6 +71,25 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
     if not chain.depends_on_environment:
         return chain
     return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_text(environ)}")
+
+
+def _check_length(files: AwsFiles, profile: str) -> None:
+    """Raise ConfigError for a chain that is too long. A walk through thousands of roles for each profile takes minutes.
+
+    A shorter chain that is wrong is not reported here.
+    """
+    name, visited = profile, {profile}
+    while _is_role(files.profiles[name]) and not (len(visited) > 1 and _has_static_keys(files.profiles[name])):
+        if len(visited) > _MOST_ROLES:
+            raise ConfigError(
+                f"profile {profile} has a chain of more than {_MOST_ROLES} roles",
+                f"shorten the chain that begins with source_profile in [profile {profile}]",
+            )
+        source = files.profiles[name].get("source_profile")
+        if not isinstance(source, str) or source in visited or source not in files.profiles:
+            return
+        visited.add(source)
+        name = source
 
 
 def source_kind(files: AwsFiles, name: str) -> str:

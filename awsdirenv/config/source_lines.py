@@ -10,11 +10,11 @@ import configparser
 import io
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
-from awsdirenv.config.aws_files import INCLUDED, AwsFiles, sections_by_kind
+from awsdirenv.config.aws_files import INCLUDED, MOST_INCLUSIONS, AwsFiles, sections_by_kind
+from awsdirenv.config.ini_lines import Key, LineParser, parsed_lines, text_of
 from awsdirenv.records import Record
 
 TYPE_CHECKING = False  # `status` needs this module, and `typing` is slow to import
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _BRACKET = r"\[(?<![^\n]\[)"
 _HEADER = re.compile(_BRACKET + r"([^\n]*)\]")
 _PLAIN = re.compile(r"profile\s+([^\s'\"\\]+)\s*")
-_MOST_INCLUSIONS = 20
 
 
 _Sections = dict[str, dict[str, int]]  # line numbers by section and key
@@ -82,41 +81,13 @@ class Provenance:
         return path if line is None else f"{path}:{line}"  # None: the file was changed after it was parsed
 
 
-class _Key(str):
-    """A key that knows its line. configparser keeps the same key object that `optionxform` has returned."""
-
-    __slots__ = ("line",)
-    line: int
-
-
-class _LineParser(configparser.RawConfigParser):
-    """Notes the line of each key. `optionxform` is called with a key right after the key's line was read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._line = 0
-
-    def counted(self, lines: io.TextIOBase) -> Iterator[str]:
-        """Yield the lines and count them."""
-        for self._line, line in enumerate(lines, start=1):
-            yield line
-
-    def optionxform(self, optionstr: str) -> str:
-        """Make the key as configparser does, and add its line."""
-        key = _Key(super().optionxform(optionstr))
-        key.line = self._line
-        return key
-
-
 def _lines(path: str) -> _Sections:
     """Return the line of every key in every section. botocore's raw_config_parse returns the same keys with values."""
-    reader = _LineParser()
-    try:
-        reader.read_file(reader.counted(io.StringIO(_text(path))), path)
-    except configparser.Error:  # it could be parsed before, so it was changed in between
+    reader = parsed_lines(path)
+    if reader is None:  # it could be parsed before, so it was changed in between
         return {}
     return {
-        section: {str(key): key.line for key in reader.options(section) if isinstance(key, _Key)}
+        section: {str(key): key.line for key in reader.options(section) if isinstance(key, Key)}
         for section in reader.sections()
     }
 
@@ -124,7 +95,7 @@ def _lines(path: str) -> _Sections:
 def _nested_line(path: str, first: int, key: str) -> int | None:
     """Return the line of a key in the indented lines below line `first`. The last one counts, as in botocore."""
     key_line = None
-    for number, line in enumerate(_text(path).split("\n")[first:], start=first + 1):
+    for number, line in enumerate(text_of(path).split("\n")[first:], start=first + 1):
         if line.strip() and not line[0].isspace() and line[0] not in "#;":
             break
         if line.partition("=")[0].strip() == key:
@@ -148,7 +119,7 @@ class ProfileReader:
 
     def value(self, profile: str, key: str) -> SourcedValue | None:
         """Return a value of a profile, its own or one of include_profile. The credentials file wins."""
-        for _ in range(_MOST_INCLUSIONS):
+        for _ in range(MOST_INCLUSIONS + 1):
             own = self._own(profile, key)
             if own and own.value:
                 return None if "\n" in own.value else own  # with several lines, one may be the secret key
@@ -180,7 +151,7 @@ class _File:
 
     @cached_property
     def _text(self) -> str:
-        return _text(self.path)
+        return text_of(self.path)
 
     def _find(self, profile: str) -> list[_Span]:
         """Return the spans of [DEFAULT], which every section inherits in configparser, and of the profile's section.
@@ -210,7 +181,7 @@ def _parse(text: str, places: Sequence[_Span]) -> _Section:
         first = text.count("\n", 0, start) + 1
         lines += part
         numbers += range(first, first + len(part))
-    reader = _LineParser()
+    reader = LineParser()
     try:
         reader.read_file(reader.counted(io.StringIO("".join(f"{line}\n" for line in lines))))
     except configparser.Error:
@@ -220,15 +191,6 @@ def _parse(text: str, places: Sequence[_Span]) -> _Section:
         for key in reader.options(section):
             section_values[str(key)] = (reader.get(section, key, raw=True), numbers[getattr(key, "line", 1) - 1])
     return section_values
-
-
-def _text(path: str) -> str:
-    """Return the text of a file in the locale's encoding, as configparser reads it. Empty if it cannot be read."""
-    try:
-        file = Path(path)
-        return file.read_text(encoding=io.text_encoding(None), errors="replace") if file.is_file() else ""
-    except (OSError, ValueError):  # ValueError: a NUL in the path
-        return ""
 
 
 def _profile_of(header: str) -> str | None:

@@ -10,14 +10,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
-from awsdirenv.system.files import direnv_lib, read_text, replace_file
+from awsdirenv.system.files import direnv_lib, draft_of, make_folder, read_text, replace_file
 from awsdirenv.system.text import command_line
 
 # The lines of the extension that have the paths of the installation.
@@ -98,7 +98,7 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     replaced = " (the whole extension of an older release is replaced)" if is_whole(present or "") else ""
     say(f"{'~' if present else '+'} {target}{replaced}")
     with contextlib.suppress(OSError):  # `_write` then raises the error
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
     _write(target, text, 0o644)
 
 
@@ -214,7 +214,7 @@ def install_file(file: InstalledFile, say: Callable[[str], None]) -> None:
     say(f"  {file.path} is up to date" if present == file.text else f"{'+' if present is None else '~'} {file.path}")
     try:
         if present != file.text:
-            file.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.path.parent)
             replace_file(Path(os.path.realpath(file.path)), file.text.encode(), 0o644)
         if file.mtime is not None:
             os.utime(file.path, (file.mtime, file.mtime))
@@ -231,6 +231,17 @@ def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
         file.path.unlink()
     except OSError as error:
         raise SetupError(f"cannot remove {file.path}: {error.strerror}", command_line("rm", str(file.path))) from None
+
+
+def left_drafts(environ: Mapping[str, str], directories: Iterable[Path]) -> list[Path]:
+    """Return the drafts that killed commands of ours have left, where we can know of them.
+
+    They are those of our own installed files, and of `.envrc` and `.env` in `directories`.
+    """
+    targets = [extension_path(environ), *(file.path for file in hook_files(environ))]
+    targets += [folder / name for folder in directories for name in (".envrc", ".env")]
+    drafts = [draft_of(Path(os.path.realpath(target))) for target in targets]
+    return [draft for draft in dict.fromkeys(drafts) if os.path.lexists(draft) and not draft.is_dir()]
 
 
 def _read(path: Path) -> str | None:

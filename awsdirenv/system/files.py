@@ -7,13 +7,14 @@ shows that the file is complete.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ProfileNameError
-from awsdirenv.system.text import command_line
+from awsdirenv.system.text import command_line, os_bytes
 
 LARGEST = 1 << 20  # bytes; the default limit
 _LARGEST_PRIVATE = 256 * 1024  # bytes; ours are about 2 KiB
@@ -56,7 +57,7 @@ def encode_name(name: str) -> str:
         raise ProfileNameError("the profile name is empty", "name a profile, as in `use aws_profile adminrole`")
     if any(ord(char) < 32 or ord(char) == 127 for char in name):
         raise ProfileNameError("the profile name has control characters", "use the name as it stands in ~/.aws/config")
-    encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(name))
+    encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os_bytes(name))
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
     if len(encoded) > _LONGEST_NAME:
@@ -101,30 +102,65 @@ def read_text(path: str | Path, *, errors: str = "replace", largest: int = LARGE
     return None if data is None else data.decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def draft_of(target: Path) -> Path:
+    """Return the path of the draft by which `replace_file` replaces a file."""
+    return target.with_name(f".{target.name[:60]}.awsdirenv-new")
+
+
 def replace_file(target: Path, data: bytes, mode: int) -> None:
     """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was."""
-    import tempfile  # noqa: PLC0415 - it is slow, and most commands do not replace a file
+    # The draft of a file always has the same name. So the next writer replaces the draft of a killed one, which may
+    # have secrets in it.
+    draft = draft_of(target)
+    with _alone_in(target.parent):
+        try:
+            draft.unlink(missing_ok=True)
+            # Nobody else can read a private file, not even before it is complete.
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)
+                file.write(data)
+            os.replace(draft, target)
+        except BaseException:  # also for Ctrl-C
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+            raise
 
-    # mkstemp creates the file with mode 0600, so nobody else can read a private file, not even before it is complete.
-    descriptor, draft = tempfile.mkstemp(prefix=".awsdirenv-", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-        os.replace(draft, target)
-    except BaseException:  # also for Ctrl-C: the draft may have secrets in it, and nobody would find and delete it
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other writers of ours out of a folder: they would use the same draft. The end of a process frees it."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # some network file systems have no locks, and some folders cannot be read
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def make_folder(folder: Path, mode: int = 0o755) -> None:
+    """Make a folder and the missing ones above it, in which nobody else may write, whatever the umask. Raises OSError.
+
+    Those above it get the mode 0755 without what the umask takes away.
+    """
+    for above in reversed(folder.parents):
+        if not above.exists():
+            above.mkdir(0o755, exist_ok=True)
+    folder.mkdir(mode, exist_ok=True)
 
 
 def ensure_private_folder(folder: Path) -> None:
     """Make the folder. If it is there, check that it is the user's own and make it private.
 
-    Raises CacheError if it cannot be made, is no folder, or belongs to another user.
+    Raises CacheError if it cannot be made, is no folder, is a link, or belongs to another user.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.is_symlink():  # whoever has made it decides where our secrets go
+            raise CacheError(
+                f"{folder} is a symbolic link",
+                f"{command_line('rm', str(folder))}; for another place, set XDG_CACHE_HOME",
+            )
+        make_folder(folder, 0o700)
         info = folder.stat()
         if info.st_uid != os.geteuid():
             raise CacheError(

@@ -85,13 +85,24 @@ def powershell_quote(text: str) -> str:
     return f"'{text}'"
 
 
+def os_bytes(text: str) -> bytes:
+    """Return the bytes of a name or path as the system has them, also of one that the locale's encoding lacks.
+
+    Such text comes from a file of ours or from JSON, which are UTF-8 in every locale.
+    """
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+
+
 def text_number(text: str) -> int:
     """Return a number of 64 bits for a text, as bash can compute it without a process.
 
     bash reads ten characters at a time as digits to the base of 64. So all that is no letter and no digit becomes `_`
     first, and is appended in a second alphabet.
     """
-    data = os.fsencode(text)
+    data = os_bytes(text)
     signs = re.sub(rb"[^a-d]", b"e", re.sub(rb"[A-Za-z0-9]", b"", data).translate(_SIGNS))
     digits = re.sub(rb"[^A-Za-z0-9]", b"_", data) + signs
     number = len(data)

@@ -284,7 +284,7 @@ def test_edited_role(world: World, folder: Path) -> None:
 
 
 BROKEN_PROGRAMS = (
-    ("/nowhere/at/all", "cannot start: No such file or directory"),
+    ("/nowhere/at/all", "cannot start /nowhere/at/all: No such file or directory"),
     ("echo SENTINEL-SECRET-x", "did not print JSON"),
     ("sh -c 'echo SENTINEL-SECRET-x >&2; exit 3'", "failed with status 3: …"),
     ("echo '{\"Version\": 2}'", "did not print Version 1"),

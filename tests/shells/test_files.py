@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from awsdirenv.errors import CacheError
+from awsdirenv.shell import extension
 from awsdirenv.system import files
 from files import STRANGER, VALUES, mode
+from world import World
 
 
 def in_child(action: Callable[[], object]) -> str:
@@ -163,3 +165,16 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_ours(open_folder: Path) -> 
     open_folder.chmod(0o555)
     answer = as_ordinary_user(open_folder, lambda: files.ensure_private_folder(open_folder / "awsdirenv"))
     assert answer == f"CacheError: cannot use {open_folder / 'awsdirenv'}: Permission denied"
+
+
+def test_clear_removes_the_drafts_that_killed_commands_have_left(world: World) -> None:
+    """Those beside `.env` and `.envrc` of the directories that we serve, and beside our installed files."""
+    world.role("adminrole", mfa=False)
+    folder = world.project("project", "use aws_profile adminrole\n")
+    world.enter(folder)
+    targets = [folder / ".env", folder / ".envrc", extension.extension_path(world.env)]
+    for target in targets:
+        files.draft_of(target).write_text("SENTINEL-SECRET", encoding="utf-8")
+    assert world.run("awsdirenv", "clear", "--all").returncode == 0
+    assert [target for target in targets if files.draft_of(target).exists()] == []
+    assert (folder / ".envrc").exists()

@@ -6,6 +6,7 @@ Lock files stay, because deleting one would split the processes that wait for it
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("clear takes a PROFILE or --all, not both", "awsdirenv clear --help")
     with loading(Request(options.profile)) as loader:
         if options.all:
-            count = _clear_all(loader.paths, loader.locks)
+            count = _remove_drafts(loader.paths, loader.environ) + _clear_all(loader.paths, loader.locks)
             say(f"awsdirenv: forgot everything ({count} files)")
         else:
             count = _clear_profile(loader.declared.name, loader.paths, loader.locks)
@@ -70,6 +71,15 @@ def _clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:
             files.remove(mark)
     directories.forget(paths, profile)
     return removed
+
+
+def _remove_drafts(paths: CachePaths, environ: Mapping[str, str]) -> int:
+    """Delete what killed commands have left beside the files of the user. Return the number of deleted files."""
+    from awsdirenv.cache import directories
+    from awsdirenv.shell.extension import left_drafts
+
+    folders = [directory.path for directory in directories.known(paths)]
+    return sum(files.remove(draft) for draft in left_drafts(environ, folders))
 
 
 def _clear_all(paths: CachePaths, locks: Locks) -> int:

@@ -181,18 +181,26 @@ def test_no_json(tmp_path: Path, environ: dict[str, str], output: str) -> None:
         ("", "is empty"),
         ("  ", "is empty"),
         ("give 'it", "has a quote that is not closed"),
-        ("/nowhere/give", "cannot start: No such file or directory"),
-        ("nowhere-to-be-found", "cannot start: No such file or directory"),
-        ("~/plain", "cannot start: Permission denied"),
-        ("/", "cannot start: Permission denied"),
+        ("/nowhere/give", "cannot start /nowhere/give: No such file or directory"),
+        ("nowhere-to-be-found --at all", "cannot start nowhere-to-be-found: No such file or directory"),
+        ("'no where' x", "cannot start no where: No such file or directory"),
+        ("~/plain", "cannot start {home}/plain: Permission denied"),
+        ("~/of-nobody", "cannot start {home}/of-nobody: No such file or directory"),
+        ("~/loop", "cannot start {home}/loop: Too many levels of symbolic links"),
+        ("/", "cannot start /: Permission denied"),
+        (f"AWS_SECRET_ACCESS_KEY={SECRET} give", "cannot start: No such file or directory"),
+        (f"/nowhere/{SECRET}", "cannot start /nowhere/…: No such file or directory"),
         ("give a\0b", "cannot start"),
         ("false", "failed with status 1"),
     ],
 )
 def test_no_program(tmp_path: Path, environ: dict[str, str], command: str, what: str) -> None:
-    """A command that cannot be run, or that fails without a word, is one clear error."""
+    """A command that cannot be run, or that fails without a word, is one clear error with the program's name."""
     (tmp_path / "plain").write_text("no program", encoding="utf-8")
-    assert failure(command, environ) == what
+    (tmp_path / "of-nobody").write_text("#!/nowhere/sh", encoding="utf-8")
+    (tmp_path / "of-nobody").chmod(0o700)
+    (tmp_path / "loop").symlink_to("loop")
+    assert failure(command, environ) == what.format(home=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -24,6 +25,7 @@ from awsdirenv.config.chain import Chain, RoleHop
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
+from world import AT_ONCE
 
 SENTINEL = "SENTINEL-SECRET"
 A, B, C, D, E = (f"arn:aws:iam::{number * 12}:role/team/{number}" for number in "12345")
@@ -731,7 +733,48 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
         "cannot parse {credentials}, line 2: neither a section nor key = value",
         "mend {credentials}",
     ),
-    "bad nesting": (role("p", A, f"s3 =\n  {SENTINEL}"), None, "cannot parse {config}", "mend {config}"),
+    "bad nesting": (
+        role("p", A, f"s3 =\n  {SENTINEL}"),
+        None,
+        "cannot parse {config}, line 5: an indented line that is not key = value",
+        "mend {config}",
+    ),
+    "bad nesting below good lines": (
+        "[q]\ns3 =\n  a = b\n\n" + role("p", A, f"s3 =\n  a = b\n# a comment\n\n  ; one more\n  {SENTINEL}\n  c = d"),
+        None,
+        "cannot parse {config}, line 13: an indented line that is not key = value",
+        "mend {config}",
+    ),
+    "bad nesting for all": (
+        f"[DEFAULT]\ns3 =\n  {SENTINEL}\n" + role("p", A),
+        None,
+        "cannot parse {config}, line 3: an indented line that is not key = value",
+        "mend {config}",
+    ),
+    "bad nesting in credentials": (
+        role("p", A),
+        f"[base]\naws_secret_access_key =\n  {SENTINEL}\n",
+        "cannot parse {credentials}, line 3: an indented line that is not key = value",
+        "mend {credentials}",
+    ),
+    "byte order mark": (
+        "\ufeff" + role("p", A),
+        None,
+        "cannot parse {config}, line 1: it begins with a byte order mark, which must go",
+        "mend {config}",
+    ),
+    "byte order mark before a comment": (
+        role("p", A),
+        f"\ufeff# {SENTINEL}\n{BASE}",
+        "cannot parse {credentials}, line 1: it begins with a byte order mark, which must go",
+        "mend {credentials}",
+    ),
+    "byte order mark further down": (
+        f"[q]\nx = y\n\ufeff{SENTINEL}\n",
+        None,
+        "cannot parse {config}, line 3: neither a section nor key = value",
+        "mend {config}",
+    ),
 }
 
 
@@ -746,6 +789,44 @@ def test_an_error_names_the_place_and_the_remedy_and_quotes_no_content(home: Hom
     assert (caught.value.message, caught.value.hint) == (message.format(**places), hint.format(**places))
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def links(count: int, key: str, last: str, extra: str = "") -> str:
+    """Write so many profiles p0, p1, …, each naming the next one in `key`, and the last one `last`."""
+    names = [*(f"p{number}" for number in range(1, count)), last]
+    return "".join(f"[profile p{number}]\n{key} = {name}\n{extra}" for number, name in enumerate(names))
+
+
+TOO_MANY_ROLES = "profile p0 has a chain of more than 50 roles"
+TOO_MANY_INCLUSIONS = "profile p0: include_profile leads through more than 20 profiles"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (links(50, "source_profile", "base", f"role_arn = {A}\n"), None),
+        (links(51, "source_profile", "base", f"role_arn = {A}\n"), TOO_MANY_ROLES),
+        (links(3000, "source_profile", "base", f"role_arn = {A}\n"), TOO_MANY_ROLES),
+        (links(3000, "source_profile", "p0", f"role_arn = {A}\n"), TOO_MANY_ROLES),
+        (links(60, "source_profile", "base", f"role_arn = {A}\n{KEYS.format(1)}"), None),  # the second one has keys
+        (links(20, "include_profile", "base"), None),
+        (links(21, "include_profile", "base"), TOO_MANY_INCLUSIONS),
+        (links(3000, "include_profile", "base"), TOO_MANY_INCLUSIONS),
+        (links(3000, "include_profile", "p0"), TOO_MANY_INCLUSIONS),
+    ],
+)
+def test_long_ways_through_profiles_are_refused_at_once(home: Home, config: str, message: str | None) -> None:
+    """A chain has up to 50 roles, and 20 inclusions; resolving every one of thousands of profiles takes no minutes."""
+    home.write(config, BASE)
+    files = load_files(os.environ)
+    started, problems = time.monotonic(), {}
+    for name in files.profiles:
+        try:
+            resolve_chain(files, name, os.environ)
+        except ConfigError as error:
+            problems[name] = error.message
+    assert problems.get("p0") == message
+    assert time.monotonic() - started < AT_ONCE
 
 
 def test_bytes_that_are_no_text_are_located(home: Home) -> None:

@@ -19,6 +19,7 @@ from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import (
     AwsdirenvError,
+    BadAnswerError,
     CodeRefusedError,
     CredentialSourceError,
     DeniedError,
@@ -428,6 +429,40 @@ def write_hub(bench: Bench) -> None:
         + bench.role("x", source_profile="hub")
         + bench.role("y", source_profile="hub")
     )
+
+
+@pytest.mark.parametrize("kind", ["truncated", "empty"])
+def test_an_answer_that_is_cut_off_is_asked_for_once_more(bench: Bench, kind: str) -> None:
+    """One such answer costs one more call; a second one is an error."""
+    bench.write(bench.role("dev"))
+    bench.sts.add_fault("AssumeRole", kind)
+    bench.load("dev")
+    assert bench.calls() == ["dev!", "dev"]
+    bench.sts.add_fault("AssumeRole", kind, times=None)
+    with pytest.raises(BadAnswerError):
+        bench.load("dev", renew_role=True)
+    assert bench.calls() == ["dev!", "dev!"]
+
+
+def test_a_page_of_somebody_else_s_is_asked_for_once(bench: Bench) -> None:
+    """What is whole but no answer of STS would come again."""
+    bench.write(bench.role("dev"))
+    for kind in ("html", "garbage", "missing-credentials"):
+        bench.sts.add_fault("AssumeRole", kind)
+        with pytest.raises(BadAnswerError):
+            bench.load("dev")
+        assert bench.calls() == ["dev!"]
+
+
+@pytest.mark.parametrize(("duration", "call"), [(None, "session!"), (2 * 3600, "dev!")])
+def test_a_call_with_a_code_is_never_repeated(bench: Bench, duration: int | None, call: str) -> None:
+    """STS takes a code once, so the answer that was lost is lost."""
+    bench.write(bench.role("dev", mfa=True, mfa_serial=bench.user.mfa_serial, duration_seconds=duration))
+    bench.sts.add_fault("AssumeRole" if duration else "GetSessionToken", "truncated")
+    with pytest.raises(BadAnswerError):
+        bench.load("dev")
+    assert bench.calls() == [call]
+    assert len(bench.asked) == 1
 
 
 def test_a_dead_hub_is_assumed_again_without_a_question(bench: Bench) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -356,13 +357,76 @@ def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
     assert mode(folder) == 0o777
 
 
-def test_a_file_or_a_dangling_link_in_the_folder_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_file_in_the_folder_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
     """What can be no folder is reported as such."""
     (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link"):
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(CacheError, match="cannot use"):
             files.ensure_private_folder(path)
+
+
+@pytest.mark.parametrize("target", ["folder", "file", "nowhere", "link"])
+def test_a_link_in_the_folder_s_place_is_refused(tmp_path: Path, target: str) -> None:
+    """Wherever it leads to, nothing is made or changed there."""
+    (tmp_path / "folder").mkdir(0o755)
+    (tmp_path / "file").touch()
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    with pytest.raises(CacheError) as caught:
+        files.ensure_private_folder(link)
+    assert caught.value.message == f"{link} is a symbolic link"
+    assert caught.value.hint == f"rm {link}; for another place, set XDG_CACHE_HOME"
+    assert mode(tmp_path / "folder") == 0o755
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_link_above_the_folder_is_followed(tmp_path: Path) -> None:
+    """People keep their whole ~/.cache elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    files.ensure_private_folder(tmp_path / "link" / "ours")
+    assert mode(tmp_path / "elsewhere" / "ours") == 0o700
+
+
+@pytest.mark.parametrize(("mask", "bits"), [(0o000, 0o755), (0o002, 0o755), (0o027, 0o750), (0o077, 0o700)])
+def test_no_folder_that_we_make_can_be_written_by_others(tmp_path: Path, mask: int, bits: int) -> None:
+    """Not even under a umask that would allow it; a stricter one counts."""
+    with umask(mask):
+        files.make_folder(tmp_path / "a" / "b" / "c")
+        files.ensure_private_folder(tmp_path / "d" / "e" / "f")
+    assert {mode(tmp_path / name) for name in ("a", "a/b", "a/b/c", "d", "d/e")} == {bits}
+
+
+@pytest.mark.parametrize("left", ["nothing", "a file", "a link", "a FIFO"])
+def test_the_next_run_takes_over_the_draft_of_a_killed_one(tmp_path: Path, left: str) -> None:
+    """There is one draft for a file, whatever stands in its place is removed, and a link is not followed."""
+    (tmp_path / "other").write_text("kept")
+    draft = files.draft_of(tmp_path / ".env")
+    if left == "a file":
+        draft.write_text("SENTINEL-SECRET")
+        draft.chmod(0o666)
+    elif left == "a link":
+        draft.symlink_to("other")
+    elif left == "a FIFO":
+        os.mkfifo(draft)
+    files.replace_file(tmp_path / ".env", b"new", 0o600)
+    assert (tmp_path / ".env").read_bytes() == b"new"
+    assert mode(tmp_path / ".env") == 0o600
+    assert not (tmp_path / ".env").is_symlink()
+    assert (tmp_path / "other").read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "other"]
+
+
+def test_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    """They share a draft, and each waits for the other."""
+    contents = [str(number).encode() * 300_000 for number in range(8)]
+    threads = [threading.Thread(target=files.replace_file, args=(tmp_path / "f", data, 0o600)) for data in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "f").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
