@@ -21,8 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look at the environment, ask AWS, and print the report. The status is 0 only if nothing is wrong."""
     from awsdirenv.aws import identity
-    from awsdirenv.reports.whoami import report as whoami
     from awsdirenv.reports.table import Canvas
+    from awsdirenv.reports.whoami import report as whoami
     from awsdirenv.reports.whoami.problems import with_problems
     from awsdirenv.session_credentials import utc_now
     from awsdirenv.system.clocks import patience
