@@ -254,6 +254,24 @@ def test_aws_profile_beside_keys(home: World) -> None:
     )
 
 
+def test_two_regions(home: World) -> None:
+    """Two regions that differ are said, also where the `.envrc` itself has set one of them after ours."""
+    set_by = home.project("adminrole", "use aws_profile adminrole\nexport AWS_DEFAULT_REGION=us-west-2\n")
+    for folder, env, hint in (
+        (set_by, inside(home, set_by), "take the line out of .envrc that sets one of them"),
+        (home.root, {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": "us-west-2"}, "unset AWS_DEFAULT_REGION; in fish: "),
+    ):
+        seen = whoami(home, folder, **env)
+        assert "regions" in seen.kinds
+        assert seen.problems["regions"]["message"] == (
+            "AWS_REGION is eu-west-1 and AWS_DEFAULT_REGION is us-west-2: some programs take the one, some the other"
+        )
+        assert seen.problems["regions"]["hint"].startswith(hint)
+    assert whoami(home, set_by, **inside(home, set_by)).verdict == "mismatch"
+    mended = home.project("adminrole", "use aws_profile adminrole --region us-west-2\n")
+    assert whoami(home, mended, **inside(home, mended)).verdict == "ok"
+
+
 def test_a_profile_that_is_not_there(home: World) -> None:
     """An AWS_PROFILE that names nothing stops every SDK: it is named as the trouble."""
     folder = home.root / "adminrole"
@@ -410,6 +428,22 @@ def test_an_envrc_that_was_edited(home: World) -> None:
     assert seen.declared["profile"] == "far"
     assert seen.problems["stale"]["message"] == "the .envrc has changed since this shell loaded it for adminrole"
     assert "other-account" in seen.kinds
+
+
+def test_an_envrc_that_is_gone(home: World) -> None:
+    """Nothing declares any more what this shell still has; below it, and with another `.envrc` above, the same."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    (folder / "below").mkdir()
+    (folder / ".envrc").unlink()
+    for above in (None, "use aws_profile adminrole\n"):
+        if above:
+            (home.root / ".envrc").write_text(above)
+        for place in (folder, folder / "below"):
+            seen = whoami(home, place, **env)
+            assert (seen.verdict, seen.kinds) == ("mismatch", ["stale"])
+            said = seen.problems["stale"]["message"]
+            assert said == f"{folder / '.envrc'} is gone, and this shell still has what it gave"
 
 
 # Nothing there

@@ -49,6 +49,12 @@ def _stale(state: Look) -> Iterator[Problem]:
             f"this shell still has what {place.loaded} gave it: direnv's hook has not run here",
             "open a new shell outside of that directory; in a script: direnv exec . COMMAND",
         )
+    elif place.gone:
+        yield Problem(
+            "stale",
+            f"{place.gone} is gone, and this shell still has what it gave",
+            "press Enter, and direnv unloads it; where no hook of direnv's runs: open a new shell",
+        )
     elif place.loaded is not None and state.declared.profile and place.mark not in (None, state.declared.profile):
         yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")
     elif _is_renewed(state):
@@ -81,6 +87,21 @@ def _profile_beside_keys(state: Look) -> Iterator[Problem]:
             "profile-beside-keys",
             f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
             unset_command(name),
+        )
+
+
+def _regions(state: Look) -> Iterator[Problem]:
+    """Find two regions that differ, unless they only differ because one was changed since: see `_overrides`."""
+    environ, names = state.place.environ, ("AWS_REGION", "AWS_DEFAULT_REGION")
+    first, second = (environ.get(name) for name in names)
+    as_direnv_left_them = all(state.exported.get(name, environ.get(name)) == environ.get(name) for name in names)
+    if first and second and first != second and as_direnv_left_them:
+        yield Problem(
+            "regions",
+            f"AWS_REGION is {first} and AWS_DEFAULT_REGION is {second}: some programs take the one, some the other",
+            "take the line out of .envrc that sets one of them, and name the region with --region"
+            if any(name in state.exported for name in names)
+            else unset_command("AWS_DEFAULT_REGION"),
         )
 
 
@@ -198,6 +219,7 @@ _FINDERS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     _stale,
     _not_loaded,
     _profile_beside_keys,
+    _regions,
     _overrides,
     _other_keys,
     _identity,

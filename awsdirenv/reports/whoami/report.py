@@ -91,6 +91,13 @@ class Place(Record):
         )
         return next((mark for mark in marks if mark), None)
 
+    @property
+    def gone(self) -> Path | None:
+        """The `.envrc` that this directory was loaded from, if it is gone."""
+        folder = self.environ.get("DIRENV_DIR", "").removeprefix("-")
+        envrc_path = Path(self.environ.get("DIRENV_FILE") or f"{folder}/.envrc")
+        return envrc_path if self.is_here and folder and not envrc_path.exists() else None
+
     def option(self, name: str) -> str | None:
         """Return the value of an option of the line, or None."""
         return self.said.options.get(name) if self.said else None
