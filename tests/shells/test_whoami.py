@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Mapping
@@ -479,6 +480,39 @@ def test_a_closed_directory(home: World, *, has_default: bool) -> None:
         assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
 
 
+@pytest.mark.parametrize(
+    ("pin", "message"),
+    [
+        ("--account 999999999999", "leads to account 123456789012, and .envrc insists on account 999999999999"),
+        ("--role other", "leads to role adminrole, and .envrc insists on role other"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["adminrole", "base"])
+def test_a_directory_that_a_pin_closes(home: World, pin: str, message: str, profile: str) -> None:
+    """The pin is named, and no hint signs in to the account that it is there to keep out."""
+    folder = home.project("pinned", f"use aws_profile {profile} {pin}\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    said = f"profile {profile} {message if profile == 'adminrole' else message.replace('role adminrole', 'no role')}"
+    assert seen.problems["closed"] == {
+        "kind": "closed",
+        "message": f"{folder} is closed: {said}",
+        "hint": f"correct [profile {profile}], or the line in .envrc",
+    }
+    assert not any("login" in problem["hint"] for problem in seen.problems.values())
+
+
+def test_a_directory_that_nobody_has_confirmed(home: World) -> None:
+    """There are credentials, and none is missing: `direnv reload` is what asks again."""
+    folder = home.project("asking", "use aws_profile adminrole --confirm\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert seen.problems["closed"] == {
+        "kind": "closed",
+        "message": f"{folder} is closed, and there are credentials for profile adminrole",
+        "hint": "direnv reload, which says why",
+    }
+    assert seen.problems["none"]["hint"] == "direnv reload"
+
+
 def test_not_loaded(home: World) -> None:
     """Where direnv has loaded nothing, the `.envrc` is read as text, and never run."""
     folder = home.root / "adminrole"
@@ -530,7 +564,8 @@ def test_expired(home: World, who: str) -> None:
     seen = whoami(home, folder, **env)
     assert seen.verdict == "expired"
     problem = seen.problems["expired"]
-    assert problem["hint"] == "awsdirenv login adminrole"
+    # By AWS they are over and what is stored still holds: without --force, `login` would keep it.
+    assert problem["hint"] == f"awsdirenv login {'--force ' if who == 'AWS' else ''}adminrole"
     assert (
         problem["message"]
         == {
@@ -540,13 +575,64 @@ def test_expired(home: World, who: str) -> None:
     )
 
 
-def test_refused(home: World) -> None:
-    """Keys that AWS does not know any more are no mere matter of time."""
+def follow(world: World, hint: str, folder: Path) -> dict[str, str]:
+    """Type the command of a hint, and give what a shell in that folder has then."""
+    command, *words = shlex.split(hint)
+    if command == "awsdirenv":
+        world.run(command, *words, cwd=folder).check_returncode()
+    changes, _ = world.enter(folder)
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+LINES = {
+    "a role": "adminrole",
+    "a role for a while": "adminrole --duration 30m",
+    "a user": "base",
+    "live": "adminrole --live",
+}
+
+
+@pytest.mark.parametrize("end", ["expired", "revoked"])
+@pytest.mark.parametrize("line", LINES)
+def test_what_aws_refuses_in_date(home: World, line: str, end: str) -> None:
+    """Where credentials still hold by their own time, `login` alone would keep them: the hint renews them."""
+    folder = home.project("place", f"use aws_profile {LINES[line]}\n")
+    changes, _ = home.enter(folder)
+    env = {name: value for name, value in changes.items() if value is not None}
+    for key, held in list(home.sts.keys.items()):
+        if held.token:
+            (home.sts.expire if end == "expired" else home.sts.revoke)(key)
+    seen = whoami(home, folder, **env)
+    assert seen.verdict == ("expired" if end == "expired" else "mismatch")
+    assert seen.kinds == ["expired" if end == "expired" else "session-refused"]
+    (problem,) = seen.problems.values()
+    assert problem["hint"].startswith("awsdirenv login --force ")
+    assert whoami(home, folder, **follow(home, problem["hint"], folder)).verdict == "ok"
+
+
+def test_an_older_renewed_key_that_has_ended(home: World) -> None:
+    """Where newer credentials are stored already, the shell only has to take them."""
     folder = home.root / "adminrole"
     env = inside(home, folder)
+    home.run("awsdirenv", "login", "--force", "adminrole").check_returncode()
+    home.sts.expire(env["AWS_ACCESS_KEY_ID"])
+    problem = whoami(home, folder, **env).problems["expired"]
+    assert problem["hint"] == "direnv reload"
+    assert whoami(home, folder, **follow(home, problem["hint"], folder)).verdict == "ok"
+
+
+def test_long_term_keys_that_aws_refuses(home: World) -> None:
+    """Keys that are nobody's any more are to be corrected where they stand; keys of nobody's we know, taken out."""
+    folder = home.project("base", "use aws_profile base --no-session\n")
+    env = inside(home, folder)
     home.sts.revoke(env["AWS_ACCESS_KEY_ID"])
-    seen = whoami(home, folder, **env)
-    assert (seen.verdict, seen.kinds) == ("mismatch", ["session-refused"])
+    hint = whoami(home, folder, **env).problems["session-refused"]["hint"]
+    assert hint == "check aws_access_key_id and aws_secret_access_key of [base]"
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    hint = whoami(home, home.root, **{name: env[name] for name in names}).problems["session-refused"]["hint"]
+    assert hint.startswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
+    hint = whoami(home, home.root, AWS_PROFILE="base").problems["session-refused"]["hint"]
+    assert hint == "renew what [base] takes them from"
 
 
 def test_a_sign_in_that_is_over(home: World) -> None:
