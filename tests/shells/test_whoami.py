@@ -636,11 +636,17 @@ def test_long_term_keys_that_aws_refuses(home: World) -> None:
 
 
 def test_a_sign_in_that_is_over(home: World) -> None:
-    """Outside of our directories, too, a sign-in that is over is what it is called."""
+    """Outside of our directories, too, a sign-in that is over is what it is called; one that never was is not over."""
     home.sso_session(signed_in=False)
     home.sso_profile("dev")
     seen = whoami(home, home.root, AWS_PROFILE="dev")
+    assert (seen.verdict, seen.kinds) == ("none", ["none"])
+    assert seen.problems["none"]["message"] == "the credentials of this environment: nobody has signed in"
+    home.sso_sign_in(life=-60)
+    home.sts.sso.sign_out()
+    seen = whoami(home, home.root, AWS_PROFILE="dev")
     assert (seen.verdict, seen.kinds) == ("expired", ["expired"])
+    assert seen.problems["expired"]["message"] == "the credentials of this environment: the sign-in is over"
 
 
 def test_a_sign_in_of_aws_login(home: World) -> None:

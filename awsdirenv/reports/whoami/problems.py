@@ -197,7 +197,8 @@ def _expired(state: Look) -> Iterator[Problem]:
 def _unknown(state: Look) -> Iterator[Problem]:
     caller, error = state.caller, state.caller.error
     if caller.outcome == NONE:
-        yield Problem("none", "an SDK finds no credentials here", _renewal(state, "awsdirenv init PROFILE"))
+        said = error.message if error else "an SDK finds no credentials here"
+        yield Problem("none", said, _renewal(state, error.hint if error else "awsdirenv init PROFILE"))
     elif caller.outcome == OFFLINE and error:
         yield Problem("offline", f"AWS was not reached: {error.message}", error.hint)
     elif caller.outcome == FAILED and isinstance(error, SessionRefusedError):
