@@ -95,10 +95,15 @@ class CredentialProcessError(AwsdirenvError):
 
 
 class SignInNeededError(AwsdirenvError):
-    """A sign-in (IAM Identity Center, `aws login`) has ended. Only the user can sign in again."""
+    """A sign-in (IAM Identity Center, `aws login`) has ended, or never was. Only the user can sign in."""
 
     kind = "sign-in-needed"
     exit_code = EXIT_PERSON_NEEDED
+
+    def __init__(self, message: str, hint: str, *, is_first: bool = False) -> None:
+        """Create the error. `is_first` says that nobody has signed in yet, so that nothing has ended."""
+        super().__init__(message, hint)
+        self.is_first = is_first
 
 
 class SignInFailedError(AwsdirenvError):

@@ -51,6 +51,8 @@ _SIGN_IN = {
     "TokenRetrievalError",
     "UnauthorizedSSOTokenError",
 }
+# botocore's words for a token that is not there: one class stands for a missing token and for a broken one.
+_NO_TOKEN = re.compile(r"does not exist|unable to load", re.IGNORECASE)
 # What went wrong and what to do, by botocore's name of the provider that failed.
 _BY_PROVIDER = {
     "container-role": ("the container's endpoint gave none", "check AWS_CONTAINER_CREDENTIALS_FULL_URI and its like"),
@@ -305,6 +307,8 @@ def _source_client_error(what: str, error: Exception, where: str) -> AwsdirenvEr
 def _provider_error(what: str, error: Exception, sign_in: str | None) -> AwsdirenvError | None:
     """Make the error for a sign-in or an endpoint that gave nothing; None for any other exception of botocore's."""
     if type(error).__name__ in _SIGN_IN and sign_in:
+        if _NO_TOKEN.search(str(getattr(error, "kwargs", {}).get("error_msg"))):
+            return SignInNeededError(f"{what}: nobody has signed in", sign_in, is_first=True)
         return SignInNeededError(f"{what}: the sign-in is over", sign_in)
     provider = getattr(error, "kwargs", {}).get("provider")
     if provider in _BY_PROVIDER:

@@ -61,7 +61,8 @@ def ask_caller(environ: Mapping[str, str], seconds: float) -> Caller:
             return caller
         answer = guarded(_STS, lambda: budget.spend(_STS, lambda: _identity(session, region)))
     except AwsdirenvError as error:
-        return replace(caller, outcome=_OUTCOMES.get(type(error), FAILED), error=error)
+        is_first = isinstance(error, SignInNeededError) and error.is_first
+        return replace(caller, outcome=NONE if is_first else _OUTCOMES.get(type(error), FAILED), error=error)
     if answer is None:
         return replace(caller, outcome=EXPIRED)
     arn, account_id, user_id = (str(answer.get(name) or "") or None for name in ("Arn", "Account", "UserId"))

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -265,6 +265,8 @@ def _parameter(files: AwsFiles, profile: str, key: str) -> str | None:
 
 
 def _not_found(files: AwsFiles, profile: str) -> ProfileNotFoundError:
-    close = difflib.get_close_matches(profile, list(files.profiles), n=1)
+    # A profile with a stage is never suggested: a slip of the fingers must not lead into production.
+    without_stage = [name for name, values in files.profiles.items() if not values.get(STAGE_KEY)]
+    close = difflib.get_close_matches(profile, without_stage, n=1)
     hint = f"did you mean {close[0]}?" if close else f"add [profile {profile}] to {files.config_path}"
     return ProfileNotFoundError(f"no profile {profile} in {files.config_path} or {files.credentials_path}", hint)

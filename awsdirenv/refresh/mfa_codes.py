@@ -27,10 +27,14 @@ T = TypeVar("T")
 
 
 class Human(Record):
-    """A user at the terminal. `ask` asks for a line, with a time limit in seconds; `say` shows a line."""
+    """A user at the terminal. `ask` asks for a line, with a time limit in seconds; `say` shows a line.
+
+    `had_session` says whether the user has had credentials of the profile before, so that a session can have ended.
+    """
 
     ask: Callable[[str, float], str]
     say: Callable[[str], None]
+    had_session: bool = True
 
 
 class CodeSource(Protocol):
@@ -170,9 +174,12 @@ def nobody_there(profile: str) -> Nobody:
     )
 
 
-def not_now(profile: str) -> Nobody:
+def not_now(profile: str, *, had_session: bool) -> Nobody:
     """Return a source that fails because the user does not expect a question now."""
-    return Nobody(lambda _: PersonNeededError(f"the session for {profile} has ended", login_command(profile)))
+    hint = login_command(profile)
+    if had_session:
+        return Nobody(lambda _: PersonNeededError(f"the session for {profile} has ended", hint))
+    return Nobody(lambda serial: PersonNeededError(f"profile {profile} needs an MFA code for {serial}", hint))
 
 
 class WantedCode(Record):
@@ -198,7 +205,7 @@ def code_source(
     if human is None:
         return nobody_there(wanted.profile)
     if not may_ask:
-        return not_now(wanted.profile)
+        return not_now(wanted.profile, had_session=human.had_session)
     return Prompt(human.ask, human.say, wanted.timeout.total_seconds())
 
 

@@ -38,13 +38,22 @@ def admitted(loader: Loader, conditions: Conditions, load: Callable[[], Snapshot
     to confirm; CancelledError if the user does not confirm.
     """
     if conditions.account or conditions.role:
-        _check_chain(conditions, loader.chain())
+        check_chain(conditions, loader.chain())
     snapshot = load()
     check(conditions, snapshot)
     word = _word(conditions, snapshot, loader.environ.get("AWSDIRENV_CONFIRM", ""))
     if word:
         _confirm(loader, snapshot, word)
     return snapshot
+
+
+def check_chain(conditions: Conditions, chain: Chain) -> None:
+    """Compare what AWS's files say with the conditions, before any call. Raises WrongIdentityError."""
+    account = chain.hops[-1].account_id if chain.hops else None
+    if conditions.account and account and account != conditions.account:
+        raise _wrong(chain.profile, f"account {account}", f"account {conditions.account}")
+    if conditions.role and chain.role and chain.role != conditions.role:
+        raise _wrong(chain.profile, f"role {chain.role}", f"role {conditions.role}")
 
 
 def check(conditions: Conditions, snapshot: Snapshot) -> None:
@@ -55,15 +64,6 @@ def check(conditions: Conditions, snapshot: Snapshot) -> None:
     if conditions.role and snapshot.role != conditions.role:
         leads_to = f"role {snapshot.role}" if snapshot.role else "no role"
         raise _wrong(snapshot.profile, leads_to, f"role {conditions.role}")
-
-
-def _check_chain(conditions: Conditions, chain: Chain) -> None:
-    """Compare what AWS's files say with the conditions, before any call. Raises WrongIdentityError."""
-    account = chain.hops[-1].account_id if chain.hops else None
-    if conditions.account and account and account != conditions.account:
-        raise _wrong(chain.profile, f"account {account}", f"account {conditions.account}")
-    if conditions.role and chain.role and chain.role != conditions.role:
-        raise _wrong(chain.profile, f"role {chain.role}", f"role {conditions.role}")
 
 
 def _wrong(profile: str, leads_to: str, demanded: str) -> WrongIdentityError:

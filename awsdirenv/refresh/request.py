@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from awsdirenv.cache import directories
-from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cache.sessions import CancelMarks
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
@@ -27,7 +27,7 @@ from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import files
-from awsdirenv.system.direnv import Evaluation, loaded_directory, without_ours
+from awsdirenv.system.direnv import Evaluation, loaded_directory, opened_profile, without_ours
 from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Holder, Locks
 from awsdirenv.system.text import login_command
@@ -226,13 +226,15 @@ def _loader(  # noqa: PLR0913, PLR0917 - it puts all the parts together
     paths = CachePaths.from_environ(environ)
     has_codes = bool(settings.mfa_process or request.options.token_code)
     on_wait = _Waiting(declared.name, reporter.waiting, has_human=terminal is not None, has_codes=has_codes)
+    key = snapshot_key(declared.name, environ, request.options.duration)
+    had_session = opened_profile(environ) == declared.name or (paths.snapshots / key).exists()
     return Loader(
         environ=environ if request.from_envrc else without_ours(environ, _OURS),
         settings=settings,
         paths=paths,
         locks=Locks(paths.locks, settings.lock_timeout.total_seconds(), on_wait, terminal.name if terminal else ""),
         declared=declared,
-        human=Human(terminal.ask, terminal.say) if terminal else None,
+        human=Human(terminal.ask, terminal.say, had_session) if terminal else None,
         is_expected=evaluation.is_entering or not request.from_envrc,
         tell=reporter.notice,
         waiting=reporter.waiting,

@@ -10,7 +10,7 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.snapshots import check_region
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, stage_of
-from awsdirenv.config.chain import Chain, account_of
+from awsdirenv.config.chain import ATTACHED, Chain, account_of
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import Record
@@ -115,8 +115,10 @@ def _resolved(files: AwsFiles, name: str, environ: Mapping[str, str]) -> tuple[C
 
 
 def _fault(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> str | None:
-    if chain.depends_on_environment:
-        return None  # the profile may be right, with its credentials in another environment
+    # The profile may be right, with its credentials in another environment or on another machine. But the source of a
+    # role that says nothing about credentials has none anywhere: AWS's tools do not look for the machine's role then.
+    if chain.depends_on_environment and not (chain.source_kind == ATTACHED and chain.hops):
+        return None
     try:
         check(chain, files, environ)
     except AwsdirenvError as error:

@@ -99,6 +99,12 @@ def interactive(shell: str, environ: Mapping[str, str]) -> list[Line]:
     return follow([main], environ)
 
 
+def of_user(shell: str, environ: Mapping[str, str]) -> list[Line]:
+    """Return all lines of the user's files that `bash`, `zsh` or `fish` reads: an interactive one, or a login shell."""
+    login = (".bash_profile", ".bash_login", ".profile") if shell == "bash" else ()
+    return [*interactive(shell, environ), *follow([home(environ) / name for name in login], environ)]
+
+
 def of_system(shell: str, environ: Mapping[str, str]) -> list[Line]:
     """Return all lines of the system's start-up files, which come from the administrator or from packages."""
     paths = [Path(name) for name in _SYSTEM[shell]]

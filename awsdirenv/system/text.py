@@ -129,9 +129,12 @@ def command_line(command: str, operand: str) -> str:
     return f"{command} {'-- ' if operand.startswith('-') else ''}{shell_word(operand)}"
 
 
-def login_command(profile: str) -> str:
-    """Return the command that gets new credentials for a profile, with a question to the user if needed."""
-    return command_line("awsdirenv login", profile)
+def login_command(profile: str, *options: str) -> str:
+    """Return the command that gets new credentials for a profile, with a question to the user if needed.
+
+    Without the option `--force` it changes nothing while the stored credentials still hold.
+    """
+    return command_line(" ".join(["awsdirenv login", *map(shell_word, options)]), profile)
 
 
 def aws_command(command: str, profile: str) -> str:

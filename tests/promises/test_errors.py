@@ -134,7 +134,7 @@ def all_messages() -> set[Line]:
     found |= {(EXTENSION_SECTION, text) for text in shell_lines(script, "error") - in_python}
     found |= {(WARNING_SECTION, text) for text in shell_lines(script, "warning")}
     # What an export for fish says when fish evaluates it.
-    exported = (PACKAGE / "refresh" / "export.py").read_text(encoding="utf-8")
+    exported = (PACKAGE / "cli" / "commands" / "export.py").read_text(encoding="utf-8")
     found |= {
         (WARNING_SECTION, placeholders(text)) for text in re.findall(r"\"awsdirenv: warning: ([^\"]*)\"", exported)
     }

@@ -226,6 +226,19 @@ def test_code_from_a_process(shell: Shell, world: World, project: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash"], indirect=True)
+def test_a_session_that_never_was_has_not_ended(shell: Shell, world: World, project: Path) -> None:
+    """Evaluated again without having been entered, a directory that was never open says what it needs."""
+    ask(shell, world, project)
+    shell.send("\x03")
+    shell.finish()
+    world.config.write_text(world.config.read_text() + "\n")
+    said = shell.run("true")
+    assert f"awsdirenv: error: profile adminrole needs an MFA code for {world.mfa_serial}\r\n" in said
+    assert "awsdirenv: hint: awsdirenv login adminrole" in said
+    assert "has ended" not in said
+
+
+@pytest.mark.parametrize("shell", ["bash"], indirect=True)
 def test_ended_session_is_announced_in_place(shell: Shell, world: World, project: Path) -> None:
     """Where a code is needed and nobody entered or reloaded, one line says so and nothing is asked."""
     ask(shell, world, project)

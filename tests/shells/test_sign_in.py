@@ -23,6 +23,7 @@ from world import AT_ONCE, World, told
 PAGE = "allow it only if the page shows this code: "
 LOADED = "awsdirenv: dev: account 123456789012, role Developer, eu-west-1, 1h00m left"
 OVER = "awsdirenv: error: the credentials for profile dev: the sign-in is over"
+NEVER = "awsdirenv: error: the credentials for profile dev: nobody has signed in"
 # Opens the page as a signed-in browser would, and talks: to its output, to the terminal if it finds one.
 BROWSER = """#!{python}
 import sys, urllib.request
@@ -71,11 +72,10 @@ def code_on(shell: Shell) -> str:
     return str(re.findall(r"[A-Z]{4}-[A-Z]{4}", shell.expect("Ctrl-C cancels"))[0])
 
 
-def over(world: World, profile: str = "dev") -> str:
-    """Load with nobody there, as entering does; the sign-in must be over. Give what is said."""
+def refused(world: World, profile: str = "dev") -> str:
+    """Load with nobody there, as entering does; a sign-in must be needed. Give what is said."""
     done = world.run("awsdirenv", "load", "--", profile)
     assert (done.returncode, done.stdout) == (3, "")
-    assert "the sign-in is over" in done.stderr
     return done.stderr
 
 
@@ -253,7 +253,7 @@ def test_nobody_is_there(corp: World, environment: dict[str, str]) -> None:
     else:
         done = corp.run("awsdirenv", "login", "dev")
         said = f"{done.stderr}status={done.returncode}"
-    assert f"{OVER}, and nobody is here to sign in" in said
+    assert f"{NEVER}, and nobody is here to sign in" in said
     assert "awsdirenv: hint: in a terminal: awsdirenv login dev" in said
     assert "status=3" in said
     assert count(corp, "RegisterClient", "CreateToken") == [0, 0]
@@ -275,7 +275,7 @@ def test_a_token_file_that_is_none(corp: World, text: str) -> None:
     corp.sts.sso.auto_approve_after(0)
     token_file(corp).parent.mkdir(parents=True)
     token_file(corp).write_text(text)
-    assert OVER in over(corp)
+    assert OVER in refused(corp)
     with Shell(corp, "bash") as shell:
         assert LOADED in shell.run("awsdirenv login dev")
 
@@ -287,7 +287,7 @@ def test_signed_out(corp: World, end: str) -> None:
     corp.sts.sso.sign_out()
     if end == "sso logout":
         token_file(corp).unlink()
-    assert OVER in over(corp)
+    assert (NEVER if end == "sso logout" else OVER) in refused(corp)
     corp.sts.sso.auto_approve_after(0)
     with Shell(corp, "bash") as shell:
         assert LOADED in shell.run("awsdirenv login dev")
@@ -298,8 +298,8 @@ def test_a_role_behind_a_sign_in(corp: World) -> None:
     arn = corp.sts.add_role("deploy", trusted=[corp.sts.sso.assign("Developer")])
     corp.profile("deploy", role_arn=arn, source_profile="dev", region="eu-west-1")
     folder = corp.project("deploy")
-    said = over(corp, "deploy")
-    assert "awsdirenv: error: the credentials for profile dev, on the way to deploy: the sign-in is over" in said
+    said = refused(corp, "deploy")
+    assert "awsdirenv: error: the credentials for profile dev, on the way to deploy: nobody has signed in" in said
     assert "awsdirenv: hint: awsdirenv login deploy" in said
     corp.sts.sso.auto_approve_after(0)
     with Shell(corp, "bash") as shell:
@@ -465,7 +465,7 @@ def test_a_sign_in_with_the_aws_cli_opens_a_closed_directory(shell: Shell, corp:
     if before != "nothing":
         corp.sso_sign_in(life=-60)
         corp.sts.sso.sign_out()
-    assert OVER in shell.run(f"cd {corp.root / 'dev'}")
+    assert (NEVER if before == "nothing" else OVER) in shell.run(f"cd {corp.root / 'dev'}")
     assert LOADED not in shell.run("true")
     time.sleep(1)  # direnv compares whole seconds
     corp.sso_sign_in()
@@ -535,14 +535,14 @@ def test_nobody_is_there_on_entering(corp: World) -> None:
     """With AWSDIRENV_SSO_LOGIN=auto nothing is opened where nobody is there."""
     log = browser(corp)
     _, said = corp.enter(corp.root / "dev", AWSDIRENV_SSO_LOGIN="auto")
-    assert OVER in said
+    assert NEVER in said
     assert not log.exists()
     assert count(corp, "RegisterClient") == [0]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("auto", LOADED), ("ask", OVER), ("yes", "AWSDIRENV_SSO_LOGIN makes no sense: 'yes'")],
+    [("auto", LOADED), ("ask", NEVER), ("yes", "AWSDIRENV_SSO_LOGIN makes no sense: 'yes'")],
 )
 def test_the_setting(corp: World, text: str, said: str) -> None:
     """AWSDIRENV_SSO_LOGIN may stand in the `.env` beside an allowed `.envrc`; what makes no sense is an error."""

@@ -223,7 +223,7 @@ def test_a_sign_in_that_is_over(world: World, end: Callable[[World], None], prof
     way = "" if profile == "start" else ", on the way to end"
     # The directory is `start`'s; for the role behind it the load says the same.
     assert (closed if profile == "start" else refused)(world, profile) == (
-        f"the credentials for profile start{way}: the sign-in is over",
+        f"the credentials for profile start{way}: {'nobody has signed in' if end is forget else 'the sign-in is over'}",
         f"awsdirenv login {profile}",
     )
     assert world.run("awsdirenv", "export", profile).returncode == 3
@@ -287,6 +287,15 @@ def test_a_login_that_is_over(world: World) -> None:
     )
     assert refused(world, "end")[1] == "aws login --profile start"
     assert world.run("awsdirenv", "export", "start").returncode == 3
+
+
+def test_a_login_that_never_was(world: World) -> None:
+    """Before the first `aws login` nothing is over."""
+    world.login_profile("start").unlink()
+    assert closed(world, "start") == (
+        "the credentials for profile start: nobody has signed in",
+        "aws login --profile start",
+    )
 
 
 def test_a_login_without_awscrt(world: World) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Mapping
@@ -254,6 +255,24 @@ def test_aws_profile_beside_keys(home: World) -> None:
     )
 
 
+def test_two_regions(home: World) -> None:
+    """Two regions that differ are said, also where the `.envrc` itself has set one of them after ours."""
+    set_by = home.project("adminrole", "use aws_profile adminrole\nexport AWS_DEFAULT_REGION=us-west-2\n")
+    for folder, env, hint in (
+        (set_by, inside(home, set_by), "take the line out of .envrc that sets one of them"),
+        (home.root, {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": "us-west-2"}, "unset AWS_DEFAULT_REGION; in fish: "),
+    ):
+        seen = whoami(home, folder, **env)
+        assert "regions" in seen.kinds
+        assert seen.problems["regions"]["message"] == (
+            "AWS_REGION is eu-west-1 and AWS_DEFAULT_REGION is us-west-2: some programs take the one, some the other"
+        )
+        assert seen.problems["regions"]["hint"].startswith(hint)
+    assert whoami(home, set_by, **inside(home, set_by)).verdict == "mismatch"
+    mended = home.project("adminrole", "use aws_profile adminrole --region us-west-2\n")
+    assert whoami(home, mended, **inside(home, mended)).verdict == "ok"
+
+
 def test_a_profile_that_is_not_there(home: World) -> None:
     """An AWS_PROFILE that names nothing stops every SDK: it is named as the trouble."""
     folder = home.root / "adminrole"
@@ -412,6 +431,22 @@ def test_an_envrc_that_was_edited(home: World) -> None:
     assert "other-account" in seen.kinds
 
 
+def test_an_envrc_that_is_gone(home: World) -> None:
+    """Nothing declares any more what this shell still has; below it, and with another `.envrc` above, the same."""
+    folder = home.root / "adminrole"
+    env = inside(home, folder)
+    (folder / "below").mkdir()
+    (folder / ".envrc").unlink()
+    for above in (None, "use aws_profile adminrole\n"):
+        if above:
+            (home.root / ".envrc").write_text(above)
+        for place in (folder, folder / "below"):
+            seen = whoami(home, place, **env)
+            assert (seen.verdict, seen.kinds) == ("mismatch", ["stale"])
+            said = seen.problems["stale"]["message"]
+            assert said == f"{folder / '.envrc'} is gone, and this shell still has what it gave"
+
+
 # Nothing there
 
 
@@ -443,6 +478,39 @@ def test_a_closed_directory(home: World, *, has_default: bool) -> None:
         )
     else:
         assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+
+
+@pytest.mark.parametrize(
+    ("pin", "message"),
+    [
+        ("--account 999999999999", "leads to account 123456789012, and .envrc insists on account 999999999999"),
+        ("--role other", "leads to role adminrole, and .envrc insists on role other"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["adminrole", "base"])
+def test_a_directory_that_a_pin_closes(home: World, pin: str, message: str, profile: str) -> None:
+    """The pin is named, and no hint signs in to the account that it is there to keep out."""
+    folder = home.project("pinned", f"use aws_profile {profile} {pin}\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    said = f"profile {profile} {message if profile == 'adminrole' else message.replace('role adminrole', 'no role')}"
+    assert seen.problems["closed"] == {
+        "kind": "closed",
+        "message": f"{folder} is closed: {said}",
+        "hint": f"correct [profile {profile}], or the line in .envrc",
+    }
+    assert not any("login" in problem["hint"] for problem in seen.problems.values())
+
+
+def test_a_directory_that_nobody_has_confirmed(home: World) -> None:
+    """There are credentials, and none is missing: `direnv reload` is what asks again."""
+    folder = home.project("asking", "use aws_profile adminrole --confirm\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert seen.problems["closed"] == {
+        "kind": "closed",
+        "message": f"{folder} is closed, and there are credentials for profile adminrole",
+        "hint": "direnv reload, which says why",
+    }
+    assert seen.problems["none"]["hint"] == "direnv reload"
 
 
 def test_not_loaded(home: World) -> None:
@@ -496,7 +564,8 @@ def test_expired(home: World, who: str) -> None:
     seen = whoami(home, folder, **env)
     assert seen.verdict == "expired"
     problem = seen.problems["expired"]
-    assert problem["hint"] == "awsdirenv login adminrole"
+    # By AWS they are over and what is stored still holds: without --force, `login` would keep it.
+    assert problem["hint"] == f"awsdirenv login {'--force ' if who == 'AWS' else ''}adminrole"
     assert (
         problem["message"]
         == {
@@ -506,21 +575,78 @@ def test_expired(home: World, who: str) -> None:
     )
 
 
-def test_refused(home: World) -> None:
-    """Keys that AWS does not know any more are no mere matter of time."""
+def follow(world: World, hint: str, folder: Path) -> dict[str, str]:
+    """Type the command of a hint, and give what a shell in that folder has then."""
+    command, *words = shlex.split(hint)
+    if command == "awsdirenv":
+        world.run(command, *words, cwd=folder).check_returncode()
+    changes, _ = world.enter(folder)
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+LINES = {
+    "a role": "adminrole",
+    "a role for a while": "adminrole --duration 30m",
+    "a user": "base",
+    "live": "adminrole --live",
+}
+
+
+@pytest.mark.parametrize("end", ["expired", "revoked"])
+@pytest.mark.parametrize("line", LINES)
+def test_what_aws_refuses_in_date(home: World, line: str, end: str) -> None:
+    """Where credentials still hold by their own time, `login` alone would keep them: the hint renews them."""
+    folder = home.project("place", f"use aws_profile {LINES[line]}\n")
+    changes, _ = home.enter(folder)
+    env = {name: value for name, value in changes.items() if value is not None}
+    for key, held in list(home.sts.keys.items()):
+        if held.token:
+            (home.sts.expire if end == "expired" else home.sts.revoke)(key)
+    seen = whoami(home, folder, **env)
+    assert seen.verdict == ("expired" if end == "expired" else "mismatch")
+    assert seen.kinds == ["expired" if end == "expired" else "session-refused"]
+    (problem,) = seen.problems.values()
+    assert problem["hint"].startswith("awsdirenv login --force ")
+    assert whoami(home, folder, **follow(home, problem["hint"], folder)).verdict == "ok"
+
+
+def test_an_older_renewed_key_that_has_ended(home: World) -> None:
+    """Where newer credentials are stored already, the shell only has to take them."""
     folder = home.root / "adminrole"
     env = inside(home, folder)
+    home.run("awsdirenv", "login", "--force", "adminrole").check_returncode()
+    home.sts.expire(env["AWS_ACCESS_KEY_ID"])
+    problem = whoami(home, folder, **env).problems["expired"]
+    assert problem["hint"] == "direnv reload"
+    assert whoami(home, folder, **follow(home, problem["hint"], folder)).verdict == "ok"
+
+
+def test_long_term_keys_that_aws_refuses(home: World) -> None:
+    """Keys that are nobody's any more are to be corrected where they stand; keys of nobody's we know, taken out."""
+    folder = home.project("base", "use aws_profile base --no-session\n")
+    env = inside(home, folder)
     home.sts.revoke(env["AWS_ACCESS_KEY_ID"])
-    seen = whoami(home, folder, **env)
-    assert (seen.verdict, seen.kinds) == ("mismatch", ["session-refused"])
+    hint = whoami(home, folder, **env).problems["session-refused"]["hint"]
+    assert hint == "check aws_access_key_id and aws_secret_access_key of [base]"
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    hint = whoami(home, home.root, **{name: env[name] for name in names}).problems["session-refused"]["hint"]
+    assert hint.startswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
+    hint = whoami(home, home.root, AWS_PROFILE="base").problems["session-refused"]["hint"]
+    assert hint == "renew what [base] takes them from"
 
 
 def test_a_sign_in_that_is_over(home: World) -> None:
-    """Outside of our directories, too, a sign-in that is over is what it is called."""
+    """Outside of our directories, too, a sign-in that is over is what it is called; one that never was is not over."""
     home.sso_session(signed_in=False)
     home.sso_profile("dev")
     seen = whoami(home, home.root, AWS_PROFILE="dev")
+    assert (seen.verdict, seen.kinds) == ("none", ["none"])
+    assert seen.problems["none"]["message"] == "the credentials of this environment: nobody has signed in"
+    home.sso_sign_in(life=-60)
+    home.sts.sso.sign_out()
+    seen = whoami(home, home.root, AWS_PROFILE="dev")
     assert (seen.verdict, seen.kinds) == ("expired", ["expired"])
+    assert seen.problems["expired"]["message"] == "the credentials of this environment: the sign-in is over"
 
 
 def test_a_sign_in_of_aws_login(home: World) -> None:

@@ -205,6 +205,45 @@ def _unknown_shell(home: Home) -> None:
     home.env["SHELL"] = "/bin/tcsh"
 
 
+@fault("hook", ERROR, "/.bashrc")
+def _hook_of_another_shells_file(home: Home) -> None:
+    home.rc.write_text("alias l=ls\n", encoding="utf-8")
+    (home.world.home / ".zshrc").write_text('eval "$(direnv hook zsh)"\n', encoding="utf-8")
+    fish = home.world.home / ".config" / "fish" / "config.fish"
+    fish.parent.mkdir(parents=True)
+    fish.write_text("direnv hook fish | source\n", encoding="utf-8")
+
+
+@fault("hook", ERROR, "/.bashrc")
+def _hook_for_another_shell(home: Home) -> None:
+    home.rc.write_text('eval "$(direnv hook zsh)"\n', encoding="utf-8")
+
+
+@fault("hook", INFO, "/.zshrc, so zsh loads no directory")
+def _hook_missing_in_a_second_shell(home: Home) -> None:
+    (home.world.home / ".zshrc").write_text("alias l=ls\n", encoding="utf-8")
+
+
+@fault("hook", INFO, "/.bashrc, so bash loads no directory")
+def _hook_missing_in_the_bash_of_a_zsh_user(home: Home) -> None:
+    home.env["SHELL"] = "/usr/bin/zsh"
+    home.rc.write_text("alias l=ls\n", encoding="utf-8")
+    (home.world.home / ".zshrc").write_text('eval "$(direnv hook zsh)"\n', encoding="utf-8")
+
+
+@sound("hook")
+def _hook_for_whichever_shell(home: Home) -> None:
+    (home.world.home / ".shellrc").write_text('eval "$(direnv hook "${SHELL##*/}")"\n', encoding="utf-8")
+    for name in (".bashrc", ".zshrc"):
+        (home.world.home / name).write_text(". ~/.shellrc\n", encoding="utf-8")
+
+
+@sound("hook")
+def _hook_in_the_login_shells_file(home: Home) -> None:
+    home.rc.write_text("alias l=ls\n", encoding="utf-8")
+    (home.world.home / ".bash_profile").write_text(HOOK, encoding="utf-8")
+
+
 @sound("hook")
 def _hook_of_another_file(home: Home) -> None:
     (home.world.home / "my shell").mkdir()
@@ -247,6 +286,11 @@ def _hooks_in_the_wrong_order_in_zsh(home: Home) -> None:
     home.env["SHELL"] = "/usr/bin/zsh"
     (home.world.home / ".zprofile").write_text(ours(home, "zsh"), encoding="utf-8")
     (home.world.home / ".zshrc").write_text('eval "$(direnv hook zsh)"\n', encoding="utf-8")
+
+
+@fault("hook-order", WARNING, "awsdirenv's hook comes before direnv's")
+def _hooks_in_the_wrong_order_in_a_second_shell(home: Home) -> None:
+    (home.world.home / ".zshrc").write_text(ours(home, "zsh") + 'eval "$(direnv hook zsh)"\n', encoding="utf-8")
 
 
 @fault("hook-order", ERROR, "PROMPT_COMMAND is set anew behind direnv's hook")

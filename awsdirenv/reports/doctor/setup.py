@@ -28,7 +28,11 @@ _LEAST_DIRENV, _LEAST_BASH = (2, 32, 1), (4, 4)
 # direnv 2.37.0 reports its version as 2.36.0 (direnv issues 1458 and 1463).
 _SILENT_DIRENV = {(2, 36, 0), (2, 37, 0)}
 _OWN = re.compile(r"^[ \t]*(?:function[ \t]+use_aws_profile\b|use_aws_profile[ \t]*\([ \t]*\))")
-_HOOK = re.compile(r"\bdirenv[\"']?[ \t]+hook\b|\b_direnv_hook[ \t]*\(\)|\bfunction[ \t]+__direnv_export_eval\b")
+# direnv's hook, and the shell that it is for, if the line names one.
+_HOOK = re.compile(
+    r"\bdirenv[\"']?[ \t]+hook\b(?:[ \t]+[\"']?(bash|zsh|fish|tcsh|elvish|murex|pwsh)\b)?"
+    r"|\b_direnv_hook[ \t]*\(\)|\bfunction[ \t]+__direnv_export_eval\b"
+)
 _PLUGIN = re.compile(r"^[ \t]*(?:antigen|zinit|zplug|antidote|fisher|plugins=).*\bdirenv\b")
 # An assignment that replaces one of these variables removes direnv's hook from it.
 _TAKEN_OVER = {
@@ -36,6 +40,7 @@ _TAKEN_OVER = {
     "zsh": re.compile(r"^precmd_functions=(?!.*\bprecmd_functions\b)"),
 }
 
+_FOR_NEW_USERS = Path("/etc/skel")
 _MOUNTS = Path("/proc/mounts")
 _NETWORK_KINDS = re.compile(
     r"(?:nfs\d?|cifs|smb\w*|9p|afs|ncpfs|ceph|glusterfs|lustre|fuse\.(?:sshfs|rclone|s3fs|gluster\w*|smb\w*))$"
@@ -101,28 +106,34 @@ def bash(context: DoctorContext) -> Iterator[Finding]:
 
 
 def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
-    """Whether direnv's hook is in the start-up files of your shell."""
-    shell = _shell(context)
-    if shell not in hooks.SHELLS:
-        if "DIRENV_DIR" not in context.environ:
-            message = f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for"
-            yield Finding(INFO, message, "see direnv's documentation for the line of this shell")
-        return
-    lines = hooks.interactive(shell, context.environ)
-    everywhere = [*lines, *hooks.everything(context.environ), *hooks.of_system(shell, context.environ)]
+    """Whether direnv's hook is in the start-up files of your shells: of each in its own."""
     # If direnv has loaded the directory of this shell, there is a hook somewhere.
-    if not any(_hooks(line) for line in everywhere) and "DIRENV_DIR" not in context.environ:
-        rc = hooks.rc_file(shell, context.environ)
-        yield Finding(ERROR, f"direnv's hook is not in {rc}", f"add to it: {installation.HOOKS[shell]}", str(rc))
+    is_loaded = "DIRENV_DIR" in context.environ
+    login_shell = _shell(context)
+    if login_shell not in hooks.SHELLS and not is_loaded:
+        message = f"SHELL is {login_shell or 'not set'}, so direnv's hook was not looked for"
+        yield Finding(INFO, message, "see direnv's documentation for the line of this shell")
+    for shell in _shells_in_use(context):
+        lines = [*hooks.of_user(shell, context.environ), *hooks.of_system(shell, context.environ)]
+        if any(_hooks(line, shell) for line in lines) or (is_loaded and shell == login_shell):
+            continue
+        rc, line = hooks.rc_file(shell, context.environ), installation.HOOKS[shell]
+        if shell == login_shell:
+            yield Finding(ERROR, f"direnv's hook is not in {rc}", f"add to it: {line}", str(rc))
+        else:
+            message = f"direnv's hook is not in {rc}, so {shell} loads no directory"
+            yield Finding(INFO, message, f"if you use {shell}, add to it: {line}", str(rc))
 
 
 def hook_order(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv's hook stands before ours, and nothing behind it takes it out again."""
-    shell = _shell(context)
-    if shell not in _TAKEN_OVER:  # in fish the order makes no difference
-        return
-    lines = hooks.interactive(shell, context.environ)
-    of_direnv = [number for number, line in enumerate(lines) if _hooks(line)]
+    for shell in _shells_in_use(context):
+        if shell in _TAKEN_OVER:  # in fish the order makes no difference
+            yield from _order(shell, hooks.interactive(shell, context.environ))
+
+
+def _order(shell: str, lines: list[Line]) -> Iterator[Finding]:
+    of_direnv = [number for number, line in enumerate(lines) if _hooks(line, shell)]
     if not of_direnv:
         return
     ours = f"awsdirenv/hook.{shell}"
@@ -190,12 +201,27 @@ def envrc_allowed(context: DoctorContext) -> Iterator[Finding]:
         yield Finding(WARNING, "this .envrc is not allowed, so direnv does not load it", command, path)
 
 
-def _hooks(line: Line) -> bool:
-    return bool(_HOOK.search(line.text) or _PLUGIN.search(line.text))
+def _hooks(line: Line, shell: str) -> bool:
+    """Return whether a line gives a shell direnv's hook. A hook that is made for another shell does not work in it."""
+    found = _HOOK.finditer(line.text)
+    return any(match[1] in (None, shell) for match in found) or bool(_PLUGIN.search(line.text))
 
 
 def _shell(context: DoctorContext) -> str:
     return Path(context.environ.get("SHELL", "")).name
+
+
+def _shells_in_use(context: DoctorContext) -> list[str]:
+    """Return the shells that the person uses: SHELL's first, then those that have a start-up file of the person's."""
+    environ, first = context.environ, _shell(context)
+    others = [shell for shell in hooks.SHELLS if shell != first and _is_own(hooks.rc_file(shell, environ))]
+    return [*([first] if first in hooks.SHELLS else []), *others]
+
+
+def _is_own(rc: Path) -> bool:
+    """Return whether a start-up file is there and is not the one that every new user gets."""
+    text = read_text(rc)
+    return text is not None and text != read_text(_FOR_NEW_USERS / rc.name)
 
 
 def _direnv(context: DoctorContext) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
 from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
-from awsdirenv.errors import CredentialSourceError
+from awsdirenv.errors import CredentialSourceError, SessionRefusedError
 from awsdirenv.records import replace
 from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
 from awsdirenv.session_credentials import time_left
@@ -34,11 +34,15 @@ def _files(state: Look) -> Iterator[Problem]:
 def _closed(state: Look) -> Iterator[Problem]:
     profile = state.place.environ.get("AWSDIRENV_DECLARED")
     if state.place.is_here and profile and "AWSDIRENV_PROFILE" not in state.place.environ:
-        yield Problem(
-            "closed",
-            f"{state.place.loaded} is closed: there are no credentials for profile {profile}",
-            login_command(profile),
-        )
+        declared, place = state.declared, state.place.loaded
+        if declared.refusal:
+            yield Problem("closed", f"{place} is closed: {declared.refusal.message}", declared.refusal.hint)
+        elif declared.is_stored and declared.profile == profile:
+            said = f"{place} is closed, and there are credentials for profile {profile}"
+            yield Problem("closed", said, "direnv reload, which says why")
+        else:
+            said = f"{place} is closed: there are no credentials for profile {profile}"
+            yield Problem("closed", said, login_command(profile))
 
 
 def _stale(state: Look) -> Iterator[Problem]:
@@ -48,6 +52,12 @@ def _stale(state: Look) -> Iterator[Problem]:
             "stale",
             f"this shell still has what {place.loaded} gave it: direnv's hook has not run here",
             "open a new shell outside of that directory; in a script: direnv exec . COMMAND",
+        )
+    elif place.gone:
+        yield Problem(
+            "stale",
+            f"{place.gone} is gone, and this shell still has what it gave",
+            "press Enter, and direnv unloads it; where no hook of direnv's runs: open a new shell",
         )
     elif place.loaded is not None and state.declared.profile and place.mark not in (None, state.declared.profile):
         yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")
@@ -81,6 +91,21 @@ def _profile_beside_keys(state: Look) -> Iterator[Problem]:
             "profile-beside-keys",
             f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
             unset_command(name),
+        )
+
+
+def _regions(state: Look) -> Iterator[Problem]:
+    """Find two regions that differ, unless they only differ because one was changed since: see `_overrides`."""
+    environ, names = state.place.environ, ("AWS_REGION", "AWS_DEFAULT_REGION")
+    first, second = (environ.get(name) for name in names)
+    as_direnv_left_them = all(state.exported.get(name, environ.get(name)) == environ.get(name) for name in names)
+    if first and second and first != second and as_direnv_left_them:
+        yield Problem(
+            "regions",
+            f"AWS_REGION is {first} and AWS_DEFAULT_REGION is {second}: some programs take the one, some the other",
+            "take the line out of .envrc that sets one of them, and name the region with --region"
+            if any(name in state.exported for name in names)
+            else unset_command("AWS_DEFAULT_REGION"),
         )
 
 
@@ -153,29 +178,31 @@ def _fallback(state: Look) -> Iterator[Problem]:
     held, method = state.held, state.caller.method
     if state.declared.profile and state.caller.access_key_id and not held.access_key_id and not held.profile:
         what = _METHODS.get(method or "", "what they find elsewhere")
-        yield Problem(
-            "fallback", f"there are no keys here, so SDKs take {what}", "awsdirenv login, or leave the directory"
-        )
+        refusal = state.declared.refusal
+        hint = f"{refusal.hint if refusal else 'awsdirenv login'}, or leave the directory"
+        yield Problem("fallback", f"there are no keys here, so SDKs take {what}", hint)
 
 
 def _expired(state: Look) -> Iterator[Problem]:
     end, error = state.held.expiration, state.caller.error
     if state.is_over and end:
         yield Problem(
-            "expired", f"the credentials ended {time_left(state.now, end)} ago", _login(state, "get new ones")
+            "expired", f"the credentials ended {time_left(state.now, end)} ago", _renewal(state, "get new ones")
         )
-    elif state.caller.outcome == EXPIRED and error:
-        yield Problem("expired", error.message, _login(state, error.hint))
     elif state.caller.outcome == EXPIRED:
-        yield Problem("expired", "AWS says that the credentials have expired", _login(state, "get new ones"))
+        said = error.message if error else "AWS says that the credentials have expired"
+        yield Problem("expired", said, _renewal(state, error.hint if error else "get new ones"))
 
 
 def _unknown(state: Look) -> Iterator[Problem]:
     caller, error = state.caller, state.caller.error
     if caller.outcome == NONE:
-        yield Problem("none", "an SDK finds no credentials here", _login(state, "awsdirenv init PROFILE"))
+        said = error.message if error else "an SDK finds no credentials here"
+        yield Problem("none", said, _renewal(state, error.hint if error else "awsdirenv init PROFILE"))
     elif caller.outcome == OFFLINE and error:
         yield Problem("offline", f"AWS was not reached: {error.message}", error.hint)
+    elif caller.outcome == FAILED and isinstance(error, SessionRefusedError):
+        yield Problem(error.kind, error.message, _renewal(state, _own_keys(state)))
     elif caller.outcome == FAILED and error:
         is_program = isinstance(error, CredentialSourceError)
         yield Problem(error.kind, error.message, _login(state, _by_hand(state)) if is_program else error.hint)
@@ -183,6 +210,30 @@ def _unknown(state: Look) -> Iterator[Problem]:
 
 def _login(state: Look, otherwise: str) -> str:
     return login_command(state.declared.profile) if state.declared.profile else otherwise
+
+
+def _renewal(state: Look, otherwise: str) -> str:
+    """Return what gives this shell other credentials. A plain `awsdirenv login` keeps those that still hold."""
+    declared, key = state.declared, state.held.access_key_id
+    if declared.refusal:
+        return declared.refusal.hint
+    if declared.plain_keys:
+        return f"check aws_access_key_id and aws_secret_access_key of [{declared.plain_keys}]"
+    if declared.profile is None or not declared.is_stored:
+        return _login(state, otherwise)
+    is_live = key is None and state.caller.outcome != NONE  # SDKs find the credentials by the profile
+    if key != declared.key and not is_live:
+        return "direnv reload"
+    options = [f"--duration={declared.duration}"] if declared.duration else []
+    return login_command(declared.profile, "--force", *options)
+
+
+def _own_keys(state: Look) -> str:
+    """Return what to do about keys that AWS refuses and that are not ours."""
+    profile = named_profile(state.place.environ)
+    if state.held.access_key_id or not profile:
+        return unset_command("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    return f"renew what [{profile}] takes them from"
 
 
 def _by_hand(state: Look) -> str:
@@ -198,6 +249,7 @@ _FINDERS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     _stale,
     _not_loaded,
     _profile_beside_keys,
+    _regions,
     _overrides,
     _other_keys,
     _identity,

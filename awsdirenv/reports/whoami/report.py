@@ -10,16 +10,18 @@ from pathlib import Path
 from awsdirenv.aws.identity import EXPIRED, FAILED, KNOWN, NONE, OFFLINE, Caller
 from awsdirenv.cache import live_files, snapshots
 from awsdirenv.cache.layout import CachePaths, snapshot_key
-from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config import envrc
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import WEB_IDENTITY, Chain, account_of, assumed_role, given_name
 from awsdirenv.config.envrc import Declaration
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
-from awsdirenv.errors import AwsdirenvError, SettingError
-from awsdirenv.records import Record
+from awsdirenv.errors import AwsdirenvError, SettingError, WrongIdentityError
+from awsdirenv.records import Record, replace
+from awsdirenv.refresh import pins
 from awsdirenv.refresh.loader import LoadOptions
+from awsdirenv.refresh.pins import Conditions
 from awsdirenv.refresh.request import ProfileContext, Request, looking
 from awsdirenv.reports.table import GREEN, RED, Canvas, Column, Row, table
 from awsdirenv.session_credentials import parse_time, time_left
@@ -44,7 +46,12 @@ _VERDICTS = {
 
 
 class Declared(Record):
-    """The declared identity. `role` is the role's name, `key` the access key id that the environment should have."""
+    """The declared identity. `role` is the role's name, `key` the access key id that the environment should have.
+
+    `is_stored` says that credentials are stored for it which still hold, so that `awsdirenv login` changes nothing.
+    `plain_keys` is the profile whose long-term keys `--no-session` takes. `refusal` is the error of `--account` or
+    `--role` if the profile leads elsewhere.
+    """
 
     profile: str | None = None
     account_id: str | None = None
@@ -53,6 +60,10 @@ class Declared(Record):
     stage: str | None = None
     role: str | None = None
     key: str | None = None
+    duration: str | None = None
+    is_stored: bool = False
+    plain_keys: str | None = None
+    refusal: WrongIdentityError | None = None
 
 
 class Place(Record):
@@ -91,6 +102,13 @@ class Place(Record):
         )
         return next((mark for mark in marks if mark), None)
 
+    @property
+    def gone(self) -> Path | None:
+        """The `.envrc` that this directory was loaded from, if it is gone."""
+        folder = self.environ.get("DIRENV_DIR", "").removeprefix("-")
+        envrc_path = Path(self.environ.get("DIRENV_FILE") or f"{folder}/.envrc")
+        return envrc_path if self.is_here and folder and not envrc_path.exists() else None
+
     def option(self, name: str) -> str | None:
         """Return the value of an option of the line, or None."""
         return self.said.options.get(name) if self.said else None
@@ -108,7 +126,24 @@ def resolve_declared(place: Place) -> Declared:
     files = load_files(context.environ)
     chain = resolve_chain(files, name, context.environ)
     snapshot = snapshots.read(context.paths.snapshots / snapshot_key(name, context.environ, duration))
-    return _resolved(place, context, files, chain, snapshot)
+    holds = snapshot is not None and snapshot.holds(Basis.present(name, context.environ, duration), context.now)
+    return replace(
+        _resolved(place, context, files, chain, snapshot),
+        is_stored=holds,
+        refusal=_refusal(place, chain, snapshot if holds else None),
+    )
+
+
+def _refusal(place: Place, chain: Chain, snapshot: Snapshot | None) -> WrongIdentityError | None:
+    """Return the error with which the pins of the line keep the directory closed. None: they do not, or not yet."""
+    conditions = Conditions(place.option("--account"), place.option("--role"))
+    try:
+        pins.check_chain(conditions, chain)
+        if snapshot:
+            pins.check(conditions, snapshot)
+    except WrongIdentityError as error:
+        return error
+    return None
 
 
 def _profile(place: Place, outer: Mapping[str, str]) -> str | None:
@@ -152,6 +187,8 @@ def _resolved(
         stage=stage or str(own.get(STAGE_KEY) or "") or None,
         role=chain.role or (role_arn and role_arn.rpartition("/")[2]),
         key=keys[0] if keys else stored_key,
+        duration=place.option("--duration"),
+        plain_keys=chain.source_profile if keys else None,
     )
 
 

@@ -845,6 +845,21 @@ def test_a_mistyped_profile_is_guessed(home: Home) -> None:
     assert caught.value.hint == "did you mean production?"
 
 
+def test_a_profile_with_a_stage_is_never_suggested(home: Home) -> None:
+    """A typing mistake must not lead into production: of the names that are near, one without a stage is the hint."""
+    staged = "[profile client-prod-admin]\nawsdirenv_stage = production\n"
+    hints = {}
+    for others in ("", "[profile client-dev-admin]\n"):
+        home.write(staged + others)
+        with pytest.raises(ProfileNotFoundError) as caught:
+            chain_of("client-pro-admin")
+        hints[others] = caught.value.hint
+    assert list(hints.values()) == [
+        f"add [profile client-pro-admin] to {home.config}",
+        "did you mean client-dev-admin?",
+    ]
+
+
 @pytest.fixture
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make a config file that even its owner may not read, and be no root meanwhile."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
+
+from awsdirenv.errors import ConfigError
+from awsdirenv.reports.profiles import listed
+from corpus import CASES, Case, Refused
 from documents import part
 from measure import takes_at_most
 from reports import ACCOUNT, entries, rows
@@ -72,6 +78,34 @@ def test_a_fault_of_the_source(world: World) -> None:
     found = entries(world)
     problem = "profile half has half a key: no aws_secret_access_key"
     assert [found[name]["problem"] for name in ("one", "two")] == [problem, problem]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if isinstance(c.expected, Refused)], ids=lambda case: case.name)
+def test_what_cannot_be_loaded_is_no_sound_profile(case: Case, tmp_path: Path) -> None:
+    """Of every profile that ends in an error wherever it is loaded, the list says so, without a network."""
+    assert isinstance(case.expected, Refused)
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    config.write_text(case.config, encoding="utf-8")
+    credentials.write_text(case.credentials, encoding="utf-8")
+    places = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    try:
+        found = {entry.profile: entry for entry in listed({"HOME": str(tmp_path), **case.environ, **places})}
+    except ConfigError:
+        return  # the whole list is the error
+    if case.expected.problem == "profile-not-found":
+        assert case.profile not in found
+    elif case.expected.problem == "source-empty":
+        assert found[case.profile].problem is None, "it may be right in another environment"
+    else:
+        assert found[case.profile].problem
+
+
+def test_a_source_without_keys(world: World) -> None:
+    """A role behind a profile that says nothing about credentials is broken; that profile may have the machine's."""
+    world.role("lost", mfa=False, source_profile="plain")
+    world.profile("plain", region="eu-west-1")
+    found = entries(world)
+    assert (found["lost"]["problem"], found["plain"]["problem"]) == ("profile plain has no credentials", None)
 
 
 def test_keys_in_another_environment(world: World) -> None:
