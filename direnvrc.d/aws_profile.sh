@@ -13,8 +13,8 @@ use_aws_profile() {
   [[ ! ${_ad_exports[*]} ]] || builtin export "${_ad_exports[@]}" || :
 }
 _awsdirenv_take_block() { # keeps its values in _ad_around
-  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse \
-    "bash $BASH_VERSION is too old" "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
+  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" \
+    "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
   for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
   _awsdirenv_unset_block 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }

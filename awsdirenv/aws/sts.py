@@ -14,7 +14,7 @@ from typing import Any
 from awsdirenv.aws import providers, sso_token
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
-from awsdirenv.config.aws_files import AwsFiles, static_keys, stored_expiration
+from awsdirenv.config.aws_files import AwsFiles, section_header, static_keys, stored_expiration
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -27,9 +27,16 @@ from awsdirenv.config.chain import (
     account_of,
     partition_of,
 )
-from awsdirenv.errors import BadAnswerError, ConfigError, CredentialSourceError, NoCredentialsError
+from awsdirenv.errors import (
+    AwsdirenvError,
+    BadAnswerError,
+    ConfigError,
+    CredentialSourceError,
+    NoCredentialsError,
+    SessionRefusedError,
+)
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
-from awsdirenv.system.text import aws_command, login_command
+from awsdirenv.system.text import aws_command, command_line, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
 _CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
@@ -230,13 +237,32 @@ class Sts:
             named = _CREDENTIAL_SOURCE_BY_KIND[self._chain.source_kind]
             return NoCredentialsError(
                 f"profile {profile} has credential_source = {named}, and there are none here",
-                f"change credential_source in [profile {profile}], or go where it works",
+                f"change credential_source in {section_header(profile)}, or go where it works",
             )
         alone = self._chain.source_kind == ATTACHED and not self._chain.hops
         return NoCredentialsError(
             f"profile {profile} has no credentials{', and no role is attached to this machine' if alone else ''}",
-            f"add aws_access_key_id and aws_secret_access_key to [{profile}] in {self._files.credentials_path}",
+            self._missing(profile),
         )
+
+    def _missing(self, profile: str) -> str:
+        """Return what to add to a profile that has no credentials, by what it has."""
+        values, section = self._files.profiles[profile], section_header(profile)
+        if "source_profile" in values or "credential_source" in values:
+            key = "source_profile" if "source_profile" in values else "credential_source"
+            return f"add role_arn to {section}: {key} alone gives no credentials"
+        if "sso_session" in values or "sso_start_url" in values:
+            return f"add sso_account_id and sso_role_name to {section}"
+        keys = f"add aws_access_key_id and aws_secret_access_key to [{profile}] in {self._files.credentials_path}"
+        if profile == self._chain.profile == "default" and len(self._files.profiles) > 1:
+            return f"name a profile of those that awsdirenv list shows, or {keys}"
+        return keys
+
+    def _may_be_store(self) -> bool:
+        """Return whether the profile's keys may be those of a store with S3's interface, which has no STS."""
+        chain, values = self._chain, self._files.profiles[self._chain.profile]
+        has_endpoint = bool(values.get("endpoint_url") or values.get("services"))
+        return has_endpoint and chain.source_kind == STATIC and not chain.hops and not chain.mfa_serial
 
     def _owner_of_serial(self) -> str:
         """Return the profile that has the mfa_serial."""
@@ -248,7 +274,7 @@ class Sts:
         in_credentials = profile not in self._files.config_profiles and profile in self._files.credentials_sections
         if in_credentials:
             return f"[{profile}] of {self._files.credentials_path}"
-        return f"[{profile if profile == 'default' else f'profile {profile}'}] of {self._files.config_path}"
+        return f"{section_header(profile)} of {self._files.config_path}"
 
     def _call(
         self, what: str, profile: str, source: SessionCredentials, operation: str, request: dict[str, Any]
@@ -266,6 +292,14 @@ class Sts:
         spend = lambda: self._budget.spend(what, attempt)  # noqa: E731
         try:
             return guarded(what, spend, self._section(profile), with_code=with_code)
+        except AwsdirenvError as error:
+            if not self._may_be_store():
+                raise
+            line = command_line("use aws_profile --no-session", self._chain.profile)
+            hint = f"for a store with S3's interface, which gives no sessions: {line}; else {error.hint}"
+            # Not a SessionRefusedError: what is no STS cannot tell whether a session has ended.
+            kind = BadAnswerError if isinstance(error, SessionRefusedError) else type(error)
+            raise kind(error.message, hint) from None
         finally:
             self._clock.report()
 

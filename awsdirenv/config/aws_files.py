@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -77,6 +79,20 @@ class AwsFiles(Record):
         return profiles
 
 
+def section_header(profile: str) -> str:
+    """Return the header of a profile's section in the config file, with quotes where botocore needs them."""
+    if profile == "default":
+        return "[default]"
+    if re.fullmatch(r"[^\s'\"\\]+", profile):
+        return f"[profile {profile}]"
+    return f"[profile {shlex.quote(profile)}]" if set(profile) & set('"\\') else f'[profile "{profile}"]'
+
+
+def headers(path: str) -> list[str]:
+    """Return the headers of all sections of a file, without the brackets, also those that name no profile."""
+    return list(_parse(path, path, sections=True))
+
+
 def stage_of(files: AwsFiles, profile: str) -> str | None:
     """Return the profile's `awsdirenv_stage`, or None. Raises ConfigError for a value that cannot be a stage."""
     stage = files.profiles.get(profile, {}).get(STAGE_KEY)
@@ -85,7 +101,7 @@ def stage_of(files: AwsFiles, profile: str) -> str | None:
     if not isinstance(stage, str) or len(stage) > LONGEST_STAGE or not stage.isprintable():
         raise ConfigError(
             f"profile {profile} has an {STAGE_KEY} that cannot be one",
-            f"set {STAGE_KEY} in [profile {profile}] to a word such as production",
+            f"set {STAGE_KEY} in {section_header(profile)} to a word such as production",
         )
     return stage
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, headers, section_header
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -122,7 +123,7 @@ def _check_inclusion(files: AwsFiles, name: str) -> None:
     """Raise ConfigError for an include_profile that `load_files` could not follow."""
     problem = files.inclusion_problems.get(name)
     if problem:
-        raise ConfigError(f"profile {name}: {problem}", f"change include_profile in [profile {name}]")
+        raise ConfigError(f"profile {name}: {problem}", f"change include_profile in {section_header(name)}")
 
 
 def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
@@ -180,7 +181,7 @@ def _duration(files: AwsFiles, name: str) -> int | None:
     if seconds is not None and not least <= seconds <= most:
         raise ConfigError(
             f"profile {name} has a duration_seconds out of range: {text}",
-            f"set duration_seconds in [profile {name}] between {least} (15m) and {most} (12h)",
+            f"set duration_seconds in {section_header(name)} between {least} (15m) and {most} (12h)",
         )
     return seconds
 
@@ -195,7 +196,7 @@ def _session_tags(files: AwsFiles, name: str) -> tuple[tuple[tuple[str, str], ..
         if not equals or not key.strip():
             raise ConfigError(
                 f"profile {name} has session_tags that are not key=value: {part.strip()}",
-                f"write session_tags = Key=Value,Key=Value in [profile {name}]",
+                f"write session_tags = Key=Value,Key=Value in {section_header(name)}",
             )
         tags[key.strip()] = value.strip()
     transitive = tuple(
@@ -209,7 +210,8 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
     source, credential_source = _raw(files, name, "source_profile"), _raw(files, name, "credential_source")
     if source is not None and credential_source is not None:
         raise ConfigError(
-            f"profile {name} has both source_profile and credential_source", f"keep one of them in [profile {name}]"
+            f"profile {name} has both source_profile and credential_source",
+            f"keep one of them in {section_header(name)}",
         )
     if credential_source is not None:
         if credential_source not in CREDENTIAL_SOURCES:
@@ -221,18 +223,19 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
     if source is None:
         raise ConfigError(
             f"profile {name} has role_arn but neither source_profile nor credential_source",
-            f"add source_profile to [profile {name}]",
+            f"add source_profile to {section_header(name)}",
         )
     if source not in files.profiles:
         raise ConfigError(
             f"profile {name} names a source_profile that does not exist: {source}",
-            f"add [profile {source}] to {files.config_path}, or [{source}] to {files.credentials_path}",
+            _miswritten(files, source)
+            or f"add {section_header(source)} to {files.config_path}, or [{source}] to {files.credentials_path}",
         )
     # A profile may name itself to use its own static keys. Any other repeated profile would make an endless loop.
     if source in visited and not (source == name and _has_static_keys(files.profiles[source])):
         raise ConfigError(
             f"profile {name} closes a loop: {' -> '.join([*visited, source])}",
-            f"change source_profile in [profile {name}]",
+            f"change source_profile in {section_header(name)}",
         )
     return source
 
@@ -268,5 +271,17 @@ def _not_found(files: AwsFiles, profile: str) -> ProfileNotFoundError:
     # A profile with a stage is never suggested: a slip of the fingers must not lead into production.
     without_stage = [name for name, values in files.profiles.items() if not values.get(STAGE_KEY)]
     close = difflib.get_close_matches(profile, without_stage, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"add [profile {profile}] to {files.config_path}"
+    hint = f"did you mean {close[0]}?" if close else f"add {section_header(profile)} to {files.config_path}"
+    hint = _miswritten(files, profile) or hint
     return ProfileNotFoundError(f"no profile {profile} in {files.config_path} or {files.credentials_path}", hint)
+
+
+def _miswritten(files: AwsFiles, profile: str) -> str | None:
+    """Return how to write the header of a section that is meant for this profile and that botocore reads otherwise."""
+    wanted_headers = ((files.config_path, section_header(profile)), (files.credentials_path, f"[{profile}]"))
+    for path, wanted in wanted_headers:
+        for header in headers(path):
+            meant = re.sub(r"^\s*profile(?=[\s\"'])", "", header, flags=re.IGNORECASE).strip()
+            if profile in (header, meant, meant.strip("\"'")) and f"[{header}]" != wanted:
+                return f"write {wanted} instead of [{header}] in {path}"
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.chain import Chain
 from awsdirenv.errors import CancelledError, ConfirmationNeededError, PersonNeededError, WrongIdentityError
 from awsdirenv.records import Record
@@ -69,7 +70,7 @@ def check(conditions: Conditions, snapshot: Snapshot) -> None:
 def _wrong(profile: str, leads_to: str, demanded: str) -> WrongIdentityError:
     return WrongIdentityError(
         f"profile {profile} leads to {leads_to}, and .envrc insists on {demanded}",
-        f"correct [profile {profile}], or the line in .envrc",
+        f"correct {section_header(profile)}, or the line in .envrc",
     )
 
 

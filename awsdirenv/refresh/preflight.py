@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from awsdirenv.aws.providers import is_running_for
 from awsdirenv.cache.snapshots import check_region
-from awsdirenv.config.aws_files import AwsFiles, static_keys
+from awsdirenv.config.aws_files import AwsFiles, section_header, static_keys
 from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.source_lines import Provenance
@@ -46,7 +46,8 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
     if chain.source_kind == WEB_IDENTITY and not files.profiles[chain.source_profile].get("role_arn"):
         profile = chain.source_profile
         raise ConfigError(
-            f"profile {profile} has web_identity_token_file and no role_arn", f"add role_arn to [profile {profile}]"
+            f"profile {profile} has web_identity_token_file and no role_arn",
+            f"add role_arn to {section_header(profile)}",
         )
 
 
@@ -57,7 +58,7 @@ def check_chain(chain: Chain, files: AwsFiles) -> None:
         if not _ROLE_ARN.fullmatch(hop.role_arn):
             raise ConfigError(
                 f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
-                f"correct role_arn in [profile {hop.profile}], as in arn:aws:iam::123456789012:role/NAME",
+                f"correct role_arn in {section_header(hop.profile)}, as in arn:aws:iam::123456789012:role/NAME",
             )
 
 
@@ -127,12 +128,12 @@ def _check_sso(files: AwsFiles, profile: str) -> None:
     if different:
         raise ConfigError(
             f"profile {profile} and its sso_session {name} differ in {different}",
-            f"take {different} out of [profile {profile}]",
+            f"take {different} out of {section_header(profile)}",
         )
     merged = {**values, **session}
     missing = next((key for key in _SSO_KEYS if not merged.get(key)), None)
     if missing:
-        section = f"sso-session {name}" if name and missing in _SSO_KEYS[:2] else f"profile {profile}"
+        section = f"sso-session {name}" if name and missing in _SSO_KEYS[:2] else section_header(profile)[1:-1]
         raise ConfigError(
             f"profile {profile} is of IAM Identity Center and has no {missing}", f"add {missing} to [{section}]"
         )

@@ -110,7 +110,7 @@ def shell_lines(text: str, word: str) -> set[str]:
     """Collect what a shell script says with a word such as `error`, each variable part as a placeholder."""
     said = re.findall(rf"_awsdirenv_say {word} (?:'([^'\n]*)'|\"((?:\\.|[^\"\\\n])*)\")", text)
     assert len(said) == len(re.findall(rf"_awsdirenv_say {word}\b", text)), f"not every {word} is understood"
-    refused = re.findall(r'_awsdirenv_refuse(?:_line)? "([^"\n]*)" (?:\\\n +)?"([^"\n]*)"', text)
+    refused = re.findall(r'_awsdirenv_refuse(?:_line)? (?:\\\n +)?"([^"\n]*)" (?:\\\n +)?"((?:\\.|[^"\\\n])*)"', text)
     assert len(refused) == len(re.findall(r"_awsdirenv_refuse(?:_line)? (?=\S)", text)), (
         "not every refusal is understood"
     )
