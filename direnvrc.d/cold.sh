@@ -23,15 +23,17 @@ _awsdirenv_refuse_readonly() {
     "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
 }
 
-# Says that $1, which Python has just made, cannot be used. Fails.
+# Says that what Python has just made cannot be used. Fails.
 _awsdirenv_refuse_files() {
   local _ad_reply
   _awsdirenv_printable "${_ad_declared:-this directory}"
   if ! type -P stat >/dev/null; then
-    _awsdirenv_refuse "$1 for $_ad_reply cannot be used: PATH leads to no program stat" \
+    _awsdirenv_refuse "no program stat in PATH, so what was loaded for $_ad_reply cannot be checked" \
       "keep the system's folders, such as /usr/bin, in PATH above this line of .envrc"
+  elif [[ $_ad_option_live ]]; then
+    _awsdirenv_refuse "the live files for $_ad_reply cannot be used" "direnv reload"
   else
-    _awsdirenv_refuse "$1 for $_ad_reply cannot be used" "direnv reload"
+    _awsdirenv_refuse "the snapshot for $_ad_reply cannot be used" "direnv reload"
   fi
 }
 
@@ -96,7 +98,7 @@ _awsdirenv_renew() {
     return 0
   fi
   if ((_ad_status == 0)); then
-    _awsdirenv_refuse_files "the snapshot"
+    _awsdirenv_refuse_files
   fi
   _awsdirenv_close
 }
@@ -270,7 +272,7 @@ _awsdirenv_make_live() {
       # Why there are no credentials has been said.
       [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
     else
-      _awsdirenv_refuse_files "the live files"
+      _awsdirenv_refuse_files
     fi
   fi
   export DIRENV_WATCHES=$_ad_watches_if_closed
@@ -382,8 +384,8 @@ _awsdirenv_set_prompt_variable() {
   case $AWSDIRENV_PROMPT_VARIABLE in
     AWS_VAULT | AWSUME_PROFILE) _ad_exports+=("$AWSDIRENV_PROMPT_VARIABLE=${_ad_declared//[\$\`\\%!#]/?}") ;;
     *)
-      _awsdirenv_warn 'AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set' \
-        'AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE'
+      _awsdirenv_warn "AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set" \
+        "AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE"
       ;;
   esac
 }

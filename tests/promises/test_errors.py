@@ -108,16 +108,14 @@ def python_lines(which: int) -> set[Line]:
 
 def shell_lines(text: str, word: str) -> set[str]:
     """Collect what a shell script says with a word such as `error`, each variable part as a placeholder."""
-    said = re.findall(rf"_awsdirenv_say {word} (?:'([^'\n]*)'|\"((?:\\.|[^\"\\\n])*)\")", text)
-    assert len(said) == len(re.findall(rf"_awsdirenv_say {word}\b", text)), f"not every {word} is understood"
-    refused = re.findall(r'_awsdirenv_refuse(?:_line)? (?:\\\n +)?"([^"\n]*)" (?:\\\n +)?"((?:\\.|[^"\\\n])*)"', text)
-    assert len(refused) == len(re.findall(r"_awsdirenv_refuse(?:_line)? (?=\S)", text)), (
-        "not every refusal is understood"
-    )
+    pair = r' (?:\\\n +)?"([^"\n]*)" (?:\\\n +)?"((?:\\.|[^"\\\n])*)"'
+    refused, warned = (re.findall(name + pair, text) for name in ("_awsdirenv_refuse(?:_line)?", "_awsdirenv_warn"))
+    for found, name in ((refused, "_awsdirenv_refuse(?:_line)?"), (warned, "_awsdirenv_warn")):
+        assert len(found) == len(re.findall(rf"{name} (?=\S)", text)), f"not every {name} is understood"
     # `_awsdirenv_refuse_line` hands on what its callers say.
-    refused = [pair for pair in refused if pair[0] != "$1"]
-    both = {placeholders(pair[word == "hint"]) for pair in refused} if word in ("error", "hint") else set()
-    return {single or placeholders(double) for single, double in said} | both
+    refused = [(message, hint) for message, hint in refused if message != "$1"]
+    lines = {"error": refused, "warning": warned, "hint": [*refused, *warned]}[word]
+    return {placeholders(line[word == "hint"]) for line in lines}
 
 
 def placeholders(double_quoted: str) -> str:
@@ -216,8 +214,10 @@ def test_the_collector_collects() -> None:
     source = "AwsdirenvError(f'bash {\"hangs\" if x else \"ended\"}: {a}{b}' + c, 'x')"
     (_, arguments), *_ = calls(ast.parse(source), {"AwsdirenvError"})
     assert texts(arguments[0]) == ["bash hangs: …", "bash ended: …"]
-    script = "_awsdirenv_say error \"a \\`b\\` ${1//[[:cntrl:]]/?} $((x - 1)) $y\"\n_awsdirenv_say error 'c'\n"
-    assert shell_lines(script, "error") == {"a `b` … … …", "c"}
+    script = '_awsdirenv_refuse "a \\`b\\` ${1//[[:cntrl:]]/?} $((x - 1)) $y" "h"\n_awsdirenv_warn "c" \\\n  "d"\n'
+    assert shell_lines(script, "error") == {"a `b` … … …"}
+    assert shell_lines(script, "warning") == {"c"}
+    assert shell_lines(script, "hint") == {"h", "d"}
 
 
 # What begins a command, in a hint.

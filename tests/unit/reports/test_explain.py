@@ -561,7 +561,7 @@ def test_sign_in(world: World) -> None:
     assert line.startswith("over; awsdirenv login dev")
 
 
-def test_a_sign_in_that_is_over(desk: Desk) -> None:
+def test_a_sign_in_that_never_was(desk: Desk) -> None:
     """Without a sign-in the load fails before the roles are assumed; nobody is said to be asked for a code."""
     sso(desk.world)
     desk.world.role("one", source_profile="start")
@@ -570,7 +570,7 @@ def test_a_sign_in_that_is_over(desk: Desk) -> None:
     explained = desk.explain("one")
     assert [hop.asks_for_code for hop in explained.hops] == [False, False]
     assert foretold(explained) == []
-    assert "the sign-in is over" in str(desk.load("one"))
+    assert "nobody has signed in" in str(desk.load("one"))
     assert desk.calls() == []
 
 
