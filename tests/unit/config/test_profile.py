@@ -687,7 +687,7 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
     ),
     "missing source": (
         role("a", A, source="x y") + role("p", B, source="a"),
-        'add [profile "x y"] to {config}, or [x y] to {credentials}',
+        None,
         "profile a names a source_profile that does not exist: x y",
         "add [profile x y] to {config}, or [x y] to {credentials}",
     ),
