@@ -689,7 +689,7 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
         role("a", A, source="x y") + role("p", B, source="a"),
         None,
         "profile a names a source_profile that does not exist: x y",
-        "add [profile x y] to {config}, or [x y] to {credentials}",
+        'add [profile "x y"] to {config}, or [x y] to {credentials}',
     ),
     "loop": (
         role("a", A, source="b") + role("b", B, source="a") + role("p", C, source="a"),
