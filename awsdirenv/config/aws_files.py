@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import os
 import re
 import shlex
@@ -88,9 +89,24 @@ def section_header(profile: str) -> str:
     return f"[profile {shlex.quote(profile)}]" if set(profile) & set('"\\') else f'[profile "{profile}"]'
 
 
-def headers(path: str) -> list[str]:
-    """Return the headers of all sections of a file, without the brackets, also those that name no profile."""
-    return list(_parse(path, path, sections=True))
+def headers_meant_for(path: str, profile: str) -> list[str]:
+    """Return the headers in a file that a person may have meant for a profile, without the brackets."""
+    try:
+        info = os.stat(path)
+    except OSError:
+        return []
+    return _meant_headers(path, (info.st_ino, info.st_size, info.st_ctime_ns)).get(profile, [])
+
+
+@functools.lru_cache(maxsize=4)
+def _meant_headers(path: str, _state: tuple[int, ...]) -> Mapping[str, list[str]]:
+    """Return the headers of a file by the profiles that they may be meant for. It is parsed once for each state."""
+    found: dict[str, list[str]] = {}
+    for header in _parse(path, path, sections=True):
+        meant = re.sub(r"^\s*profile(?=[\s\"'])", "", header, flags=re.IGNORECASE).strip()
+        for name in {header, meant, meant.strip("\"'")}:
+            found.setdefault(name, []).append(header)
+    return found
 
 
 def stage_of(files: AwsFiles, profile: str) -> str | None:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, headers, section_header
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, headers_meant_for, section_header
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -280,8 +279,7 @@ def _miswritten(files: AwsFiles, profile: str) -> str | None:
     """Return how to write the header of a section that is meant for this profile and that botocore reads otherwise."""
     wanted_headers = ((files.config_path, section_header(profile)), (files.credentials_path, f"[{profile}]"))
     for path, wanted in wanted_headers:
-        for header in headers(path):
-            meant = re.sub(r"^\s*profile(?=[\s\"'])", "", header, flags=re.IGNORECASE).strip()
-            if profile in (header, meant, meant.strip("\"'")) and f"[{header}]" != wanted:
+        for header in headers_meant_for(path, profile):
+            if f"[{header}]" != wanted:
                 return f"write {wanted} instead of [{header}] in {path}"
     return None

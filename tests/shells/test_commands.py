@@ -89,7 +89,7 @@ def test_an_ordinary_word_is_not_quoted() -> None:
 def test_the_extension_quotes_alike() -> None:
     """The bash in our extension quotes a name as Python does."""
     files = " ".join(f"source {path};" for path in sorted(EXTENSION.glob("*.sh")))
-    script = f'{files} for name in "$@"; do _awsdirenv_quote "$name"; printf "%s\\0" "$REPLY"; done'
+    script = f'{files} for name in "$@"; do _awsdirenv_quote "$name"; printf "%s\\0" "$_ad_reply"; done'
     done = subprocess.run(["bash", "-c", script, "x", *HOSTILE], capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == [shell_word(name) for name in HOSTILE]
 
@@ -147,7 +147,7 @@ def test_one_place_makes_commands() -> None:
     own = {
         PACKAGE / "system" / "text.py",
         PACKAGE / "cli" / "commands" / "demo.py",
-        PACKAGE / "refresh" / "export.py",
+        PACKAGE / "cli" / "commands" / "export.py",
     }
     found = [
         f"{path.relative_to(PACKAGE)}: {text}"
