@@ -110,7 +110,8 @@ _awsdirenv_refuse_option() {
 # Says $1, and the whole line with the option $2, as it can be pasted. Fails.
 _awsdirenv_refuse_line() {
   local _ad_reply
-  _awsdirenv_quote "${_ad_declared:-adminrole}" || return 1
+  _awsdirenv_quote "${_ad_declared:-adminrole}"
+  _awsdirenv_run cold _awsdirenv_printable "$_ad_reply" || return 1
   case $_ad_reply in
     -* | \'-*) _awsdirenv_refuse "$1" "use aws_profile $2 -- $_ad_reply" ;;
     *) _awsdirenv_refuse "$1" "use aws_profile $_ad_reply $2" ;;
@@ -119,8 +120,7 @@ _awsdirenv_refuse_line() {
 
 # Quotes a word for every shell, in _ad_reply: shell_word of awsdirenv/system/text.py.
 _awsdirenv_quote() {
-  local _ad_text
-  _awsdirenv_run cold _awsdirenv_printable "$1" && _ad_text=$_ad_reply || return 1
+  local _ad_text=${1//[[:cntrl:]]/?}
   case $_ad_text in
     '' | [=%]* | *[!A-Za-z0-9_@%+=:,./-]*)
       _ad_text=${_ad_text//\'/\'\"\'\"\'}
