@@ -182,7 +182,7 @@ _awsdirenv_recall_watches() {
 _awsdirenv_say_where() {
   [[ ! ${AWSDIRENV_PROMPT_VARIABLE-} ]] || _awsdirenv_run cold _awsdirenv_set_prompt_variable
   [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
-  local _ad_left='' _ad_mark='' _ad_seconds
+  local _ad_left='' _ad_mark='' _ad_seconds _ad_reply=$_ad_declared
   if [[ $_ad_expiration ]]; then
     _ad_seconds=$((_ad_expiration - _ad_now))
     ((_ad_seconds < 60)) || ((_ad_seconds += 30)) # to the nearest minute
@@ -199,13 +199,14 @@ _awsdirenv_say_where() {
   [[ ! $_ad_option_live ]] || _ad_left=', live'
   if [[ $_ad_stage ]]; then
     _ad_mark=${_ad_stage^^}
-    [[ $_ad_mark != *[!A-Z0-9._-]* ]] || { _awsdirenv_run cold _awsdirenv_printable "$_ad_mark" && _ad_mark=$_ad_reply; }
+    _ad_reply=$_ad_mark
+    [[ $_ad_mark != *[!A-Z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable "$_ad_mark"
+    _ad_mark=$_ad_reply _ad_reply=$_ad_declared
     _ad_mark="*** $_ad_mark ***"
     [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || _ad_mark=$'\e[1;37;41m'$_ad_mark$'\e[0m'
     _ad_mark+=' '
   fi
   # Not direnv's log_status: it takes % for a format, and since 2.36 it starts a process.
-  local _ad_reply=$_ad_declared
   [[ $_ad_reply != *[!A-Za-z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable "$_ad_reply"
   printf '%s\n' "awsdirenv: $_ad_mark$_ad_reply: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
   [[ $_ad_region ]] || _awsdirenv_run cold _awsdirenv_warn "no region for profile $_ad_declared" \
