@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import name_key, snapshot_key
 from awsdirenv.cache.snapshots import Basis, Snapshot, file_stamp
+from awsdirenv.config.environment import context_text
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
@@ -964,6 +965,19 @@ def test_two_contexts_with_one_number_never_share_a_snapshot(world: World) -> No
     load(world, environs[0])
     assert roles_entered(world, [folder] * 3, [environs[1], environs[0], environs[1]]) == [two, one, two]
     assert load_from_python(world, **environs[0]) == one
+
+
+def test_a_context_is_told_apart_by_its_content_alone(world: World) -> None:
+    """Where profile, files and even the number are the same, the values of the variables still make two snapshots."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain")
+    environs = [{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": value} for value in ("a+b", "a=b")]
+    (key,) = {snapshot_key("plain", {**world.env, **environ}) for environ in environs}
+    for environ in [*environs, *environs]:
+        assert world.enter(folder, **environ)[0].get("AWSDIRENV_PROFILE") == "plain"
+        made = snapshots.read(world.cache / "snapshots" / key)
+        assert made
+        assert made.context == context_text({**world.env, **environ})
 
 
 def load_from_python(world: World, **environ: str) -> str:
