@@ -284,11 +284,10 @@ _awsdirenv_make_live() {
 _awsdirenv_take_live_header() {
   local _ad_live_version _ad_live_profile _ad_live_config_file _ad_live_shared_credentials_file _ad_live_mfa_serial \
     _ad_live_duration _ad_live_python
-  _awsdirenv_take_live_lines && [[ $_ad_live_profile == "${_ad_key%%@*}" &&
-    $_ad_live_config_file == "${AWS_CONFIG_FILE+=$AWS_CONFIG_FILE}" &&
-    $_ad_live_shared_credentials_file == "${AWS_SHARED_CREDENTIALS_FILE+=$AWS_SHARED_CREDENTIALS_FILE}" &&
-    $_ad_live_mfa_serial == "${AWS_MFA_SERIAL-}" && $_ad_live_duration == "$_ad_option_duration" && -x $_ad_live_python &&
-    ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]]
+  _awsdirenv_take_live_lines && [[ ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]] || return 1
+  # Without a snapshot the look has to compare with the file's own word.
+  _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
+  _awsdirenv_is_live_header_current
 }
 
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
@@ -332,11 +331,10 @@ _awsdirenv_take_live_lines() {
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
   local -x LC_ALL=C
-  local _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_live_look _ad_live_stamps=() _ad_live_mtime
-  _ad_live=$_ad_cache/live/$_ad_key
+  local _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_watch_lines _ad_live_look _ad_live_stamps=() _ad_live_mtime
   [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
-  _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+  _awsdirenv_read_watches
   _awsdirenv_end_look && _awsdirenv_check_live
   set -- "$?"
   exec {_ad_fd}<&-

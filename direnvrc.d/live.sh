@@ -9,13 +9,18 @@ _awsdirenv_take_live() {
   _awsdirenv_is_live_file_current && _awsdirenv_check_live
 }
 
-# The file begins with what it was made from; see Made in awsdirenv/cache/live_files.py. What comes behind that is for
-# those who have no snapshot.
 _awsdirenv_is_live_file_current() {
-  local _ad_fd _ad_lines=() _ad_wanted _ad_actual
+  local _ad_fd _ad_lines=()
   _awsdirenv_open_file "$_ad_live" || return 1
   mapfile -t -n 14 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
+  _awsdirenv_is_live_header_current
+}
+
+# True where the `_ad_lines` of the file begin with what it would be made from now; see Made in
+# awsdirenv/cache/live_files.py. What comes behind that is for those who have no snapshot.
+_awsdirenv_is_live_header_current() {
+  local _ad_wanted _ad_actual
   printf -v _ad_wanted '# %s\n' version=2 "profile=${_ad_key%%@*}" "config=${_ad_stamps[0]}" "credentials=${_ad_stamps[1]}" \
     "AWS_CONFIG_FILE=${AWS_CONFIG_FILE+=$AWS_CONFIG_FILE}" "AWS_SHARED_CREDENTIALS_FILE=${AWS_SHARED_CREDENTIALS_FILE+=$AWS_SHARED_CREDENTIALS_FILE}" \
     "AWS_MFA_SERIAL=${AWS_MFA_SERIAL-}" "duration=$_ad_option_duration"

@@ -112,7 +112,7 @@ _awsdirenv_read_fresh_snapshot() { _awsdirenv_read_snapshot keys _awsdirenv_is_f
 
 # One look is for both: the live file is made from the same files as the snapshot.
 _awsdirenv_read_snapshot_and_live() {
-  _ad_live=$_ad_cache/live/$_ad_key
+  _ad_live=$_ad_cache/live/$_ad_key _ad_empty=$_ad_cache/live/.empty
   _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
 }
 
@@ -121,7 +121,6 @@ _awsdirenv_find() {
   local -x LC_ALL=C # ranges in patterns are bytes, and lengths too
   _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
   if [[ $_ad_option_live ]]; then
-    _ad_empty=$_ad_cache/live/.empty
     ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
   elif [[ ! $_ad_option_no_session ]]; then
     ! _awsdirenv_read_fresh_snapshot || _ad_is_fresh=1
@@ -130,12 +129,12 @@ _awsdirenv_find() {
 
 # What `use aws_profile` does.
 _awsdirenv_use() {
-  local _ad_name
   # Only in here, and for what we start: the environment as it was around the line.
   for _ad_name in "${_ad_around[@]}"; do [[ -v ${_ad_name%%=*} ]] || local -x "$_ad_name"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
-    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() \
+    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
+    _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in

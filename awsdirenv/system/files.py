@@ -109,22 +109,30 @@ def draft_of(target: Path) -> Path:
 
 def replace_file(target: Path, data: bytes, mode: int) -> None:
     """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was."""
-    # The draft of a file always has the same name. So the next writer replaces the draft of a killed one, which may
-    # have secrets in it.
-    draft = draft_of(target)
     with _alone_in(target.parent):
-        try:
-            draft.unlink(missing_ok=True)
-            # Nobody else can read a private file, not even before it is complete.
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as file:
-                os.fchmod(descriptor, mode)
-                file.write(data)
-            os.replace(draft, target)
-        except BaseException:  # also for Ctrl-C
-            with contextlib.suppress(OSError):
-                os.unlink(draft)
-            raise
+        _replace_by_draft(draft_of(target), target, data, mode)
+
+
+def _replace_by_draft(draft: Path, target: Path, data: bytes, mode: int, mtime: int | None = None) -> None:
+    """Write a draft, and rename it to its target. Raises OSError, and then removes the draft.
+
+    The draft of a file always has the same name. So the next writer replaces the draft of a killed one, which may have
+    secrets in it, and drafts never pile up. The caller sees to it that nobody else writes the same draft.
+    """
+    try:
+        draft.unlink(missing_ok=True)
+        # Nobody else can read a private file, not even before it is complete.
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)  # a default ACL or an unusual umask may have changed it
+            file.write(data)
+        if mtime is not None:
+            os.utime(draft, (mtime, mtime))
+        os.replace(draft, target)  # replaces also a symlink, a FIFO or another user's file, and does not follow a link
+    except BaseException:  # also for Ctrl-C
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise
 
 
 @contextlib.contextmanager
@@ -186,21 +194,9 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
 
 def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> None:
     """Replace a file as `write_private` does, with any content."""
-    # The draft of a file always has the same name. So the next writer replaces the draft of a killed one, and drafts
-    # never pile up.
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)  # a default ACL or an unusual umask may have changed the mode
-            file.write(data)
-        if mtime is not None:
-            os.utime(draft, (mtime, mtime))
-        os.replace(draft, path)  # replaces also a symlink, a FIFO or another user's file, and does not follow a link
+        _replace_by_draft(path.with_name(path.name + ".new"), path, data, 0o600, mtime)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise _cache_error(path, error) from None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from credential_documents import NEEDS_CODE, ONE_LINE, locks, printed
+from credential_documents import NEEDS_CODE, ONE_LINE, locks, printed, with_sdk_profiles
 from in_process import caller_arn
 from sdks import ONE_OF_EACH, SDKS, at_once, sdk_of
 from world import AT_ONCE, REGION, World
@@ -18,12 +18,8 @@ from world import AT_ONCE, REGION, World
 
 @pytest.fixture
 def ours(world: World) -> World:
-    """Add a role behind a code, one without, and for each a profile whose credential_process we are."""
-    world.role("adminrole")
-    world.role("plain", mfa=False)
-    for name in ("adminrole", "plain"):
-        world.profile(f"sdk-{name}", credential_process=f"awsdirenv credential-process {name}", region=REGION)
-    return world
+    """Have two roles, and for each a profile whose credential_process we are."""
+    return with_sdk_profiles(world)
 
 
 # The SDKs

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 
-from world import World
+from world import REGION, World
 
 ONE_LINE = re.compile(r"awsdirenv: error: [^\n]+\n")
 
@@ -25,3 +25,12 @@ def printed(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, object] = json.loads(done.stdout)
     return found
+
+
+def with_sdk_profiles(world: World) -> World:
+    """Add a role behind a code, one without, and for each a profile whose credential_process we are."""
+    world.role("adminrole")
+    world.role("plain", mfa=False)
+    for name in ("adminrole", "plain"):
+        world.profile(f"sdk-{name}", credential_process=f"awsdirenv credential-process {name}", region=REGION)
+    return world

@@ -13,19 +13,15 @@ import pytest
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.cli.commands.credential_process import render
 from awsdirenv.session_credentials import SessionCredentials
-from credential_documents import NEEDS_CODE, ONE_LINE, locks, printed
+from credential_documents import NEEDS_CODE, ONE_LINE, locks, printed, with_sdk_profiles
 from strict_sts import SECRET_PREFIX
 from world import AT_ONCE, BIN, REGION, World
 
 
 @pytest.fixture
 def ours(world: World) -> World:
-    """Add a role behind a code, one without, and for each a profile whose credential_process we are."""
-    world.role("adminrole")
-    world.role("plain", mfa=False)
-    for name in ("adminrole", "plain"):
-        world.profile(f"sdk-{name}", credential_process=f"awsdirenv credential-process {name}", region=REGION)
-    return world
+    """Have two roles, and for each a profile whose credential_process we are."""
+    return with_sdk_profiles(world)
 
 
 def test_what_is_printed(ours: World) -> None:
