@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import stat
 import subprocess
-import threading
-import time
-from pathlib import Path
 
 import pytest
 
-from sentinels import SENTINELS, holders
+from sentinels import SENTINELS, all_arguments, holders
 from shells import SHELLS, Shell
 from world import World
 
@@ -58,31 +55,11 @@ def test_arguments(world: World) -> None:
     """No secret is ever in the arguments of a process."""
     world.role("adminrole")
     folder = world.project("adminrole")
-    seen: set[bytes] = set()
-    ended = threading.Event()
-    # Other tests run meanwhile, and some give secrets to fish and to `aws configure` as arguments.
-    ours = f"HOME={world.home}".encode()
-
-    def watch() -> None:
-        while not ended.is_set():
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    if ours in (process / "environ").read_bytes().split(b"\0"):
-                        seen.add((process / "cmdline").read_bytes())
-                except OSError:
-                    continue
-            time.sleep(0.001)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with all_arguments(world) as seen:
         world.login("adminrole")
         for _ in range(5):
             world.enter(folder)
         world.run("awsdirenv", "export", "adminrole", "--output", str(world.root / "out"))
-    finally:
-        ended.set()
-        watcher.join()
     assert any(b"adminrole" in arguments for arguments in seen)
     assert not any(sentinel.encode() in arguments for arguments in seen for sentinel in SENTINELS)
 

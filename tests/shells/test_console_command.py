@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ import pytest
 
 from awsdirenv.system import browser
 from console import console, granted, link
+from sentinels import all_arguments
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import REGION, World, wait_for
 
@@ -59,27 +59,8 @@ def visits(world: World) -> Path:
 def test_a_browser_opens(world: World, visits: Path) -> None:
     """The browser is signed in, stdout has nothing, and no process ever had the link or a secret as an argument."""
     world.role("adminrole", mfa=False)
-    seen: set[bytes] = set()
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.is_set():
-            for entry in Path("/proc").glob("[0-9]*"):
-                try:
-                    arguments = (entry / "cmdline").read_bytes()
-                    # Other tests' programs are theirs.
-                    if str(world.home).encode() in (entry / "environ").read_bytes():
-                        seen.add(arguments)
-                except OSError:
-                    continue
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with all_arguments(world) as seen:
         done = world.process("awsdirenv", "console", "adminrole", "--service", "s3")
-    finally:
-        ended.set()
-        watcher.join()
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines() == [
         "awsdirenv: opening your browser; waiting for it up to 30s",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
+from world import World
 
 SENTINELS = (SECRET_PREFIX, TOKEN_PREFIX)
 
@@ -16,3 +21,32 @@ def holders(root: Path) -> list[Path]:
         for path in root.rglob("*")
         if path.is_file() and any(sentinel.encode() in path.read_bytes() for sentinel in SENTINELS)
     ]
+
+
+@contextmanager
+def all_arguments(world: World) -> Iterator[set[bytes]]:
+    """Collect the arguments of all processes of a world, for as long as this runs.
+
+    Other tests run meanwhile, and some give secrets to fish and to `aws configure` as arguments.
+    """
+    seen: set[bytes] = set()
+    ended = threading.Event()
+    ours = f"HOME={world.home}".encode()
+
+    def watch() -> None:
+        while not ended.is_set():
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    if ours in (process / "environ").read_bytes().split(b"\0"):
+                        seen.add((process / "cmdline").read_bytes())
+                except OSError:
+                    continue
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
