@@ -3,13 +3,13 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
 #                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 use_aws_profile() {
-  local - IFS=$' \t\n' _ad_name _ad_unread='' _ad_around=() _ad_shopts=() _ad_exports=() 2>/dev/null
+  local - IFS=$' \t\n' _ad_name _ad_unread='' _ad_around=() _ad_exports=() _ad_bashopts=$BASHOPTS \
+  _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit) 2>/dev/null
   set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
   _awsdirenv_take_block || return 0  # whatever fails from here on: no credentials are left
-  for _ad_name in expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit; do [[ :$BASHOPTS: != *:$_ad_name:* ]] || _ad_shopts+=("$_ad_name"); done
-  [[ ! ${_ad_shopts[*]} ]] || shopt -u "${_ad_shopts[@]}"
+  shopt -u "${_ad_shopts[@]}" 2>/dev/null
   _awsdirenv_run warm _awsdirenv_use "$@"
-  [[ ! ${_ad_shopts[*]} ]] || shopt -s "${_ad_shopts[@]}"
+  [[ $BASHOPTS == "$_ad_bashopts" ]] || for _ad_name in "${_ad_shopts[@]}"; do [[ :$_ad_bashopts: != *:$_ad_name:* ]] || shopt -s "$_ad_name"; done
   [[ ! ${_ad_exports[*]} ]] || builtin export "${_ad_exports[@]}" || :
 }
 _awsdirenv_take_block() { # keeps its values in _ad_around
@@ -20,12 +20,9 @@ _awsdirenv_take_block() { # keeps its values in _ad_around
 }
 _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
   declare -F "_awsdirenv_$1_end" >/dev/null || _awsdirenv_part "$1" builtin source 2>/dev/null
-  if declare -F "_awsdirenv_$1_end" >/dev/null; then
-    "${@:2}"
-  else
-    [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse \
-      "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
-  fi
+  declare -F "_awsdirenv_$1_end" >/dev/null && { "${@:2}" || return; } && return
+  [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse \
+    "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
 }
 _awsdirenv_unset_block() {
   builtin unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION \
@@ -37,4 +34,5 @@ _awsdirenv_unset_block() {
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }
+_awsdirenv_stat() { exec stat -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"; }
 _awsdirenv_command() { command awsdirenv "$@" 2>&"${_awsdirenv_stderr:-2}"; }

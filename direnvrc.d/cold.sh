@@ -6,11 +6,26 @@
 
 # Leaves no AWS credential, neither an outer directory's nor the login shell's.
 _awsdirenv_close() {
-  ((_ad_envrc_mtime)) || _ad_envrc_mtime=$(command stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
+  ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
   _ad_exports=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   # So that `awsdirenv login`, typed here, is for what the directory wants.
   [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
 }
+
+# Finds `_ad_envrc_mtime` where no look has told it.
+_awsdirenv_look_at_envrc() {
+  local _ad_line
+  for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
+    _ad_line=$("$_ad_stat" ./.envrc 3>&- 2>/dev/null) _ad_line=${_ad_line##*$'\n'}
+    _ad_line=${_ad_line#* * * } # behind owner, mode and size
+    _ad_envrc_mtime=${_ad_line%% *}
+    [[ ! $_ad_envrc_mtime || $_ad_envrc_mtime == *[!0-9]* ]] || return 0
+  done
+  _ad_envrc_mtime=0
+}
+
+# Prints what _awsdirenv_stat does where that cannot be had: no such program, or another one than at `setup`.
+_awsdirenv_look() { _awsdirenv_command look -- "$@"; }
 
 # The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
 _awsdirenv_refuse_readonly() {
@@ -27,10 +42,7 @@ _awsdirenv_refuse_readonly() {
 _awsdirenv_refuse_files() {
   local _ad_reply
   _awsdirenv_printable "${_ad_declared:-this directory}"
-  if ! type -P stat >/dev/null; then
-    _awsdirenv_refuse "no program stat in PATH, so what was loaded for $_ad_reply cannot be checked" \
-      "keep the system's folders, such as /usr/bin, in PATH above this line of .envrc"
-  elif [[ $_ad_option_live ]]; then
+  if [[ $_ad_option_live ]]; then
     _awsdirenv_refuse "the live files for $_ad_reply cannot be used" "direnv reload"
   else
     _awsdirenv_refuse "the snapshot for $_ad_reply cannot be used" "direnv reload"
@@ -66,7 +78,7 @@ _awsdirenv_printable() {
 
 # Runs what reads our files: ranges in its patterns are bytes, and so are lengths.
 _awsdirenv_in_bytes() {
-  local -x LC_ALL=C
+  local -x LC_ALL=C TZ=UTC0
   "$@"
 }
 
@@ -93,10 +105,13 @@ _awsdirenv_renew() {
   # will see at the next prompt.
   export DIRENV_WATCHES=$_ad_watches_if_closed
   _awsdirenv_watch "$_ad_snapshot"
-  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
-    _awsdirenv_open
-    return 0
-  fi
+  for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
+    if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
+      _awsdirenv_open
+      return 0
+    fi
+    ((_ad_status == 0)) || break
+  done
   if ((_ad_status == 0)); then
     _awsdirenv_refuse_files
   fi
@@ -119,7 +134,7 @@ _awsdirenv_open_without_session() {
   mapfile -t -n 40 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
   [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
-  _ad_envrc_mtime=$(command stat -L -c %Y ./.envrc 3>&- 2>/dev/null) || _ad_envrc_mtime=0
+  _awsdirenv_look_at_envrc
   if _awsdirenv_run snapshot _awsdirenv_take_values && _awsdirenv_run keys :; then
     _awsdirenv_open
   else
@@ -132,8 +147,8 @@ _awsdirenv_watch_and_look() {
   local _ad_before=${DIRENV_WATCHES-}
   _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   _awsdirenv_begin_look
-  _awsdirenv_end_look || return 1
-  _awsdirenv_remember_watches "$_ad_before" "$_ad_present,$_ad_times"
+  _awsdirenv_end_look && [[ ! $_ad_rest ]] || return 1
+  _awsdirenv_remember_watches "$_ad_before" "$_ad_state$_ad_dotenv_stamp"
 }
 
 # Watches files: a changed one is a reload at the next prompt, in every shell that watches it.
@@ -161,7 +176,7 @@ _awsdirenv_remember_watches() {
     mapfile -t -n 64 _ad_remembered <"$_ad_cache/watches/$_ad_key"
     # A directory's line is of no use once a file has changed: start again rather than grow.
     ((${#_ad_remembered[@]} < 48)) || : >"$_ad_cache/watches/$_ad_key"
-    printf '%s\n' "$2 $1 $DIRENV_WATCHES ." >>"$_ad_cache/watches/$_ad_key"
+    printf '%s\n' "$1 $DIRENV_WATCHES $2 ." >>"$_ad_cache/watches/$_ad_key"
   ) 2>/dev/null
   return 0
 }
@@ -263,18 +278,18 @@ _awsdirenv_make_live() {
   _awsdirenv_watch "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}"
   _ad_watches_if_closed=${DIRENV_WATCHES-}
   export DIRENV_WATCHES=$_ad_watches
-  if _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
-    return 0
-  fi
-  if ((_ad_status == 0)); then
+  for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
+    ! _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live || return 0
+    ((_ad_status == 0)) || break
     if _awsdirenv_read_live; then
       _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
       # Why there are no credentials has been said.
       [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
-    else
-      _awsdirenv_refuse_files
+      _ad_status=1
+      break
     fi
-  fi
+  done
+  ((_ad_status)) || _awsdirenv_refuse_files
   export DIRENV_WATCHES=$_ad_watches_if_closed
   _awsdirenv_close
   return 1
@@ -284,7 +299,7 @@ _awsdirenv_make_live() {
 _awsdirenv_take_live_header() {
   local _ad_live_version _ad_live_profile _ad_live_config_file _ad_live_shared_credentials_file _ad_live_mfa_serial \
     _ad_live_duration _ad_live_python
-  _awsdirenv_take_live_lines && [[ ${_ad_live_stamps[0]#* } == "$_ad_config" && ${_ad_live_stamps[1]#* } == "$_ad_credentials" ]] || return 1
+  _awsdirenv_take_live_lines && [[ ${_ad_live_stamps[0]#* @ } == "$_ad_config" && ${_ad_live_stamps[1]#* @ } == "$_ad_credentials" ]] || return 1
   # Without a snapshot the look has to compare with the file's own word.
   _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
   _awsdirenv_is_live_header_current
@@ -330,8 +345,8 @@ _awsdirenv_take_live_lines() {
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
-  local -x LC_ALL=C
-  local _ad_lines=() _ad_fd _ad_looked _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_watch_lines _ad_live_look _ad_live_stamps=() _ad_live_mtime
+  local -x LC_ALL=C TZ=UTC0
+  local _ad_lines=() _ad_fd _ad_looked _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_live_stamps=() _ad_live_mtime _ad_live_state
   [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
   _awsdirenv_read_watches

@@ -35,7 +35,7 @@ _awsdirenv_read_name() {
 
 _awsdirenv_take_name() {
   local LC_ALL=C _ad_lines=() _ad_name_profile _ad_name_dotenv _ad_name_variables
-  _awsdirenv_read_file "$1" 6 && _awsdirenv_take_name_lines && [[ ${_ad_name_dotenv#* } == "$_ad_dotenv" ]] &&
+  _awsdirenv_read_file "$1" 6 && _awsdirenv_take_name_lines && [[ ${_ad_name_dotenv#* @ } == "$_ad_dotenv" ]] &&
     _awsdirenv_variables_text "$_ad_name_variables" && [[ $_ad_reply == "$_ad_name_variables" ]] &&
     _awsdirenv_encode "$_ad_name_profile" 2>/dev/null || return 1
   _ad_declared=$_ad_name_profile _ad_key=$_ad_reply _ad_dotenv_stamp=$_ad_name_dotenv

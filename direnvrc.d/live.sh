@@ -5,7 +5,7 @@
 
 # True for live files that are ours, and made from all that they would be made from now.
 _awsdirenv_take_live() {
-  local _ad_live_mtime
+  local _ad_live_mtime _ad_live_state
   _awsdirenv_is_live_file_current && _awsdirenv_check_live
 }
 
@@ -34,20 +34,21 @@ _awsdirenv_is_live_header_current() {
 _awsdirenv_check_live() {
   local _ad_before=${DIRENV_WATCHES-}
   _awsdirenv_are_live_files_ours || return 1
-  _awsdirenv_recall_watches "$_ad_live_times" && return
+  _awsdirenv_recall_watches "$_ad_live_state" && return
   _awsdirenv_run cold _awsdirenv_watch "$_ad_live" "$_ad_empty" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
   _awsdirenv_end_look && _awsdirenv_are_live_files_ours || return 1
-  _awsdirenv_run cold _awsdirenv_remember_watches "$_ad_before" "$_ad_live_times"
+  _awsdirenv_run cold _awsdirenv_remember_watches "$_ad_before" "$_ad_live_state"
 }
 
-# The empty file must be empty: keys that somebody has written into it would win.
+# The empty file must be empty: keys that somebody has written into it would win. Keeps their state as `_ad_live_state`.
 _awsdirenv_are_live_files_ours() {
-  local _ad_of_live=${_ad_live_look[0]-} _ad_of_empty=${_ad_live_look[1]-}
-  [[ ${#_ad_live_look[@]} == 3 && $_ad_of_live == "$_ad_live/ $EUID 600 $_ad_live_mtime "* && $_ad_of_empty == "$_ad_empty/ $EUID 600 "*:*:0:* &&
-    ${_ad_live_look[2]} == "$_ad_cache/live/ $EUID 700 "* && ! -L $_ad_empty ]] || return 1
-  _ad_of_live=${_ad_of_live% *} _ad_of_empty=${_ad_of_empty% *}
-  _ad_live_times=live,$_ad_present,${_ad_of_live##* },${_ad_of_empty##* },${_ad_times#*,}
+  local _ad_of_live=${_ad_rest%%$'\n'*} _ad_of_empty
+  _ad_rest=${_ad_rest#*$'\n'}
+  _ad_of_empty=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest#*$'\n'}
+  _ad_live_state="$_ad_of_live $_ad_of_empty$_ad_dotenv_stamp"
+  [[ $_ad_of_live == "$EUID 600 "*" $_ad_live_mtime "*" @ $_ad_live/" && $_ad_of_empty == "$EUID 600 0 "*" @ $_ad_empty/" &&
+    ${_ad_rest#*$'\n'} == '' && $_ad_rest == "$EUID 700 "*" @ $_ad_cache/live/"$'\n' && ! -L $_ad_empty ]]
 }
 
 # Exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot only says

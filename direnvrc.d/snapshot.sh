@@ -11,7 +11,7 @@ _awsdirenv_judge_snapshot() {
   # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
   _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" &&
     _awsdirenv_read_watches && _awsdirenv_end_look &&
-    [[ $_ad_mine == "$EUID 600 $_ad_size" && $_ad_folder == "$EUID 700" ]] && "$2" &&
+    [[ $_ad_state == "$EUID 600 $_ad_size "*" @ /dev/fd/$_ad_fd/" && $_ad_folder == "$EUID 700 "*" @ ${_ad_snapshot%/*}/" ]] && "$2" &&
     [[ /dev/fd/$_ad_fd -ef $_ad_snapshot ]]
 }
 
@@ -33,8 +33,8 @@ _awsdirenv_take_values() {
   _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
   case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac
-  [[ ${_ad_key%%@*} == "$_ad_profile" && $_ad_made_in == "$_ad_context" && ${_ad_stamps[0]#* } == "$_ad_config" &&
-    ${_ad_stamps[1]#* } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
+  [[ ${_ad_key%%@*} == "$_ad_profile" && $_ad_made_in == "$_ad_context" && ${_ad_stamps[0]#* @ } == "$_ad_config" &&
+    ${_ad_stamps[1]#* @ } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
   [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
   if [[ $_ad_environment ]]; then
     _awsdirenv_run context _awsdirenv_environment_text || return 1
@@ -91,37 +91,23 @@ _awsdirenv_take_lines() {
     ${#_ad_stamps[1]} <= 8192))
 }
 
-# Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Modification times alone do not
-# tell: see file_stamp in awsdirenv/cache/snapshots.py. Says of the open file what is `_ad_mine`, and of its `_ad_folder`.
+# Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Keeps the lines of the open file and
+# of its folder, `_ad_state` and `_ad_folder`, and in `_ad_rest` what has come behind those of the files.
 _awsdirenv_end_look() {
-  local - IFS=$'\n' _ad_text _ad_line _ad_rest _ad_stamp _ad_time _ad_name _ad_actual='' _ad_expected=''
-  set -f
-  _ad_mine='' _ad_folder='' _ad_times='' _ad_present='' _ad_live_look=()
-  read -r -N 65536 -u "$_ad_looked" _ad_text # at once: by lines, bash reads a pipe byte by byte
-  exec {_ad_looked}<&-
-  for _ad_line in $_ad_text; do # stamp, time, owner, mode, name
-    _ad_name=${_ad_line#* * * * } _ad_stamp=${_ad_line%% *} _ad_rest=${_ad_line#* }
-    _ad_time=${_ad_rest%% *} _ad_rest=${_ad_rest#* }
-    _ad_rest=${_ad_rest% "$_ad_name"}
-    case $_ad_name in
-      "/dev/fd/$_ad_fd/")
-        _ad_stamp=${_ad_stamp%:*} _ad_times=$_ad_time,
-        _ad_mine="$_ad_rest ${_ad_stamp##*:}"
-        ;;
-      "${_ad_snapshot%/*}/") _ad_folder=$_ad_rest ;;
-      ./.envrc/) _ad_envrc_mtime=$_ad_time ;;
-      "$_ad_cache/live/"*) _ad_live_look+=("$_ad_name $_ad_rest $_ad_time $_ad_stamp") ;;
-      *) _ad_actual+="$_ad_stamp ${_ad_name%/}"$'\n' _ad_times+=$_ad_time, ;;
-    esac
-  done
+  local _ad_stamp _ad_line _ad_expected=''
   for _ad_stamp in "${_ad_stamps[@]}"; do
-    if [[ $_ad_stamp == 'absent '* ]]; then
-      _ad_present+=n
-    else
-      _ad_expected+=$_ad_stamp$'\n' _ad_present+=y
-    fi
+    [[ $_ad_stamp == 'absent @ '* ]] || _ad_expected+=$_ad_stamp/$'\n'
   done
-  [[ $_ad_actual == "$_ad_expected" ]]
+  read -r -N 65536 -u "$_ad_looked" _ad_rest # at once: by lines, bash reads a pipe byte by byte
+  exec {_ad_looked}<&-
+  _ad_state=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest#*$'\n'}
+  _ad_folder=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest#*$'\n'}
+  _ad_line=${_ad_rest%%$'\n'*}
+  if [[ $_ad_line == *' @ ./.envrc/' ]]; then
+    _ad_rest=${_ad_rest#*$'\n'} _ad_line=${_ad_line#* * * } # behind owner, mode and size
+    _ad_envrc_mtime=${_ad_line%% *}
+  fi
+  [[ $_ad_rest == "$_ad_expected"* ]] && _ad_rest=${_ad_rest:${#_ad_expected}}
 }
 
 # True for the account and the role that the line insists on, and for a person who has said that they mean to enter.
@@ -157,20 +143,22 @@ _awsdirenv_read_watches() {
   exec {_ad_fd}<&-
 }
 
-_awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_present,$_ad_times" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
+# The state of the snapshot stands for that of the files, whose stamps are in it.
+_awsdirenv_watch_files() {
+  [[ ! $_ad_rest ]] && { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
+}
 
 # What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
-# remembered, and spares a process. True when the value for these times is known; it is then in force. These are the
-# times that the look has found, so whatever changes behind the look is seen at the next prompt.
+# remembered, and spares a process. True when the value for the state $1 is known; it is then in force. That is the state
+# that the look has found, so whatever changes behind the look is seen at the next prompt.
 _awsdirenv_recall_watches() {
-  local _ad_line
+  local _ad_line _ad_end=" $1 ."
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
-  local _ad_before="$1 $DIRENV_WATCHES "
   for _ad_line in "${_ad_watch_lines[@]}"; do
-    [[ $_ad_line == "$_ad_before"*' .' ]] || continue
+    [[ $_ad_line == "$DIRENV_WATCHES "*"$_ad_end" ]] || continue
     # By length: taking a long pattern off the beginning costs its square.
-    _ad_line=${_ad_line:${#_ad_before}:-2}
+    _ad_line=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}
     case $_ad_line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
     export DIRENV_WATCHES=$_ad_line
     return 0

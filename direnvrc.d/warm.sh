@@ -86,21 +86,19 @@ _awsdirenv_encode() {
   ((${#_ad_reply} <= 200)) || _awsdirenv_refuse "the profile name is too long" "use a name of up to 60 characters"
 }
 
-# Starts the one process of a warm load: it tells owners, modes, times and stamps of all files that count, and of those
-# that are given. It runs while we read the snapshot. The answers come from `_ad_looked`, in this order, without the files
-# that are not there. What is kept is checked by its descriptor: its path may be another file by now.
+# Starts the one process of a warm load: it tells the state of all files that count, and of those that are given, in this
+# order, a line for each that is there; see awsdirenv/system/stamps.py. It runs while we read the snapshot. What is kept is
+# checked by its descriptor: its path may be another file by now.
 _awsdirenv_begin_look() {
-  local _ad_files=("$_ad_config" "$_ad_credentials")
-  [[ ! $_ad_dotenv ]] || _ad_files+=("$_ad_dotenv")
-  exec {_ad_looked}< <(exec stat -L -c '%d:%i:%s:%.9Z %Y %u %a %n/' -- \
-    "/dev/fd/$_ad_fd" "${_ad_snapshot%/*}" ./.envrc "${_ad_files[@]}" "$@" 2>/dev/null)
+  exec {_ad_looked}< <("$_ad_stat" "/dev/fd/$_ad_fd" "${_ad_snapshot%/*}" ./.envrc "$_ad_config" "$_ad_credentials" \
+    ${_ad_dotenv:+"$_ad_dotenv"} "$@" 2>/dev/null)
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
 # now, and not over. The part $1 is read meanwhile. $2 judges what has been read before the look has come, $3 has the last
 # word, and sees to watches. The look is also for the files behind it.
 _awsdirenv_read_snapshot() {
-  local _ad_fd _ad_looked _ad_size _ad_mine _ad_folder _ad_stamps _ad_times _ad_present _ad_watch_lines _ad_live_look _ad_sound=1
+  local _ad_fd _ad_looked _ad_size _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_sound=1
   _awsdirenv_open_file "$_ad_snapshot" || return 1
   _awsdirenv_begin_look "${@:4}"
   _awsdirenv_run "$1" : && _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$2" "$3" || _ad_sound=''
@@ -118,7 +116,7 @@ _awsdirenv_read_snapshot_and_live() {
 
 # Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
 _awsdirenv_find() {
-  local -x LC_ALL=C # ranges in patterns are bytes, and lengths too
+  local -x LC_ALL=C TZ=UTC0 # ranges in patterns are bytes, and lengths too; `stat` prints times
   _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
   if [[ $_ad_option_live ]]; then
     ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
@@ -134,7 +132,7 @@ _awsdirenv_use() {
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
     _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
-    _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() \
+    _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() _ad_stat=_awsdirenv_stat \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in

@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from awsdirenv.cache.layout import CachePaths, session_key
-from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.errors import CacheError
 from awsdirenv.records import Record, replace
 from awsdirenv.system import files
 from awsdirenv.system.direnv import decode
 from awsdirenv.system.files import decode_name, encode_name, read_bytes
+from awsdirenv.system.stamps import file_stamp
 from awsdirenv.system.text import os_bytes
 
 
@@ -142,7 +142,7 @@ def _watched(folder: Path) -> Iterator[tuple[float, _Served]]:
     for path in _files(folder):
         name = _name_of(path)
         lines = (read_bytes(path) or b"").decode("ascii", "replace").splitlines()
-        for watches in {line.split(" ")[1] for line in lines if line.endswith(" .")}:
+        for watches in {line.split(" ")[0] for line in lines if line.endswith(" .")}:
             seen = _Served.of(watches)
             if seen and name:
                 with suppress(OSError):

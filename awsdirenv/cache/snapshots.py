@@ -7,7 +7,6 @@ whatever its expiration.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system import clocks, files
 from awsdirenv.system.files import decode_name, encode_name
+from awsdirenv.system.stamps import file_stamp
 
 _LINES = {line.name: line for line in grammar.SNAPSHOT}
 # Where they have what a snapshot cannot have, the credentials are as good without.
@@ -59,19 +59,6 @@ class Snapshot(Record):
         same = made_from == (basis.profile, basis.stamps, basis.context)
         same = same and self.environment in (None, basis.environment)
         return same and self.is_settled and self.credentials.is_usable(now)
-
-
-def file_stamp(path: str) -> str:
-    """Identify one state of a file by device, inode, size and change time, as `stat` prints it for the extension.
-
-    Modification times do not tell: home-manager gives every generation the same one, and a restored backup an older.
-    """
-    try:
-        info = os.stat(path)
-    except OSError:
-        return f"absent {path}"
-    seconds, nanoseconds = divmod(info.st_ctime_ns, 10**9)
-    return f"{info.st_dev}:{info.st_ino}:{info.st_size}:{seconds}.{nanoseconds:09d} {path}"
 
 
 def present_stamps(environ: Mapping[str, str]) -> tuple[str, str]:

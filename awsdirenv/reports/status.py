@@ -15,12 +15,13 @@ from awsdirenv.cache.directories import Directory
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.running import HeldLock, RunningTimer
 from awsdirenv.cache.sessions import SessionStore
-from awsdirenv.cache.snapshots import Snapshot, file_stamp
+from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.chain import account_of
 from awsdirenv.config.environment import environment_region
 from awsdirenv.records import Record
 from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
 from awsdirenv.session_credentials import SessionCredentials, refresh_at, time_left
+from awsdirenv.system.stamps import file_stamp, stamped_path
 from awsdirenv.system.text import clock_text, utc_text, with_tilde
 
 TYPE_CHECKING = False  # source_lines imports configparser, which is only needed when there is a profile to look up
@@ -140,7 +141,7 @@ class _Looker:
         """Describe one snapshot. Snapshots may come from different pairs of AWS's files."""
         from awsdirenv.config.source_lines import ProfileReader  # noqa: PLC0415
 
-        config, credentials = (stamp.partition(" ")[2] for stamp in held.stamps)
+        config, credentials = map(stamped_path, held.stamps)
         reader = self._readers.setdefault((config, credentials), ProfileReader(config, credentials))
         region, region_source = self._region(held, reader)
         end = held.credentials.expiration

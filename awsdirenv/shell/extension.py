@@ -17,11 +17,19 @@ from awsdirenv.config.envrc import uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
+from awsdirenv.system import stamps
 from awsdirenv.system.files import direnv_lib, draft_of, make_folder, read_text, replace_file
+from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line
 
 # The lines of the extension that have the paths of the installation.
-_INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MULTILINE)
+_INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command|stat)\(\) \{ .* \}\n", re.MULTILINE)
+# The programs that may tell the state of files, by their paths: a PATH in `.envrc` is no matter then. GNU's is quicker
+# than the others, and stands under another name where it is not the system's own.
+_STAT_PROGRAMS = (
+    *("/usr/bin/gnustat", "/usr/bin/stat", "/bin/stat", "/run/current-system/sw/bin/stat"),
+    "/run/current-system/profile/bin/stat",
+)
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # The parts that the extension sources when it is used. Each ends with a function that only marks its end.
@@ -57,12 +65,26 @@ def extension_text() -> str:
     """Return the extension with this installation's absolute paths in it."""
     python, *arguments = map(shlex.quote, own_command())
     source = extension_source()
-    run = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
+    command = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
+    program = stat_program()
+    stat = shlex.join(("exec", program, *stamps.OPTIONS)) if program else "_awsdirenv_command look --"
     lines = [
         f'_awsdirenv_part() {{ "${{@:2}}" {shlex.quote(str(source.parent.resolve()))}/"$1.sh"; }}\n',
-        f"_awsdirenv_command() {{ if [[ -x {python} ]]; then {run}; else return 127; fi; }}\n",
+        f"_awsdirenv_command() {{ if [[ -x {python} ]]; then {command}; else return 127; fi; }}\n",
+        f'_awsdirenv_stat() {{ {stat} "$@"; }}\n',
     ]
     return _INSTALLATION.sub(lambda _: lines.pop(0), source.read_text(encoding="utf-8"))
+
+
+def stat_program() -> str | None:
+    """Return the program that prints the state of files just as `stamps.look` does, or None where there is none."""
+    for program in _STAT_PROGRAMS:
+        paths = [program, os.path.dirname(program), "/"]
+        command, environ = [program, *stamps.OPTIONS, *paths], {"LC_ALL": "C", "TZ": "UTC0"}
+        with contextlib.suppress(OSError, StillRunningError, TooMuchOutputError):
+            if run(command, 10, catch_errors=True, environ=environ).output == os.fsencode(stamps.look(paths)):
+                return program
+    return None
 
 
 def is_whole(text: str) -> bool:

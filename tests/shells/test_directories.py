@@ -11,8 +11,8 @@ import pytest
 
 from awsdirenv.cache.directories import known
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.system.files import read_private
+from awsdirenv.system.stamps import file_stamp
 from world import World
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from awsdirenv.shell.extension import extension_source, unreadable_part
+from awsdirenv.shell import extension as installed_extension
+from awsdirenv.shell.extension import extension_source, extension_text, unreadable_part
+from awsdirenv.system.stamps import OPTIONS
 from world import World
 
 OUTER = {"AWS_ACCESS_KEY_ID": "OUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_PROFILE": "outer", "AWS_REGION": "eu-x-1"}
@@ -164,14 +167,59 @@ def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
 @pytest.mark.parametrize("path", ["", "/nowhere"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_without_the_system_s_programs(world: World, path: str, line: str) -> None:
-    """Where PATH leads nowhere the directory is closed, and the error says so."""
+    """A PATH that leads nowhere is no matter."""
     world.role("plain", mfa=False)
     folder = world.project("plain", f"PATH={path}\nuse aws_profile {line}\n")
     for _ in range(2):
         changes, said = world.enter(folder, **OUTER)
-        assert {name: changes[name] for name in OUTER} == dict.fromkeys(OUTER)
-        assert "error: no program stat in PATH, so what was loaded for plain cannot be checked\n" in said
-        assert "hint: keep the system's folders, such as /usr/bin, in PATH above this line of .envrc\n" in said
+        assert changes["AWSDIRENV_PROFILE"] == "plain", said
+        assert "error" not in said
+    assert len(world.sts.calls) == 1
+
+
+# Programs that are not what `setup` saw: another system's, one that counts in floats, broken ones.
+STATS = {
+    "missing": None,
+    "of BSD": 'echo "stat: illegal option -- c" >&2; exit 1',
+    "in floats": 'exec stat "$@" | sed "s/[0-9]\\{3\\} +0000/000 +0000/"',
+    "without zones": 'unset TZ; TZ=UTC+3 exec stat "$@"',
+    "silent": "exit 0",
+    "verbose": 'echo "warning: old"; exec stat "$@"',
+    "killed": "kill -9 $$",
+}
+
+
+@pytest.mark.parametrize("line", ["plain", "plain --live", "base --no-session", "nothere"])
+@pytest.mark.parametrize("case", STATS)
+def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
+    """Where the system's program tells nothing that can be used, Python looks: one call to AWS, and no error."""
+    world.role("plain", mfa=False)
+    text = STATS[case]
+    program = world.program("stat", text) if text else Path("/nowhere/stat")
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    present = extension.read_text(encoding="utf-8")
+    installed = present.replace("exec /usr/bin/stat ", f"exec {program} ")
+    assert installed != present
+    extension.write_text(installed, encoding="utf-8")
+    folder = world.project("plain", f"use aws_profile {line}\n")
+    mtime = int((folder / ".envrc").stat().st_mtime)
+    for _ in range(2):
+        changes, said = world.enter(folder, **OUTER)
+        assert changes["AWSDIRENV_LOADED"] == f"{mtime} {folder}", said
+        assert changes.get("AWSDIRENV_PROFILE") == (None if line == "nothere" else line.split(maxsplit=1)[0]), said
+        assert ("error" in said) == (line == "nothere"), said
+    assert len(world.sts.calls) == int("plain" in line)
+
+
+def test_setup_writes_what_this_machine_s_stat_prints(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the first program that tells just what Python sees. Where none does, it is our own command."""
+    here = extension_text()
+    assert f'_awsdirenv_stat() {{ exec /usr/bin/stat {shlex.join(OPTIONS)} "$@"; }}\n' in here
+    programs = [str(world.program(f"stat{n}", str(text))) for n, text in enumerate(STATS.values()) if text]
+    monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs, "/usr/bin/stat"))
+    assert extension_text() == here
+    monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs))
+    assert '_awsdirenv_stat() { _awsdirenv_command look -- "$@"; }\n' in extension_text()
 
 
 @pytest.mark.parametrize("line", ["plain", "plain --live", "plain --stage x", "--region eu-west-1"])
@@ -212,7 +260,7 @@ def test_our_function_given_up_at_any_command(world: World, parts: Path, test: s
     arns = [world.role(name, mfa=False) for name in ("plain", "cold")]
     extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
     text = extension.read_text(encoding="utf-8")
-    after = "  for _ad_name in expand_aliases"
+    after = "  shopt -u "
     assert (text.count(after), parts.is_dir()) == (1, True)
     extension.write_text(text.replace(after, f"  set -T; first=$_count\n{after}"), encoding="utf-8")
     script = ABORT.replace("@TEST@", test).replace("@LINE@", line) + "export FIRST=$first\n"

@@ -20,12 +20,13 @@ import pytest
 from awsdirenv.cache import live_files, snapshots
 from awsdirenv.cache.grammar import LATEST
 from awsdirenv.cache.live_files import Made
-from awsdirenv.cache.snapshots import Snapshot, file_stamp
+from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import environment_text, variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
 from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.files import encode_name
+from awsdirenv.system.stamps import file_stamp, stamped_path
 
 COUNT = int(os.environ.get("FUZZ_COUNT", "3000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
@@ -320,6 +321,6 @@ def test_names(folder: Path) -> None:
     theirs = {}
     for path in paths:
         found = snapshots.read_name(path)
-        if found and found.stamp.partition(" ")[2] == str(folder / ".env") and is_present(found.variables):
+        if found and stamped_path(found.stamp) == str(folder / ".env") and is_present(found.variables):
             theirs[path.name] = [found.profile, encode_name(found.profile), found.stamp]
     assert_agreed(paths, by_extension(folder, READ_NAMES), theirs)

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.cache.layout import CachePaths, snapshot_key
-from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.config.aws_files import file_paths
 from awsdirenv.config.environment import environment_text
 from awsdirenv.config.settings import Settings, declared_profile, role_duration
@@ -25,6 +24,7 @@ from awsdirenv.refresh.loader import Loader
 from awsdirenv.shell.extension import extension_source
 from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Locks
+from awsdirenv.system.stamps import file_stamp
 from awsdirenv.system.text import printable, text_number
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
 from world import World

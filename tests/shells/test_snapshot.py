@@ -23,19 +23,20 @@ from hypothesis import strategies as st
 
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import name_key, snapshot_key
-from awsdirenv.cache.snapshots import Basis, Snapshot, file_stamp
+from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config.environment import context_text
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.stamps import OPTIONS, file_stamp
 from strict_sts import StrictSts
 from world import REGION, World
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 STRANGER = 12345
-STAMPS = ("1:2:3:4.000000005 /h/.aws/config", "absent /h/.aws/credentials")
+STAMPS = ("0 600 3 7 1:2:2026-01-01 00:00:00.000000005 +0000 @ /h/.aws/config", "absent @ /h/.aws/credentials")
 GOOD = SessionCredentials("ASIDTEST", "s3cret", "t0ken", NOW + HOUR, NOW, "123456789012")
 SNAPSHOT = Snapshot("dev", GOOD, "eu-west-1", "Dev", STAMPS)
 
@@ -47,7 +48,7 @@ SECONDS = st.integers(0, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(s
 PRINTABLE = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=1, max_size=80)
 KEY_IDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=40)
 PROFILES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=16)
-PATHS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(lambda text: f"absent /{text}")
+PATHS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(lambda text: f"absent @ /{text}")
 CREDENTIALS = st.builds(
     SessionCredentials,
     access_key_id=KEY_IDS,
@@ -165,7 +166,7 @@ def test_decoration_that_the_reader_would_refuse_is_left_out(tmp_path: Path, rol
 def test_a_path_with_a_line_break_is_an_error(tmp_path: Path) -> None:
     """A stamp cannot bring a line of its own along."""
     with pytest.raises(CacheError, match="line break"):
-        snapshots.write(tmp_path / "f", replace(SNAPSHOT, stamps=(STAMPS[0], "absent /x\nAWS_REGION=evil")))
+        snapshots.write(tmp_path / "f", replace(SNAPSHOT, stamps=(STAMPS[0], "absent @ /x\nAWS_REGION=evil")))
 
 
 @pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"])
@@ -205,7 +206,7 @@ def test_a_snapshot_holds_for_what_it_was_made_from_and_its_time() -> None:
     basis = Basis("dev", STAMPS, "", "HOSTNAME=h")
     assert SNAPSHOT.holds(basis, NOW)
     others: list[dict[str, Any]] = [
-        {"stamps": (STAMPS[0], "absent /x")},
+        {"stamps": (STAMPS[0], "absent @ /x")},
         {"stamps": STAMPS[::-1]},
         {"profile": "Dev"},
         {"context": "duration=900"},
@@ -255,9 +256,13 @@ def test_a_planted_link_s_time_is_not_its_target_s(tmp_path: Path) -> None:
 def by_stat(path: Path) -> str:
     """Give what the extension's `stat` prints for a path."""
     done = subprocess.run(
-        ["stat", "-L", "-c", "%d:%i:%s:%.9Z %n", "--", path], capture_output=True, check=True, cwd="/"
+        ["stat", *OPTIONS, path],
+        capture_output=True,
+        check=True,
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "TZ": "UTC0"},
     )
-    return os.fsdecode(done.stdout).removesuffix("\n")
+    return os.fsdecode(done.stdout).removesuffix("/\n")
 
 
 @pytest.mark.parametrize("name", ["config", "a b", " lead", "trail ", "ü", "\udcff", "$HOME", "-n", "a'b\"c", "%n"])
@@ -327,7 +332,7 @@ def test_what_is_not_there_is_stamped_absent(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for path in (str(tmp_path / "missing"), str(tmp_path / "link"), str(tmp_path / "file" / "below"), ""):
-        assert file_stamp(path) == f"absent {path}"
+        assert file_stamp(path) == f"absent @ {path}"
 
 
 # The reader, through direnv
@@ -426,7 +431,7 @@ SEEN_BY_BOTH: dict[str, Callable[[Path], None]] = {
     "another profile": in_value("AWSDIRENV_PROFILE", b"prod"),
     "prefix of the profile": in_value("AWSDIRENV_PROFILE", b"de"),
     "stamp of another state": in_value("AWSDIRENV_CONFIG", b"1:2:3:4.000000005 /etc/passwd"),
-    "third stamp": with_line(b"AWSDIRENV_DOTENV=absent /nowhere"),
+    "third stamp": with_line(b"AWSDIRENV_DOTENV=absent @ /nowhere"),
     "command in a stamp": in_value("AWSDIRENV_CONFIG", b"a[$(touch pwned)]:2 /$(touch pwned)"),
     "ended": ended,
     "command in the issue time": in_value("AWSDIRENV_ISSUED", b"a[$(touch pwned)]"),
@@ -482,7 +487,7 @@ EASILY_OVERLOOKED: dict[str, Callable[[Path], None]] = {
     "NUL byte at the end": in_value("AWS_SESSION_TOKEN", b"EVIL\0"),
     "second secret": twice("AWS_SECRET_ACCESS_KEY", b"EVIL2"),
     "second key id": twice("AWS_ACCESS_KEY_ID", b"EVIL2"),
-    "stamp of nothing": in_value("AWSDIRENV_CONFIG", b"absent /nowhere"),
+    "stamp of nothing": in_value("AWSDIRENV_CONFIG", b"absent @ /nowhere"),
     "stamp of another file": in_value("AWSDIRENV_CONFIG", file_stamp("/").encode()),
 }
 DAMAGES = {**SEEN_BY_BOTH, **SEEN_BY_THE_EXTENSION, **EASILY_OVERLOOKED}
@@ -639,7 +644,8 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
+source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; export LC_ALL=C TZ=UTC0
+_ad_stat=_awsdirenv_stat
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do
   if _awsdirenv_read_snapshot keys : :; then printf '%s\\0' "${_ad_snapshot##*/}"; fi

@@ -22,6 +22,7 @@ from awsdirenv.records import Record
 from awsdirenv.refresh.request import Request, looking
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system.direnv import working_directory
+from awsdirenv.system.stamps import stamped_path
 
 ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")
 NETWORK_TIME = 8.0  # seconds, for all calls to AWS together
@@ -139,7 +140,7 @@ class DoctorContext:
         """All valid snapshots."""
         folder = self.paths.snapshots
         return [
-            StoredSnapshot(folder / name, held.profile, held.stamps[0].partition(" ")[2], held.credentials.expiration)
+            StoredSnapshot(folder / name, held.profile, stamped_path(held.stamps[0]), held.credentials.expiration)
             for name, held in snapshots.stored(folder).items()
         ]
 

@@ -114,7 +114,7 @@ def test_what_is_no_anchor_is_refused(tmp_path: Path, text: str) -> None:
     good = SessionCredentials("ASIDTEST", "s3cret", "t0ken", now + timedelta(hours=1), now)
     store = SessionStore(tmp_path)
     store.write("role-1", good, "a role")
-    snapshots.write(tmp_path / "x", Snapshot("x", good, None, None, ("absent /a", "absent /b")))
+    snapshots.write(tmp_path / "x", Snapshot("x", good, None, None, ("absent @ /a", "absent @ /b")))
     assert store.read("role-1") == good
     assert snapshots.read(tmp_path / "x")
     for name in ("role-1", "x"):

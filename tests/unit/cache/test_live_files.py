@@ -15,7 +15,7 @@ from awsdirenv.records import replace
 
 MADE = Made(
     profile="dev",
-    stamps=("1:2:3:4.5 /home/me/.aws/config", "absent /home/me/.aws/credentials"),
+    stamps=("0 600 3 7 1:2:2026 @ /home/me/.aws/config", "absent @ /home/me/.aws/credentials"),
     originals=(None, ""),
     mfa_serial="",
     duration=None,
@@ -27,7 +27,7 @@ MADE = Made(
 )
 OTHERS: tuple[dict[str, Any], ...] = (
     {"profile": "other"},
-    {"stamps": (MADE.stamps[0], "absent /elsewhere")},
+    {"stamps": (MADE.stamps[0], "absent @ /elsewhere")},
     {"originals": ("", "")},
     {"originals": (None, None)},
     {"mfa_serial": "arn:aws:iam::123456789012:mfa/foo"},

@@ -24,7 +24,7 @@ NOON = datetime(2026, 5, 4, 12, 0, 5, 999999, timezone.utc)
     ("rule", "owner"),
     [
         ("how a time is written in UTC", (r"%Y-%m-%dT%H:%M:%SZ", "system/text.py")),
-        ("how a clock shows a time", (r"%Y-%m-%d %H:%M", "system/text.py")),
+        ("how a clock shows a time", (r"%Y-%m-%d %H:%M\b(?!:)", "system/text.py")),
         ("how a path below home is shortened", (r'f"~/\{', "system/text.py")),
         ("how foreign text is made printable", (r"if char\.isprintable\(\) else", "system/text.py")),
         ("how fish writes a universal variable", (r"SETUVAR", "shell/hooks.py")),
