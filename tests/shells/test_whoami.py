@@ -452,7 +452,7 @@ def test_an_envrc_that_is_gone(home: World) -> None:
 
 @pytest.mark.parametrize("has_default", [False, True])
 def test_a_closed_directory(home: World, *, has_default: bool) -> None:
-    """A closed directory has no keys; where SDKs then take those of [default], that is somebody else."""
+    """A closed directory has no keys, and those of [default] are not found either."""
     if has_default:
         key = home.user
         with home.credentials.open("a") as file:
@@ -469,15 +469,17 @@ def test_a_closed_directory(home: World, *, has_default: bool) -> None:
         "message": f"{folder} is closed: there are no credentials for profile coded",
         "hint": "awsdirenv login coded",
     }
-    if has_default:
-        assert seen.verdict == "mismatch"
-        assert seen.kinds == ["closed", "other-role", "fallback"]
-        assert (
-            seen.problems["fallback"]["message"]
-            == "there are no keys here, so SDKs take the keys of [default] in AWS's files"
-        )
-    else:
-        assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+    assert seen.held["profile"] is None
+    assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+
+
+def test_a_directory_that_a_wrong_line_closes(home: World) -> None:
+    """Where the line cannot be read nothing is declared, and the report says that the directory is closed."""
+    folder = home.project("wrong", "use aws_profile --nonsense\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+    assert seen.problems["closed"]["message"] == f"{folder} is closed"
+    assert seen.problems["closed"]["hint"] == "direnv reload, which says why"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
-from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
+from awsdirenv.config.environment import BLOCK, CLOSED_PROFILE, NEVER_EXPORTED
 from awsdirenv.errors import CredentialSourceError, SessionRefusedError
 from awsdirenv.records import replace
 from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
@@ -33,6 +33,8 @@ def _files(state: Look) -> Iterator[Problem]:
 
 def _closed(state: Look) -> Iterator[Problem]:
     profile = state.place.environ.get("AWSDIRENV_DECLARED")
+    if state.place.is_here and not profile and state.place.environ.get("AWS_PROFILE") == CLOSED_PROFILE:
+        yield Problem("closed", f"{state.place.loaded} is closed", "direnv reload, which says why")
     if state.place.is_here and profile and "AWSDIRENV_PROFILE" not in state.place.environ:
         declared, place = state.declared, state.place.loaded
         if declared.refusal:

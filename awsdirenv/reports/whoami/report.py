@@ -14,6 +14,7 @@ from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config import envrc
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import WEB_IDENTITY, Chain, account_of, assumed_role, given_name
+from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.config.envrc import Declaration
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
@@ -282,8 +283,9 @@ def look(environ: Mapping[str, str], caller: Caller, now: datetime) -> Look:
 
 
 def named_profile(environ: Mapping[str, str]) -> str | None:
-    """Return the profile that the environment names for SDKs."""
-    return environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
+    """Return the profile that the environment names for SDKs. None also in a closed directory."""
+    named = environ.get("AWS_PROFILE")
+    return (None if named == CLOSED_PROFILE else named) or environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def actual_role(arn: str | None) -> str | None:
