@@ -4,10 +4,12 @@
 # What the extension needs where Python has to be started, where something is wrong with the line, and for the rare cases
 # of names and paths. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
 
-# Leaves no AWS credential, neither an outer directory's nor the login shell's.
+# Leaves no AWS credential, neither an outer directory's nor the login shell's. What `_ad_exports` has from its beginning
+# keeps programs from [default] and from the machine's role; see CLOSED_PROFILE in awsdirenv/config/environment.py.
 _awsdirenv_close() {
   ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
-  _ad_exports=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  _ad_exports+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one
   # So that `awsdirenv login`, typed here, is for what the directory wants.
   [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
 }
@@ -27,6 +29,19 @@ _awsdirenv_look_at_envrc() {
 # Prints what _awsdirenv_stat does where that cannot be had: no such program, or another one than at `setup`.
 _awsdirenv_look() { _awsdirenv_command look -- "$@"; }
 
+# Takes out what a line of ours above this one, which is closed, has left.
+_awsdirenv_leave_closed() {
+  [[ ${AWS_PROFILE-} == closed-by-awsdirenv:* ]] || return 0
+  builtin unset AWS_PROFILE
+  _awsdirenv_allow_metadata
+}
+
+# Gives the switch for the role of the machine the value back that it had before the first line of ours.
+_awsdirenv_allow_metadata() {
+  builtin unset AWS_EC2_METADATA_DISABLED
+  [[ ! ${_awsdirenv_metadata-} ]] || export "AWS_EC2_METADATA_DISABLED=$_awsdirenv_metadata"
+}
+
 # The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
 _awsdirenv_refuse_readonly() {
   local _ad_readonly=()
@@ -34,6 +49,9 @@ _awsdirenv_refuse_readonly() {
     [[ ${!_ad_name@a} != *r* ]] || _ad_readonly+=("$_ad_name")
   done
   builtin export -n "${_ad_readonly[@]}"
+  # Where nothing can be written into AWS_PROFILE, programs find no file with [default].
+  [[ " ${_ad_readonly[*]} " != *' AWS_PROFILE '* ]] ||
+    _ad_exports=(AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true)
   _awsdirenv_refuse "readonly in this .envrc, so no profile can be used: ${_ad_readonly[*]}" \
     "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
 }
@@ -128,6 +146,7 @@ _awsdirenv_watch_if_closed() {
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
 _awsdirenv_open_without_session() {
   local LC_ALL=C _ad_lines=() _ad_stamps=() _ad_fd
+  _awsdirenv_leave_closed # not only in the subshell
   printf -v _ad_now '%(%s)T' -1
   _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   exec {_ad_fd}< <(_awsdirenv_load)
@@ -215,6 +234,7 @@ _awsdirenv_start_timer() {
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
   local _ad_arguments=(load --envrc) _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  _awsdirenv_leave_closed
   exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
   _ad_output=$_awsdirenv_stderr
   [[ ! $_ad_option_no_session ]] || _ad_arguments+=(--no-session) _ad_output=1
@@ -379,6 +399,7 @@ _awsdirenv_leave_live() {
     [[ ! $_ad_live_shared_credentials_file ]] || export "AWS_SHARED_CREDENTIALS_FILE=${_ad_live_shared_credentials_file#=}"
   fi
   [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
+  _awsdirenv_allow_metadata
 }
 
 # True unless the time at which the machine was started is that of another start, or of another container's.
@@ -446,6 +467,10 @@ _awsdirenv_expand() {
 # A profile name of any characters as a file name, in _ad_reply.
 _awsdirenv_encode_all() {
   local LC_ALL=C _ad_name=$1 _ad_char _ad_code _ad_i
+  if [[ ! $_ad_has_profile && $1 == closed-by-awsdirenv:* ]]; then
+    _awsdirenv_leave_closed
+    _ad_declared=default _ad_name=default
+  fi
   case $_ad_name in
     '') _awsdirenv_refuse "the profile name is empty" "name a profile, as in \`use aws_profile adminrole\`" || return ;;
     *$'\r') _awsdirenv_refuse_line_end || return ;;

@@ -55,11 +55,14 @@ _awsdirenv_are_live_files_ours() {
 # whether there is something to ask of a person who enters.
 _awsdirenv_open_live() {
   [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
+  : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one
   local _ad_wanted=$_ad_option_region
   [[ ${AWSDIRENV_PROFILE+set} ]] || _ad_wanted=${_ad_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
   _ad_exports=(
     "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
+    # Some SDKs would go on to the role of an EC2 instance where we have no credentials for them.
+    AWS_EC2_METADATA_DISABLED=true
     # Not the profile's own, which would be wrong for every other profile.
     ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
   )

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.errors import (
     AwsdirenvError,
     BadAnswerError,
@@ -91,6 +92,8 @@ def _find_credentials(session: Any) -> Caller:
         providers.get_provider("assume-role")._prompter = _refuse_to_ask  # noqa: SLF001
         credentials = session.get_credentials()
     except ProfileNotFound:
+        if session.profile == CLOSED_PROFILE:
+            return Caller(NONE)
         raise ProfileNotFoundError(
             f"AWS_PROFILE names a profile that does not exist: {session.profile}",
             unset_command("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),

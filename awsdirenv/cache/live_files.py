@@ -14,8 +14,10 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from awsdirenv.cache import grammar
+from awsdirenv.config.environment import CLOSED_PROFILE, METADATA_SWITCH
 from awsdirenv.errors import CacheError, ConfigError
 from awsdirenv.records import Record
+from awsdirenv.system.direnv import without_ours
 from awsdirenv.system.files import fresh_mtime, write_private_data
 from awsdirenv.system.text import command_line, unset_command
 
@@ -112,11 +114,17 @@ def _time_of_its_own(path: Path) -> int:
 
 
 def leave(environ: MutableMapping[str, str]) -> None:
-    """Go back to the person's own files in an environment that a live directory has made.
+    """Go back to the person's own profile and files in an environment that a closed or live directory has made.
 
-    Not by DIRENV_DIFF, which programs may have lost. Raises ConfigError where the file that tells is gone.
+    The files are not taken from DIRENV_DIFF, which programs may have lost. Raises ConfigError where the file that tells
+    is gone.
     """
     path = environ.get("AWS_CONFIG_FILE", "")
+    if environ.get("AWS_PROFILE") == CLOSED_PROFILE:
+        _put_back(environ, "AWS_PROFILE")
+    elif "AWSDIRENV_DECLARED" not in environ and _FOLDER not in path:
+        return
+    _put_back(environ, METADATA_SWITCH)
     if _FOLDER not in path:
         return
     found = read(Path(path))
@@ -133,6 +141,15 @@ def leave(environ: MutableMapping[str, str]) -> None:
             environ[name] = original
     if "AWS_PROFILE" in environ and environ["AWS_PROFILE"] == environ.get("AWSDIRENV_PROFILE"):
         del environ["AWS_PROFILE"]
+
+
+def _put_back(environ: MutableMapping[str, str], name: str) -> None:
+    """Give a variable the value that it has outside of the directory. Where nobody knows that, the profile goes."""
+    outer = without_ours(environ, (name,)).get(name, CLOSED_PROFILE)
+    if outer == CLOSED_PROFILE:
+        environ.pop(name, None)
+    else:
+        environ[name] = outer
 
 
 def read(path: Path) -> Made | None:

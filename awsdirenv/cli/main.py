@@ -5,7 +5,7 @@ A command is a file in `commands`: `credential_process.py` makes the command `cr
 - POSITION, a number by which `--help` orders the commands,
 - `run(options)`, which runs the command and returns the exit status,
 - `arguments(parser)`, which adds the arguments, if there are any,
-- IN_LIVE_FILES = True, if in a live directory it must see AWS's files as programs do, and not the user's own,
+- IN_LIVE_FILES = True, if in a closed or live directory it must see what programs see, and not the user's own files,
 - BARE, if it must start fast: its options for a call without arguments, for which argparse is not imported,
 - ERROR_ON_ONE_LINE = True, if its errors are shown by other programs.
 """
@@ -42,7 +42,9 @@ def run(arguments: list[str]) -> int:
             from awsdirenv.cli.parser import parse  # noqa: PLC0415
 
             options = parse(_parser(called or names), arguments)
-        if not getattr(command, "IN_LIVE_FILES", False) and "AWS_CONFIG_FILE" in os.environ:
+        if not getattr(command, "IN_LIVE_FILES", False) and not {"AWS_CONFIG_FILE", "AWS_PROFILE"}.isdisjoint(
+            os.environ
+        ):
             from awsdirenv.cache.live_files import leave  # noqa: PLC0415
 
             leave(os.environ)

@@ -34,7 +34,7 @@ class Use(Flag):
 # All variables that lead a program to credentials, that name an identity or a region, or that are ours. A directory
 # unsets them all before it sets those of a profile, and so does `awsdirenv exec`. Variables that choose a file stay
 # (AWS_SHARED_CREDENTIALS_FILE; BOTO_CONFIG, which gsutil reads too), and so do those that only turn something off
-# (AWS_EC2_METADATA_DISABLED).
+# (AWS_EC2_METADATA_DISABLED, which a closed and a live directory set).
 VARIABLES: Mapping[str, Use] = {
     "AWS_ACCESS_KEY_ID": Use.EXPORTED | Use.SOURCE | Use.DECIDES,
     "AWS_SECRET_ACCESS_KEY": Use.EXPORTED | Use.SOURCE,
@@ -82,6 +82,12 @@ SOURCE_VARIABLES = _used_for(Use.SOURCE)
 DECIDING_VARIABLES = _used_for(Use.DECIDES)
 # The SDKs' variables that we never export. If one is set in an open directory, somebody else has set it.
 NEVER_EXPORTED = frozenset(name for name in BLOCK if name.startswith(("AWS_", "AMAZON_"))) - {*EXPORTED}
+
+# AWS_PROFILE in a closed directory. No file has such a profile, so programs find no credentials, and not those of
+# [default] either. The errors of many programs show the name, so it says what to type. It is one word, because scripts
+# forget quotes. AWS_EC2_METADATA_DISABLED is for SDKs that would go on to the role of the machine.
+CLOSED_PROFILE = "closed-by-awsdirenv:type-direnv-reload"
+METADATA_SWITCH = "AWS_EC2_METADATA_DISABLED"
 
 
 # How variables are called whose values nobody should see. The name of a file is no secret.

@@ -222,7 +222,8 @@ def _way(files: AwsFiles, name: str, chain: Chain | None) -> str | None:
     if chain is None:
         return _SESSION if has_keys else None  # its keys are left out there, so only we can say what is wrong with it
     if chain.hops:
-        return _SESSION if has_keys or chain.mfa_serial else None
+        # In a live directory an SDK finds neither the container's variables nor the machine's role; we do.
+        return _SESSION if has_keys or chain.mfa_serial or chain.depends_on_environment else None
     if chain.source_kind == STATIC and chain.source_mfa_serial:
         return _SESSION
     keys = static_keys(files, name) if chain.source_kind == STATIC else None

@@ -195,3 +195,29 @@ def test_bash_hands_the_status_on_to_the_next_hook(world: World, folder: Path) -
         time.sleep(LIFE)
         shell.send("sh -c 'exit 8'\r")
         shell.expect("status<8>")
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+def test_another_identity_beside_keys_is_said_once(world: World, kind: str) -> None:
+    """A profile, or long-term keys, beside the keys of a directory: the next prompt says so, and no prompt after it."""
+    world.role("plain", mfa=False)
+    world.hold("plain")
+    export, unset = ("set -gx {} {}", "set -e {}") if kind == "fish" else ("export {}={}", "unset {}")
+    below = world.project("plain/below", "source_up\nexport AWS_PROFILE=read\n")
+    mixed = world.project("mixed", "use aws_profile plain\ndotenv\n")
+    (mixed / ".env").write_text("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nAWS_SECRET_ACCESS_KEY=x\n")
+    live = world.project("live", "use aws_profile plain --live\nexport AWS_PROFILE=read\n")
+    profile, keys = "warning: AWS_PROFILE is set beside keys", "warning: the keys here are of two identities"
+    with open_shell(world, kind, world.project("plain")) as shell:
+        assert "warning" not in shell.run("true") + shell.run("true")
+        for _ in range(2):
+            said = [shell.run(line) for line in (export.format("AWS_PROFILE", "read"), "true", "true")]
+            assert "".join(said).count(profile) == 1
+            assert profile not in said[-1]
+            assert "warning" not in shell.run(unset.format("AWS_PROFILE")) + shell.run("true")
+        for folder, warning in ((below, profile), (mixed, keys)):
+            said = [shell.run(line) for line in (f"cd {folder}", "true", "true")]
+            assert "".join(said).count(warning) == 1, folder
+            assert "warning" not in said[-1]
+        assert "warning" not in shell.run(f"cd {live}") + shell.run("true") + shell.run("true")
+        assert "warning" not in shell.run("cd /") + shell.run("true")

@@ -255,6 +255,45 @@ def test_aws_profile_beside_keys(home: World) -> None:
     )
 
 
+BELOW_OUR_LINE = {
+    "a profile": ("export AWS_PROFILE=far", "", "profile-beside-keys", "AWS_PROFILE"),
+    "a profile in a .env": ("dotenv", "AWS_PROFILE=far", "profile-beside-keys", "AWS_PROFILE"),
+    "two keys": ("dotenv", "AWS_ACCESS_KEY_ID=AKIAX\nAWS_SECRET_ACCESS_KEY=x", "other-keys", "AWS_ACCESS_KEY_ID"),
+    "three": (
+        "dotenv",
+        "AWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY=x\nAWS_SESSION_TOKEN=x",
+        "other-keys",
+        "AWS_ACCESS_KEY_ID",
+    ),
+    "a secret": ("dotenv", "AWS_SECRET_ACCESS_KEY=x", "other-keys", "AWS_SECRET_ACCESS_KEY"),
+    "a token": ("dotenv", "AWS_SESSION_TOKEN=x", "other-keys", "AWS_SESSION_TOKEN"),
+    "no token": ("unset AWS_SESSION_TOKEN", "", "other-keys", ""),
+}
+
+
+@pytest.mark.parametrize("where", ["", "/below"])
+@pytest.mark.parametrize("case", BELOW_OUR_LINE)
+def test_what_stands_below_our_line(home: World, case: str, where: str) -> None:
+    """What an `.envrc` sets after our line, itself or in a folder below, is a mismatch, and the hint names the line."""
+    line, dotenv, kind, name = BELOW_OUR_LINE[case]
+    first = "source_up" if where else "use aws_profile adminrole"
+    home.project("both", "use aws_profile adminrole\n")
+    folder = home.project(f"both{where}", f"{first}\n{line}\n")
+    if dotenv:
+        (folder / ".env").write_text(dotenv + "\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert seen.verdict == "mismatch"
+    assert "stale" not in seen.kinds
+    hint = seen.problems[kind]["hint"]
+    assert hint == (
+        f"take the line out of .envrc that sets {name}, such as dotenv; "
+        "for another profile: awsdirenv exec, or --live in .envrc"
+        if name
+        else "direnv reload"
+    )
+    assert "reload" not in hint or not name
+
+
 def test_two_regions(home: World) -> None:
     """Two regions that differ are said, also where the `.envrc` itself has set one of them after ours."""
     set_by = home.project("adminrole", "use aws_profile adminrole\nexport AWS_DEFAULT_REGION=us-west-2\n")
@@ -413,6 +452,7 @@ def test_keys_that_were_renewed_since(home: World) -> None:
     """A shell that has not looked since the last renewal is told so, though its keys still hold."""
     folder = home.root / "adminrole"
     env = inside(home, folder)
+    home.sts.life_override = 1800  # another end, as any renewal has that is not of the same second
     home.run("awsdirenv", "login", "adminrole", "--force").check_returncode()
     seen = whoami(home, folder, **env)
     assert (seen.verdict, seen.kinds, seen.held["profile"]) == ("mismatch", ["stale"], "adminrole")
@@ -452,7 +492,7 @@ def test_an_envrc_that_is_gone(home: World) -> None:
 
 @pytest.mark.parametrize("has_default", [False, True])
 def test_a_closed_directory(home: World, *, has_default: bool) -> None:
-    """A closed directory has no keys; where SDKs then take those of [default], that is somebody else."""
+    """A closed directory has no keys, and those of [default] are not found either."""
     if has_default:
         key = home.user
         with home.credentials.open("a") as file:
@@ -469,15 +509,17 @@ def test_a_closed_directory(home: World, *, has_default: bool) -> None:
         "message": f"{folder} is closed: there are no credentials for profile coded",
         "hint": "awsdirenv login coded",
     }
-    if has_default:
-        assert seen.verdict == "mismatch"
-        assert seen.kinds == ["closed", "other-role", "fallback"]
-        assert (
-            seen.problems["fallback"]["message"]
-            == "there are no keys here, so SDKs take the keys of [default] in AWS's files"
-        )
-    else:
-        assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+    assert seen.held["profile"] is None
+    assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+
+
+def test_a_directory_that_a_wrong_line_closes(home: World) -> None:
+    """Where the line cannot be read nothing is declared, and the report says that the directory is closed."""
+    folder = home.project("wrong", "use aws_profile --nonsense\n")
+    seen = whoami(home, folder, **inside(home, folder))
+    assert (seen.verdict, seen.kinds) == ("none", ["closed", "none"])
+    assert seen.problems["closed"]["message"] == f"{folder} is closed"
+    assert seen.problems["closed"]["hint"] == "direnv reload, which says why"
 
 
 @pytest.mark.parametrize(

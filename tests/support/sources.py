@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sentinels import SENTINELS
 from strict_sts import Key
-from world import BLOCK, REGION, World, told
+from world import REGION, World, assert_nobody, told
 
 ON_EC2 = {"AWS_EC2_METADATA_DISABLED": "false"}
 
@@ -201,7 +201,7 @@ def closed(world: World, profile: str, **env: str) -> tuple[str, str]:
     outer = {"AWS_ACCESS_KEY_ID": "AKIDOUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_SESSION_TOKEN": "outer"}
     changes, said = world.enter(world.project(profile), **{**outer, **env})
     held = {**outer, **env, **changes}
-    assert not [name for name in BLOCK if held.get(name) is not None]
+    assert_nobody(held)
     lines = told(said)
     assert [line.split(": ")[1] for line in lines] == ["error", "hint"], said
     assert not any(sentinel in said for sentinel in SENTINELS)

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from aws_doubles import login_file, sso_file
+from awsdirenv.config.environment import CLOSED_PROFILE
 from in_process import call, can_call
 from strict_sts import StrictSts
 
@@ -34,6 +35,9 @@ BLOCK = (
     "AWS_DEFAULT_PROFILE",
     "AWS_ACCOUNT_ID",
 )
+
+# What is there instead: nobody, and a name that says what to type.
+CLOSED = {**dict.fromkeys(BLOCK), "AWS_PROFILE": CLOSED_PROFILE}
 
 # How the extension of releases began that were one file.
 WHOLE_EXTENSION = """#!/usr/bin/env bash
@@ -53,6 +57,11 @@ def told(said: str) -> list[str]:
     """Give what we said in all that was said, but for waits: how many of those there are the machine decides."""
     lines = [line for line in said.splitlines() if line.startswith("awsdirenv: ")]
     return [line for line in lines if not line.startswith("awsdirenv: waiting for ")]
+
+
+def assert_nobody(held: Mapping[str, str | None], names: Iterable[str] = BLOCK) -> None:
+    """Assert that a directory is closed: of the variables that lead to an identity there are only those of nobody."""
+    assert {name: held.get(name) for name in names} == {name: CLOSED.get(name) for name in names}
 
 
 def wait_for(holds: Callable[[], object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
-from awsdirenv.config.environment import BLOCK, NEVER_EXPORTED
+from awsdirenv.config.environment import BLOCK, CLOSED_PROFILE, NEVER_EXPORTED
 from awsdirenv.errors import CredentialSourceError, SessionRefusedError
 from awsdirenv.records import replace
 from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
@@ -33,6 +33,8 @@ def _files(state: Look) -> Iterator[Problem]:
 
 def _closed(state: Look) -> Iterator[Problem]:
     profile = state.place.environ.get("AWSDIRENV_DECLARED")
+    if state.place.is_here and not profile and state.place.environ.get("AWS_PROFILE") == CLOSED_PROFILE:
+        yield Problem("closed", f"{state.place.loaded} is closed", "direnv reload, which says why")
     if state.place.is_here and profile and "AWSDIRENV_PROFILE" not in state.place.environ:
         declared, place = state.declared, state.place.loaded
         if declared.refusal:
@@ -70,6 +72,8 @@ def _stale(state: Look) -> Iterator[Problem]:
 def _is_renewed(state: Look) -> bool:
     key = state.held.access_key_id
     ours = state.exported.get("AWS_ACCESS_KEY_ID")
+    if state.held.expiration and state.held.expiration == state.declared.until:
+        return False  # this is the end of the present ones: something below our line has set the keys
     return key is not None and key == ours and state.declared.key not in (None, key) and key not in state.snapshots
 
 
@@ -90,8 +94,17 @@ def _profile_beside_keys(state: Look) -> Iterator[Problem]:
         yield Problem(
             "profile-beside-keys",
             f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
-            unset_command(name),
+            _below_our_line(state, name) or unset_command(name),
         )
+
+
+def _below_our_line(state: Look, name: str) -> str | None:
+    """Return what to do where the `.envrc` itself has set a variable after our line. None: it has not."""
+    value = state.place.environ.get(name)
+    if not value or state.exported.get(name) != value or not state.exported.get("AWSDIRENV_PROFILE"):
+        return None
+    way = "; for another profile: awsdirenv exec, or --live in .envrc"
+    return f"take the line out of .envrc that sets {name}, such as dotenv{way}"
 
 
 def _regions(state: Look) -> Iterator[Problem]:
@@ -148,15 +161,17 @@ def _listed(names: Sequence[str]) -> str:
 
 def _other_keys(state: Look) -> Iterator[Problem]:
     key, declared_key = state.held.access_key_id, state.declared.key
+    if state.declared.mixed:
+        said = f"not those of the access key beside them: {_listed(state.declared.mixed)}"
+        yield Problem("other-keys", said, _below_our_line(state, state.declared.mixed[0]) or "direnv reload")
     if key is None or key == declared_key or state.declared.profile is None or _is_renewed(state):
         return
     owner = state.snapshots.get(key)
     is_theirs = owner is None and declared_key is not None
     if is_theirs or owner not in (None, state.declared.profile):
         whose = f"of profile {owner}" if owner else "not ours"
-        yield Problem(
-            "other-keys", f"the keys are {whose}, and this place is for {state.declared.profile}", "direnv reload"
-        )
+        said = f"the keys are {whose}, and this place is for {state.declared.profile}"
+        yield Problem("other-keys", said, _below_our_line(state, "AWS_ACCESS_KEY_ID") or "direnv reload")
 
 
 def _identity(state: Look) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config import envrc
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import WEB_IDENTITY, Chain, account_of, assumed_role, given_name
+from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.config.envrc import Declaration
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import declared_profile, role_duration
@@ -24,7 +25,7 @@ from awsdirenv.refresh.loader import LoadOptions
 from awsdirenv.refresh.pins import Conditions
 from awsdirenv.refresh.request import ProfileContext, Request, looking
 from awsdirenv.reports.table import GREEN, RED, Canvas, Column, Row, table
-from awsdirenv.session_credentials import parse_time, time_left
+from awsdirenv.session_credentials import SessionCredentials, parse_time, time_left
 from awsdirenv.system.direnv import exported, loaded_directory, working_directory
 from awsdirenv.system.text import clock_text, printable, utc_text
 
@@ -49,6 +50,7 @@ class Declared(Record):
     """The declared identity. `role` is the role's name, `key` the access key id that the environment should have.
 
     `is_stored` says that credentials are stored for it which still hold, so that `awsdirenv login` changes nothing.
+    `until` is the end of those. `mixed` names the variables that are not those of the access key beside them.
     `plain_keys` is the profile whose long-term keys `--no-session` takes. `refusal` is the error of `--account` or
     `--role` if the profile leads elsewhere.
     """
@@ -62,6 +64,8 @@ class Declared(Record):
     key: str | None = None
     duration: str | None = None
     is_stored: bool = False
+    until: datetime | None = None
+    mixed: tuple[str, ...] = ()
     plain_keys: str | None = None
     refusal: WrongIdentityError | None = None
 
@@ -130,6 +134,8 @@ def resolve_declared(place: Place) -> Declared:
     return replace(
         _resolved(place, context, files, chain, snapshot),
         is_stored=holds,
+        until=snapshot.credentials.expiration if snapshot else None,
+        mixed=_mixed(outer, snapshot.credentials) if snapshot else (),
         refusal=_refusal(place, chain, snapshot if holds else None),
     )
 
@@ -144,6 +150,14 @@ def _refusal(place: Place, chain: Chain, snapshot: Snapshot | None) -> WrongIden
     except WrongIdentityError as error:
         return error
     return None
+
+
+def _mixed(environ: Mapping[str, str], stored: SessionCredentials) -> tuple[str, ...]:
+    """Return the variables that are not those of the stored credentials, though the access key is."""
+    if environ.get("AWS_ACCESS_KEY_ID") != stored.access_key_id:
+        return ()
+    own = {"AWS_SECRET_ACCESS_KEY": stored.secret_access_key, "AWS_SESSION_TOKEN": stored.session_token}
+    return tuple(name for name, value in own.items() if (environ.get(name) or None) != value)
 
 
 def _profile(place: Place, outer: Mapping[str, str]) -> str | None:
@@ -282,8 +296,9 @@ def look(environ: Mapping[str, str], caller: Caller, now: datetime) -> Look:
 
 
 def named_profile(environ: Mapping[str, str]) -> str | None:
-    """Return the profile that the environment names for SDKs."""
-    return environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
+    """Return the profile that the environment names for SDKs. None also in a closed directory."""
+    named = environ.get("AWS_PROFILE")
+    return (None if named == CLOSED_PROFILE else named) or environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def actual_role(arn: str | None) -> str | None:

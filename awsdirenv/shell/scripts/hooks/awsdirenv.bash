@@ -62,7 +62,23 @@ _awsdirenv_left() {
     [[ ! ${_awsdirenv_inside-} ]] || printf '%s\n' "awsdirenv: left *** ${_awsdirenv_inside^^} ***" >&2
     _awsdirenv_inside=${AWSDIRENV_STAGE-}
   fi
+  _awsdirenv_watch_block
   return "$1"
+}
+
+# Says once that something beside or below our line has set another profile, or other keys, than the directory's.
+_awsdirenv_watch_block() {
+  set -- "${AWSDIRENV_PROFILE:+${AWS_ACCESS_KEY_ID-}}" ''
+  if [[ $1 && ${AWS_PROFILE-}${AWS_DEFAULT_PROFILE-} ]]; then
+    set -- 'AWS_PROFILE is set beside keys: many programs take the keys, and are not that profile' 'unset AWS_PROFILE'
+  elif [[ $1 == AKIA* && ${AWS_SESSION_TOKEN-} ]]; then # only other keys than these have a session token
+    set -- 'the keys here are of two identities: something has set AWS_ACCESS_KEY_ID' 'awsdirenv whoami'
+  else
+    set -- '' ''
+  fi
+  [[ ! $1 || $1 == "${_awsdirenv_mixed-}" ]] || printf '%s\n' "awsdirenv: warning: $1" \
+    "awsdirenv: hint: $2, or take it out of .envrc; for another profile: awsdirenv exec, or --live in .envrc" >&2
+  _awsdirenv_mixed=$1
 }
 
 # Characters that have a meaning in a prompt are shown as ?.

@@ -49,6 +49,24 @@ function _awsdirenv_left --on-variable AWSDIRENV_STAGE
 end
 set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 
+# Says once that something beside or below our line has set another profile, or other keys, than the directory's.
+function _awsdirenv_watch_block --on-event fish_prompt
+    set -l said
+    if test -n "$AWSDIRENV_PROFILE" -a -n "$AWS_ACCESS_KEY_ID"
+        if test -n "$AWS_PROFILE$AWS_DEFAULT_PROFILE"
+            set said 'AWS_PROFILE is set beside keys: many programs take the keys, and are not that profile' 'set -e AWS_PROFILE'
+        else if test -n "$AWS_SESSION_TOKEN"; and string match -q 'AKIA*' -- "$AWS_ACCESS_KEY_ID"
+            # only other keys than these have a session token
+            set said 'the keys here are of two identities: something has set AWS_ACCESS_KEY_ID' 'awsdirenv whoami'
+        end
+    end
+    if test -n "$said[1]" -a "$said[1]" != "$_awsdirenv_mixed"
+        echo "awsdirenv: warning: $said[1]" >&2
+        echo "awsdirenv: hint: $said[2], or take it out of .envrc; for another profile: awsdirenv exec, or --live in .envrc" >&2
+    end
+    set -g _awsdirenv_mixed $said[1]
+end
+
 # Characters that have a meaning in a prompt are shown as ?.
 function awsdirenv_prompt
     set -l status_before $status
