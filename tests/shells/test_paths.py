@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cache.snapshots import file_stamp
 from awsdirenv.config.aws_files import file_paths
-from awsdirenv.config.environment import environment_text
+from awsdirenv.config.environment import variables_text
 from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.refresh.loader import Loader
@@ -489,6 +489,7 @@ for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
     unset "${names[j]}"
     case ${fields[i + j]} in +*) export "${names[j]}=${fields[i + j]#+}" ;; esac
   done
+  _ad_environment=${names[*]}
   _awsdirenv_environment_text
   printf '%s\0' "$_ad_reply"
 done
@@ -516,7 +517,7 @@ def test_both_mark_an_environment_alike(environs: list[dict[str, str]], host: st
     environs = [{**environ, "HOSTNAME": host} for environ in environs]
     fields = ["" if name not in environ else f"+{environ[name]}" for environ in environs for name in MARKED]
     script = MARK.replace("@NAMES@", " ".join(MARKED))
-    assert in_bash(script, fields, locale) == [environment_text(environ) for environ in environs]
+    assert in_bash(script, fields, locale) == [variables_text(MARKED, environ) for environ in environs]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
 from awsdirenv.cache.snapshots import Basis, Snapshot
-from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
+from awsdirenv.config.aws_files import VARIABLES_KEY, AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -71,6 +71,8 @@ _TITLES = {
     KEY_SESSION: "GetSessionToken",
     ASSUME_ROLE: "AssumeRole",
 }
+_FOR_ALL = f"all directories share what it gives; name the variables that it reads in {VARIABLES_KEY}"
+_FOR_EACH_VALUE = f"directories share what it gives where the variables of {VARIABLES_KEY} are the same"
 _SOURCES = {
     SSO: "asks IAM Identity Center for credentials",
     PROCESS: "runs credential_process",
@@ -316,6 +318,9 @@ class _Writer:
             lines.append(f"   cached until {self._moment(hop.cached_until)}")
         elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT):
             lines.append("   not cached")
+        if hop.kind == PROCESS:
+            is_split = any(VARIABLES_KEY in other.values for other in self._explained.hops)
+            lines.append("   " + (_FOR_EACH_VALUE if is_split else _FOR_ALL))
         if hop.asks_for_code:
             lines.append("   asks for an MFA code")
         if hop.unused:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
-from awsdirenv.config.environment import environment_text
+from awsdirenv.config.environment import variables_text
 from awsdirenv.errors import ProfileNameError
 from awsdirenv.system.files import decode_name, direnv_lib, encode_name, home
 from hostile_names import MARKED, NAMES
@@ -149,7 +149,7 @@ def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.Monkey
 
 def test_the_mark_tells_machines_and_variables_apart() -> None:
     """Each variable and the machine's name count, and so does which variable has a value."""
-    marks = [environment_text({"HOSTNAME": "h"}), environment_text({"HOSTNAME": "i"})]
-    marks += [environment_text({"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
+    marks = [variables_text(MARKED, {"HOSTNAME": "h"}), variables_text(MARKED, {"HOSTNAME": "i"})]
+    marks += [variables_text(MARKED, {"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
     assert len(set(marks)) == len(marks)
-    assert environment_text({}) == environment_text({"HOSTNAME": socket.gethostname()})
+    assert variables_text(MARKED, {}) == variables_text(MARKED, {"HOSTNAME": socket.gethostname()})
