@@ -179,7 +179,7 @@ def read(path: Path) -> Snapshot | None:
 def stored(folder: Path) -> dict[str, Snapshot]:
     """Return all sound snapshots of the folder by their file names, in the order of the names."""
     try:
-        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".new")  # which may be half of one
+        names = sorted(path.name for path in folder.iterdir() if files.name_of(path) == path.name)
     except OSError:
         return {}
     found = {name: read(folder / name) for name in names}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
 from awsdirenv.config.environment import variables_text
 from awsdirenv.errors import ProfileNameError
+from awsdirenv.system import files
 from awsdirenv.system.files import decode_name, direnv_lib, encode_name, home
 from hostile_names import MARKED, NAMES
 
@@ -75,7 +76,7 @@ def test_names_that_cannot_be_are_refused(name: str, message: str) -> None:
 def test_the_longest_name_still_makes_a_file_and_a_lock_name(tmp_path: Path) -> None:
     """The longest accepted name, with a context's suffix, fits a real file system with every suffix of ours."""
     key = snapshot_key("a" * 200, {"AWS_CONFIG_FILE": "x"})
-    (tmp_path / f"{key}.new").touch()
+    files.private_draft_of(tmp_path / key).touch()
     (tmp_path / f"snapshot-{key}.lock").touch()
 
 
