@@ -27,7 +27,7 @@ from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.text import printable, text_number
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
-from world import World
+from world import World, tree
 
 # The extension refuses `~user` in a path, which bash could only expand by evaluating it.
 VALUES = TEXT.filter(lambda value: value[:1] != "~" or value[:2] in ("~", "~/"))
@@ -573,3 +573,26 @@ def test_a_home_in_any_shape(world: World, shape: str, live: str) -> None:
         loaded, said = world.enter(folder, **environ)
         assert loaded.get("AWSDIRENV_PROFILE") == "plain", said
     assert world.sts.count("AssumeRole") == 1
+
+
+@pytest.mark.parametrize("name", ["../../../x", "/x", "..%2F..%2F..%2Fx", ".."])
+def test_what_our_files_say_leads_nowhere_else(world: World, name: str) -> None:
+    """Whatever profile the files of our folder name, no command and no entering makes a file outside it."""
+    world.role("adminrole", mfa=False)
+    folder = world.project("project", "use aws_profile\n")
+    (folder / ".env").write_text("AWS_PROFILE=adminrole\n", encoding="utf-8")
+    world.enter(folder)
+    before = {path for path in tree(world.root) if not path.is_relative_to(world.cache)}
+    tampered = set()
+    for path in filter(Path.is_file, world.cache.rglob("*")):
+        text = path.read_bytes()
+        if b"adminrole" in text:
+            path.write_bytes(text.replace(b"adminrole", name.encode()))
+            tampered.add(path.parent.name)
+    assert tampered >= {"names", "snapshots", "directories", "locks"}
+    commands = [("status",), ("list",), ("doctor", "--offline"), ("clear", "adminrole"), ("clear", "--all")]
+    world.enter(folder)
+    for command in commands:
+        world.run("awsdirenv", *command, cwd=folder)
+    world.end_timers()
+    assert {path for path in tree(world.root) if not path.is_relative_to(world.cache)} == before
