@@ -21,6 +21,7 @@ from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_no
 from awsdirenv.system import clocks, files
 from awsdirenv.system.files import decode_name, encode_name
 
+_YEAR = timedelta(days=365)
 _LINES = {line.name: line for line in grammar.SNAPSHOT}
 # Where they have what a snapshot cannot have, the credentials are as good without.
 _DECORATION = ("AWS_ACCOUNT_ID", "AWSDIRENV_ROLE")
@@ -85,7 +86,8 @@ def write(path: Path, snapshot: Snapshot) -> None:
     credentials = snapshot.credentials
     values = _values(snapshot, clocks.anchor())
     _check(snapshot, values, needs_token=True)
-    wanted = int((credentials.expiration or credentials.issued).timestamp())
+    # Not every file system has the times of a far end.
+    wanted = int(min(credentials.expiration or credentials.issued, credentials.issued + _YEAR).timestamp())
     files.write_private(path, values, files.fresh_mtime(path, wanted))
 
 
