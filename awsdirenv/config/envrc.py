@@ -7,7 +7,6 @@ Comments, quoted text, here-documents and definitions of functions do not count.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -58,12 +57,6 @@ class Declaration(Record):
 def has_carriage_returns(data: bytes) -> bool:
     """Return whether a line of an `.envrc` ends with CR LF, for bash a part of its last word."""
     return re.search(rb"\r(?=\n|$)", data) is not None
-
-
-def unix_lines_command(envrc: Path) -> str:
-    """Return the command that makes all lines of an `.envrc` end with LF."""
-    path, draft = shlex.quote(str(envrc)), shlex.quote(f"{envrc}.lf")
-    return f"tr -d '\\r' <{path} >{draft}; mv {draft} {path}; direnv allow {shlex.quote(str(envrc.parent))}"
 
 
 def nearest(directory: Path) -> Declaration | None:

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from awsdirenv.config.envrc import has_carriage_returns, unix_lines_command, uses
+from awsdirenv.config.envrc import has_carriage_returns, uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
 from awsdirenv.system.files import direnv_lib, make_folder, read_text, replace_file
-from awsdirenv.system.text import command_line
+from awsdirenv.system.text import command_line, unix_lines_command
 
 # The lines of the extension that have the paths of the installation.
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command)\(\) \{ .* \}\n", re.MULTILINE)
@@ -149,7 +149,9 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     line = use_line(profile)
     present = _read(envrc)
     if has_carriage_returns((present or "").encode("utf-8", "surrogateescape")):
-        raise SetupError(f"the lines of {envrc} end as on Windows, with CR LF", unix_lines_command(envrc))
+        raise SetupError(
+            f"the lines of {envrc} end as on Windows, with CR LF", unix_lines_command(str(envrc), str(directory))
+        )
     present_uses = uses(present or "")
     for use in present_uses:
         if use.profile == (profile or ""):

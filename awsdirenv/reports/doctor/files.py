@@ -17,7 +17,7 @@ from pathlib import Path
 from awsdirenv.cache import directories, drafts
 from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
-from awsdirenv.config.envrc import has_carriage_returns, unix_lines_command
+from awsdirenv.config.envrc import has_carriage_returns
 from awsdirenv.records import Record
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.shell import hooks
@@ -25,7 +25,7 @@ from awsdirenv.shell.extension import own_folders
 from awsdirenv.shell.hooks import Line
 from awsdirenv.system.files import home, read_bytes
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
-from awsdirenv.system.text import command_line, erase_universal_command
+from awsdirenv.system.text import command_line, erase_universal_command, unix_lines_command
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SECRETS = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -115,7 +115,7 @@ def line_ends(context: DoctorContext) -> Iterator[Finding]:
     """Whether the lines of the `.envrc` end as on Windows: bash takes the carriage return for a part of them."""
     if context.envrc and has_carriage_returns(read_bytes(context.envrc) or b""):
         message = "the lines of this .envrc end as on Windows, with CR LF, so bash misreads them"
-        yield Finding(ERROR, message, unix_lines_command(context.envrc), str(context.envrc))
+        yield Finding(ERROR, message, unix_lines_command(str(context.envrc), str(context.project)), str(context.envrc))
 
 
 def _has_secrets(files: AwsFiles | None) -> bool:
