@@ -19,6 +19,9 @@ CLOCK_TOLERANCE = timedelta(seconds=15)
 # Credentials with less than this left are as good as expired: the command that gets them still has to use them.
 EXPIRATION_MARGIN = timedelta(seconds=20)
 
+# Some say "never" with the end of the calendar, where sums and local times fail.
+FARTHEST = datetime(9000, 12, 31, tzinfo=timezone.utc)
+
 _JUST_NOW = timedelta(minutes=1)
 _LEAST_LEAD = timedelta(minutes=2)
 _MOST_LEAD = timedelta(minutes=15)
@@ -27,7 +30,7 @@ _MOST_LEAD = timedelta(minutes=15)
 class SessionCredentials(Record, hidden=("secret_access_key", "session_token")):
     """One indivisible set of credentials. Its repr shows no secret.
 
-    `expiration` is None when the source does not say (a session token pasted into the credentials file).
+    `expiration` is None when the source does not say (a session token pasted into the credentials file). See `in_utc`.
     `issued` is when we received them, and all times are by our own clock: AWS's was ahead of it by `offset`. The clock
     was set forward by `set_forward` since they were stored, which says that they have ended earlier than they may have.
     """
@@ -138,9 +141,14 @@ def parse_time(text: str) -> datetime | None:
     try:
         # Before Python 3.11 fromisoformat takes no Z.
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return moment.astimezone(timezone.utc) if moment.tzinfo else None
-    except (ValueError, OverflowError):  # the latter where UTC would be before the year 1, or after 9999
+        return in_utc(moment) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Turn an aware datetime into one in UTC, at most `FARTHEST`. Raises OverflowError for one before the year 1."""
+    return FARTHEST if moment.year > FARTHEST.year else moment.astimezone(timezone.utc)
 
 
 def time_left(expiration: datetime, now: datetime) -> str:

@@ -49,7 +49,7 @@ _awsdirenv_variables_text() {
   _ad_words=($1) _ad_reply=''
   for _ad_name in "${_ad_words[@]%%=*}"; do
     case $_ad_name in '' | [0-9]* | *[!A-Za-z0-9_]*) return 1 ;; esac
-    [[ ${!_ad_name@a} != *x* || ! -v $_ad_name ]] || { _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}" && continue; }
+    [[ ($_ad_name != HOSTNAME && ${!_ad_name@a} != *x*) || ! -v $_ad_name ]] || { _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}" && continue; }
     _ad_reply+=${_ad_reply:+ }$_ad_name
   done
 }
@@ -68,17 +68,8 @@ _awsdirenv_take_name_lines() {
     ${#_ad_name_variables} <= 8192))
 }
 
-# What a profile depends on that takes its credentials from the environment or the machine, in _ad_reply: environment_text of
-# awsdirenv/config/environment.py.
-_awsdirenv_environment_text() {
-  local _ad_name
-  _ad_reply=''
-  for _ad_name in AWS_ACCESS_KEY_ID AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI \
-    AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_EC2_METADATA_SERVICE_ENDPOINT; do
-    [[ ! ${!_ad_name} || ${!_ad_name@a} != *x* ]] || _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}"
-  done
-  _awsdirenv_add_word _ad_reply HOSTNAME "${HOSTNAME-}"
-}
+# Says in _ad_reply what the variables have now that the snapshot depends on.
+_awsdirenv_environment_text() { _awsdirenv_variables_text "$_ad_environment"; }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
 _awsdirenv_context_end() { :; }

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from awsdirenv.aws.errors import UNREPORTED_SKEW, is_about_clock, server_time
@@ -22,7 +22,7 @@ from awsdirenv.config.aws_files import AwsFiles
 from awsdirenv.config.environment import ENDPOINT_VARIABLES
 from awsdirenv.errors import NetworkError
 from awsdirenv.records import replace
-from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, time_left, utc_now
+from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, in_utc, time_left, utc_now
 from awsdirenv.system.clocks import patience
 
 _CONNECT_TIMEOUT = 5  # seconds
@@ -204,10 +204,7 @@ class AwsClock:
 
         botocore may have it in the zone of the machine, where subtraction is wrong across a change to or from DST.
         """
-        try:
-            return moment.astimezone(timezone.utc) - self.offset
-        except OverflowError:  # it is at the end of the calendar, as 9999-12-31 for "never"
-            return moment.replace(tzinfo=timezone.utc)
+        return in_utc(moment) - self.offset
 
     def translated(self, credentials: SessionCredentials) -> SessionCredentials:
         """Return the same credentials with their end by our clock instead of AWS's."""

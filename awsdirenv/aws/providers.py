@@ -24,7 +24,7 @@ from awsdirenv.aws import sso_token
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
 from awsdirenv.errors import CredentialProcessError
-from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.session_credentials import SessionCredentials, in_utc, utc_now
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import patience
 from awsdirenv.system.files import home
@@ -145,11 +145,12 @@ def _answers(url: str) -> bool:
 
 def _frozen(credentials: Any) -> SessionCredentials:
     frozen = credentials.get_frozen_credentials()
+    expiration = getattr(credentials, "_expiry_time", None)
     return SessionCredentials(
         access_key_id=frozen.access_key,
         secret_access_key=frozen.secret_key,
         session_token=frozen.token or None,
-        expiration=getattr(credentials, "_expiry_time", None),
+        expiration=expiration and in_utc(expiration),
         issued=utc_now(),
         account_id=getattr(frozen, "account_id", None),
     )
@@ -256,7 +257,7 @@ def _moment(text: object, profile: str) -> datetime:
         moment: datetime = parse(text if isinstance(text, str) else "", tzinfos=_zone)
         if moment.tzinfo is None:
             raise _process_error(profile, "printed an Expiration without an offset")
-        return moment.astimezone(timezone.utc)
+        return in_utc(moment)
     except (ValueError, OverflowError):
         raise _process_error(profile, "printed an Expiration that is no time") from None
 

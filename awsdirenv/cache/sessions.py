@@ -40,7 +40,7 @@ class SessionStore:
     def labelled(self) -> list[tuple[str, str, SessionCredentials]]:
         """Return all sound sessions, each with its key and its label."""
         try:
-            keys = sorted(path.name for path in self._folder.iterdir() if path.suffix != ".new")
+            keys = sorted(path.name for path in self._folder.iterdir() if files.name_of(path) == path.name)
         except OSError:
             return []
         read = [(key, files.read_private(self._folder / key) or {}) for key in keys]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from awsdirenv.cache import grammar
 from awsdirenv.config.aws_files import file_paths
-from awsdirenv.config.environment import context_text, environment_text
+from awsdirenv.config.environment import context_text, has_same_variables
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
@@ -21,6 +21,7 @@ from awsdirenv.system import clocks, files
 from awsdirenv.system.files import decode_name, encode_name
 from awsdirenv.system.stamps import file_stamp
 
+_YEAR = timedelta(days=365)
 _LINES = {line.name: line for line in grammar.SNAPSHOT}
 # Where they have what a snapshot cannot have, the credentials are as good without.
 _DECORATION = ("AWS_ACCOUNT_ID", "AWSDIRENV_ROLE")
@@ -32,12 +33,12 @@ class Basis(Record):
     profile: str
     stamps: tuple[str, str]  # `file_stamp` of the config file and of the credentials file
     context: str  # `context_text`
-    environment: str  # `environment_text`
+    environ: Mapping[str, str]  # what `Snapshot.environment` is compared with
 
     @classmethod
     def present(cls, profile: str, environ: Mapping[str, str], duration: int | None) -> Basis:
         """Return what a snapshot would be made from now. `duration` is in seconds."""
-        return cls(profile, present_stamps(environ), context_text(environ, duration), environment_text(environ))
+        return cls(profile, present_stamps(environ), context_text(environ, duration), environ)
 
 
 class Snapshot(Record):
@@ -49,7 +50,7 @@ class Snapshot(Record):
     role: str | None
     stamps: tuple[str, str]  # see `Basis`
     context: str = ""  # see `Basis`
-    environment: str | None = None  # see `Basis`; None where the profile does not depend on it
+    environment: str | None = None  # `variables_text` of the variables that the profile depends on, if any
     stage: str | None = None  # the profile's `awsdirenv_stage`
     is_settled: bool = True  # False for one from a file whose times are those of a clock that was set back since
 
@@ -57,7 +58,7 @@ class Snapshot(Record):
         """Return whether it was made from this basis, and can still be used."""
         made_from = (self.profile, self.stamps, self.context)
         same = made_from == (basis.profile, basis.stamps, basis.context)
-        same = same and self.environment in (None, basis.environment)
+        same = same and (not self.environment or has_same_variables(self.environment, basis.environ))
         return same and self.is_settled and self.credentials.is_usable(now)
 
 
@@ -72,7 +73,8 @@ def write(path: Path, snapshot: Snapshot) -> None:
     credentials = snapshot.credentials
     values = _values(snapshot, clocks.anchor())
     _check(snapshot, values, needs_token=True)
-    wanted = int((credentials.expiration or credentials.issued).timestamp())
+    # Not every file system has the times of a far end.
+    wanted = int(min(credentials.expiration or credentials.issued, credentials.issued + _YEAR).timestamp())
     files.write_private(path, values, files.fresh_mtime(path, wanted))
 
 
@@ -166,7 +168,7 @@ def read(path: Path) -> Snapshot | None:
 def stored(folder: Path) -> dict[str, Snapshot]:
     """Return all sound snapshots of the folder by their file names, in the order of the names."""
     try:
-        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".new")  # which may be half of one
+        names = sorted(path.name for path in folder.iterdir() if files.name_of(path) == path.name)
     except OSError:
         return {}
     found = {name: read(folder / name) for name in names}

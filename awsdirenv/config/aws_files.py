@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # must have its own.
 INCLUDED = frozenset(
     {
+        "awsdirenv_variables",
         "credential_process",
         "duration_seconds",
         "endpoint_url",
@@ -60,6 +61,8 @@ MOST_INCLUSIONS = 20  # of one profile: more is a mistake, and would cost minute
 # Our own key in AWS's files: the stage of a profile, such as `production`.
 STAGE_KEY = "awsdirenv_stage"
 LONGEST_STAGE = 40  # characters
+# Our own key, too: the names of the variables that a credential_process reads, with commas between them.
+VARIABLES_KEY = "awsdirenv_variables"
 
 
 class AwsFiles(Record):

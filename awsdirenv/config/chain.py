@@ -89,6 +89,7 @@ class Chain(Record):
     sso_session: SsoSession | None = None
     environment_mfa_serial: str | None = None  # AWS_MFA_SERIAL: the user's own device, for a config file of a team
     duration_seconds: int | None = None  # the directory's `--duration`
+    variables: tuple[str, ...] = ()  # the names of the variables that decide what the source gives
 
     @property
     def mfa_serial(self) -> str | None:

@@ -28,7 +28,7 @@ class Use(Flag):
     EXPORTED = auto()  # an open directory exports it, and so does `awsdirenv export`
     STALE = auto()  # it would contradict what `awsdirenv export` prints, so that output unsets it
     SOURCE = auto()  # profiles that take their credentials from the environment or the machine are resolved from it
-    DECIDES = auto()  # it separates such sources from each other; see `environment_text`
+    DECIDES = auto()  # it separates such sources from each other; see `MACHINE_VARIABLES`
 
 
 # All variables that lead a program to credentials, that name an identity or a region, or that are ours. A directory
@@ -80,6 +80,9 @@ EXPORTED = _used_for(Use.EXPORTED)
 STALE = _used_for(Use.STALE)
 SOURCE_VARIABLES = _used_for(Use.SOURCE)
 DECIDING_VARIABLES = _used_for(Use.DECIDES)
+_HOST = "HOSTNAME"
+# What decides about sources that are the environment or the machine. Many machines may share a home on a network.
+MACHINE_VARIABLES = (*DECIDING_VARIABLES, _HOST)
 # The SDKs' variables that we never export. If one is set in an open directory, somebody else has set it.
 NEVER_EXPORTED = frozenset(name for name in BLOCK if name.startswith(("AWS_", "AMAZON_"))) - {*EXPORTED}
 
@@ -91,7 +94,7 @@ METADATA_SWITCH = "AWS_EC2_METADATA_DISABLED"
 
 
 # How variables are called whose values nobody should see. The name of a file is no secret.
-_SECRET = re.compile(r"(?!.*_FILE$).*(SECRET|TOKEN|PASSWORD|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE)
+_SECRET = re.compile(r"(?!.*_FILE$).*(SECRET|TOKEN|PASSW|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)", re.IGNORECASE)
 
 
 def is_secret(name: str) -> bool:
@@ -115,16 +118,18 @@ def context_text(environ: Mapping[str, str], duration: int | None = None) -> str
     return " ".join([*words, f"duration={duration}"] if duration else words)
 
 
-def environment_text(environ: Mapping[str, str]) -> str:
-    """Return environment and machine as one line, for profiles that take their credentials from there."""
-    # Many machines may share a home on a network file system. bash takes the machine's name from HOSTNAME, as we do.
-    words = [_word(name, environ[name]) for name in DECIDING_VARIABLES if environ.get(name)]
-    return " ".join([*words, _word("HOSTNAME", environ.get("HOSTNAME", os.uname().nodename))])
-
-
 def variables_text(names: Iterable[str], environ: Mapping[str, str]) -> str:
-    """Return the variables with their values as one line. A variable that is not set stands without `=`."""
-    return " ".join(_word(name, environ[name]) if name in environ else name for name in sorted(names))
+    """Return the variables with their values as one line. A variable that is not set stands without `=`.
+
+    HOSTNAME is the name of the machine, also if it is not exported: bash always has it.
+    """
+    values = environ if _HOST in environ else {**environ, _HOST: os.uname().nodename}
+    return " ".join(_word(name, values[name]) if name in values else name for name in sorted(set(names)))
+
+
+def has_same_variables(text: str, environ: Mapping[str, str]) -> bool:
+    """Return whether the variables in a line of `variables_text` have the same values now."""
+    return text == variables_text((word.partition("=")[0] for word in text.split(" ")), environ)
 
 
 def _word(name: str, value: str) -> str:

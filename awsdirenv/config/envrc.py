@@ -54,6 +54,11 @@ class Declaration(Record):
     options: Mapping[str, str] = MappingProxyType({})
 
 
+def has_carriage_returns(data: bytes) -> bool:
+    """Return whether a line of an `.envrc` ends with CR LF, for bash a part of its last word."""
+    return re.search(rb"\r(?=\n|$)", data) is not None
+
+
 def nearest(directory: Path) -> Declaration | None:
     """Return what the `.envrc` of a directory declares: the nearest one, and those above it while it says `source_up`.
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, headers_meant_for, section_header
+from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, headers_meant_for, section_header
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -26,7 +27,7 @@ from awsdirenv.config.chain import (
     RoleHop,
     SsoSession,
 )
-from awsdirenv.config.environment import ENDPOINT_VARIABLES, environment_text
+from awsdirenv.config.environment import BLOCK, ENDPOINT_VARIABLES, MACHINE_VARIABLES, is_secret, variables_text
 from awsdirenv.config.settings import ROLE_DURATIONS
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
@@ -68,9 +69,35 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
         sso_session=_sso_session(files, name) if kind == SSO else None,
         environment_mfa_serial=environ.get("AWS_MFA_SERIAL") or None,
     )
-    if not chain.depends_on_environment:
+    variables = MACHINE_VARIABLES if chain.depends_on_environment else ()
+    if kind == PROCESS:
+        variables = _variables(files, visited)
+    if not variables:
         return chain
-    return replace(chain, source_fingerprint=f"{chain.source_fingerprint} {environment_text(environ)}")
+    fingerprint = f"{chain.source_fingerprint} {variables_text(variables, environ)}"
+    return replace(chain, source_fingerprint=fingerprint, variables=variables)
+
+
+def _variables(files: AwsFiles, visited: Iterable[str]) -> tuple[str, ...]:
+    """Return the variables that a credential_process reads, as the profiles on the way to it say. Raises ConfigError.
+
+    Their values are written into our files.
+    """
+    named: list[str] = []
+    for profile in visited:
+        for name in re.split(r"[\s,]+", _text(files, profile, VARIABLES_KEY) or ""):
+            if name and not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+                raise ConfigError(
+                    f"profile {profile} has awsdirenv_variables with what is no name of a variable",
+                    f"write {VARIABLES_KEY} = NAME, NAME in {section_header(profile)}",
+                )
+            if is_secret(name) or name in BLOCK:
+                raise ConfigError(
+                    f"profile {profile} has {name} in awsdirenv_variables, which may be secret or is set by us",
+                    f"name another variable in {section_header(profile)}: we write its value into files",
+                )
+            named += [name] if name else []
+    return tuple(dict.fromkeys(named))
 
 
 def _check_length(files: AwsFiles, profile: str) -> None:

@@ -182,7 +182,7 @@ class Loader:
         except AwsdirenvError as error:
             error.on_the_way_to(chain.profile)
             raise
-        environment = basis.environment if chain.depends_on_environment else None
+        environment = variables_text(chain.variables, self.environ) or None
         role, stage = chain.role_of(credentials.arn), stage_of(files, chain.profile)
         return Snapshot(chain.profile, credentials, chain.region, role, basis.stamps, basis.context, environment, stage)
 

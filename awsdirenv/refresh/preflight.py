@@ -4,21 +4,50 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
 from awsdirenv.aws.providers import is_running_for
 from awsdirenv.cache.snapshots import check_region
-from awsdirenv.config.aws_files import AwsFiles, section_header, static_keys
-from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain
+from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, section_header, stage_of, static_keys
+from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain, RoleHop
+from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES, environment_region
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError, ConfigError, CredentialProcessError
+from awsdirenv.refresh.plan import USERNAME
 
 _OUR_COMMAND = "credential-process"
 _LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
-# The ARN of a role. Other makers of STS leave out the account, and have names of their own.
-_ROLE_ARN = re.compile(r"arn:[^:\s]+:iam::(?:[0-9]{12})?:role/.+")
+# The ARN of a role. Other makers of STS leave out the account, and have partitions and names of their own.
+_ROLE_ARN = re.compile(
+    r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12})?:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}|arn:(?!aws)[^:\s]+:iam::(?:[0-9]{12})?:role/.+",
+    re.ASCII,
+)
+# Settings that botocore's client does not read, or that cannot be wrong; and regions of the usual form.
+_OURS_TO_CHECK = {
+    "role_arn",
+    "source_profile",
+    "credential_source",
+    "duration_seconds",
+    "mfa_serial",
+    "mfa_process",
+    "region",
+}
+_OURS_TO_CHECK |= {"output", "include_profile", "session_tags", "transitive_session_tags", STAGE_KEY, VARIABLES_KEY}
+_OURS_TO_CHECK |= {
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "credential_process",
+    "sso_session",
+}
+_HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"}
+_PLAIN_REGION = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+# What STS documents of these parameters; the device and its user's name are in the serial.
+_SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+_TAG_SIGNS, _LONGEST_TAG_KEY, _LONGEST_TAG_VALUE, _MOST_TAGS = "_.:/=+-@", 128, 256, 50
 _SSO_KEYS = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
 
 
@@ -51,8 +80,27 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
         )
 
 
+def check_thoroughly(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
+    """Check as `check` does, and have botocore look at the settings as a load does, if there are any to look at.
+
+    botocore takes a quarter of a second for that.
+    """
+    from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
+    from awsdirenv.aws.sts import Sts  # noqa: PLC0415
+
+    check(chain, files, environ)
+    region = environment_region(environ) or chain.region
+    profiles = [chain.profile, *(hop.profile for hop in chain.hops)]
+    settings = {key for profile in profiles for key in files.profiles[profile] if not key.startswith("cli_")}
+    variables = {name for name in environ if name.startswith("AWS_")} - _HARMLESS_VARIABLES
+    is_plain = settings <= _OURS_TO_CHECK and not variables and (not region or _PLAIN_REGION.fullmatch(region))
+    if (chain.hops or chain.mfa_serial) and not is_plain:
+        Sts(files, chain, region, environ, Budget(0)).check_settings()
+
+
 def check_chain(chain: Chain, files: AwsFiles) -> None:
-    """Refuse a region or a role that cannot be one, before anybody is asked for a code. Raises ConfigError."""
+    """Refuse what STS or we would refuse, before anybody is asked for a code. Raises ConfigError."""
+    stage_of(files, chain.profile)
     check_region(chain.profile, chain.region, lambda: Provenance(files).of(chain.profile, "region"))
     for hop in chain.hops:
         if not _ROLE_ARN.fullmatch(hop.role_arn):
@@ -60,6 +108,37 @@ def check_chain(chain: Chain, files: AwsFiles) -> None:
                 f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
                 f"correct role_arn in {section_header(hop.profile)}, as in arn:aws:iam::123456789012:role/NAME",
             )
+        _check_tags(hop)
+    serial = (chain.mfa_serial or "").replace(USERNAME, "user")
+    if serial and not _SERIAL.fullmatch(serial):
+        owner = next((hop.profile for hop in chain.hops if hop.mfa_serial == chain.mfa_serial), chain.source_profile)
+        where = "AWS_MFA_SERIAL" if chain.environment_mfa_serial else f"mfa_serial in {section_header(owner)}"
+        raise _not_taken(
+            owner, "mfa_serial", "SerialNumber", f"correct {where}, as in arn:aws:iam::123456789012:mfa/NAME"
+        )
+
+
+def _check_tags(hop: RoleHop) -> None:
+    """Raise ConfigError for session tags that STS does not take."""
+    keys = {key.lower() for key, _ in hop.session_tags}
+    is_sound = len(keys) == len(hop.session_tags) <= _MOST_TAGS and not any(key.startswith("aws:") for key in keys)
+    for key, value in hop.session_tags:
+        is_sound = is_sound and len(key) <= _LONGEST_TAG_KEY and len(value) <= _LONGEST_TAG_VALUE
+        is_sound = is_sound and all(_may_be_in_tag(char) for char in key + value)
+    if not is_sound:
+        hint = f"correct session_tags in {section_header(hop.profile)}"
+        raise _not_taken(hop.profile, "session_tags", "Tags", hint)
+    if not keys.issuperset(key.lower() for key in hop.transitive_session_tags):
+        hint = f"name keys of session_tags only in {section_header(hop.profile)}"
+        raise _not_taken(hop.profile, "transitive_session_tags", "TransitiveTagKeys", hint)
+
+
+def _not_taken(profile: str, key: str, parameter: str, hint: str) -> ConfigError:
+    return ConfigError(f"profile {profile} has a value for {key} that STS does not take as {parameter}", hint)
+
+
+def _may_be_in_tag(char: str) -> bool:
+    return char in _TAG_SIGNS or unicodedata.category(char)[0] in "LZN"
 
 
 def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:

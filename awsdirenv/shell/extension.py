@@ -10,17 +10,17 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from awsdirenv.config.envrc import uses
+from awsdirenv.config.envrc import has_carriage_returns, uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
 from awsdirenv.system import stamps
-from awsdirenv.system.files import direnv_lib, draft_of, make_folder, read_text, replace_file
+from awsdirenv.system.files import direnv_lib, make_folder, read_text, replace_file
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
-from awsdirenv.system.text import command_line
+from awsdirenv.system.text import command_line, unix_lines_command
 
 # The lines of the extension that have the paths of the installation.
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command|stat)\(\) \{ .* \}\n", re.MULTILINE)
@@ -170,6 +170,10 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     envrc = directory / ".envrc"
     line = use_line(profile)
     present = _read(envrc)
+    if has_carriage_returns((present or "").encode("utf-8", "surrogateescape")):
+        raise SetupError(
+            f"the lines of {envrc} end as on Windows, with CR LF", unix_lines_command(str(envrc), str(directory))
+        )
     present_uses = uses(present or "")
     for use in present_uses:
         if use.profile == (profile or ""):
@@ -255,15 +259,10 @@ def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
         raise SetupError(f"cannot remove {file.path}: {error.strerror}", command_line("rm", str(file.path))) from None
 
 
-def left_drafts(environ: Mapping[str, str], directories: Iterable[Path]) -> list[Path]:
-    """Return the drafts that killed commands of ours have left, where we can know of them.
-
-    They are those of our own installed files, and of `.envrc` and `.env` in `directories`.
-    """
+def own_folders(environ: Mapping[str, str]) -> list[Path]:
+    """Return the folders of the files that `setup` installs, which may be links."""
     targets = [extension_path(environ), *(file.path for file in hook_files(environ))]
-    targets += [folder / name for folder in directories for name in (".envrc", ".env")]
-    drafts = [draft_of(Path(os.path.realpath(target))) for target in targets]
-    return [draft for draft in dict.fromkeys(drafts) if os.path.lexists(draft) and not draft.is_dir()]
+    return [*dict.fromkeys(Path(os.path.realpath(target)).parent for target in targets)]
 
 
 def _read(path: Path) -> str | None:

@@ -19,7 +19,7 @@ from awsdirenv.system.text import command_line, os_bytes
 LARGEST = 1 << 20  # bytes; the default limit
 _LARGEST_PRIVATE = 256 * 1024  # bytes; ours are about 2 KiB
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
-_LONGEST_NAME = 200  # bytes, encoded; file names have 255 at most, and some of ours get a suffix
+_LONGEST_NAME = 200  # bytes, encoded; file names have 255 at most, and some of ours get a prefix or a suffix
 _HEADER = ("AWSDIRENV_VERSION", "1")
 _FOOTER = ("AWSDIRENV_END", "1")
 
@@ -105,6 +105,17 @@ def read_text(path: str | Path, *, errors: str = "replace", largest: int = LARGE
 def draft_of(target: Path) -> Path:
     """Return the path of the draft by which `replace_file` replaces a file."""
     return target.with_name(f".{target.name[:60]}.awsdirenv-new")
+
+
+def private_draft_of(path: Path) -> Path:
+    """Return the path of the draft of a private file. No private file has such a name: none begins with a dot."""
+    return path.with_name(f".{path.name}.new")
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a private file, also for its draft."""
+    is_draft = path.name.startswith(".") and path.name.endswith(".new")
+    return path.name[1:-4] if is_draft else path.name
 
 
 def replace_file(target: Path, data: bytes, mode: int) -> None:
@@ -195,7 +206,7 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
 def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> None:
     """Replace a file as `write_private` does, with any content."""
     try:
-        _replace_by_draft(path.with_name(path.name + ".new"), path, data, 0o600, mtime)
+        _replace_by_draft(private_draft_of(path), path, data, 0o600, mtime)
     except OSError as error:
         raise _cache_error(path, error) from None
 

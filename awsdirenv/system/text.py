@@ -124,6 +124,12 @@ def shell_word(text: str) -> str:
     return "'" + text.replace("'", "'\"'\"'").replace("\\", "'\\\\'") + "'"
 
 
+def unix_lines_command(envrc: str, folder: str) -> str:
+    """Return the command that makes all lines of an `.envrc` end with LF, and allows it again."""
+    path, draft = sh_quote(envrc), sh_quote(f"{envrc}.lf")
+    return f"tr -d '\\r' <{path} >{draft}; mv {draft} {path}; direnv allow {sh_quote(folder)}"
+
+
 def command_line(command: str, operand: str) -> str:
     """Return a command with an operand, such as a path. A `--` keeps the operand from being read as an option."""
     return f"{command} {'-- ' if operand.startswith('-') else ''}{shell_word(operand)}"

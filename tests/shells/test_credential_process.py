@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from awsdirenv.system import subprocesses
 from programs import HANGING, is_gone
-from world import AT_ONCE, World, wait_for
+from world import AT_ONCE, REGION, World, wait_for
 
 
 def test_an_interrupt_while_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +51,51 @@ def test_ctrl_c(world: World) -> None:
     assert said.endswith("awsdirenv: error: loading tool was cancelled\nawsdirenv: hint: awsdirenv login tool\n")
     assert "Traceback" not in said
     assert all(is_gone(int(file.read_text(encoding="utf-8"))) for file in files)
+
+
+def test_variables_that_a_program_reads(world: World) -> None:
+    """A program's credentials, and the roles behind it, are used only where the declared variables are the same."""
+    log = world.root / "runs"
+    arns = {value: world.sts.add_role(f"of-{value or 'nobody'}") for value in ("a", "l", "")}
+    role = world.sts.add_role("behind", trusted=list(arns.values()))
+    for value, arn in arns.items():
+        given = json.dumps({"Version": 1, **world.sts.issue_credentials(arn)})
+        (world.root / f"given-{value}").write_text(given, encoding="utf-8")
+    give = world.program("give", f'echo run >>{log}; cat {world.root}/given-"$CLIENT"')
+    world.profile("broker", credential_process=give, awsdirenv_variables="CLIENT, UNUSED", region=REGION)
+    world.profile("behind", role_arn=role, source_profile="broker", region=REGION)
+    lines = {"a": "export CLIENT=a", "l": "export CLIENT=l", "": "unset CLIENT"}
+    opened: dict[str, set[str]] = {value: set() for value in arns}
+    for profile in ("broker", "behind"):
+        folders = {
+            value: world.project(f"{profile}/{value or 'none'}", f"{line}\nuse aws_profile {profile}\n")
+            for value, line in lines.items()
+        }
+        for value in ("a", "l", "", "l", "a", "a"):
+            changes, said = world.enter(folders[value], CLIENT="outer")
+            assert "error" not in said
+            opened[value].add(world.sts.keys[str(changes["AWS_ACCESS_KEY_ID"])].access_key_id)
+            if profile == "broker":
+                assert world.sts.keys[str(changes["AWS_ACCESS_KEY_ID"])].role_arn == arns[value]
+    assert {value: len(keys) for value, keys in opened.items()} == dict.fromkeys(arns, 2)  # of the source, of the role
+    callers = [world.sts.keys[call.access_key_id].role_arn for call in world.sts.calls if call.action == "AssumeRole"]
+    assert sorted(callers) == sorted(arns.values())
+    assert log.read_text(encoding="utf-8") == "run\n" * len(arns)
+
+
+def test_directories_share_what_a_program_gives_by_default(world: World) -> None:
+    """Without a word on variables one run serves all directories, and `explain` says so, and what to do."""
+    log = world.root / "runs"
+    given = json.dumps({"Version": 1, **world.sts.issue_credentials(world.sts.add_role("one"))})
+    give = world.program("give", f"echo run >>{log}; echo '{given}'")
+    world.profile("broker", credential_process=give, region=REGION)
+    keys = set()
+    for value in ("a", "l"):
+        folder = world.project(value, f"export CLIENT={value}\nuse aws_profile broker\n")
+        keys.add(world.enter(folder)[0]["AWS_ACCESS_KEY_ID"])
+    assert (len(keys), log.read_text(encoding="utf-8")) == (1, "run\n")
+    shared = "   all directories share what it gives; name the variables that it reads in awsdirenv_variables\n"
+    assert shared in world.run("awsdirenv", "explain", "broker").stdout
+    world.profile("told", credential_process=give, awsdirenv_variables="CLIENT")
+    split = "   directories share what it gives where the variables of awsdirenv_variables are the same\n"
+    assert split in world.run("awsdirenv", "explain", "told").stdout

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -84,7 +86,7 @@ def test_a_lax_umask_never_shows_the_draft_to_others(tmp_path: Path) -> None:
     if watcher == 0:
         os._exit(0 if in_child(write) == "written" else 1)
     while not ended.exists():
-        for name in ("f", "f.new"):
+        for name in ("f", ".f.new"):
             with contextlib.suppress(FileNotFoundError):
                 seen.add(mode(tmp_path / name))
     assert os.waitpid(watcher, 0)[1] == 0
@@ -168,13 +170,48 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_ours(open_folder: Path) -> 
 
 
 def test_clear_removes_the_drafts_that_killed_commands_have_left(world: World) -> None:
-    """Those beside `.env` and `.envrc` of the directories that we serve, and beside our installed files."""
+    """Those of directories that we serve, of our installed files, and in our own folders; `doctor` finds the same."""
     world.role("adminrole", mfa=False)
     folder = world.project("project", "use aws_profile adminrole\n")
     world.enter(folder)
-    targets = [folder / ".env", folder / ".envrc", extension.extension_path(world.env)]
-    for target in targets:
-        files.draft_of(target).write_text("SENTINEL-SECRET", encoding="utf-8")
+    targets = [folder / ".env", folder / ".env.local", folder / ".envrc", extension.extension_path(world.env)]
+    drafts = [files.draft_of(target) for target in targets]
+    ours = [world.cache / name for name in ("snapshots/adminrole", "sessions/x", "live/adminrole", "live/.empty")]
+    for draft in drafts + [files.private_draft_of(path) for path in ours]:
+        draft.write_text("SENTINEL-SECRET", encoding="utf-8")
+        os.utime(draft, (1, 1))
+        drafts = [*dict.fromkeys([*drafts, draft])]
+    found = json.loads(world.run("awsdirenv", "doctor", "--offline", "--json").stdout)["findings"]
+    assert {row["path"] for row in found if row["check"] == "drafts"} == set(map(str, drafts))
     assert world.run("awsdirenv", "clear", "--all").returncode == 0
-    assert [target for target in targets if files.draft_of(target).exists()] == []
+    assert [draft for draft in drafts if draft.exists()] == []
     assert (folder / ".envrc").exists()
+
+
+OUTPUTS = [("export", "--output", "{}/.env.ci", "--format", "dotenv"), ("export", "--output", "{}/x.sh"), ("init",)]
+
+
+@pytest.mark.parametrize("words", OUTPUTS, ids=lambda words: words[-1])
+def test_the_draft_of_a_killed_command_is_known_wherever_it_is(world: World, words: tuple[str, ...]) -> None:
+    """A command killed at the rename leaves a draft in any folder: `clear --all` finds it, and so does the next run."""
+    world.role("adminrole", mfa=False)
+    far = world.root / "far"
+    far.mkdir()
+    words = (*(word.format(far) for word in words), "--", "adminrole")
+    killing = (
+        "import os, signal; os.replace = lambda a, b: os.kill(os.getpid(), 9) if '/far/' in str(b) else os.rename(a, b)"
+    )
+    start = "import sys; sys.argv[0] = 'awsdirenv'; from awsdirenv.__main__ import main; main()"
+    for run in range(2):
+        done = world.process(sys.executable, "-c", f"{killing}; {start}", *words, cwd=far)
+        assert done.returncode == -signal.SIGKILL
+        (draft,) = far.iterdir()
+        if run:
+            assert world.run("awsdirenv", "clear", "--all").returncode == 0
+            assert not draft.exists()
+        else:
+            world.run("awsdirenv", *words, cwd=far).check_returncode()
+            assert draft not in list(far.iterdir())
+            assert list((world.cache / "marks").glob("draft-*")) == []
+            for path in far.iterdir():
+                path.unlink()

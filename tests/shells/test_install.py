@@ -296,6 +296,22 @@ def test_init_quotes_the_name(world: World) -> None:
         assert os.listdir(folder) == [".envrc"], name
 
 
+def test_init_refuses_windows_lines(world: World) -> None:
+    """An .envrc with CR LF is left as it is, and the hint's command makes it one that init takes."""
+    world.role("adminrole", mfa=False)
+    folder = world.root / "it's there"
+    folder.mkdir()
+    (folder / ".envrc").write_bytes(b"export A=1\r\n")
+    done = world.run("awsdirenv", "init", "adminrole", cwd=folder)
+    message, hint = done.stderr.splitlines()
+    assert message == f"awsdirenv: error: the lines of {folder}/.envrc end as on Windows, with CR LF"
+    assert (folder / ".envrc").read_bytes() == b"export A=1\r\n"
+    world.run("bash", "-c", hint.removeprefix("awsdirenv: hint: ")).check_returncode()
+    world.run("awsdirenv", "init", "adminrole", cwd=folder).check_returncode()
+    assert (folder / ".envrc").read_bytes() == b"export A=1\nuse aws_profile adminrole\n"
+    assert world.enter(folder)[0]["AWSDIRENV_PROFILE"] == "adminrole"
+
+
 def test_init_keeps_what_is_there(home: Home) -> None:
     """An `.envrc` keeps its content, its bytes that are not UTF-8, and its mode; only our line comes behind."""
     envrc = home.project / ".envrc"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.config.aws_files import file_paths
-from awsdirenv.config.environment import environment_text
+from awsdirenv.config.environment import variables_text
 from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.refresh.loader import Loader
@@ -27,7 +27,7 @@ from awsdirenv.system.lock import Locks
 from awsdirenv.system.stamps import file_stamp
 from awsdirenv.system.text import printable, text_number
 from hostile_names import HOSTILE, MARKED, NAMES, TEXT
-from world import World
+from world import World, tree
 
 # The extension refuses `~user` in a path, which bash could only expand by evaluating it.
 VALUES = TEXT.filter(lambda value: value[:1] != "~" or value[:2] in ("~", "~/"))
@@ -188,8 +188,13 @@ HARMLESS = [*"aZ09 ~/._-+", *"äßéñ", "日本", "Ж", "🔥", "\u2013", "€"
 def test_what_bash_shows_cannot_steer_a_terminal(texts: list[str], locale: dict[str, str]) -> None:
     """Controls, old and new, and what turns or hides text become ?, as in Python's messages; other text stays."""
     for text, shown in zip(texts, in_bash(PRINTABLE, texts, locale), strict=True):
-        is_utf8 = not any("\udc80" <= char <= "\udcff" for char in text)
-        assert shown == printable(text) if is_utf8 else (shown.isascii() and shown.isprintable())
+        try:
+            whole = os.fsencode(text).decode()  # two halves may make one letter
+        except UnicodeDecodeError:
+            assert shown.isascii()
+            assert shown.isprintable()
+        else:
+            assert shown == printable(whole)
 
 
 @dataclass(frozen=True)
@@ -489,6 +494,7 @@ for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
     unset "${names[j]}"
     case ${fields[i + j]} in +*) export "${names[j]}=${fields[i + j]#+}" ;; esac
   done
+  _ad_environment=${names[*]}
   _awsdirenv_environment_text
   printf '%s\0' "$_ad_reply"
 done
@@ -516,7 +522,7 @@ def test_both_mark_an_environment_alike(environs: list[dict[str, str]], host: st
     environs = [{**environ, "HOSTNAME": host} for environ in environs]
     fields = ["" if name not in environ else f"+{environ[name]}" for environ in environs for name in MARKED]
     script = MARK.replace("@NAMES@", " ".join(MARKED))
-    assert in_bash(script, fields, locale) == [environment_text(environ) for environ in environs]
+    assert in_bash(script, fields, locale) == [variables_text(MARKED, environ) for environ in environs]
 
 
 @pytest.mark.parametrize(
@@ -572,3 +578,26 @@ def test_a_home_in_any_shape(world: World, shape: str, live: str) -> None:
         loaded, said = world.enter(folder, **environ)
         assert loaded.get("AWSDIRENV_PROFILE") == "plain", said
     assert world.sts.count("AssumeRole") == 1
+
+
+@pytest.mark.parametrize("name", ["../../../x", "/x", "..%2F..%2F..%2Fx", ".."])
+def test_what_our_files_say_leads_nowhere_else(world: World, name: str) -> None:
+    """Whatever profile the files of our folder name, no command and no entering makes a file outside it."""
+    world.role("adminrole", mfa=False)
+    folder = world.project("project", "use aws_profile\n")
+    (folder / ".env").write_text("AWS_PROFILE=adminrole\n", encoding="utf-8")
+    world.enter(folder)
+    before = {path for path in tree(world.root) if not path.is_relative_to(world.cache)}
+    tampered = set()
+    for path in filter(Path.is_file, world.cache.rglob("*")):
+        text = path.read_bytes()
+        if b"adminrole" in text:
+            path.write_bytes(text.replace(b"adminrole", name.encode()))
+            tampered.add(path.parent.name)
+    assert tampered >= {"names", "snapshots", "directories", "locks"}
+    commands = [("status",), ("list",), ("doctor", "--offline"), ("clear", "adminrole"), ("clear", "--all")]
+    world.enter(folder)
+    for command in commands:
+        world.run("awsdirenv", *command, cwd=folder)
+    world.end_timers()
+    assert {path for path in tree(world.root) if not path.is_relative_to(world.cache)} == before

@@ -203,7 +203,7 @@ def test_a_time_that_is_none_makes_a_snapshot_none(tmp_path: Path, number: bytes
 
 def test_a_snapshot_holds_for_what_it_was_made_from_and_its_time() -> None:
     """Other files, another profile, another context, another environment or the end each make it worthless."""
-    basis = Basis("dev", STAMPS, "", "HOSTNAME=h")
+    basis = Basis("dev", STAMPS, "", {"HOSTNAME": "h", "CLIENT": "a"})
     assert SNAPSHOT.holds(basis, NOW)
     others: list[dict[str, Any]] = [
         {"stamps": (STAMPS[0], "absent @ /x")},
@@ -213,8 +213,10 @@ def test_a_snapshot_holds_for_what_it_was_made_from_and_its_time() -> None:
     ]
     assert not any(SNAPSHOT.holds(replace(basis, **other), NOW) for other in others)
     assert not SNAPSHOT.holds(basis, NOW + HOUR - timedelta(seconds=20))
-    assert replace(SNAPSHOT, environment="HOSTNAME=h").holds(basis, NOW)
-    assert not replace(SNAPSHOT, environment="HOSTNAME=i").holds(basis, NOW)
+    held = ["HOSTNAME=h", "CLIENT=a HOSTNAME=h", "CLIENT=a STAGE"]
+    assert [replace(SNAPSHOT, environment=text).holds(basis, NOW) for text in held] == [True] * len(held)
+    not_held = ["HOSTNAME=i", "CLIENT=l", "CLIENT=", "CLIENT", "STAGE=", "STAGE CLIENT=a", "CLIENT=a CLIENT=a", " "]
+    assert [replace(SNAPSHOT, environment=text).holds(basis, NOW) for text in not_held] == [False] * len(not_held)
 
 
 # Generations
@@ -697,7 +699,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[st
         damage(folder / kind)
     by_extension = taken(folder)
     read = {kind: snapshots.read(folder / kind) for kind in (*DAMAGES, "whole")}
-    now, basis = datetime.now(timezone.utc), Basis("dev", whole.stamps, "", "")
+    now, basis = datetime.now(timezone.utc), Basis("dev", whole.stamps, "", {})
     return by_extension, {kind for kind, one in read.items() if one and one.holds(basis, now)}
 
 

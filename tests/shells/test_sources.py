@@ -42,6 +42,7 @@ from sources import (
     login,
     opened,
     opened_cold,
+    pod,
     process,
     process_with_keys,
     refused,
@@ -153,6 +154,40 @@ def test_a_program_s_own_keys_are_never_stored(world: World) -> None:
     assert source.asked() == 2
     ours = [path for path in world.cache.rglob("*") if path.is_file()]
     assert not [path for path in ours if world.user.secret_access_key in path.read_text()]
+
+
+def role_of_a_key(world: World) -> Source:
+    """Assume a role with a key."""
+    return Source(world.role("start", mfa=False))
+
+
+SOME_END = (sso, legacy_sso, login, process, web_identity, attached_container, attached_instance, pod, role_of_a_key)
+
+
+@pytest.mark.parametrize("make", SOME_END, ids=lambda make: make.__name__)
+def test_an_end_that_means_never(world: World, make: Make) -> None:
+    """What ends with the calendar opens a directory like anything else, in a time zone where that is next year."""
+    world.sts.life_override = 253402300799 - int(world.sts.now()) - 900
+    world.sts.container.configure(life=world.sts.life_override)
+    world.sts.imds.configure(life=world.sts.life_override)
+    source = make(world)
+    env = {**source.env, "TZ": "Pacific/Kiritimati"}
+    key = opened_cold(world, "start", **env)
+    log = count_interpreters(world)
+    assert opened_cold(world, "start", **env) == key
+    assert not log.exists()
+    (snapshot,) = (world.cache / "snapshots").iterdir()
+    assert snapshot.stat().st_mtime < time.time() + 400 * 86400  # not every file system has later times
+    for words in (
+        ("status",),
+        ("explain", "start"),
+        ("list",),
+        ("export", "start"),
+        ("doctor", "--offline"),
+        ("prompt",),
+    ):
+        done = world.process("awsdirenv", *words, cwd=world.root, **env)
+        assert (done.returncode == 0 or words[0] == "doctor", done.stderr) == (True, ""), words
 
 
 def crowd(world: World, profiles: list[str], **env: str) -> list[Key]:

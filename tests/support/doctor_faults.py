@@ -809,3 +809,24 @@ def _fast_clock(home: Home) -> None:
 @sound("clock")
 def _good_clock(home: Home) -> None:
     home.world.sts.configure(clock_offset=30)
+
+
+@fault("line-ends", ERROR, "the lines of this .envrc end as on Windows")
+def _windows_lines(home: Home) -> None:
+    home.envrc("use aws_profile adminrole\r\nexport A=1\r\n")
+
+
+@sound("line-ends")
+def _carriage_return_within(home: Home) -> None:
+    home.envrc("use aws_profile adminrole\nexport A=$'a\\r' B='a\rb'\n")
+
+
+@fault("drafts", WARNING, "has left a draft")
+def _left_draft(home: Home) -> None:
+    os.utime(home.file("..env.awsdirenv-new", "x"), (1, 1))
+
+
+@sound("drafts")
+def _draft_at_work(home: Home) -> None:
+    home.file("..env.awsdirenv-new", "x")
+    os.utime(home.file(".env.new", "x"), (1, 1))

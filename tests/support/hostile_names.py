@@ -6,7 +6,7 @@ import os
 
 from hypothesis import strategies as st
 
-from awsdirenv.config.environment import DECIDING_VARIABLES
+from awsdirenv.config.environment import MACHINE_VARIABLES
 
 HOSTILE = [
     *("a b", " ", "it's", '"', "''", "$(touch pwned)", "${HOME}", "$HOME", "`id`", "a;b", "a|b", "a&b", "<a>", "(a)"),
@@ -38,4 +38,4 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60) | RA
 
 NAMES = TEXT.filter(lambda name: len(name) > 0)
 
-MARKED = [*DECIDING_VARIABLES, "HOSTNAME"]
+MARKED = sorted(MACHINE_VARIABLES)

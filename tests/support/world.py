@@ -156,8 +156,8 @@ class World:
         os.utime(path, (self._past, self._past))
 
     def role(self, name: str, *, mfa: bool = True, **values: object) -> str:
-        """Make a role and a profile of the same name for it; give the ARN."""
-        arn = self.sts.add_role(name, require_mfa=mfa)
+        """Make a role and a profile of the same name for it, as far as roles may have it; give the ARN."""
+        arn = self.sts.add_role(re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:64], require_mfa=mfa)
         settings: dict[str, object] = {"role_arn": arn, "source_profile": "base", "region": REGION}
         if mfa:
             settings["mfa_serial"] = self.mfa_serial

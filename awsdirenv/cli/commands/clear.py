@@ -74,12 +74,12 @@ def _clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:
 
 
 def _remove_drafts(paths: CachePaths, environ: Mapping[str, str]) -> int:
-    """Delete what killed commands have left beside the files of the user. Return the number of deleted files."""
-    from awsdirenv.cache import directories
-    from awsdirenv.shell.extension import left_drafts
+    """Delete the drafts that killed commands have left. Return the number of deleted files."""
+    from awsdirenv.cache import directories, drafts
+    from awsdirenv.shell.extension import own_folders
 
-    folders = [directory.path for directory in directories.known(paths)]
-    return sum(files.remove(draft) for draft in left_drafts(environ, folders))
+    folders = [*own_folders(environ), *(directory.path for directory in directories.known(paths))]
+    return sum(files.remove(draft) for draft in drafts.left(paths, folders))
 
 
 def _clear_all(paths: CachePaths, locks: Locks) -> int:
@@ -89,10 +89,10 @@ def _clear_all(paths: CachePaths, locks: Locks) -> int:
     prepare(paths)
     removed = 0
     for snapshot in _files(paths.snapshots):
-        with locks.hold(f"snapshot-{snapshot.name.removesuffix('.new')}"):
+        with locks.hold(f"snapshot-{files.name_of(snapshot)}"):
             removed += files.remove(snapshot)
     for session in _files(paths.sessions):
-        with locks.hold(session.name.removesuffix(".new")):
+        with locks.hold(files.name_of(session)):
             removed += files.remove(session)
     for folder in (
         paths.marks,

@@ -40,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load the credentials, and print them or write them to a file."""
+    from awsdirenv.cache import drafts
     from awsdirenv.cli.loading import describe, loading, region, variables
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
@@ -50,15 +51,16 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         emit(render(options.format, snapshot, used_region))
         return 0
-    if options.format == "dotenv":
-        from awsdirenv.config import dotenv
+    with drafts.noted(loader.paths, options.output):
+        if options.format == "dotenv":
+            from awsdirenv.config import dotenv
 
-        values = variables(snapshot, used_region)
-        dotenv.update(options.output, values, stale_names(values))
-    else:
-        from awsdirenv.shell import extension
+            values = variables(snapshot, used_region)
+            dotenv.update(options.output, values, stale_names(values))
+        else:
+            from awsdirenv.shell import extension
 
-        extension.write_output(options.output, render(options.format, snapshot, used_region))
+            extension.write_output(options.output, render(options.format, snapshot, used_region))
     say(f"awsdirenv: wrote {options.output}: {describe(snapshot, used_region)}")
     return 0
 

@@ -19,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the line, run `direnv allow`, and warn of errors that a load would end with."""
+    from awsdirenv.cache import drafts
+    from awsdirenv.cache.layout import CachePaths
     from awsdirenv.config.aws_files import load_files
     from awsdirenv.config.resolve import resolve_chain
     from awsdirenv.config.settings import declared_profile
@@ -30,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     if options.profile is not None:
         encode_name(options.profile)
     name = declared_profile(options.profile, directory, os.environ).name
-    extension.init(directory, options.profile, say)
+    with drafts.noted(CachePaths.from_environ(os.environ), directory / ".envrc"):
+        extension.init(directory, options.profile, say)
     extension.direnv_allow(directory, os.environ)
     say("  direnv allow")
     if not extension.extension_path(os.environ).exists():

@@ -30,6 +30,8 @@ POSITION = 150
 _NAP = 20.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between two tries after a failure
 _RENEWAL_TIMEOUT = 300.0  # seconds
+# Seconds for which one use counts, at most. AWS's own sessions live no longer; some programs say "never".
+_LONGEST_USE = 36 * 3600.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +128,8 @@ class _Timer:
             if now >= present.usable_until:
                 files.outdate(self._snapshot)  # so that shells unset what they have exported
                 return
+            if present.usable_until - now > _LONGEST_USE and not self._is_used(present, now):
+                return  # the next evaluation starts a new timer
             due = max(present.refresh_at, try_at)
             if self._is_used(present, now) and now >= due:
                 self._renew()
@@ -165,7 +169,7 @@ class _Timer:
         return (files.read_text(self._mark) or "").strip() == str(os.getpid())
 
     def _is_used(self, present: _Times, now: float) -> bool:
-        """Return whether an evaluation has exported the snapshot within the snapshot's lifetime.
+        """Return whether an evaluation has exported the snapshot within its lifetime, or within `_LONGEST_USE`.
 
         A time of use in the future counts too: it was written before the clock was set back.
         """
@@ -173,7 +177,7 @@ class _Timer:
             used = self._used.stat().st_mtime
         except OSError:
             return False
-        return now - used < present.expiration - present.issued
+        return now - used < min(present.expiration - present.issued, _LONGEST_USE)
 
 
 def _detach() -> bool:

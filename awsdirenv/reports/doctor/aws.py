@@ -30,7 +30,7 @@ def profile(context: DoctorContext) -> Iterator[Finding]:
         return
     try:
         chain = resolve_chain(context.files, context.profile, context.outer)
-        preflight.check(chain, context.files, context.outer)
+        preflight.check_thoroughly(chain, context.files, context.outer)
     except AwsdirenvError as error:
         yield Finding(ERROR, error.message, error.hint)
 

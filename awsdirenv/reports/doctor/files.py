@@ -6,6 +6,7 @@ has its place and its last four characters.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -13,15 +14,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from awsdirenv.cache import directories, drafts
 from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
+from awsdirenv.config.envrc import has_carriage_returns
 from awsdirenv.records import Record
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.shell import hooks
+from awsdirenv.shell.extension import own_folders
 from awsdirenv.shell.hooks import Line
 from awsdirenv.system.files import home, read_bytes
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
-from awsdirenv.system.text import command_line, erase_universal_command
+from awsdirenv.system.text import command_line, erase_universal_command, unix_lines_command
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SECRETS = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -42,6 +46,7 @@ _AROUND = f"(^|[^A-Za-z0-9]){_SHAPE}[A-Za-z0-9]?"
 _EXAMPLE = b"EXAMPLE"  # the end of the keys in AWS's documentation
 _MOST_FILES = 20000
 _MOST_FINDINGS = 20
+_DRAFT_AGE = 60.0  # seconds
 _TIME = 3.0  # seconds for each command of git, and for a search without git
 _NOT_OF_PROJECT = {"node_modules", "__pycache__", "venv"}  # folders that a search without git leaves out
 # With one of these variables git would look into another repository.
@@ -92,6 +97,25 @@ def fish_universals(context: DoctorContext) -> Iterator[Finding]:
         if name in BLOCK:
             message = f"fish has {name} as a universal variable, which shows wherever a directory unsets it"
             yield Finding(ERROR, message, erase_universal_command(name), line.place)
+
+
+def left_drafts(context: DoctorContext) -> Iterator[Finding]:
+    """Whether killed commands of ours have left drafts, which may have secrets in them."""
+    served = [directory.path for directory in directories.known(context.paths)]
+    folders = [*own_folders(context.environ), context.directory, context.project, *served]
+    for draft in drafts.left(context.paths, folders):
+        with contextlib.suppress(OSError):
+            # One that is being written is from now; its last time, when it is whole, may be in the future.
+            if abs(time.time() - os.lstat(draft).st_mtime) > _DRAFT_AGE:
+                message = "a command of ours was killed and has left a draft, which may have credentials in it"
+                yield Finding(WARNING, message, command_line("rm", str(draft)), str(draft))
+
+
+def line_ends(context: DoctorContext) -> Iterator[Finding]:
+    """Whether the lines of the `.envrc` end as on Windows: bash takes the carriage return for a part of them."""
+    if context.envrc and has_carriage_returns(read_bytes(context.envrc) or b""):
+        message = "the lines of this .envrc end as on Windows, with CR LF, so bash misreads them"
+        yield Finding(ERROR, message, unix_lines_command(str(context.envrc), str(context.project)), str(context.envrc))
 
 
 def _has_secrets(files: AwsFiles | None) -> bool:

@@ -17,7 +17,7 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
 from awsdirenv.cache.snapshots import Basis, Snapshot
-from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
+from awsdirenv.config.aws_files import VARIABLES_KEY, AwsFiles, load_files, static_keys
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -48,7 +48,7 @@ from awsdirenv.refresh.plan import (
     fits,
     source_key,
 )
-from awsdirenv.refresh.preflight import check
+from awsdirenv.refresh.preflight import check_thoroughly
 from awsdirenv.refresh.request import ProfileContext
 from awsdirenv.reports.explain.values import HopValues, Value
 from awsdirenv.session_credentials import duration_text, time_left
@@ -71,6 +71,8 @@ _TITLES = {
     KEY_SESSION: "GetSessionToken",
     ASSUME_ROLE: "AssumeRole",
 }
+_FOR_ALL = f"all directories share what it gives; name the variables that it reads in {VARIABLES_KEY}"
+_FOR_EACH_VALUE = f"directories share what it gives where the variables of {VARIABLES_KEY} are the same"
 _SOURCES = {
     SSO: "asks IAM Identity Center for credentials",
     PROCESS: "runs credential_process",
@@ -154,7 +156,7 @@ def explain(context: ProfileContext) -> Explanation:
     load = next_load(chain, files, context)
     hops = [_hop(values, chain, load, step) for step in load.plan.steps]
     try:
-        check(chain, files, context.environ)
+        check_thoroughly(chain, files, context.environ)
         check_device(load.plan)
     except AwsdirenvError as error:
         return _explanation(values, [replace(hop, asks_for_code=False) for hop in hops], None, error)
@@ -316,6 +318,9 @@ class _Writer:
             lines.append(f"   cached until {self._moment(hop.cached_until)}")
         elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT):
             lines.append("   not cached")
+        if hop.kind == PROCESS:
+            is_split = any(VARIABLES_KEY in other.values for other in self._explained.hops)
+            lines.append("   " + (_FOR_EACH_VALUE if is_split else _FOR_ALL))
         if hop.asks_for_code:
             lines.append("   asks for an MFA code")
         if hop.unused:

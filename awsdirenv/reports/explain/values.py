@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from awsdirenv.aws import sso_token
-from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.aws_files import VARIABLES_KEY, AwsFiles
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -40,7 +40,7 @@ _STATIC_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_security_toke
 _SIGN_IN_KEYS = ("sso_start_url", "sso_region", "sso_registration_scopes")
 _BY_KIND = {
     SSO: ("sso_session", "sso_account_id", "sso_role_name"),
-    PROCESS: ("credential_process",),
+    PROCESS: ("credential_process", VARIABLES_KEY),
     WEB_IDENTITY: ("role_arn", "web_identity_token_file", "role_session_name"),
     LOGIN: ("login_session",),
 }
@@ -61,7 +61,7 @@ KNOWN: tuple[str, ...] = (
     "include_profile",
     *_STATIC_KEYS,
 )
-KNOWN += ("credential_process", "login_session", "web_identity_token_file", *_BY_KIND[SSO], *_SIGN_IN_KEYS)
+KNOWN += (*_BY_KIND[PROCESS], "login_session", "web_identity_token_file", *_BY_KIND[SSO], *_SIGN_IN_KEYS)
 KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
 
 
@@ -99,7 +99,8 @@ class HopValues(Record):
 
     def _of_role(self, chain: Chain, step: Step) -> dict[str, Value]:
         hop = chain.hops[step.hop or 0]
-        values = self.of_profile(hop.profile, (*_ROLE_KEYS, "include_profile"))
+        keys = (*_ROLE_KEYS, "include_profile", *([VARIABLES_KEY] if chain.source_kind == PROCESS else []))
+        values = self.of_profile(hop.profile, keys)
         if not hop.role_session_name:
             values["role_session_name"] = Value("awsdirenv-session-TIME", DEFAULT)
         if chain.duration_seconds and step.hop == len(chain.hops) - 1:

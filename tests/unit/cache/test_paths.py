@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from awsdirenv.cache import live_files
 from awsdirenv.cache.layout import CachePaths, session_key, snapshot_key
-from awsdirenv.config.environment import environment_text
+from awsdirenv.config.environment import variables_text
 from awsdirenv.errors import ProfileNameError
+from awsdirenv.system import files
 from awsdirenv.system.files import decode_name, direnv_lib, encode_name, home
 from hostile_names import MARKED, NAMES
 
@@ -75,7 +78,7 @@ def test_names_that_cannot_be_are_refused(name: str, message: str) -> None:
 def test_the_longest_name_still_makes_a_file_and_a_lock_name(tmp_path: Path) -> None:
     """The longest accepted name, with a context's suffix, fits a real file system with every suffix of ours."""
     key = snapshot_key("a" * 200, {"AWS_CONFIG_FILE": "x"})
-    (tmp_path / f"{key}.new").touch()
+    files.private_draft_of(tmp_path / key).touch()
     (tmp_path / f"snapshot-{key}.lock").touch()
 
 
@@ -149,7 +152,29 @@ def test_without_home_the_account_s_own_home_is_taken(monkeypatch: pytest.Monkey
 
 def test_the_mark_tells_machines_and_variables_apart() -> None:
     """Each variable and the machine's name count, and so does which variable has a value."""
-    marks = [environment_text({"HOSTNAME": "h"}), environment_text({"HOSTNAME": "i"})]
-    marks += [environment_text({"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
+    marks = [variables_text(MARKED, {"HOSTNAME": "h"}), variables_text(MARKED, {"HOSTNAME": "i"})]
+    marks += [variables_text(MARKED, {"HOSTNAME": "h", name: "x"}) for name in MARKED[:-1]]
     assert len(set(marks)) == len(marks)
-    assert environment_text({}) == environment_text({"HOSTNAME": socket.gethostname()})
+    assert variables_text(MARKED, {}) == variables_text(MARKED, {"HOSTNAME": socket.gethostname()})
+
+
+# What stands beside a key in our folders, by its name.
+BESIDE: list[Callable[[Path], Path]] = [lambda path: path, files.private_draft_of]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(NAMES, st.sampled_from(["", "x"])), min_size=2, max_size=12, unique=True))
+@example(
+    [("NAME", ""), ("NAME.new", ""), (".NAME.new", ""), (".NAME", ""), ("empty", ""), (".empty", ""), ("a/../b", "x")]
+)
+def test_no_two_things_share_a_path(profiles: list[tuple[str, str]]) -> None:
+    """Each profile's files, their drafts and what else lies beside them have paths of their own, in our folder."""
+    folder = Path("/cache/live")
+    keys = []
+    for name, config in profiles:
+        with contextlib.suppress(ProfileNameError):
+            keys.append(snapshot_key(name, {"AWS_CONFIG_FILE": config} if config else {}))
+    paths = [make(folder / key) for key in keys for make in BESIDE]
+    paths += [live_files.empty_file(folder), files.private_draft_of(live_files.empty_file(folder))]
+    assert len(set(paths)) == len(paths)
+    assert all(path.parent == folder and len(path.name) <= 255 and path.name not in (".", "..") for path in paths)

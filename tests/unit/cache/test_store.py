@@ -122,7 +122,7 @@ def test_a_full_cache_is_an_error_and_the_old_session_stays(tmp_path: Path) -> N
     """What cannot be written is said, and does not cost what was there."""
     store = SessionStore(tmp_path)
     store.write("key", SESSION, "label")
-    (tmp_path / "key.new").mkdir()
+    (tmp_path / ".key.new").mkdir()
     with pytest.raises(CacheError):
         store.write("key", replace(SESSION, access_key_id="NEWER"), "label")
     assert store.read("key") == SESSION

@@ -22,6 +22,7 @@ from awsdirenv.aws.botocore_session import Budget
 from awsdirenv.aws.sts import Sts
 from awsdirenv.config.aws_files import file_paths, load_files
 from awsdirenv.config.chain import Chain, RoleHop
+from awsdirenv.config.environment import BLOCK
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
@@ -364,6 +365,48 @@ def test_a_secret_in_a_nested_value_is_not_quoted(home: Home) -> None:
     with pytest.raises(ConfigError) as caught:
         chain_of("p")
     assert SENTINEL not in f"{caught.value.message}{caught.value.hint}"
+
+
+@pytest.mark.parametrize("name", ["$A", "a-b", "1A", "A=b", "A;B", "é", "A.B"])
+def test_what_is_no_variable_is_refused(home: Home, name: str) -> None:
+    """Only names of variables stand in awsdirenv_variables, and what else stands there is not quoted."""
+    home.write(f"[profile p]\ncredential_process = x\nawsdirenv_variables = CLIENT, {name}\n")
+    with pytest.raises(ConfigError, match=r"^profile p has awsdirenv_variables with what is no name of a variable$"):
+        chain_of("p")
+
+
+SECRET_NAMES = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "GITHUB_TOKEN",
+    "DB_PASSWORD",
+    "VAULT_PASSPHRASE",
+    "PGPASSWD",
+)
+
+
+@pytest.mark.parametrize("name", [*SECRET_NAMES, *sorted(BLOCK)])
+def test_a_variable_that_may_be_secret_or_is_ours_is_refused(home: Home, name: str) -> None:
+    """The values of awsdirenv_variables are written, so no secret is one, nor what differs in an open directory."""
+    home.write(f"[profile p]\nawsdirenv_variables = CLIENT {name}\ncredential_process = x\n")
+    with pytest.raises(ConfigError, match=f"^profile p has {name} in awsdirenv_variables"):
+        chain_of("p")
+
+
+def test_variables_count_wherever_they_are_declared_on_the_way(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of a program's profile, of roles behind it and of what they include count, and no others do."""
+    included = "[profile i]\ncredential_process = x\nawsdirenv_variables = ONE TWO\n"
+    source = "[profile s]\ninclude_profile = i\n"
+    home.write(
+        included + source + role("p", A, "awsdirenv_variables = THREE,ONE", source="s") + role("q", A, source="s")
+    )
+    assert (chain_of("p").variables, chain_of("q").variables) == (("THREE", "ONE", "TWO"), ("ONE", "TWO"))
+    before = [chain_of(name).source_fingerprint for name in "pq"]
+    monkeypatch.setenv("THREE", "")
+    after = [chain_of(name).source_fingerprint for name in "pq"]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+    home.write("[profile p]\naws_access_key_id = a\naws_secret_access_key = b\nawsdirenv_variables = ONE\n")
+    assert chain_of("p").variables == ()  # nothing reads them
 
 
 NAMES = ("p", "a", "b", "base")

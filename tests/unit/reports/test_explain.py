@@ -378,7 +378,7 @@ def numbered(world: World, line: str) -> str:
 
 def test_document(world: World) -> None:
     """The JSON document, word for word."""
-    arn = world.role("one", duration_seconds=900, external_id="x")
+    arn = world.role("one", duration_seconds=900, external_id="xy")
     session = {
         "profile": "base",
         "kind": "mfa-session",
@@ -414,7 +414,7 @@ def test_document(world: World) -> None:
         "values": {
             "role_arn": {"value": arn, "source": numbered(world, f"role_arn = {arn}")},
             "source_profile": {"value": "base", "source": numbered(world, "source_profile = base")},
-            "external_id": {"value": "x", "source": numbered(world, "external_id = x")},
+            "external_id": {"value": "xy", "source": numbered(world, "external_id = xy")},
             "role_session_name": {"value": "awsdirenv-session-TIME", "source": "default"},
             "duration_seconds": {"value": "900", "source": numbered(world, "duration_seconds = 900")},
             "region": {"value": "us-east-1", "source": "AWS_REGION"},

@@ -136,7 +136,7 @@ def test_a_stranger_s_file_in_our_place_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["half", "link", "fifo", "lax"])
 def test_what_a_killed_writer_left_is_replaced_and_never_piles_up(tmp_path: Path, kind: str) -> None:
     """A leftover draft of any kind neither stops the next writer nor lends its mode or its target."""
-    draft, victim = tmp_path / "f.new", tmp_path / "victim"
+    draft, victim = tmp_path / ".f.new", tmp_path / "victim"
     victim.write_text("mine")
     if kind == "link":
         draft.symlink_to(victim)
@@ -155,7 +155,7 @@ def test_what_a_killed_writer_left_is_replaced_and_never_piles_up(tmp_path: Path
 def test_a_folder_in_the_draft_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
     """What cannot be cleared away is reported, and the old file stays."""
     files.write_private(tmp_path / "f", {"OLD": "1"})
-    (tmp_path / "f.new").mkdir()
+    (tmp_path / ".f.new").mkdir()
     with pytest.raises(CacheError, match="cannot use"):
         files.write_private(tmp_path / "f", VALUES)
     assert files.read_private(tmp_path / "f") == {"OLD": "1"}
