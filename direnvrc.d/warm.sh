@@ -47,8 +47,8 @@ _awsdirenv_locate() {
     _awsdirenv_encode "$_ad_declared" || return 1
     _ad_key=$_ad_reply
   fi
-  if [[ $_ad_context ]]; then
-    _awsdirenv_hash "$_ad_context"
+  if [[ $_ad_context || $_ad_key == *[A-Z]* || $_ad_key == *.used ]]; then
+    _awsdirenv_hash "$_ad_key $_ad_context"
     _ad_key+=@$_ad_reply
   fi
   _ad_snapshot=$_ad_cache/snapshots/$_ad_key
@@ -116,9 +116,29 @@ _awsdirenv_read_snapshot_and_live() {
   _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
 }
 
+# Runs what reads our files: ranges in its patterns are bytes, and lengths too. On the way back to a locale that is not
+# installed bash says so, each time: that goes nowhere.
+_awsdirenv_in_bytes() {
+  if [[ ${LC_ALL:-C} == C ]]; then
+    local -x LC_ALL=C
+    "$@"
+  else
+    local _ad_stderr
+    exec {_ad_stderr}>&2 || _ad_stderr=2 # closed
+    _awsdirenv_in_bytes_and_said "$@" 2>/dev/null
+    set -- "$?"
+    ((_ad_stderr == 2)) || exec {_ad_stderr}>&-
+    return "$1"
+  fi
+}
+
+_awsdirenv_in_bytes_and_said() {
+  local -x LC_ALL=C
+  "$@" 2>&"$_ad_stderr"
+}
+
 # Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
 _awsdirenv_find() {
-  local -x LC_ALL=C # ranges in patterns are bytes, and lengths too
   _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
   if [[ $_ad_option_live ]]; then
     ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
@@ -138,9 +158,9 @@ _awsdirenv_use() {
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in
-    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_leave_live || return 0 ;;
+    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0 ;;
   esac
-  if ! _awsdirenv_find "$@"; then
+  if ! _awsdirenv_in_bytes _awsdirenv_find "$@"; then
     _awsdirenv_run cold _awsdirenv_close
   elif [[ $_ad_option_live ]]; then
     _awsdirenv_run live _awsdirenv_open_live
