@@ -75,8 +75,10 @@ _awsdirenv_refuse_line_end() {
 
 # Makes a text fit for a terminal, in _ad_reply: without controls, and without what turns or hides text. Text that is no
 # UTF-8 loses all but ASCII. Like printable in awsdirenv/system/text.py, which knows all of Unicode.
-_awsdirenv_printable() {
-  local LC_ALL=C _ad_rest
+_awsdirenv_printable() { _awsdirenv_in_bytes _awsdirenv_replace_unprintable "$1"; }
+
+_awsdirenv_replace_unprintable() {
+  local _ad_rest
   _ad_reply=${1//[[:cntrl:]]/?}
   [[ $_ad_reply == *[!\ -~]* ]] || return 0
   _ad_rest=${_ad_reply//[$'\xc2'-$'\xdf'][$'\x80'-$'\xbf']/}
@@ -92,12 +94,6 @@ _awsdirenv_printable() {
   _ad_reply=${_ad_reply//$'\xe2\x81'[$'\x9f'-$'\xaf']/?}
   _ad_reply=${_ad_reply//$'\xef\xbb\xbf'/?}
   _ad_reply=${_ad_reply//$'\xf3\xa0'[$'\x80'-$'\xbf'][$'\x80'-$'\xbf']/?}
-}
-
-# Runs what reads our files: ranges in its patterns are bytes, and so are lengths.
-_awsdirenv_in_bytes() {
-  local -x LC_ALL=C TZ=UTC0
-  "$@"
 }
 
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
@@ -145,7 +141,7 @@ _awsdirenv_watch_if_closed() {
 
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
 _awsdirenv_open_without_session() {
-  local LC_ALL=C _ad_lines=() _ad_stamps=() _ad_fd
+  local _ad_lines=() _ad_stamps=() _ad_fd
   _awsdirenv_leave_closed # not only in the subshell
   printf -v _ad_now '%(%s)T' -1
   _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
@@ -154,7 +150,7 @@ _awsdirenv_open_without_session() {
   exec {_ad_fd}<&-
   [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   _awsdirenv_look_at_envrc
-  if _awsdirenv_run snapshot _awsdirenv_take_values && _awsdirenv_run keys :; then
+  if _awsdirenv_run snapshot _awsdirenv_in_bytes _awsdirenv_take_values && _awsdirenv_run keys :; then
     _awsdirenv_open
   else
     _awsdirenv_close
@@ -301,7 +297,7 @@ _awsdirenv_make_live() {
   for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
     ! _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live || return 0
     ((_ad_status == 0)) || break
-    if _awsdirenv_read_live; then
+    if _awsdirenv_in_bytes _awsdirenv_read_live; then
       _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
       # Why there are no credentials has been said.
       [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
@@ -365,7 +361,6 @@ _awsdirenv_take_live_lines() {
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
-  local -x LC_ALL=C TZ=UTC0
   local _ad_lines=() _ad_fd _ad_looked _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_live_stamps=() _ad_live_mtime _ad_live_state
   [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
@@ -379,7 +374,7 @@ _awsdirenv_read_live() {
 # Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
 # this one, or a shell that direnv has lost sight of.
 _awsdirenv_leave_live() {
-  local LC_ALL=C _ad_lines=() _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
+  local _ad_lines=() _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
   _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_duration _ad_live_python _ad_live_region \
   _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
   if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_take_live_lines; then

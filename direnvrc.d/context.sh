@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
 #
-# What a profile depends on where that is more than two files: a .env, variables, the machine. Works with the variables
+# What a profile depends on where that is more than two files: a .env, variables, the machine, a locale. Works with the variables
 # of _awsdirenv_use.
 
 # Gives the first $2 lines of a file of ours in the caller's `_ad_lines`. True when they are just what the file begins
@@ -70,6 +70,22 @@ _awsdirenv_take_name_lines() {
 
 # Says in _ad_reply what the variables have now that the snapshot depends on.
 _awsdirenv_environment_text() { _awsdirenv_variables_text "$_ad_environment"; }
+
+# The same as _awsdirenv_in_bytes where the locale has to be put back: to one that is not installed bash warns each time it
+# does so, and that goes nowhere.
+_awsdirenv_in_bytes_and_back() {
+  local _ad_stderr
+  exec {_ad_stderr}>&2 || _ad_stderr=2 # closed
+  _awsdirenv_in_bytes_and_said "$@" 2>/dev/null
+  set -- "$?"
+  ((_ad_stderr == 2)) || exec {_ad_stderr}>&-
+  return "$1"
+}
+
+_awsdirenv_in_bytes_and_said() {
+  local -x LC_ALL=C TZ=UTC0
+  "$@" 2>&"$_ad_stderr"
+}
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
 _awsdirenv_context_end() { :; }

@@ -47,8 +47,8 @@ _awsdirenv_locate() {
     _awsdirenv_encode "$_ad_declared" || return 1
     _ad_key=$_ad_reply
   fi
-  if [[ $_ad_context ]]; then
-    _awsdirenv_hash "$_ad_context"
+  if [[ $_ad_context || $_ad_key == *[A-Z]* || $_ad_key == *.used ]]; then
+    _awsdirenv_hash "$_ad_key $_ad_context"
     _ad_key+=@$_ad_reply
   fi
   _ad_snapshot=$_ad_cache/snapshots/$_ad_key
@@ -114,9 +114,18 @@ _awsdirenv_read_snapshot_and_live() {
   _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
 }
 
+# Runs what reads our files: ranges in its patterns are bytes, and lengths too; and `stat` prints times.
+_awsdirenv_in_bytes() {
+  if [[ ${LC_ALL:-C} == C ]]; then
+    local -x LC_ALL=C TZ=UTC0
+    "$@"
+  else
+    _awsdirenv_run context _awsdirenv_in_bytes_and_back "$@"
+  fi
+}
+
 # Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
 _awsdirenv_find() {
-  local -x LC_ALL=C TZ=UTC0 # ranges in patterns are bytes, and lengths too; `stat` prints times
   _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
   if [[ $_ad_option_live ]]; then
     ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
@@ -136,9 +145,9 @@ _awsdirenv_use() {
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   case ${AWS_CONFIG_FILE-} in
-    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_leave_live || return 0 ;;
+    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0 ;;
   esac
-  if ! _awsdirenv_find "$@"; then
+  if ! _awsdirenv_in_bytes _awsdirenv_find "$@"; then
     _awsdirenv_run cold _awsdirenv_close
   elif [[ $_ad_option_live ]]; then
     _awsdirenv_run live _awsdirenv_open_live

@@ -14,6 +14,8 @@ from awsdirenv.records import Record
 from awsdirenv.system.files import encode_name, home
 from awsdirenv.system.text import text_number
 
+_USED = ".used"
+
 
 class CachePaths(Record):
     """Where we keep things: one folder of ours, 0700, in the user's cache folder."""
@@ -96,10 +98,17 @@ def snapshot_key(profile: str, environ: Mapping[str, str], duration: int | None 
     """Name the snapshot of a profile, with the life in seconds that a directory wants for it, if it does.
 
     A number is added only where the environment differs from the default, so that the common case costs the extension
-    nothing. It is no proof of anything: what a snapshot stands for is checked from its content.
+    nothing; and where another name is the same to some file systems, or a mark beside the timer's would have this name.
+    It is no proof of anything: what a snapshot stands for is checked from its content.
     """
     context, stem = context_text(environ, duration), encode_name(profile)
-    return f"{stem}@{text_number(context):016x}" if context else stem
+    is_alone = stem == stem.lower() and not stem.endswith(_USED)
+    return stem if is_alone and not context else f"{stem}@{text_number(f'{stem} {context}'):016x}"
+
+
+def used_mark(folder: Path, key: str) -> Path:
+    """Return the mark that the extension touches when it exports a snapshot. No snapshot has such a name."""
+    return folder / f"{key}{_USED}"
 
 
 def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:

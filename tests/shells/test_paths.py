@@ -320,7 +320,7 @@ def test_without_an_argument_both_take_aws_profile_then_default(tmp_path: Path) 
     pairs = both(places, {"LANG": "C"})
     assert_agreed(pairs)
     names = [bash.rpartition("/")[2] for bash, _ in pairs]
-    assert names == ["default", "default", "dev", "a%20b%2F%C3%BC"]
+    assert [name.partition("@")[0] for name in names] == ["default", "default", "dev", "a%20b%2F%C3%BC"]
 
 
 def test_an_argument_beats_a_dotenv_file_on_both_sides(tmp_path: Path) -> None:
@@ -382,8 +382,8 @@ def test_both_find_the_profile_of_each_dotenv_file_and_outer_environment(
     assert names[:half] == names[half:]
     assert names[:3] == ["dev"] * 3
     assert names[3].startswith("dev@")
-    assert names[4:7] == ["a%20b%2F%24%28x%29%20%C3%A9"] * 3
-    assert names[8:11] == ["default", "outer", "%24%28x%29%5Cn"]
+    assert {name.partition("@")[0] for name in names[4:7]} == {"a%20b%2F%24%28x%29%20%C3%A9"}
+    assert [name.partition("@")[0] for name in names[8:11]] == ["default", "outer", "%24%28x%29%5Cn"]
     assert names[11].startswith("default@")
 
 
@@ -561,7 +561,7 @@ def test_a_note_s_name_is_taken_to_the_letter(tmp_path: Path, cache: dict[str, s
     place.visit()
     (note,) = (tmp_path / "home" / ".cache" / "awsdirenv" / "names").iterdir()
     note.write_bytes(in_note("PROFILE", name.encode())(note.read_bytes()))
-    assert both([place], {})[0][0] == f"{cache['HOME']}/.cache/awsdirenv/snapshots/{encode_name(name)}"
+    assert both([place], {})[0][0] == f"{cache['HOME']}/.cache/awsdirenv/snapshots/{snapshot_key(name, {})}"
     assert not (place.folder / "pwned").exists()
 
 

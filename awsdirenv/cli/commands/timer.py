@@ -95,11 +95,12 @@ class _Timer:
     """
 
     def __init__(self, paths: CachePaths, key: str, renewal: Sequence[str], directory: Path) -> None:
+        from awsdirenv.cache.layout import used_mark
         from awsdirenv.system import clocks
 
         self._snapshot = paths.snapshots / key
         self._mark = paths.timers / key
-        self._used = paths.timers / f"{key}.used"
+        self._used = used_mark(paths.timers, key)
         self._renewal = renewal
         self._directory = directory
         # We take the anchor from the snapshot, because the clock may have been set while we were starting.
