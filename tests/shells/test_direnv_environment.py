@@ -352,12 +352,9 @@ def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Pat
     new = world.root / "new"
     snapshot.rename(new)
     shutil.copy2(old, snapshot)
-    project = world.project("race", "PATH_add bin\nuse aws_profile plain\n")
-    (project / "bin").mkdir()
-    stat = project / "bin" / "stat"
+    project = world.project("race", "use aws_profile plain\n")
     # The moment in question is the one between opening and watching, and our own `stat` is in it.
-    stat.write_text(f'#!/bin/sh\n{shutil.which("stat")} "$@"\n[ ! -e {new} ] || mv {new} {snapshot}\n')
-    stat.chmod(0o755)
+    world.replace_stat(f'stat "$@"; [ ! -e {new} ] || mv {new} {snapshot}')
     changes, _ = world.enter(project)
     assert not new.exists()
     assert f"AWS_ACCESS_KEY_ID={changes['AWS_ACCESS_KEY_ID']}\n" in snapshot.read_text()

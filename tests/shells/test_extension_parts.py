@@ -200,13 +200,7 @@ STATS = {
 def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
     """Where the system's program tells nothing that can be used, Python looks: one call to AWS, and no error."""
     world.role("plain", mfa=False)
-    text = STATS[case]
-    program = world.program("stat", text) if text else Path("/nowhere/stat")
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    present = extension.read_text(encoding="utf-8")
-    installed = present.replace("exec /usr/bin/stat ", f"exec {program} ")
-    assert installed != present
-    extension.write_text(installed, encoding="utf-8")
+    world.replace_stat(STATS[case])
     folder = world.project("plain", f"use aws_profile {line}\n")
     mtime = int((folder / ".envrc").stat().st_mtime)
     for _ in range(2):
