@@ -5,12 +5,12 @@ The extension checks the same, from the snapshot alone (`_awsdirenv_admits`). Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.chain import Chain
-from awsdirenv.config.envrc import has_later_line
+from awsdirenv.config.envrc import has_later_line, nearest
 from awsdirenv.errors import (
     CancelledError,
     ConfirmationNeededError,
@@ -22,7 +22,7 @@ from awsdirenv.records import Record
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import files
-from awsdirenv.system.direnv import opened_profile
+from awsdirenv.system.direnv import loaded_directory, opened_profile
 from awsdirenv.system.files import encode_name, home
 from awsdirenv.system.lock import ASKING
 from awsdirenv.system.text import with_tilde
@@ -60,11 +60,18 @@ def admitted(loader: Loader, conditions: Conditions, load: Callable[[], Snapshot
 
 def check_chain(conditions: Conditions, chain: Chain) -> None:
     """Compare what AWS's files say with the conditions, before any call. Raises WrongIdentityError."""
-    account = chain.hops[-1].account_id if chain.hops else None
-    if conditions.account and account and account != conditions.account:
-        raise _wrong(chain.profile, f"account {account}", f"account {conditions.account}")
+    if conditions.account and chain.account_id and chain.account_id != conditions.account:
+        raise _wrong(chain.profile, f"account {chain.account_id}", f"account {conditions.account}")
     if conditions.role and chain.role and chain.role != conditions.role:
         raise _wrong(chain.profile, f"role {chain.role}", f"role {conditions.role}")
+
+
+def of_directory(profile: str, environ: Mapping[str, str]) -> Conditions:
+    """Return the account and the role that the loaded directory demands, if it is for this profile."""
+    directory = loaded_directory(environ)
+    is_its = profile in (environ.get("AWSDIRENV_PROFILE"), environ.get("AWSDIRENV_DECLARED"))
+    line = nearest(directory) if directory and is_its else None
+    return Conditions(line.options.get("--account"), line.options.get("--role")) if line else Conditions()
 
 
 def check(conditions: Conditions, snapshot: Snapshot) -> None:
