@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -62,6 +63,14 @@ def test_a_plain_prompt_waits_for_no_answer(world: World, folder: Path, live: Pa
         asked.finish()
 
 
+def age(snapshot: Path) -> None:
+    """Have the credentials got ten minutes ago: what was got just now is as long as they live."""
+    mtime = snapshot.stat().st_mtime
+    aged = re.sub(r"(?m)^(AWSDIRENV_ISSUED)=.*", rf"\1={int(time.time()) - 600}", snapshot.read_text())
+    snapshot.write_text(aged)
+    os.utime(snapshot, (mtime, mtime))
+
+
 def test_a_plain_prompt_keeps_what_still_works(world: World, folder: Path) -> None:
     """Credentials that are due but not over stay without a word, while another terminal is asked for new ones."""
     due = world.project("due", "watch_file note\nuse aws_profile adminrole --min-life 2h\n")
@@ -71,6 +80,8 @@ def test_a_plain_prompt_keeps_what_still_works(world: World, folder: Path) -> No
             session.unlink()
         asked.start("awsdirenv login --force adminrole")
         asked.expect(QUESTION)
+        (snapshot,) = (world.cache / "snapshots").iterdir()
+        age(snapshot)
         (due / "note").write_text("")
         shown = shell.run("ls")
         assert f"direnv: loading {due}/.envrc" in shown
