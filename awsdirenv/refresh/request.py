@@ -194,7 +194,7 @@ def _is_in_foreground(environ: Mapping[str, str]) -> bool:
 
 def _evaluation(request: Request, environ: Mapping[str, str]) -> Evaluation:
     try:
-        return Evaluation.current(environ)
+        return Evaluation.current(environ, request.evaluation)
     except DirectoryError:
         # A service may still run after the folder that it was started in is gone. If its profile is known, that is
         # no error.

@@ -13,6 +13,7 @@ from awsdirenv.records import Record
 # A prompt follows `direnv reload` at once. After this time (in ns) it is no longer what the user has just typed.
 _JUST_NOW = 30 * 10**9
 _ONE_MOMENT = 10**7  # ns; the kernel's times are some milliseconds apart
+_STARTED = 19  # the index of a process's start in `_process`, in clock ticks since the machine's start
 _ALLOWED = "/direnv/allow/"  # where direnv keeps what the user has allowed
 
 
@@ -32,8 +33,8 @@ class Evaluation(Record):
     told_at: int = 0
 
     @classmethod
-    def current(cls, environ: Mapping[str, str]) -> Evaluation:
-        """Return the present evaluation. Raises DirectoryError.
+    def current(cls, environ: Mapping[str, str], pid: int | None = None) -> Evaluation:
+        """Return the present evaluation. `pid` is the process that evaluates the `.envrc`. Raises DirectoryError.
 
         direnv hides from the `.envrc` what the last evaluation has set, but that is in DIRENV_DIFF, with direnv's own
         variables: the directory, and the files that were watched.
@@ -48,7 +49,31 @@ class Evaluation(Record):
         first = next(iter(watched), "")
         envrc = Path(first) if first.endswith("/.envrc") else directory / ".envrc"
         told_at = _told_at(envrc, watched, _watched(str(last.get("DIRENV_WATCHES", ""))))
-        return cls(directory, mtime, last.get("DIRENV_DIR") != f"-{envrc.parent}", envrc, told_at)
+        is_entering = last.get("DIRENV_DIR") != f"-{envrc.parent}" or (pid is not None and _is_new_shell(pid, environ))
+        return cls(directory, mtime, is_entering, envrc, told_at)
+
+
+def _is_new_shell(pid: int, environ: Mapping[str, str]) -> bool:
+    """Return whether a new terminal's shell evaluates for the first time. It may have inherited the directory.
+
+    A tmux that was started in a loaded directory gives each new pane the variables of that moment.
+    """
+    try:
+        direnv = _process(pid)[1]
+        _, _, _, session, *_ = fields = _process(shell := _process(direnv)[1])
+        up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        age = up - fields[_STARTED] / os.sysconf("SC_CLK_TCK")
+        at_its_start = Path(f"/proc/{shell}/environ").read_bytes().split(b"\0")
+    except (OSError, ValueError, IndexError):
+        return False
+    inherited = os.fsencode(f"DIRENV_DIFF={environ.get('DIRENV_DIFF')}") in at_its_start
+    return inherited and session == shell and age * 10**9 < _JUST_NOW
+
+
+def _process(pid: int) -> list[int]:
+    """Return what the kernel says of a process, from its state on; see proc(5). The state itself is 0."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return [0, *map(int, text.rpartition(") ")[2].split()[1:])]
 
 
 def _told_at(envrc: Path, watched: Mapping[str, int], before: Mapping[str, int]) -> int:

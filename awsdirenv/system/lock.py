@@ -18,7 +18,7 @@ from awsdirenv.system.files import read_text
 from awsdirenv.system.text import printable
 
 _POLL = 0.03  # seconds between two tries to take the lock
-_NOTE_SIZE = 256  # bytes
+_NOTE_SIZE = 512  # characters
 # A note begins with this while its writer waits for the user.
 ASKING = "asking for"
 SIGNING_IN = f"{ASKING} the sign-in"
@@ -97,7 +97,7 @@ class Locks:
 
     def _write_notes(self, paths: Iterable[Path], doing: str) -> None:
         line = f"{os.getpid()}\t{printable(self._terminal)}\t{printable(doing)}"
-        text = line.encode()[: _NOTE_SIZE - 1] + b"\n"
+        text = f"{line[:_NOTE_SIZE]}\n".encode()
         for path in paths:
             with contextlib.suppress(OSError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

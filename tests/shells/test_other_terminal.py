@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ def test_a_plain_prompt_waits_for_no_answer(world: World, folder: Path, live: Pa
         asked.finish()
 
 
+def age(snapshot: Path) -> None:
+    """Have the credentials got ten minutes ago: what was got just now is as long as they live."""
+    mtime = snapshot.stat().st_mtime
+    aged = re.sub(r"(?m)^(AWSDIRENV_ISSUED)=.*", rf"\1={int(time.time()) - 600}", snapshot.read_text())
+    snapshot.write_text(aged)
+    os.utime(snapshot, (mtime, mtime))
+
+
 def test_a_plain_prompt_keeps_what_still_works(world: World, folder: Path) -> None:
     """Credentials that are due but not over stay without a word, while another terminal is asked for new ones."""
     due = world.project("due", "watch_file note\nuse aws_profile adminrole --min-life 2h\n")
@@ -71,6 +80,8 @@ def test_a_plain_prompt_keeps_what_still_works(world: World, folder: Path) -> No
             session.unlink()
         asked.start("awsdirenv login --force adminrole")
         asked.expect(QUESTION)
+        (snapshot,) = (world.cache / "snapshots").iterdir()
+        age(snapshot)
         (due / "note").write_text("")
         shown = shell.run("ls")
         assert f"direnv: loading {due}/.envrc" in shown
@@ -104,18 +115,33 @@ def test_who_waits_for_a_waiting_one(world: World, folder: Path) -> None:
 
 @pytest.fixture
 def tmux(world: World) -> Iterator[str]:
-    """Start a tmux server of our own, whose one pane is a bash in the session `work`; give its socket."""
+    """Start a tmux server of our own; give its socket."""
+    with started_tmux(world) as socket:
+        yield socket
+
+
+@contextmanager
+def started_tmux(world: World, cwd: Path | None = None, **env: str) -> Iterator[str]:
+    """Start a tmux server, whose one pane is a bash in the session `work`; give its socket."""
     socket = str(world.root / "tmux")
     setup = 'PS1="READY> "; eval "$(direnv hook bash)"\n'
     (world.root / "rc").write_text(setup)
     command = f"exec bash --rcfile {world.root}/rc -i"
     subprocess.run(
         ["tmux", "-S", socket, "-f", "/dev/null", "new-session", "-d", "-s", "work", "-x", "200", "-y", "50", command],
-        env=world.env,
+        env={**world.env, **env},
+        cwd=cwd,
         check=True,
     )
-    yield socket
-    subprocess.run(["tmux", "-S", socket, "kill-server"], check=True)
+    try:
+        yield socket
+    finally:
+        subprocess.run(["tmux", "-S", socket, "kill-server"], check=True)
+
+
+def on_screen(shell: Shell, tmux: str, text: str) -> None:
+    """Wait until a pane shows a text."""
+    shell.run(f"until tmux -S {tmux} capture-pane -p -t work | grep -q '{text}'; do sleep 0.1; done")
 
 
 def test_the_pane_is_named(world: World, folder: Path, tmux: str) -> None:
@@ -123,7 +149,7 @@ def test_the_pane_is_named(world: World, folder: Path, tmux: str) -> None:
     end(world)
     subprocess.run(["tmux", "-S", tmux, "send-keys", "-t", "work", f"cd {folder}", "Enter"], check=True)
     with Shell(world, "bash") as shell:
-        shell.run(f"until tmux -S {tmux} capture-pane -p -t work | grep -q '{QUESTION}'; do sleep 0.1; done")
+        on_screen(shell, tmux, QUESTION)
         shell.start(f"cd {folder}")
         told = shell.expect("MFA code of")
         assert re.search(r"pid \d+ on /dev/pts/\d+ \(tmux work:0\.0\), asking for", told)
@@ -131,3 +157,28 @@ def test_the_pane_is_named(world: World, folder: Path, tmux: str) -> None:
         shell.finish()
     assert "(tmux work:0.0)" in world.enter(folder)[1]
     assert "(tmux work:0.0)" in world.run("awsdirenv", "status").stdout
+
+
+def test_a_new_pane_enters(world: World, folder: Path) -> None:
+    """A pane of a tmux that was started in the loaded directory is asked at its first prompt, and never by an `ls`."""
+    env = {name: value for name, value in world.enter(folder)[0].items() if value is not None}
+    end(world)
+    with Shell(world, "bash") as shell, started_tmux(world, folder, **env) as tmux:
+        on_screen(shell, tmux, QUESTION)
+        subprocess.run(["tmux", "-S", tmux, "send-keys", "-t", "work", "C-c"], check=True)
+        on_screen(shell, tmux, "was not given")
+        world.role("more")
+        subprocess.run(["tmux", "-S", tmux, "send-keys", "-t", "work", "clear; ls", "Enter"], check=True)
+        on_screen(shell, tmux, "awsdirenv: hint: awsdirenv login adminrole")
+
+
+def test_an_sdk_names_its_terminal(world: World, folder: Path, live: Path) -> None:
+    """Where a program of a live directory asks, and has our stderr, others read which terminal that is all the same."""
+    end(world)
+    with Shell(world, "bash", live, AWSDIRENV_NO_PROMPT="1") as shell:
+        shell.start("AWSDIRENV_NO_PROMPT= awsdirenv credential-process --live=adminrole 2>/dev/null | cat")
+        shell.expect(QUESTION)
+        terminal = os.readlink(f"/proc/{shell.pid}/fd/0")
+        assert re.search(rf"{WAITS}pid \d+ on {terminal}, asking for the MFA code", world.enter(folder)[1])
+        shell.send("\x03")
+        shell.finish()
