@@ -38,7 +38,7 @@ def anchor() -> str | None:
         since_start = int(_first_line("uptime").partition(".")[0])
     except (OSError, ValueError):
         return None
-    text = f"{boot}.{_start_of_first_process()}:{int(time.time()) - since_start}"
+    text = f"{boot}.{start_of_process(1)}:{int(time.time()) - since_start}"
     return text if is_anchor(text) else None
 
 
@@ -62,12 +62,15 @@ def set_since(then: str) -> timedelta:
     return difference if abs(difference) > CLOCK_TOLERANCE else timedelta(0)
 
 
-def _start_of_first_process() -> str:
-    """Return when process 1 was started. Containers of one machine may share a home, but differ in this."""
+def start_of_process(pid: int) -> str:
+    """Return when a process was started, as the kernel says it. "0" if that is hidden from us, or if it has ended.
+
+    Containers of one machine may share a home, but differ in this for process 1.
+    """
     try:
-        fields = _first_line("1/stat").rpartition(") ")[2].split()
+        fields = _first_line(f"{pid}/stat").rpartition(") ")[2].split()
     except OSError:
-        return "0"  # it is hidden from us, and so from all our processes here
+        return "0"
     return fields[19] if len(fields) > 19 else "0"
 
 
