@@ -37,7 +37,7 @@ _awsdirenv_take_values() {
     ${_ad_stamps[1]#* @ } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
   [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
   if [[ $_ad_environment ]]; then
-    _awsdirenv_run context _awsdirenv_environment_text || return 1
+    _awsdirenv_run context _awsdirenv_variables_text "$_ad_environment" || return 1
     [[ $_ad_environment == "$_ad_reply" ]] || return 1
   fi
   # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from awsdirenv.errors import DirectoryError
 from awsdirenv.records import Record
+from awsdirenv.system.clocks import PARENT, SESSION, STARTED, process_fields, uptime
 
 # A prompt follows `direnv reload` at once. After this time (in ns) it is no longer what the user has just typed.
 _JUST_NOW = 30 * 10**9
 _ONE_MOMENT = 10**7  # ns; the kernel's times are some milliseconds apart
-_STARTED = 19  # the index of a process's start in `_process`, in clock ticks since the machine's start
 _ALLOWED = "/direnv/allow/"  # where direnv keeps what the user has allowed
 
 
@@ -59,21 +59,14 @@ def _is_new_shell(pid: int, environ: Mapping[str, str]) -> bool:
     A tmux that was started in a loaded directory gives each new pane the variables of that moment.
     """
     try:
-        direnv = _process(pid)[1]
-        _, _, _, session, *_ = fields = _process(shell := _process(direnv)[1])
-        up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-        age = up - fields[_STARTED] / os.sysconf("SC_CLK_TCK")
+        direnv = process_fields(pid)[PARENT]
+        fields = process_fields(shell := process_fields(direnv)[PARENT])
+        age = uptime() - int(fields[STARTED]) / os.sysconf("SC_CLK_TCK")
         at_its_start = Path(f"/proc/{shell}/environ").read_bytes().split(b"\0")
     except (OSError, ValueError, IndexError):
         return False
     inherited = os.fsencode(f"DIRENV_DIFF={environ.get('DIRENV_DIFF')}") in at_its_start
-    return inherited and session == shell and age * 10**9 < _JUST_NOW
-
-
-def _process(pid: int) -> list[int]:
-    """Return what the kernel says of a process, from its state on; see proc(5). The state itself is 0."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return [0, *map(int, text.rpartition(") ")[2].split()[1:])]
+    return inherited and fields[SESSION] == shell and age * 10**9 < _JUST_NOW
 
 
 def _told_at(envrc: Path, watched: Mapping[str, int], before: Mapping[str, int]) -> int:

@@ -22,12 +22,12 @@ import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from awsdirenv.errors import CancelledError, PersonNeededError
 from awsdirenv.system import subprocesses
+from awsdirenv.system.clocks import TERMINAL, process_fields
 from awsdirenv.system.text import is_set, printable
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
@@ -79,7 +79,7 @@ class Terminal:
         """The terminal's device, such as /dev/pts/3, for messages to other processes. "" if it is unknown."""
         # In a live directory stderr may be a pipe. The name of what we have opened is only /dev/tty.
         with contextlib.suppress(OSError, ValueError, IndexError):
-            device = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(") ")[2].split()[4])
+            device = int(process_fields("self")[TERMINAL])
             number = os.minor(device) + (os.major(device) - _FIRST_PTS) * 256
             if os.stat(name := f"/dev/pts/{number}").st_rdev == device:
                 return name

@@ -646,7 +646,7 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; export LC_ALL=C TZ=UTC0
+source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
 _ad_stat=_awsdirenv_stat
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do
