@@ -343,6 +343,19 @@ def test_somebody_elses_home(world: World, folder: Path, name: str) -> None:
     assert "awsdirenv: error: cannot tell where ~root/x is\n" in said
 
 
+def test_watches_are_remembered_for_one_state_of_the_files(world: World, folder: Path) -> None:
+    """After an edit of AWS's files and the reload that follows, prompts load nothing, in this shell and in the next."""
+    world.enter(folder)
+    world.enter(folder)  # its watches are remembered by now
+    world.config.write_text(world.config.read_text() + "# edited\n")
+    stat = world.config.stat()
+    os.utime(world.config, (stat.st_atime + 10, stat.st_mtime + 10))
+    for _ in range(2):
+        with Shell(world, "bash", cwd=folder) as shell:
+            assert "direnv: loading" in shell.log + shell.run("true")
+            assert "direnv: loading" not in shell.run("true") + shell.run("true")
+
+
 def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Path) -> None:
     """A snapshot that is replaced after it was opened is not exported: direnv would not come back for the new one."""
     (snapshot,) = (world.cache / "snapshots").iterdir()
