@@ -74,6 +74,8 @@ _awsdirenv_keep_fresh() {
       # A number alone may be another process's by now.
       { mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline"; } 2>/dev/null
       [[ " ${_ad_words[*]} " != *' timer '* ]] || return 0
+      # Without /proc a number must do. If it is another process of ours, the next renewal starts a timer.
+      { read -rN 1 _ <"/proc/$$/cmdline"; } 2>/dev/null || ! builtin kill -0 "$_ad_pid" 2>/dev/null || return 0
       ;;
   esac
   _awsdirenv_run cold _awsdirenv_start_timer
