@@ -11,6 +11,7 @@ from types import TracebackType
 
 import pexpect
 
+from container import proc
 from world import BIN, World
 
 SHELLS = ("bash", "zsh", "fish")
@@ -127,7 +128,7 @@ def clean(text: str) -> str:
 def children(pid: int) -> list[int]:
     """Give the processes below one, nearest first."""
     found: list[int] = []
-    for entry in os.listdir("/proc"):
+    for entry in os.listdir(proc()):
         if entry.isdigit():
             try:
                 stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
