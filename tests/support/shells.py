@@ -19,11 +19,13 @@ _COMMANDS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "zsh": ["zsh", "--no-rcs", "-i"],
     "fish": ["fish", "--no-config", "-i"],
+    "tcsh": ["tcsh", "-f", "-i"],
 }
 _SETUP = {
     "bash": "PS1='READY> '; bind 'set enable-bracketed-paste off' 2>/dev/null; eval \"$(direnv hook bash)\"",
     "zsh": "unsetopt zle_bracketed_paste 2>/dev/null; PS1='READY> '; unsetopt promptsp; eval \"$(direnv hook zsh)\"",
     "fish": "function fish_prompt; echo -n 'READY> '; end; direnv hook fish | source",
+    "tcsh": "set prompt='READY> '; eval `direnv hook tcsh`",
 }
 PROMPT = "READY> "
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f")
@@ -89,8 +91,9 @@ class Shell:
 
     def variable(self, name: str) -> str:
         """Give the value that programs started from this shell see; empty when unset."""
-        out = self.run(f'echo "<<$(printenv {name})>>"' if self.kind != "fish" else f'echo "<<"(printenv {name})">>"')
-        found = re.findall(r"<<([^<>$()]*)>>", out.replace("\r", "").replace("\n", ""))
+        way = {"fish": f'echo "<<"(printenv {name})">>"', "tcsh": f'echo "<<`printenv {name}`>>"'}
+        out = self.run(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
+        found = re.findall(r"<<([^<>$()`]*)>>", out.replace("\r", "").replace("\n", ""))
         return str(found[-1]) if found else ""
 
     def modes(self) -> str:
