@@ -15,7 +15,7 @@ TEST_PARTS := tests/support:tests/doubles
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-tools: ## install direnv, zsh, fish, shellcheck, shfmt and cc where they are missing
+tools: ## install direnv, zsh, fish, tmux, shellcheck, shfmt and cc where they are missing
 	@.ci/tools
 
 venv: .venv/.made ## make the virtual environment, again only when pyproject.toml has changed

@@ -219,6 +219,13 @@ class ConfirmationNeededError(AwsdirenvError):
     exit_code = EXIT_PERSON_NEEDED
 
 
+class LaterLineError(ConfirmationNeededError):
+    """An outer `.envrc` wants a confirmation, but the line of an inner one decides. So nobody is asked."""
+
+    kind = "later-line"
+    exit_code = EXIT_PERSON_NEEDED
+
+
 class CommandNotFoundError(AwsdirenvError):
     """The command to run does not exist."""
 

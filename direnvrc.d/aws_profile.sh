@@ -34,5 +34,5 @@ _awsdirenv_unset_block() {
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }
-_awsdirenv_stat() { exec stat -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"; }
+_awsdirenv_stat() { export TZ=UTC0 && exec stat -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"; }
 _awsdirenv_command() { command awsdirenv "$@" 2>&"${_awsdirenv_stderr:-2}"; }

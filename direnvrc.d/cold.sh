@@ -229,7 +229,7 @@ _awsdirenv_start_timer() {
 
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
-  local _ad_arguments=(load --envrc) _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  local _ad_arguments=(load --envrc "--evaluation=$$") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
   _awsdirenv_leave_closed
   exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
   _ad_output=$_awsdirenv_stderr

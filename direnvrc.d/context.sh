@@ -68,9 +68,6 @@ _awsdirenv_take_name_lines() {
     ${#_ad_name_variables} <= 8192))
 }
 
-# Says in _ad_reply what the variables have now that the snapshot depends on.
-_awsdirenv_environment_text() { _awsdirenv_variables_text "$_ad_environment"; }
-
 # The same as _awsdirenv_in_bytes where the locale has to be put back: to one that is not installed bash warns each time it
 # does so, and that goes nowhere.
 _awsdirenv_in_bytes_and_back() {
@@ -83,7 +80,7 @@ _awsdirenv_in_bytes_and_back() {
 }
 
 _awsdirenv_in_bytes_and_said() {
-  local -x LC_ALL=C TZ=UTC0
+  local -x LC_ALL=C
   "$@" 2>&"$_ad_stderr"
 }
 

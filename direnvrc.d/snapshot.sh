@@ -11,7 +11,8 @@ _awsdirenv_judge_snapshot() {
   # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it.
   _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" &&
     _awsdirenv_read_watches && _awsdirenv_end_look &&
-    [[ $_ad_state == "$EUID 600 $_ad_size "*" @ /dev/fd/$_ad_fd/" && $_ad_folder == "$EUID 700 "*" @ ${_ad_snapshot%/*}/" ]] && "$2" &&
+    [[ $_ad_state == "$EUID 600 $_ad_size "*" @ /dev/fd/$_ad_fd/" && $_ad_folder == "$EUID 700 "*" @ ${_ad_snapshot%/*}/" ]] &&
+    [[ ! $_ad_rest || $_ad_option_live ]] && "$2" &&
     [[ /dev/fd/$_ad_fd -ef $_ad_snapshot ]]
 }
 
@@ -37,7 +38,7 @@ _awsdirenv_take_values() {
     ${_ad_stamps[1]#* @ } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
   [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
   if [[ $_ad_environment ]]; then
-    _awsdirenv_run context _awsdirenv_environment_text || return 1
+    _awsdirenv_run context _awsdirenv_variables_text "$_ad_environment" || return 1
     [[ $_ad_environment == "$_ad_reply" ]] || return 1
   fi
   # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.
@@ -144,9 +145,7 @@ _awsdirenv_read_watches() {
 }
 
 # The state of the snapshot stands for that of the files, whose stamps are in it.
-_awsdirenv_watch_files() {
-  [[ ! $_ad_rest ]] && { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
-}
+_awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
 
 # What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
 # remembered, and spares a process. True when the value for the state $1 is known; it is then in force. That is the state

@@ -114,10 +114,10 @@ _awsdirenv_read_snapshot_and_live() {
   _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
 }
 
-# Runs what reads our files: ranges in its patterns are bytes, and lengths too; and `stat` prints times.
+# Runs what reads our files: ranges in its patterns are bytes, and lengths too.
 _awsdirenv_in_bytes() {
   if [[ ${LC_ALL:-C} == C ]]; then
-    local -x LC_ALL=C TZ=UTC0
+    local -x LC_ALL=C
     "$@"
   else
     _awsdirenv_run context _awsdirenv_in_bytes_and_back "$@"

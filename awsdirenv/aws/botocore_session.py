@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from awsdirenv.aws.errors import UNREPORTED_SKEW, is_about_clock, server_time
@@ -204,7 +204,10 @@ class AwsClock:
 
         botocore may have it in the zone of the machine, where subtraction is wrong across a change to or from DST.
         """
-        return in_utc(moment) - self.offset
+        try:
+            return in_utc(moment) - self.offset
+        except OverflowError:  # it is at the beginning of the calendar
+            return moment.replace(tzinfo=timezone.utc)
 
     def translated(self, credentials: SessionCredentials) -> SessionCredentials:
         """Return the same credentials with their end by our clock instead of AWS's."""

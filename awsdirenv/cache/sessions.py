@@ -161,6 +161,48 @@ class CancelMarks:
         return self._folder / session_key("cancelled", str(directory))
 
 
+class EvaluationMarks:
+    """What the evaluations of `.envrc` tell each other, and the lines of one evaluation among themselves.
+
+    `evaluation` tells one evaluation from all others. "" is for a command, which remembers nothing here.
+    """
+
+    def __init__(self, folder: Path, evaluation: str) -> None:
+        """Keep the marks in `folder`."""
+        self._folder = folder
+        self._evaluation = evaluation
+
+    def takes(self, envrc: Path, told_at: int) -> bool:
+        """Return whether the user of this evaluation is the one who said `direnv reload` at `told_at`, in ns.
+
+        Every shell in the directory evaluates again after it. The first one is the user's: its prompt follows at once.
+        """
+        path = self._folder / session_key("told", str(envrc))
+        present = files.read_private(path) or {}
+        if not self._evaluation or present.get("EVALUATION") == self._evaluation:
+            return bool(self._evaluation)  # another line has taken it
+        taken = present.get("AT", "")
+        if not told_at or (taken.isdecimal() and told_at <= int(taken)):
+            return False
+        files.write_private(path, {"AT": str(told_at), "EVALUATION": self._evaluation})
+        return True
+
+    def left_unanswered(self, question: str) -> None:
+        """Note that a question had no good answer."""
+        if self._evaluation:
+            files.write_private(self._folder / session_key("unanswered", question), {"EVALUATION": self._evaluation})
+
+    def was_unanswered(self, question: str) -> bool:
+        """Return whether this evaluation has put the question before, in vain."""
+        values = files.read_private(self._folder / session_key("unanswered", question)) or {}
+        return bool(self._evaluation) and values.get("EVALUATION") == self._evaluation
+
+
+# `awsdirenv clear --all` leaves these marks. Without them AWS gets a code again that it has taken, and what was said in
+# one terminal would count once more in another. They are no secrets, and count for two minutes at most.
+LASTING_MARKS = ("codes-", "told-")
+
+
 def _session(values: Mapping[str, str]) -> SessionCredentials | None:
     try:
         session = SessionCredentials(

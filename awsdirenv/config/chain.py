@@ -69,6 +69,7 @@ class SsoSession(Record):
     region: str
     role_name: str | None = None
     registration_scopes: tuple[str, ...] = ()
+    account_id: str | None = None
 
     def __str__(self) -> str:
         return self.name or self.start_url
@@ -108,6 +109,13 @@ class Chain(Record):
         if self.sso_session:
             return f"{self.sso_session.name} {self.sso_session.start_url}"
         return self.source_fingerprint if self.source_kind == LOGIN else None
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that the chain leads to, if the files say it: for a key they do if it has an MFA device."""
+        if self.hops:
+            return self.hops[-1].account_id
+        return self.sso_session.account_id if self.sso_session else account_of(self.source_mfa_serial)
 
     @property
     def role(self) -> str | None:

@@ -82,13 +82,43 @@ def uses(text: str) -> list[Use]:
         return []
     calls = []
     for words in _Script(text).commands():
-        names = [word.text if word.is_literal else None for word in words[:2]]
-        skipped = 2 if names == ["use", "aws_profile"] else 1 if names[0] == "use_aws_profile" else 0
-        if skipped:
+        arguments = _arguments_of(words)
+        if arguments is not None:
             line = _WHOLE_LINE.match(text, text.rfind("\n", 0, words[0].start) + 1)
             shown = re.sub(r"\\\n[ \t]*", "", line[0]).strip() if line else ""
-            calls.append(Use(shown, *_taken_apart(words[skipped:])))
+            calls.append(Use(shown, *_taken_apart(arguments)))
     return calls
+
+
+def has_later_line(envrc: Path, directory: Path) -> bool:
+    """Return whether a line of ours follows that of `directory` when direnv evaluates `envrc`.
+
+    It does if an `.envrc` between the two has one after its `source_up`.
+    """
+    for folder in (envrc.parent, *envrc.parent.parents):
+        if folder == directory:
+            return False
+        text = read_text(folder / ".envrc", errors="surrogateescape") or ""
+        if "aws_profile" in text and _decides(text):
+            return True
+    return False
+
+
+def _decides(text: str) -> bool:
+    """Return whether the last line of ours in an `.envrc` comes after its last `source_up`."""
+    is_last = False
+    for words in _Script(text).commands():
+        if _ABOVE.match(words[0].text):
+            is_last = False
+        elif _arguments_of(words) is not None:
+            is_last = True
+    return is_last
+
+
+def _arguments_of(words: Sequence[_Word]) -> Sequence[_Word] | None:
+    """Return the arguments of a call of `use aws_profile`. None for any other command."""
+    names = [word.text if word.is_literal else None for word in words[:2]]
+    return words[2:] if names == ["use", "aws_profile"] else words[1:] if names[0] == "use_aws_profile" else None
 
 
 class _Word(Record):

@@ -142,7 +142,8 @@ def _sso_session(files: AwsFiles, name: str) -> SsoSession | None:
         return None
     scopes = str(values.get("sso_registration_scopes") or "")
     scope_names = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
-    return SsoSession(session, start_url, region, _text(files, name, "sso_role_name"), scope_names)
+    role_name, account_id = (_text(files, name, key) for key in _SSO_KEYS)
+    return SsoSession(session, start_url, region, role_name, scope_names, account_id)
 
 
 def _check_inclusion(files: AwsFiles, name: str) -> None:

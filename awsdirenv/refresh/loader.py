@@ -17,18 +17,26 @@ from typing import TYPE_CHECKING
 from awsdirenv.aws import sso_token
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths, name_key, session_key, snapshot_key
-from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames, prepare
+from awsdirenv.cache.sessions import EvaluationMarks, SessionStore, UsedCodes, UserNames, prepare
 from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config.aws_files import AwsFiles, load_files, stage_of
 from awsdirenv.config.chain import Chain, account_of, with_duration
 from awsdirenv.config.environment import environment_region, variables_text
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.settings import DeclaredProfile, Settings
-from awsdirenv.errors import AwsdirenvError, CacheError, ConfigError, SignInNeededError
+from awsdirenv.errors import (
+    AwsdirenvError,
+    CacheError,
+    ConfigError,
+    LockTimeoutError,
+    PersonNeededError,
+    SignInNeededError,
+)
 from awsdirenv.records import Record, replace
-from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, code_source
+from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, code_source, not_again
 from awsdirenv.refresh.preflight import check_chain, refuse_feedback, refuse_recursion
 from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.system.direnv import Evaluation
 from awsdirenv.system.files import remove
 from awsdirenv.system.lock import Locks
 
@@ -62,7 +70,10 @@ class Loader:
     waiting: Callable[[str], None] = lambda _: None  # is called with what takes longer than a second
     is_expected: bool = True  # whether the user expects a question now
     options: LoadOptions = LoadOptions()  # noqa: RUF009 - frozen
+    evaluation: Evaluation | None = None
+    marks: EvaluationMarks = field(default_factory=lambda: EvaluationMarks(Path(), ""))
     _parsed: dict[tuple[str, str], AwsFiles] = field(default_factory=dict)
+    _asked: list[str] = field(default_factory=list)  # what this load has asked the user for
 
     def with_options(self, options: LoadOptions) -> Loader:
         """Return a copy of this loader with other options."""
@@ -99,13 +110,19 @@ class Loader:
     def _load(self) -> Snapshot:
         if snapshot := self.fresh():
             return snapshot
-        with self.locks.hold_unless(f"snapshot-{self.key}", self.fresh) as fresh_snapshot:
-            snapshots.settle(self.snapshot_path)
-            renewed_snapshot = fresh_snapshot or self.fresh()  # another process may have renewed it while we waited
-            if renewed_snapshot:
-                return renewed_snapshot
-            self.locks.note(f"getting credentials for profile {self.declared.name}")
-            return self._renew()
+        try:
+            with self.locks.hold_unless(f"snapshot-{self.key}", self.fresh) as fresh_snapshot:
+                snapshots.settle(self.snapshot_path)
+                renewed_snapshot = fresh_snapshot or self.fresh()  # another process may have renewed it while we waited
+                if renewed_snapshot:
+                    return renewed_snapshot
+                self.locks.note(f"getting credentials for profile {self.declared.name}")
+                return self._renew()
+        except (LockTimeoutError, PersonNeededError):
+            present = snapshots.read(self.snapshot_path)
+            if present is None or not self._may_keep(present, self._basis()):
+                raise
+            return present
 
     def fresh(self) -> Snapshot | None:
         """Return the profile's snapshot, or None if it must be renewed."""
@@ -127,11 +144,11 @@ class Loader:
         present = snapshots.read(self.snapshot_path)
         holds = present is not None and present.holds(basis, utc_now())
         lasts = present is not None and self._lasts(present)
+        may_keep = present is not None and self._may_keep(present, basis)
         try:
             renewed = self._make(basis, ask=not (holds and lasts) or self.options.force)
             snapshots.write(self.snapshot_path, renewed)
         except AwsdirenvError as error:
-            may_keep = holds and not self.options.force and (lasts or not self.options.insist)
             if present is None or not may_keep:
                 snapshots.tell_of_the_end(self.snapshot_path, present)
                 raise
@@ -140,6 +157,11 @@ class Loader:
             return present  # it is still valid, so a failed renewal changes nothing
         self._tell_of_short_life(renewed, "that is as long as they live")
         return renewed
+
+    def _may_keep(self, present: Snapshot, basis: Basis) -> bool:
+        """Return whether a snapshot that is due may be used if it cannot be renewed now."""
+        is_long_enough = not self.options.insist or self._lasts(present)
+        return is_long_enough and not self.options.force and present.holds(basis, utc_now())
 
     def _tell_of_short_life(self, snapshot: Snapshot, why: str) -> None:
         short = snapshot.credentials.shortfall(self.options.min_life, utc_now())
@@ -179,8 +201,10 @@ class Loader:
         chain = self._resolve(files)
         try:
             credentials = self._credentials(files, chain, ask=ask)
-        except AwsdirenvError as error:
-            error.on_the_way_to(chain.profile)
+        except (AwsdirenvError, KeyboardInterrupt) as error:
+            self._remember_questions()
+            if isinstance(error, AwsdirenvError):
+                error.on_the_way_to(chain.profile)
             raise
         environment = variables_text(chain.variables, self.environ) or None
         role, stage = chain.role_of(credentials.arn), stage_of(files, chain.profile)
@@ -257,14 +281,18 @@ class Loader:
             raise SignInNeededError(f"{why.message}, and nobody is here to sign in", f"in a terminal: {why.hint}")
         from awsdirenv.aws.sso_login import SignIn, oidc_service, sign_in_once  # noqa: PLC0415 - imports botocore
 
+        sign_in_key = session_key("sign-in", chain.sign_in)
+        if self.marks.was_unanswered(sign_in_key):
+            raise why
+        self._asked.append(sign_in_key)
         self._release_claim()
         oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout, self.waiting)
         sign_in = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.options.open_browser)
-        sign_in_once(sign_in, session_key("sign-in", chain.sign_in), self.locks, token_before)
+        sign_in_once(sign_in, sign_in_key, self.locks, token_before)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         command = self.settings.mfa_process or chain.mfa_process
-        human = replace(self.human, ask=self._ask) if self.human else None
+        human = replace(self.human, ask=self._ask, begin=self._begin) if self.human else None
         wanted_code = WantedCode(chain.profile, self.options.token_code, command, self.settings.prompt_timeout)
         return code_source(wanted_code, human, self.waiting, may_ask=ask and self.is_expected)
 
@@ -272,6 +300,17 @@ class Loader:
         assert self.human is not None  # noqa: S101 - see _codes
         self._release_claim()  # the user may take long, and other shells should not wait for that in silence
         return self.human.ask(prompt, timeout)
+
+    def _begin(self, mfa_serial: str) -> None:
+        """Raise PersonNeededError if another line of the same `.envrc` has asked for the same device's code in vain."""
+        if self.marks.was_unanswered(mfa_serial):
+            raise not_again(self.declared.name, mfa_serial)
+        self._asked.append(mfa_serial)
+
+    def _remember_questions(self) -> None:
+        with contextlib.suppress(CacheError):
+            for question in self._asked:
+                self.marks.left_unanswered(question)
 
     def _release_claim(self) -> None:
         with contextlib.suppress(CacheError):

@@ -30,11 +30,13 @@ class Human(Record):
     """A user at the terminal. `ask` asks for a line, with a time limit in seconds; `say` shows a line.
 
     `had_session` says whether the user has had credentials of the profile before, so that a session can have ended.
+    `begin` is called with the MFA serial before each question, and may raise an AwsdirenvError.
     """
 
     ask: Callable[[str, float], str]
     say: Callable[[str], None]
     had_session: bool = True
+    begin: Callable[[str], None] = lambda _: None
 
 
 class CodeSource(Protocol):
@@ -56,23 +58,23 @@ class Prompt:
     tries = _TRIES
     silent = False
 
-    def __init__(self, ask: Callable[[str, float], str], say: Callable[[str], None], timeout: float) -> None:
-        """Create the prompt. `ask` and `say` are those of `Human`; `timeout` is the limit of one question."""
-        self._ask = ask
-        self._say = say
+    def __init__(self, human: Human, timeout: float) -> None:
+        """Create the prompt. `timeout` is the limit of one question."""
+        self._human = human
         self._timeout = timeout
 
     def next_code(self, mfa_serial: str) -> str:
         """Ask until the answer is six digits."""
+        self._human.begin(mfa_serial)
         while True:
-            answer = self._ask(f"Enter MFA code for {mfa_serial}: ", self._timeout).strip()
+            answer = self._human.ask(f"Enter MFA code for {mfa_serial}: ", self._timeout).strip()
             if is_code(answer):
                 return answer
-            self._say("awsdirenv: an MFA code is six digits")
+            self._human.say("awsdirenv: an MFA code is six digits")
 
     def refused(self, reason: str, *, wait: bool) -> None:
         """Tell the user. They decide when to type the next code."""
-        self._say(f"awsdirenv: {reason}" + (", the next one comes within 30 s" if wait else ""))
+        self._human.say(f"awsdirenv: {reason}" + (", the next one comes within 30 s" if wait else ""))
 
 
 class Process:
@@ -182,6 +184,13 @@ def not_now(profile: str, *, had_session: bool) -> Nobody:
     return Nobody(lambda serial: PersonNeededError(f"profile {profile} needs an MFA code for {serial}", hint))
 
 
+def not_again(profile: str, mfa_serial: str) -> PersonNeededError:
+    """Return the error for a question that another line of the same evaluation has put in vain."""
+    return PersonNeededError(
+        f"profile {profile} needs an MFA code for {mfa_serial}, and one was asked for just now", login_command(profile)
+    )
+
+
 class WantedCode(Record):
     """What decides the source of a profile's code: the code `given` on the command line, `command`, or a question."""
 
@@ -206,7 +215,7 @@ def code_source(
         return nobody_there(wanted.profile)
     if not may_ask:
         return not_now(wanted.profile, had_session=human.had_session)
-    return Prompt(human.ask, human.say, wanted.timeout.total_seconds())
+    return Prompt(human, wanted.timeout.total_seconds())
 
 
 def prove(

@@ -5,19 +5,29 @@ The extension checks the same, from the snapshot alone (`_awsdirenv_admits`). Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.chain import Chain
-from awsdirenv.errors import CancelledError, ConfirmationNeededError, PersonNeededError, WrongIdentityError
+from awsdirenv.config.envrc import has_later_line, nearest
+from awsdirenv.errors import (
+    CancelledError,
+    ConfirmationNeededError,
+    LaterLineError,
+    PersonNeededError,
+    WrongIdentityError,
+)
 from awsdirenv.records import Record
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system import files
-from awsdirenv.system.direnv import opened_profile
-from awsdirenv.system.files import encode_name
+from awsdirenv.system.direnv import loaded_directory, opened_profile
+from awsdirenv.system.files import encode_name, home
 from awsdirenv.system.lock import ASKING
+from awsdirenv.system.text import with_tilde
+
+_AGAIN = "direnv reload"
 
 
 class Conditions(Record):
@@ -50,11 +60,18 @@ def admitted(loader: Loader, conditions: Conditions, load: Callable[[], Snapshot
 
 def check_chain(conditions: Conditions, chain: Chain) -> None:
     """Compare what AWS's files say with the conditions, before any call. Raises WrongIdentityError."""
-    account = chain.hops[-1].account_id if chain.hops else None
-    if conditions.account and account and account != conditions.account:
-        raise _wrong(chain.profile, f"account {account}", f"account {conditions.account}")
+    if conditions.account and chain.account_id and chain.account_id != conditions.account:
+        raise _wrong(chain.profile, f"account {chain.account_id}", f"account {conditions.account}")
     if conditions.role and chain.role and chain.role != conditions.role:
         raise _wrong(chain.profile, f"role {chain.role}", f"role {conditions.role}")
+
+
+def of_directory(profile: str, environ: Mapping[str, str]) -> Conditions:
+    """Return the account and the role that the loaded directory demands, if it is for this profile."""
+    directory = loaded_directory(environ)
+    is_its = profile in (environ.get("AWSDIRENV_PROFILE"), environ.get("AWSDIRENV_DECLARED"))
+    line = nearest(directory) if directory and is_its else None
+    return Conditions(line.options.get("--account"), line.options.get("--role")) if line else Conditions()
 
 
 def check(conditions: Conditions, snapshot: Snapshot) -> None:
@@ -105,30 +122,47 @@ def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
         until = present.pop("AWSDIRENV_UNTIL", "")
         return (present == values and until.isdecimal() and int(until) > utc_now().timestamp()) or None
 
-    if is_confirmed():
-        return
-    with loader.locks.hold_unless(f"confirm-{loader.key}", is_confirmed) as was_confirmed:
-        if was_confirmed or is_confirmed():
-            return
-        # A user who is in the directory has confirmed it already. An `ls` there must not lead to a question.
-        if loader.is_expected or opened_profile(loader.environ) != snapshot.profile:
-            loader.locks.note(f"{ASKING} the confirmation of {snapshot.profile}")
-            _ask(loader, snapshot, word)
+    def confirm() -> None:
         until = utc_now() + loader.settings.mfa_session_duration
         files.write_private(mark, {**values, "AWSDIRENV_UNTIL": str(int(until.timestamp()))})
 
+    if is_confirmed():
+        return
+    # A user who is in the directory has confirmed it already. An `ls` there must not lead to a question.
+    if not loader.is_expected and opened_profile(loader.environ) == snapshot.profile:
+        confirm()
+        return
+    _refuse_question(loader, snapshot)
+    with loader.locks.hold_unless(f"confirm-{loader.key}", is_confirmed) as was_confirmed:
+        if was_confirmed or is_confirmed():
+            return
+        loader.locks.note(f"{ASKING} the confirmation of {snapshot.profile}")
+        _ask(loader, snapshot, word)
+        confirm()
 
-def _ask(loader: Loader, snapshot: Snapshot, word: str) -> None:
-    again = "direnv reload"
+
+def _refuse_question(loader: Loader, snapshot: Snapshot) -> None:
+    """Raise ConfirmationNeededError if the user cannot be asked, or does not want to go there."""
+    evaluation = loader.evaluation
+    if evaluation and has_later_line(evaluation.envrc, evaluation.directory):
+        inner = with_tilde(str(evaluation.envrc), str(home(loader.environ)))
+        raise LaterLineError(
+            f"{snapshot.profile} needs a confirmation and stays closed: {inner} goes on to another line",
+            f"to enter {snapshot.profile}: cd to its own folder",
+        )
     if loader.human is None or not loader.is_expected:
         where = "" if loader.human else ", and nobody is here to give it"
         raise ConfirmationNeededError(
-            f"entering {snapshot.profile} needs a confirmation{where}", f"in a terminal: {again}"
+            f"entering {snapshot.profile} needs a confirmation{where}", f"in a terminal: {_AGAIN}"
         )
+
+
+def _ask(loader: Loader, snapshot: Snapshot, word: str) -> None:
+    assert loader.human is not None  # noqa: S101 - see _refuse_question
     question = f"Type {word} to enter {snapshot.profile} ({snapshot.credentials.account_id or 'account unknown'}): "
     try:
         answer = loader.human.ask(question, loader.settings.prompt_timeout.total_seconds())
     except (CancelledError, PersonNeededError):
         answer = ""
     if _folded(answer.strip()) != _folded(word):
-        raise CancelledError(f"entering {snapshot.profile} was not confirmed", again)
+        raise CancelledError(f"entering {snapshot.profile} was not confirmed", _AGAIN)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths, snapshot_key
-from awsdirenv.cache.sessions import CancelMarks
+from awsdirenv.cache.sessions import CancelMarks, EvaluationMarks, prepare
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
@@ -26,7 +26,7 @@ from awsdirenv.refresh.loader import Loader, LoadOptions
 from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.session_credentials import utc_now
-from awsdirenv.system import files
+from awsdirenv.system import clocks, files
 from awsdirenv.system.direnv import Evaluation, loaded_directory, opened_profile, without_ours
 from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Holder, Locks
@@ -41,7 +41,8 @@ _WAIT_SILENTLY = 0.3  # seconds
 class Request(Record):
     """What to load, and for whom. `from_envrc` says that the extension asks, from inside an `.envrc`.
 
-    `is_beside_program` says that a program of the user's waits for us, and shares our stderr.
+    `evaluation` is then the process that evaluates the `.envrc`, None if nobody waits for us. `is_beside_program` says
+    that a program of the user's waits for us, and shares our stderr.
     """
 
     profile: str | None
@@ -49,6 +50,7 @@ class Request(Record):
     options: LoadOptions = LoadOptions()
     may_ask: bool = True
     is_beside_program: bool = False
+    evaluation: int | None = None
 
 
 class Reporter(Record):
@@ -192,13 +194,13 @@ def _is_in_foreground(environ: Mapping[str, str]) -> bool:
 
 def _evaluation(request: Request, environ: Mapping[str, str]) -> Evaluation:
     try:
-        return Evaluation.current(environ)
+        return Evaluation.current(environ, request.evaluation)
     except DirectoryError:
         # A service may still run after the folder that it was started in is gone. If its profile is known, that is
         # no error.
         if request.from_envrc or (request.profile is None and _profile_here(environ) is None):
             raise
-        return Evaluation(Path("/"), 0, is_entering=True)
+        return Evaluation(Path("/"), 0, is_entering=True, envrc=Path("/.envrc"))
 
 
 def _declared(request: Request, evaluation: Evaluation, environ: Mapping[str, str]) -> DeclaredProfile:
@@ -224,38 +226,69 @@ def _loader(  # noqa: PLR0913, PLR0917 - it puts all the parts together
     reporter: Reporter,
 ) -> Loader:
     paths = CachePaths.from_environ(environ)
+    marks = EvaluationMarks(paths.marks, _evaluation_id(request))
+    is_expected = not request.from_envrc or _is_expected(evaluation, paths, marks)
     has_codes = bool(settings.mfa_process or request.options.token_code)
-    on_wait = _Waiting(declared.name, reporter.waiting, has_human=terminal is not None, has_codes=has_codes)
+    on_wait = _Waiting(
+        declared.name, reporter.waiting, has_human=terminal is not None, has_codes=has_codes, is_expected=is_expected
+    )
     key = snapshot_key(declared.name, environ, request.options.duration)
     had_session = opened_profile(environ) == declared.name or (paths.snapshots / key).exists()
     return Loader(
         environ=environ if request.from_envrc else without_ours(environ, _OURS),
         settings=settings,
         paths=paths,
-        locks=Locks(paths.locks, settings.lock_timeout.total_seconds(), on_wait, terminal.name if terminal else ""),
+        locks=Locks(
+            paths.locks,
+            settings.lock_timeout.total_seconds(),
+            on_wait,
+            terminal.name if terminal else "",
+            (lambda: terminal.place(environ)) if terminal else None,
+        ),
         declared=declared,
         human=Human(terminal.ask, terminal.say, had_session) if terminal else None,
-        is_expected=evaluation.is_entering or not request.from_envrc,
+        is_expected=is_expected,
+        marks=marks,
+        evaluation=evaluation,
         tell=reporter.notice,
         waiting=reporter.waiting,
         options=request.options,
     )
 
 
+def _evaluation_id(request: Request) -> str:
+    """Return what tells the evaluation that waits for us from all others, also after its pid is given again."""
+    return f"{request.evaluation}.{clocks.start_of_process(request.evaluation)}" if request.evaluation else ""
+
+
+def _is_expected(evaluation: Evaluation, paths: CachePaths, marks: EvaluationMarks) -> bool:
+    """Return whether the user expects a question: they have entered the directory, or said `direnv reload` here."""
+    try:
+        prepare(paths)
+        is_told = marks.takes(evaluation.envrc, evaluation.told_at)
+    except CacheError:  # the load raises it again, with nobody asked
+        is_told = False
+    return evaluation.is_entering or is_told
+
+
 class _Waiting:
     """Tells the user which process we wait for: once for each, and again when that process asks its own user."""
 
-    def __init__(self, profile: str, report: Callable[[Holder], None], *, has_human: bool, has_codes: bool) -> None:
+    def __init__(
+        self, profile: str, report: Callable[[Holder], None], *, has_human: bool, has_codes: bool, is_expected: bool
+    ) -> None:
         self._profile = profile
         self._report = report
         self._has_human = has_human
         self._has_codes = has_codes
+        self._is_expected = is_expected
         self._told: set[tuple[int, bool]] = set()
 
     def __call__(self, holder: Holder | None, waited: float) -> None:
         # With a command for codes we wait for our turn. The command does not help if the holder waits for a browser.
         may_wait = self._has_human or (self._has_codes and holder is not None and not holder.is_signing_in)
-        if holder is not None and holder.is_asking and not may_wait:
+        # An answer may take a minute. Nobody who typed `ls` in a loaded directory should wait for that.
+        if holder is not None and holder.is_asking and not (may_wait and self._is_expected):
             # The holder's note says what it asks for: a code or a sign-in.
             raise PersonNeededError(
                 f"profile {self._profile} waits for an answer: {holder}", login_command(self._profile)

@@ -67,7 +67,9 @@ def extension_text() -> str:
     source = extension_source()
     command = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
     program = stat_program()
-    stat = shlex.join(("exec", program, *stamps.OPTIONS)) if program else "_awsdirenv_command look --"
+    stat = (
+        f"export TZ=UTC0 && exec {shlex.join((program, *stamps.OPTIONS))}" if program else "_awsdirenv_command look --"
+    )
     lines = [
         f'_awsdirenv_part() {{ "${{@:2}}" {shlex.quote(str(source.parent.resolve()))}/"$1.sh"; }}\n',
         f"_awsdirenv_command() {{ if [[ -x {python} ]]; then {command}; else return 127; fi; }}\n",

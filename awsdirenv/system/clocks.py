@@ -26,6 +26,8 @@ from awsdirenv.session_credentials import CLOCK_TOLERANCE
 ANCHOR = r"[0-9a-f.]{10,29}:(?:0|[1-9][0-9]{0,11})"
 _PROC = Path("/proc")
 _SILENTLY = 1.0  # seconds
+# Where `process_fields` has the parent, the session, the terminal as a device number, and the start in clock ticks.
+PARENT, SESSION, TERMINAL, STARTED = 1, 3, 4, 19
 
 
 def anchor() -> str | None:
@@ -35,10 +37,10 @@ def anchor() -> str | None:
     """
     try:
         boot = _first_line("sys/kernel/random/boot_id").partition("-")[0]
-        since_start = int(_first_line("uptime").partition(".")[0])
+        since_start = int(uptime())
     except (OSError, ValueError):
         return None
-    text = f"{boot}.{_start_of_first_process()}:{int(time.time()) - since_start}"
+    text = f"{boot}.{start_of_process(1)}:{int(time.time()) - since_start}"
     return text if is_anchor(text) else None
 
 
@@ -62,13 +64,26 @@ def set_since(then: str) -> timedelta:
     return difference if abs(difference) > CLOCK_TOLERANCE else timedelta(0)
 
 
-def _start_of_first_process() -> str:
-    """Return when process 1 was started. Containers of one machine may share a home, but differ in this."""
+def start_of_process(pid: int) -> str:
+    """Return when a process was started, as the kernel says it. "0" if that is hidden from us, or if it has ended.
+
+    Containers of one machine may share a home, but differ in this for process 1.
+    """
     try:
-        fields = _first_line("1/stat").rpartition(") ")[2].split()
-    except OSError:
-        return "0"  # it is hidden from us, and so from all our processes here
-    return fields[19] if len(fields) > 19 else "0"
+        return process_fields(pid)[STARTED]
+    except (OSError, IndexError):
+        return "0"
+
+
+def process_fields(pid: int | str) -> list[str]:
+    """Return what the kernel says of a process, from its state on; see proc(5). Raises OSError."""
+    # A name may have anything in it, also line breaks and brackets.
+    return (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2].split()
+
+
+def uptime() -> float:
+    """Return the seconds since the machine was started. Raises OSError and ValueError without Linux's /proc."""
+    return float(_first_line("uptime").partition(" ")[0])
 
 
 def _first_line(name: str) -> str:

@@ -18,10 +18,11 @@ from awsdirenv.system.files import read_text
 from awsdirenv.system.text import printable
 
 _POLL = 0.03  # seconds between two tries to take the lock
-_NOTE_SIZE = 256  # bytes
+_NOTE_SIZE = 512  # characters
 # A note begins with this while its writer waits for the user.
 ASKING = "asking for"
 SIGNING_IN = f"{ASKING} the sign-in"
+_WAITING = "waiting for"  # and so does that of a process that waits for such a one
 
 TYPE_CHECKING = False  # `typing` is slow to import
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ class Holder(Record):
 
     @property
     def is_asking(self) -> bool:
-        """Whether it waits for the user."""
-        return self.doing.startswith(ASKING)
+        """Whether it waits for the user, or for another process that does."""
+        return self.doing.startswith((ASKING, _WAITING))
 
     @property
     def is_signing_in(self) -> bool:
         """Whether it waits for the user to sign in with a browser."""
-        return self.doing.startswith(SIGNING_IN)
+        return self.doing.startswith(SIGNING_IN) or (self.doing.startswith(_WAITING) and SIGNING_IN in self.doing)
 
     def __str__(self) -> str:
         """Return the process and what it does: `pid 4711 on /dev/pts/3, asking for the MFA code`."""
@@ -61,16 +62,24 @@ class Locks:
     """The locks of one cache folder."""
 
     def __init__(
-        self, folder: Path, timeout: float, on_wait: Callable[[Holder | None, float], None], terminal: str = ""
+        self,
+        folder: Path,
+        timeout: float,
+        on_wait: Callable[[Holder | None, float], None],
+        terminal: str = "",
+        place: Callable[[], str] | None = None,
     ) -> None:
         """Create the locks. `timeout` is the longest wait in seconds, `terminal` the name of our terminal for notes.
 
+        `place` says more of the terminal. It may start a process, so it is called only while the user is asked.
         While we wait, `on_wait` is called again and again with the lock's holder and the seconds waited.
         """
         self._folder = folder
         self._timeout = timeout
         self._on_wait = on_wait
         self._terminal = terminal
+        self._place = place
+        self._doing = ""
         self._held: list[Path] = []
 
     @contextlib.contextmanager
@@ -81,10 +90,14 @@ class Locks:
 
     def note(self, doing: str) -> None:
         """Write what we are doing into all locks that we hold, for the processes that wait. Errors are ignored."""
+        self._doing = doing
+        if self._place and doing.startswith(ASKING):
+            self._terminal, self._place = self._place(), None
         self._write_notes(self._held, doing)
 
     def _write_notes(self, paths: Iterable[Path], doing: str) -> None:
-        text = f"{os.getpid()}\t{self._terminal}\t{printable(doing)}\n".encode()[:_NOTE_SIZE]
+        line = f"{os.getpid()}\t{printable(self._terminal)}\t{printable(doing)}"
+        text = f"{line[:_NOTE_SIZE]}\n".encode()
         for path in paths:
             with contextlib.suppress(OSError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -107,7 +120,7 @@ class Locks:
         # A process with a soft lock would leave a file behind when it is killed, and that would block all others.
         lock = FileLock(path, mode=0o600, fallback_to_soft=False)
         started = time.monotonic()
-        result = None
+        result = told = None
         while True:
             try:
                 lock.acquire(blocking=False)
@@ -119,7 +132,9 @@ class Locks:
             result = look()
             if result is not None:
                 break
-            self._wait(path, time.monotonic() - started)
+            told = self._wait(path, time.monotonic() - started, told)
+        if told:
+            self._write_notes(self._held, self._doing)
         if result is not None:
             yield result
             return
@@ -131,7 +146,11 @@ class Locks:
             self._held.remove(path)
             lock.release()
 
-    def _wait(self, path: Path, waited: float) -> None:
+    def _wait(self, path: Path, waited: float, told: Holder | None) -> Holder | None:
+        """Wait a moment. Return the holder if it is asking. Those who wait for our own locks are told of it once.
+
+        `told` is what the last call has returned.
+        """
         holder = read_note(path)
         if waited > self._timeout:
             who = f" ({holder})" if holder else ""
@@ -140,7 +159,13 @@ class Locks:
                 "finish or end that process, then direnv reload",
             )
         self._on_wait(holder, waited)
+        asking = holder if holder and holder.is_asking else None
+        if asking != told:
+            doing = self._doing if asking is None else f"{_WAITING} {asking}"
+            # The first process of a row is the one that asks.
+            self._write_notes(self._held, asking.doing if asking and asking.doing.startswith(_WAITING) else doing)
         time.sleep(_POLL)
+        return asking
 
 
 def read_note(path: Path) -> Holder | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import signal
 import sys
@@ -25,7 +26,9 @@ from types import FrameType
 from typing import Any
 
 from awsdirenv.errors import CancelledError, PersonNeededError
-from awsdirenv.system.text import is_set
+from awsdirenv.system import subprocesses
+from awsdirenv.system.clocks import TERMINAL, process_fields
+from awsdirenv.system.text import is_set, printable
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
 _ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # Backspace erases a letter; Ctrl-U and Ctrl-W erase the line
@@ -33,6 +36,9 @@ _LONGEST_ANSWER = 64
 # After DIRENV_WARN_TIMEOUT (5 s) direnv writes "is taking a while" into our prompt, and we cannot prevent that.
 _NOTICE_AFTER = 5.3
 _POLL = 0.05  # seconds
+_FIRST_PTS = 136  # the first of the major device numbers of pseudo-terminals; each has 256 of them
+_PANE = "#{session_name}:#{window_index}.#{pane_index}"
+_TMUX_TIMEOUT = 1  # seconds
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 
 
@@ -70,11 +76,29 @@ class Terminal:
 
     @property
     def name(self) -> str:
-        """The terminal's device, such as /dev/pts/3, for messages to other processes."""
-        for descriptor in (2, self._descriptor):
-            with contextlib.suppress(OSError):
-                return os.ttyname(descriptor)
+        """The terminal's device, such as /dev/pts/3, for messages to other processes. "" if it is unknown."""
+        # In a live directory stderr may be a pipe. The name of what we have opened is only /dev/tty.
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            device = int(process_fields("self")[TERMINAL])
+            number = os.minor(device) + (os.major(device) - _FIRST_PTS) * 256
+            if os.stat(name := f"/dev/pts/{number}").st_rdev == device:
+                return name
+        with contextlib.suppress(OSError):
+            return os.ttyname(2)
         return ""
+
+    def place(self, environ: Mapping[str, str]) -> str:
+        """Return the terminal's name, and its pane in tmux, such as `/dev/pts/3 (tmux work:1.0)`."""
+        pane = environ.get("TMUX_PANE", "")
+        if not environ.get("TMUX") or not re.fullmatch(r"%[0-9]{1,9}", pane):
+            return self.name
+        asked = ("tmux", "display-message", "-p", "-t", pane, f"#{{pane_tty}} {_PANE}")
+        with contextlib.suppress(OSError, subprocesses.StillRunningError, subprocesses.TooMuchOutputError):
+            answer = subprocesses.run(asked, _TMUX_TIMEOUT, catch_errors=True).output.decode("utf-8", "replace")
+            # A terminal that was opened from a pane has the pane's variables, too.
+            if answer.startswith(f"{self.name} "):
+                return f"{self.name} (tmux {printable(answer.strip().partition(' ')[2])})"
+        return self.name
 
     @contextlib.contextmanager
     def guarded(self, *, within_direnv: bool) -> Iterator[None]:

@@ -42,6 +42,7 @@ EXIT_CODES = {
     "sign-in-failed": PERSON,
     "cancelled": PERSON,
     "confirmation-needed": PERSON,
+    "later-line": PERSON,
     "lock-timeout": LOCK,
     "command-not-runnable": errors.EXIT_NOT_RUNNABLE,
     "command-not-found": errors.EXIT_NO_COMMAND,

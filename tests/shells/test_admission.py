@@ -75,6 +75,38 @@ def test_the_wrong_one_is_refused_before_anybody_is_asked(world: World) -> None:
     assert not world.sts.calls
 
 
+def test_a_sign_in_is_compared_before_anybody_is_asked(world: World) -> None:
+    """So is what the files say of a profile of Identity Center, before the sign-in that it needs."""
+    world.sso_session(signed_in=False)
+    world.sso_profile("dev")
+    said, _ = closed(world, f"use aws_profile dev --account {OTHER}")
+    assert said == f"profile dev leads to account {ACCOUNT}, and .envrc insists on account {OTHER}"
+
+
+@pytest.mark.parametrize("pin", [f"--account {OTHER}", "--role boss"])
+def test_a_login_says_that_the_directory_stays_closed(world: World, pin: str) -> None:
+    """`awsdirenv login` warns first that its profile leads elsewhere, with and without the name, and nowhere else."""
+    world.role("adminrole")
+    world.sso_session(signed_in=False)
+    world.sso_profile("dev")
+    warning = "awsdirenv: warning: profile {} leads to {}, and .envrc insists on " + pin.lstrip("-")
+    for name, place in (("adminrole", "adminrole"), ("dev", "Developer")):
+        folder = world.project(f"pinned-{name}", f"use aws_profile {name} {pin}\n")
+        env = {name: value for name, value in world.enter(folder)[0].items() if value is not None}
+        leads_to = f"account {ACCOUNT}" if "account" in pin else f"role {place}"
+        for words in ((), (name,)):
+            said = world.run("awsdirenv", "login", *words, cwd=folder, **env).stderr.splitlines()
+            assert said[0] == warning.format(name, leads_to)
+            assert said[1].startswith(f"awsdirenv: hint: correct [profile {name}]")
+            assert said[2].startswith("awsdirenv: error: ")
+        assert "warning" not in world.run("awsdirenv", "login", "base", cwd=folder, **env).stderr
+        assert "warning" not in world.run("awsdirenv", "login", name).stderr
+    sound = world.project("sound", f"use aws_profile adminrole --account {ACCOUNT}\n")
+    env = {name: value for name, value in world.enter(sound)[0].items() if value is not None}
+    done = world.run("awsdirenv", "login", "--token-code", world.code(), cwd=sound, **env)
+    assert (done.returncode, "warning" in done.stderr) == (0, False)
+
+
 def test_what_sts_says_counts(world: World) -> None:
     """Where the files do not tell the account, the answer of STS does, and the credentials are not exported."""
     assert closed(world, f"use aws_profile base --account {OTHER}")[0] == (

@@ -209,14 +209,31 @@ def test_clear_forgets_one_profile(world: World) -> None:
 
 
 def test_clear_all_forgets_everything(world: World) -> None:
-    """After `clear --all` nothing is stored but lock files, and a code is needed again."""
+    """After `clear --all` nothing is stored but lock files and which codes were used, and a code is needed again."""
     world.role("adminrole")
     world.login("adminrole")
     done = world.run("awsdirenv", "clear", "--all")
     assert (done.returncode, done.stdout) == (0, "")
     assert re.fullmatch(r"awsdirenv: forgot everything \(\d+ files\)\n", done.stderr)
-    assert {path.parent.name for path in world.cache.rglob("*") if path.is_file()} <= {"locks"}
+    left = [path for path in world.cache.rglob("*") if path.is_file() and not path.name.startswith("codes-")]
+    assert {path.parent.name for path in left} <= {"locks"}
     assert "needs an MFA code" in fails(world.run("awsdirenv", "load", "adminrole"), 3)
+
+
+def test_clear_keeps_which_codes_were_used(world: World) -> None:
+    """Nobody can spend a code twice by forgetting it: it is refused without a call, and with the time to wait."""
+    world.role("adminrole")
+    code = world.code()
+    login = ("awsdirenv", "login", "adminrole", "--token-code", code)
+    assert world.run(*login).returncode == 0
+    assert world.run("awsdirenv", "clear", "--all").returncode == 0
+    done = world.run(*login)
+    assert f"awsdirenv: error: that code was already used: {code}, for profile adminrole\n" in done.stderr
+    assert "awsdirenv: hint: try again when the next code shows, within 30 s\n" in done.stderr
+    assert world.sts.count("GetSessionToken") == 1
+    marks = [mark.read_text() for mark in (world.cache / "marks").iterdir()]
+    assert len(marks) == 1
+    assert code not in marks[0]
 
 
 def test_clear_of_both_clears_nothing(role: World) -> None:

@@ -25,7 +25,7 @@ TEMPLATES = Path(completion.__file__).parent / "scripts" / "completions"
 STRICT = {
     "bash": ["bash", "--norc", "-euo", "pipefail", "-c"],
     "zsh": ["zsh", "-f", "-eu", "-c"],
-    "fish": ["fish", "--no-config", "-c"],
+    "fish": ["fish", "--no-config", "--features", "qmark-noglob", "-c"],  # as in fish 4, where ? is no wildcard
 }
 INTERACTIVE = {
     "bash": (
@@ -212,7 +212,7 @@ def test_zsh_lists_every_command_with_its_help(scripts: dict[str, Path], env: di
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["awsdirenv", "lo"], ["load", "login"]),
+        (["awsdirenv", "lo"], ["load", "login", "look"]),
         (["awsdirenv", "login", ""], ["adminrole", "base", "default", "other"]),
         (["awsdirenv", "login", "--force", "a"], ["adminrole"]),
         (["awsdirenv", "login", "--token-code", ""], []),

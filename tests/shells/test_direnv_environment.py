@@ -343,6 +343,19 @@ def test_somebody_elses_home(world: World, folder: Path, name: str) -> None:
     assert "awsdirenv: error: cannot tell where ~root/x is\n" in said
 
 
+def test_watches_are_remembered_for_one_state_of_the_files(world: World, folder: Path) -> None:
+    """After an edit of AWS's files and the reload that follows, prompts load nothing, in this shell and in the next."""
+    world.enter(folder)
+    world.enter(folder)  # its watches are remembered by now
+    world.config.write_text(world.config.read_text() + "# edited\n")
+    stat = world.config.stat()
+    os.utime(world.config, (stat.st_atime + 10, stat.st_mtime + 10))
+    for _ in range(2):
+        with Shell(world, "bash", cwd=folder) as shell:
+            assert "direnv: loading" in shell.log + shell.run("true")
+            assert "direnv: loading" not in shell.run("true") + shell.run("true")
+
+
 def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Path) -> None:
     """A snapshot that is replaced after it was opened is not exported: direnv would not come back for the new one."""
     (snapshot,) = (world.cache / "snapshots").iterdir()
@@ -352,12 +365,9 @@ def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Pat
     new = world.root / "new"
     snapshot.rename(new)
     shutil.copy2(old, snapshot)
-    project = world.project("race", "PATH_add bin\nuse aws_profile plain\n")
-    (project / "bin").mkdir()
-    stat = project / "bin" / "stat"
+    project = world.project("race", "use aws_profile plain\n")
     # The moment in question is the one between opening and watching, and our own `stat` is in it.
-    stat.write_text(f'#!/bin/sh\n{shutil.which("stat")} "$@"\n[ ! -e {new} ] || mv {new} {snapshot}\n')
-    stat.chmod(0o755)
+    world.replace_stat(f'stat "$@"; [ ! -e {new} ] || mv {new} {snapshot}')
     changes, _ = world.enter(project)
     assert not new.exists()
     assert f"AWS_ACCESS_KEY_ID={changes['AWS_ACCESS_KEY_ID']}\n" in snapshot.read_text()

@@ -131,6 +131,7 @@ SURROUNDINGS = {
     "traps": "shopt -s extdebug\nset -ET\ntrap ':' DEBUG\ntrap false RETURN ERR\n",
     "separators": "IFS=aeiou_=\n",
     "files": "set -f -C\n",
+    "zone": "readonly TZ=Europe/Berlin\n",
 }
 
 
@@ -151,6 +152,7 @@ def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: 
         assert changes["AWS_SECRET_ACCESS_KEY"] != "outer"
         assert str(changes["AWS_SECRET_ACCESS_KEY"] or "outer") not in said
         assert not [name for name in changes if name.startswith(("BASH_FUNC", "_ad_"))]
+        assert "readonly variable" not in said
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWSDIRENV_LOADED"])
@@ -200,13 +202,7 @@ STATS = {
 def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
     """Where the system's program tells nothing that can be used, Python looks: one call to AWS, and no error."""
     world.role("plain", mfa=False)
-    text = STATS[case]
-    program = world.program("stat", text) if text else Path("/nowhere/stat")
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    present = extension.read_text(encoding="utf-8")
-    installed = present.replace("exec /usr/bin/stat ", f"exec {program} ")
-    assert installed != present
-    extension.write_text(installed, encoding="utf-8")
+    world.replace_stat(STATS[case])
     folder = world.project("plain", f"use aws_profile {line}\n")
     mtime = int((folder / ".envrc").stat().st_mtime)
     for _ in range(2):
@@ -220,7 +216,7 @@ def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
 def test_setup_writes_what_this_machine_s_stat_prints(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the first program that tells just what Python sees. Where none does, it is our own command."""
     here = extension_text()
-    assert f'_awsdirenv_stat() {{ exec /usr/bin/stat {shlex.join(OPTIONS)} "$@"; }}\n' in here
+    assert f'_awsdirenv_stat() {{ export TZ=UTC0 && exec /usr/bin/stat {shlex.join(OPTIONS)} "$@"; }}\n' in here
     programs = [str(world.program(f"stat{n}", str(text))) for n, text in enumerate(STATS.values()) if text]
     monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs, "/usr/bin/stat"))
     assert extension_text() == here

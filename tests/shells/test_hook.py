@@ -215,6 +215,9 @@ def test_another_identity_beside_keys_is_said_once(world: World, kind: str) -> N
             assert "".join(said).count(profile) == 1
             assert profile not in said[-1]
             assert "warning" not in shell.run(unset.format("AWS_PROFILE")) + shell.run("true")
+        said = [shell.run(line) for line in (export.format("AWS_DEFAULT_PROFILE", "read"), "true")]
+        assert f"hint: {unset.format('AWS_DEFAULT_PROFILE')}, or" in "".join(said)
+        assert "warning" not in shell.run(unset.format("AWS_DEFAULT_PROFILE")) + shell.run("true")
         for folder, warning in ((below, profile), (mixed, keys)):
             said = [shell.run(line) for line in (f"cd {folder}", "true", "true")]
             assert "".join(said).count(warning) == 1, folder

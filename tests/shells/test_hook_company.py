@@ -64,8 +64,12 @@ def works(shell: Shell, folder: Path, *, waiting: bool = True) -> None:
     shell.expect("awsdirenv: plain: account")
     shell.send(_to_be_due(shell, 1) + "\r")
     shell.expect("awsdirenv: plain: account")
-    moment = int(time.time()) + (3 if waiting else 3600)
-    assert "awsdirenv:" not in set_due(shell, moment), "due long since: at the very next prompt, once"
+    for ahead in (3, 15, 60) if waiting else (3600,):
+        moment = int(time.time()) + ahead
+        said = set_due(shell, moment)
+        if time.time() < moment:  # a busy machine may take longer than that
+            break
+    assert "awsdirenv:" not in said, "due long since: at the very next prompt, once"
     if waiting:
         time.sleep(max(0.0, moment + 0.1 - time.time()))
         first, second = _values(shell, "AWSDIRENV_REFRESH_AT", 2)

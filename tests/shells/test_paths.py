@@ -494,8 +494,7 @@ for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
     unset "${names[j]}"
     case ${fields[i + j]} in +*) export "${names[j]}=${fields[i + j]#+}" ;; esac
   done
-  _ad_environment=${names[*]}
-  _awsdirenv_environment_text
+  _awsdirenv_variables_text "${names[*]}"
   printf '%s\0' "$_ad_reply"
 done
 """

@@ -646,7 +646,7 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; export LC_ALL=C TZ=UTC0
+source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
 _ad_stat=_awsdirenv_stat
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do
@@ -780,13 +780,15 @@ def test_the_reader_sees_every_edit_of_the_files(bench: Path, edit: Callable[[Pa
     assert taken(bench) == set()
 
 
-def test_the_reader_sees_a_file_that_appears(bench: Path) -> None:
-    """Credentials made without a config file do not outlive the first one."""
-    late = bench.parent / "config"
+@pytest.mark.parametrize("name", ["config", "credentials"])
+def test_the_reader_sees_a_file_that_appears(bench: Path, name: str) -> None:
+    """Credentials made without one of AWS's files do not outlive its first one."""
+    late = bench.parent / name
     late.unlink()
     whole = snapshots.read(bench / "whole")
     assert whole is not None
-    snapshots.write(bench / "whole", replace(whole, stamps=(file_stamp(str(late)), whole.stamps[1])))
+    stamps = (file_stamp(str(bench.parent / "config")), file_stamp(str(bench.parent / "credentials")))
+    snapshots.write(bench / "whole", replace(whole, stamps=stamps))
     assert taken(bench) == {"whole"}
     late.touch()
     assert taken(bench) == set()

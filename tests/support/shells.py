@@ -94,7 +94,8 @@ class Shell:
 
     def modes(self) -> str:
         """Give the terminal's settings as commands of this shell find them."""
-        found = re.findall(r"[0-9a-f]+(?::[0-9a-f]+){10,}", self.run("stty -g </dev/tty"))
+        # In one write: a program in the background may print something right before it.
+        found = re.findall(r"modes=([0-9a-f]+(?::[0-9a-f]+){10,})", self.run('echo "modes=$(stty -g </dev/tty)"'))
         assert found, "stty said nothing"
         return str(found[-1])
 

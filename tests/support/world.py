@@ -227,6 +227,14 @@ class World:
         path.chmod(0o755)
         return path
 
+    def replace_stat(self, text: str | None) -> None:
+        """Have the extension start another program in the place of the system's `stat`, or one that is not there."""
+        program = self.program("stat", text) if text else Path("/nowhere/stat")
+        extension = self.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+        before, words, after = extension.read_text(encoding="utf-8").partition("exec /usr/bin/stat ")
+        assert words
+        extension.write_text(f"{before}exec {program} {after}", encoding="utf-8")
+
     def project(self, name: str, envrc: str | None = None) -> Path:
         """Make a folder with an allowed `.envrc`; by default it uses the profile of its name."""
         folder = self.root / name

@@ -83,8 +83,8 @@ def _remove_drafts(paths: CachePaths, environ: Mapping[str, str]) -> int:
 
 
 def _clear_all(paths: CachePaths, locks: Locks) -> int:
-    """Delete everything but the lock files. Return the number of deleted files."""
-    from awsdirenv.cache.sessions import prepare
+    """Delete everything but the lock files and LASTING_MARKS. Return the number of deleted files."""
+    from awsdirenv.cache.sessions import LASTING_MARKS, prepare
 
     prepare(paths)
     removed = 0
@@ -103,7 +103,7 @@ def _clear_all(paths: CachePaths, locks: Locks) -> int:
         paths.directories,
         paths.confirmed,
     ):
-        removed += sum(files.remove(file) for file in _files(folder))
+        removed += sum(files.remove(file) for file in _files(folder) if not file.name.startswith(LASTING_MARKS))
     return removed
 
 

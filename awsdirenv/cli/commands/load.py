@@ -6,8 +6,10 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from awsdirenv.cli.output import emit, report
+from awsdirenv.cli.output import emit, report, say
 from awsdirenv.cli.parser import add_duration, add_min_life, add_no_session, add_profile
+from awsdirenv.errors import LaterLineError
+from awsdirenv.system.text import printable
 
 if TYPE_CHECKING:
     from awsdirenv.refresh.pins import Conditions
@@ -27,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", metavar="STAGE", help="what kind of place it is, such as production")
     parser.add_argument("--confirm", action="store_true", help="have the person type the stage, or the profile's name")
     parser.add_argument("--envrc", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--evaluation", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -39,15 +42,19 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.request import Request
 
     load_options = LoadOptions(duration=options.duration, min_life=options.min_life)
-    request = Request(options.profile, options.envrc, load_options)
+    request = Request(options.profile, options.envrc, load_options, evaluation=options.evaluation)
     conditions = Conditions(options.account, options.role, options.stage, options.confirm)
-    if options.live:
-        return _load_live(request, conditions)
-    with loading(request) as loader:
-        if options.no_session:
-            emit(text(admitted(loader, conditions, loader.long_term_keys)))
-        else:
-            admitted(loader, conditions, loader.load)
+    try:
+        if options.live:
+            return _load_live(request, conditions)
+        with loading(request) as loader:
+            if options.no_session:
+                emit(text(admitted(loader, conditions, loader.long_term_keys)))
+            else:
+                admitted(loader, conditions, loader.load)
+    except LaterLineError as error:  # the next line says who one is, so this is no fault
+        say(f"awsdirenv: {printable(error.message)}")
+        return error.exit_code
     return 0
 
 

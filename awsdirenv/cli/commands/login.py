@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 
-from awsdirenv.cli.output import say
+from awsdirenv.cli.output import say, warn
 from awsdirenv.cli.parser import add_duration, add_profile
+from awsdirenv.errors import WrongIdentityError
 
 POSITION = 30
 
@@ -25,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Load the profile, also if the user has just cancelled that, and print what was loaded."""
     from awsdirenv.cache.sessions import CancelMarks
     from awsdirenv.cli.loading import describe, loading, region
+    from awsdirenv.refresh import pins
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
 
@@ -37,9 +41,24 @@ def run(options: argparse.Namespace) -> int:
     )
     with loading(Request(options.profile, options=load_options)) as loader:
         CancelMarks(loader.paths.marks).clear()
+        conditions = pins.of_directory(loader.declared.name, os.environ)
+        is_pinned = conditions.account or conditions.role  # or no file of AWS's is parsed if nothing has to be loaded
+        is_told = bool(is_pinned) and not _is_admitted(lambda: pins.check_chain(conditions, loader.chain()))
         snapshot = loader.load()
+        if not is_told:
+            _is_admitted(lambda: pins.check(conditions, snapshot))
     say(f"awsdirenv: {describe(snapshot, region(snapshot))}")
     return 0
+
+
+def _is_admitted(check: Callable[[], None]) -> bool:
+    """Return whether the directory lets the credentials in. If not, warn: it stays closed also after the login."""
+    try:
+        check()
+    except WrongIdentityError as error:
+        warn(error.message, error.hint)
+        return False
+    return True
 
 
 def _token_code(text: str) -> str:

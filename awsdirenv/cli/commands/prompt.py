@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from awsdirenv.cli.output import emit
 
 POSITION = 170
+IN_LIVE_FILES = True  # none of AWS's variables counts here
 BARE: dict[str, object] = {}
 
 

@@ -18,7 +18,7 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.errors import StsError
-from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.session_credentials import FARTHEST, SessionCredentials, utc_now
 from awsdirenv.system import clocks, files
 from world import World
 from wrong_clocks import GARBAGE, HOUR, edit
@@ -180,10 +180,10 @@ def test_an_error_about_the_clock_survives_any_date(date: str) -> None:
     "end", [datetime(1, 1, 1, tzinfo=timezone.utc), datetime(9999, 12, 31, 23, tzinfo=timezone.utc)]
 )
 def test_the_ends_of_the_calendar_are_moments_too(end: datetime, offset: timedelta) -> None:
-    """An end that our clock cannot show stays at the end of the calendar."""
+    """An end that our clock cannot show stays near the end of the calendar."""
     clock = AwsClock(lambda _: None)
     clock.offset = offset
-    assert abs(clock.ours(end).year - end.year) <= 100
+    assert abs(clock.ours(end).year - min(end.year, FARTHEST.year)) <= 100
 
 
 @pytest.mark.parametrize("date", DATES_THAT_ARE_NONE)

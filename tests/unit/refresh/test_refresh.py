@@ -28,7 +28,7 @@ from awsdirenv.errors import (
     PersonNeededError,
     SessionRefusedError,
 )
-from awsdirenv.refresh.mfa_codes import CodeSource, Given, Process, Prompt, nobody_there
+from awsdirenv.refresh.mfa_codes import CodeSource, Given, Human, Process, Prompt, nobody_there
 from awsdirenv.refresh.refresher import Refresher
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.lock import Locks
@@ -92,7 +92,7 @@ class Bench:
             "used": UsedCodes(self.paths.marks),
             "users": UserNames(self.paths.marks),
             "locks": Locks(self.paths.locks, timeout=5, on_wait=lambda *_: None),
-            "codes": codes or Prompt(self.ask, self.said.append, 60),
+            "codes": codes or Prompt(Human(self.ask, self.said.append), 60),
             "now": lambda: utc_now() + self.later,
             "mfa_session_duration": 12 * HOUR,
         }

@@ -27,7 +27,7 @@ function __awsdirenv_at
             set has_value 0
         else if test $only_arguments = 0; and test "$word" = --
             set only_arguments 1
-        else if test $only_arguments = 0; and string match -q -- '-?*' $word
+        else if test $only_arguments = 0; and string match -qr -- '^-.' $word
             contains -- "$command $word" @VALUES@; and set has_value 1
         else if test -z "$command"
             set command $word

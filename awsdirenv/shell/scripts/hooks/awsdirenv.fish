@@ -53,8 +53,10 @@ set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 function _awsdirenv_watch_block --on-event fish_prompt
     set -l said
     if test -n "$AWSDIRENV_PROFILE" -a -n "$AWS_ACCESS_KEY_ID"
-        if test -n "$AWS_PROFILE$AWS_DEFAULT_PROFILE"
-            set said 'AWS_PROFILE is set beside keys: many programs take the keys, and are not that profile' 'set -e AWS_PROFILE'
+        set -l name AWS_PROFILE
+        test -n "$AWS_PROFILE"; or set name AWS_DEFAULT_PROFILE
+        if test -n "$$name"
+            set said "$name is set beside keys: many programs take the keys, and are not that profile" "set -e $name"
         else if test -n "$AWS_SESSION_TOKEN"; and string match -q 'AKIA*' -- "$AWS_ACCESS_KEY_ID"
             # only other keys than these have a session token
             set said 'the keys here are of two identities: something has set AWS_ACCESS_KEY_ID' 'awsdirenv whoami'
