@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -33,13 +32,14 @@ STEPS, SEED = 500, 12
 LAST = 20  # steps that a report has
 # Faults of AWS's calls; the last one only holds the answer back.
 FAULTS = ("access-denied", "throttle", "503", "drop", "truncated", "html", "missing-credentials", "delay")
-# Seconds by which a clock jumps: a night, into the last minutes of what is kept, and back.
-JUMPS = (86400, 3000, -7200)
-INSIDE = [folder for folder, text in ENVRCS.items() if text]
+# Seconds: a night, nearly the life of a role's session, and what a clock is set back by.
+TIMES = (86400, 3000, -7200)
+# Where loads are disturbed: it takes one, or two for a nested line.
+LOADS = ("plain", "prod", "live", "ambient", "ambient/live", "dotenv", "prod/inner", "live/keys")
 # Where direnv's every evaluation starts a Python of its own: people go there, too, but less often.
 COSTLY = {"bare", "unknown", "pinned"}
 # What another program has loaded before, mostly: that costs no process here.
-ELSEWHERE = 0.85
+ELSEWHERE = 0.95
 LONGEST = 0.4  # seconds until something happens to a load: it is under way, also on a fast machine
 
 
@@ -57,7 +57,7 @@ class Walk:
         self.loaded: set[tuple[object, ...]] = set()
         outers: tuple[dict[str, str], ...] = (
             {},
-            dict(OUTER),
+            {**OUTER, "AWS_PROFILE": "prod", "AWS_DEFAULT_PROFILE": "prod"},
             {"AWS_PROFILE": "staging", "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"},
             {"AWS_PROFILE": "plain", "STAGE": "staging"},
             {"AWS_CONFIG_FILE": str(self.places.configs[1])},
@@ -112,7 +112,7 @@ class Walk:
 
     def _edit_config(self) -> None:
         number, name = self.random.choice([0, 0, 1]), self.random.choice(NAMES)
-        arn = self.random.choice([None, *self.places.arns[name]])
+        arn = self.random.choice([None, *self.places.arns[name] * 2])
         self._say(f", [{name}] of config {number} leads to {arn}")
         self.places.leads[number][name] = arn
         self._changed()
@@ -153,6 +153,8 @@ class Walk:
 
     def _load_elsewhere(self, shell: Shell, folder: str) -> None:
         """Have another program load what a folder declares, mostly."""
+        if above := self.places.above(folder):
+            self._load_elsewhere(shell, above)
         line, env = self.places.line(folder), shell.outer
         name = self.places.profile(folder, env)
         told = (env.get("STAGE"), env.get("AWS_PROFILE")) if folder == "dotenv" else None
@@ -162,7 +164,7 @@ class Walk:
         if self.random.random() >= ELSEWHERE:
             return
         self.loaded.add(what)
-        self._say(", loaded elsewhere")
+        self._say(f", {name} loaded elsewhere")
         self.places.supply_codes()
         words = [*(["--live"] if line.live else []), *([] if told else ["--", name])]
         self.world.run("awsdirenv", "load", *words, cwd=self.world.root / folder, **env)
@@ -180,16 +182,15 @@ class Walk:
 
     # What goes wrong.
 
-    def _jump(self, shell: Shell) -> None:
-        """Let the clock jump: all that is kept is older by so much, or younger; after a night AWS agrees."""
-        seconds = self.random.choice(JUMPS)
-        self._say(f", clock jumps by {seconds} s")
-        for path in [*(self.world.cache / "snapshots").iterdir(), *(self.world.cache / "sessions").iterdir()]:
-            if path.is_file():
-                text = path.read_text()
-                path.write_text(re.sub(r"(?m)^(.*(?:EXPIRATION|ISSUED))=(\d+)$", lambda m: _moved(m, seconds), text))
-        if seconds == JUMPS[0]:
-            self.world.sts.expire_all_sessions()
+    def _clock(self, shell: Shell) -> None:
+        """Let time pass, a night or into the last minutes of what is kept, or let the clock be set back."""
+        seconds = self.random.choice(TIMES)
+        if seconds > 0:
+            self._say(f", {seconds} s pass")
+            self.places.let_pass(seconds)
+        else:
+            self._say(f", the clock is set back by {-seconds} s")
+            self.places.set_clock_back(-seconds)
         self._changed()
         self._load_elsewhere(shell, shell.folder)
         self._reload(shell)
@@ -199,10 +200,9 @@ class Walk:
         kind, action = self.random.choice(FAULTS), self.random.choice(["AssumeRole", "GetSessionToken", "*"])
         times = self.random.choice([1, None])
         self._say(f", {action} answers {kind}{' once' if times else ''}")
-        self._changed()
-        self._ours("clear", "--all")
+        folder = self._begin_something(shell)
         self.world.sts.faults.append(Fault(action, kind, times, 0.05))
-        self._reload(shell)
+        self._go(shell, folder)
         self.world.sts.faults.clear()
         shell.sound = kind == "delay"
         if self.random.random() < 0.5:
@@ -252,7 +252,7 @@ class Walk:
 
     def _begin_something(self, shell: Shell) -> str:
         """Choose a folder for a shell, and see to it that there is something to load; give the folder."""
-        folder, everything = self._somewhere(INSIDE), self.random.random() < 0.3
+        folder, everything = self.random.choice(LOADS), self.random.random() < 0.3
         self._say(f", {shell.name} goes to {folder}{' with nothing kept' if everything else ''}")
         self._changed()
         name = self.places.profile(folder, shell.outer)
@@ -265,27 +265,27 @@ class Walk:
         time.sleep(seconds)
 
     def _somewhere(self, folders: list[str]) -> str:
-        return self.random.choices(folders, [1 if name in COSTLY else 4 for name in folders])[0]
+        return self.random.choices(folders, [1 if name in COSTLY else 6 for name in folders])[0]
 
     # The walk.
 
-    def kinds(self) -> list[tuple[int, str, Callable[[Shell], None]]]:
-        """Give each kind of step with its weight."""
+    def kinds(self) -> list[tuple[float, str, Callable[[Shell], None]]]:
+        """Give each kind of step with its weight: what is cheap, and must change nothing, is most."""
         return [
-            (38, "prompt", self._prompt),
-            (24, "cd", self._cd),
-            (6, "reload", self._reload),
-            (7, "edit", self._edit),
-            (1, "touch", self._touch),
-            (4, "line", self._line),
-            (4, "dotenv", self._dotenv),
-            (3, "variable", self._variable),
-            (2, "clear", self._clear),
-            (3, "jump", self._jump),
-            (2, "fault", self._fault),
-            (2, "kill", self._kill),
-            (2, "meanwhile", self._meanwhile),
-            (2, "two at once", self._two),
+            (58, "prompt", self._prompt),
+            (18, "cd", self._cd),
+            (3, "reload", self._reload),
+            (6, "edit", self._edit),
+            (0.5, "touch", self._touch),
+            (2.5, "line", self._line),
+            (2.5, "dotenv", self._dotenv),
+            (2, "variable", self._variable),
+            (1.5, "clear", self._clear),
+            (2, "clock", self._clock),
+            (1, "fault", self._fault),
+            (1, "kill", self._kill),
+            (1, "meanwhile", self._meanwhile),
+            (1, "two at once", self._two),
         ]
 
     def go(self, steps: int) -> None:
@@ -303,10 +303,6 @@ class Walk:
             except AssertionError as error:
                 last = "\n".join(self.story)
                 raise WalkError(f"{error}\nSEED={self.seed} STEPS={number}; the last steps:\n{last}") from error
-
-
-def _moved(line: re.Match[str], seconds: int) -> str:
-    return f"{line[1]}={int(line[2]) - seconds}"
 
 
 def _kill_ours(session: int) -> int:

@@ -6,10 +6,12 @@ All that a person may edit is edited here, so that the model knows it as it is w
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from world import REGION, World
 
@@ -149,6 +151,28 @@ class Places:
         for _ in range(3 - len(list(self.codes.iterdir()))):
             (self.codes / self.world.code()).touch()
 
+    # What clocks do. No test can set that of the machine, so the times that are kept are moved.
+
+    def let_pass(self, seconds: int) -> None:
+        """Make all credentials older, as they are kept here and at AWS."""
+        self._edit_kept(r"(.*EXPIRATION|.*ISSUED)", -seconds)
+        for key in list(self.world.sts.keys.values()):
+            key.expires -= seconds if key.token else 0
+
+    def set_clock_back(self, seconds: int) -> None:
+        """Make all be written by a clock that was ahead, and is right now."""
+        self._edit_kept(r"(.*EXPIRATION|.*ISSUED|.*CLOCK=[^:]*)", seconds)
+        self._edit_kept("(OFFSET)", -seconds)
+
+    def _edit_kept(self, name: str, seconds: int) -> None:
+        """Add so many seconds to the values of that name in all that is kept."""
+        for folder in ("snapshots", "sessions"):
+            for path in filter(Path.is_file, (self.world.cache / folder).iterdir()):
+                text = re.sub(
+                    rf"(?m)^{name}([=:])(-?\d+)$", lambda m: f"{m[1]}{m[2]}{int(m[3]) + seconds}", path.read_text()
+                )
+                path.write_text(text)
+
     # Who one should be. `env` is the environment outside of all folders.
 
     def home_of(self, folder: str) -> str:
@@ -163,6 +187,10 @@ class Places:
     def line(self, folder: str) -> Line:
         """Give the line that counts in a folder."""
         return parse(self.envrcs[self.deciding(folder)])
+
+    def above(self, folder: str) -> str | None:
+        """Give the folder above, where its line is also evaluated, before the one that counts."""
+        return folder.rpartition("/")[0] if self.line(folder).nested else None
 
     def profile(self, folder: str, env: Mapping[str, str]) -> str:
         """Give the profile that is declared in a folder."""

@@ -8,15 +8,17 @@ import shlex
 import subprocess
 from configparser import RawConfigParser
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from in_process import call
-from strict_sts import Key, iso
+from strict_sts import Key
 from walk_places import OUTSIDE, Places
 from world import assert_nobody
 
 # What says who somebody is; outside of all folders it is as it was before the first of them.
 OF_AWS = re.compile(r"AWS|AMAZON")
 IS_LIVE = "/awsdirenv/live/"
+ROUNDING = 3  # seconds: times are whole ones, and some are differences
 
 
 class WalkError(AssertionError):
@@ -159,11 +161,12 @@ def _check_rest(places: Places, shell: Shell, key: Key | None, *, is_live: bool)
     }
     if not is_live:
         wanted |= {name: shell.outer.get(name) for name in files}
-    if not is_live and key and key.kind == "role" and shell.fresh:
-        wanted |= {
-            "AWS_ACCOUNT_ID": key.account,
-            "AWS_CREDENTIAL_EXPIRATION": iso(key.expires, "%Y-%m-%dT%H:%M:%S+00:00"),
-        }
+    if not is_live and key and key.kind == "role":
+        wanted["AWS_ACCOUNT_ID"] = key.account
     held = {name: env.get(name) for name in wanted}
     if held != wanted:
         raise WalkError(f"{shell.name} has in {folder} {held}, and should have {wanted}")
+    if not is_live and key and key.kind == "role" and shell.fresh:
+        end = datetime.fromisoformat(env["AWS_CREDENTIAL_EXPIRATION"]).timestamp()
+        if abs(end - key.expires) > ROUNDING:
+            raise WalkError(f"{shell.name} has in {folder} credentials that seem to end {end - key.expires} s late")
