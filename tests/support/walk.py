@@ -101,6 +101,7 @@ class Walk:
         value = self.random.choice([None, *NAMES, "gone"])
         self._say(f" {name}={value}")
         shell.set(name, value)
+        self._load_elsewhere(shell, shell.folder)
         self._reload(shell)
 
     # What happens to files.
@@ -111,10 +112,12 @@ class Walk:
         self._prompt(shell)
 
     def _edit_config(self) -> None:
-        number, name = self.random.choice([0, 0, 1]), self.random.choice(NAMES)
-        arn = self.random.choice([None, *self.places.arns[name] * 2])
-        self._say(f", [{name}] of config {number} leads to {arn}")
-        self.places.leads[number][name] = arn
+        number = self.random.choice([0, 0, 1])
+        leads = self.places.leads[number]
+        # One of them may be gone at a time.
+        name = next((name for name in NAMES if not leads[name]), self.random.choice(NAMES))
+        leads[name] = self.random.choice([*([None] if leads[name] else []), *self.places.arns[name]])
+        self._say(f", [{name}] of config {number} leads to {leads[name]}")
         self._changed()
         self.places.write_config(number)
 
@@ -252,7 +255,8 @@ class Walk:
 
     def _begin_something(self, shell: Shell) -> str:
         """Choose a folder for a shell, and see to it that there is something to load; give the folder."""
-        folder, everything = self.random.choice(LOADS), self.random.random() < 0.3
+        here = self.places.home_of(shell.folder)
+        folder, everything = self.random.choice([name for name in LOADS if name != here]), self.random.random() < 0.3
         self._say(f", {shell.name} goes to {folder}{' with nothing kept' if everything else ''}")
         self._changed()
         name = self.places.profile(folder, shell.outer)
@@ -272,14 +276,14 @@ class Walk:
     def kinds(self) -> list[tuple[float, str, Callable[[Shell], None]]]:
         """Give each kind of step with its weight: what is cheap, and must change nothing, is most."""
         return [
-            (58, "prompt", self._prompt),
-            (18, "cd", self._cd),
+            (64, "prompt", self._prompt),
+            (13, "cd", self._cd),
             (3, "reload", self._reload),
             (6, "edit", self._edit),
             (0.5, "touch", self._touch),
             (2.5, "line", self._line),
             (2.5, "dotenv", self._dotenv),
-            (2, "variable", self._variable),
+            (1.5, "variable", self._variable),
             (1.5, "clear", self._clear),
             (2, "clock", self._clock),
             (1, "fault", self._fault),
