@@ -169,8 +169,11 @@ class Walk:
         self.loaded.add(what)
         self._say(f", {name} loaded elsewhere")
         self.places.supply_codes()
-        words = [*(["--live"] if line.live else []), *([] if told else ["--", name])]
-        self.world.run("awsdirenv", "load", *words, cwd=self.world.root / folder, **env)
+        # Not always for a live directory: then there is a snapshot, and no file of that state.
+        options = ["--live"] if line.live and self.random.random() < 0.85 else []
+        self.world.run(
+            "awsdirenv", "load", *options, *([] if told else ["--", name]), cwd=self.world.root / folder, **env
+        )
 
     def _clear(self, shell: Shell) -> None:
         self._clear_something()

@@ -71,6 +71,11 @@ def parse(text: str) -> Line:
     return Line(profile, "source_up" in text, "--live" in words, "--no-session" in words, *asked)
 
 
+def title(profile: str) -> str:
+    """Give the title of a profile's section in a config file."""
+    return profile if profile == "default" else f"profile {profile}"
+
+
 class Places:
     """The folders and files of a world, and the model of them.
 
@@ -90,6 +95,7 @@ class Places:
         ]
         takes_one = f"for code in {self.codes}/*; do rm $code && basename $code && exit; done"
         self.program = world.program("code", takes_one)
+        self.editions = [0 for _ in self.configs]
         self.dotenv = ""
         self.envrcs = dict(ENVRCS)
         for folder, text in ENVRCS.items():
@@ -128,17 +134,23 @@ class Places:
 
     def write_config(self, number: int) -> None:
         """Replace a config file by what the profiles lead to, as an editor does."""
-        lines = ["[profile base]", f"region = {REGION}"]
-        for name, arn in self.leads[number].items():
-            if arn:
-                title = name if name == "default" else f"profile {name}"
-                lines += [f"[{title}]", f"role_arn = {arn}", "source_profile = base", f"region = {REGION}"]
-            if arn and name == "prod":
+        self.editions[number] += 1
+        lines = []
+        for name in self.profiles(number):
+            lines += [f"[{title(name)}]", f"region = {REGION}"]
+            if arn := self.leads[number].get(name):
+                lines += [f"role_arn = {arn}", "source_profile = base"]
+            if name == "prod":
                 lines += [f"mfa_serial = {self.world.mfa_serial}", f"mfa_process = {self.program}"]
         draft = self.configs[number].with_suffix(".draft")
         draft.write_text("\n".join([*lines, ""]))
         self._touch(draft)
         draft.replace(self.configs[number])
+
+    def profiles(self, number: int) -> list[str]:
+        """Give the profiles in a config file. One of them tells which edition it is."""
+        there = [name for name, arn in self.leads[number].items() if arn]
+        return ["base", *there, f"edition-{self.editions[number]}"]
 
     def write_dotenv(self, text: str) -> None:
         self.dotenv = text

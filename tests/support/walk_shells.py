@@ -12,7 +12,7 @@ from datetime import datetime
 
 from in_process import call
 from strict_sts import Key
-from walk_places import OUTSIDE, Places
+from walk_places import OUTSIDE, Places, title
 from world import assert_nobody
 
 # What says who somebody is; outside of all folders it is as it was before the first of them.
@@ -87,6 +87,13 @@ def is_closed(shell: Shell) -> bool:
     return "AWS_ACCESS_KEY_ID" not in shell.env and IS_LIVE not in shell.env.get("AWS_CONFIG_FILE", "")
 
 
+def live_config(shell: Shell) -> RawConfigParser:
+    """Read the config file that a live directory hands to programs."""
+    config = RawConfigParser()
+    config.read(shell.env["AWS_CONFIG_FILE"])
+    return config
+
+
 def key_of(places: Places, shell: Shell) -> Key | None:
     """Give the key of an open shell, of a live one that of its programs, as STS knows it; None where they get none.
 
@@ -96,10 +103,7 @@ def key_of(places: Places, shell: Shell) -> Key | None:
     if "AWS_ACCESS_KEY_ID" in env:
         proof = (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN", ""))
     else:
-        config = RawConfigParser()
-        config.read(env["AWS_CONFIG_FILE"])
-        name = env["AWS_PROFILE"]
-        command = shlex.split(config[name if name == "default" else f"profile {name}"]["credential_process"])
+        command = shlex.split(live_config(shell)[title(env["AWS_PROFILE"])]["credential_process"])
         words = tuple(command[command.index("credential-process") :])
         done = call(words, env, places.world.root / shell.folder, timeout=60)
         if done.returncode:
@@ -131,6 +135,8 @@ def check(places: Places, shell: Shell) -> str:
     if key and (shell.fresh or is_live) and (key.revoked or key.expires <= places.world.sts.now()):
         raise WalkError(f"{shell.name} has got credentials in {folder} that are over")
     _check_rest(places, shell, key, is_live=is_live)
+    if is_live and shell.sound:
+        _check_profiles(places, shell)
     return "live" if is_live else "open"
 
 
@@ -142,6 +148,14 @@ def _check_outside(shell: Shell) -> None:
         # Only the names: values may be secret.
         names = sorted({name for name, _ in held.items() ^ outer.items()})
         raise WalkError(f"{shell.name} is outside, and has others of {', '.join(names)} than before")
+
+
+def _check_profiles(places: Places, shell: Shell) -> None:
+    """Check that programs in a live directory find the profiles that the config file has now."""
+    wanted = places.profiles(places.config_of(shell.outer))
+    # botocore knows a profile named default, be it there or not.
+    if (found := {*live_config(shell).sections(), "default"}) != {*map(title, wanted), "default"}:
+        raise WalkError(f"{shell.name} is live in {shell.folder} with {sorted(found)}, and should be with {wanted}")
 
 
 def _check_rest(places: Places, shell: Shell, key: Key | None, *, is_live: bool) -> None:
