@@ -22,6 +22,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from strict_sts import Fault, StrictSts
 from walk_places import DOTENVS, EDITED, EDITS, ENVRCS, NAMES, OUTSIDE, Places
@@ -30,6 +31,7 @@ from world import OUTER, World
 
 STEPS, SEED = 500, 12
 LAST = 20  # steps that a report has
+TELL = 1000  # steps between two words about how far it is
 # Faults of AWS's calls; the last one only holds the answer back.
 FAULTS = ("access-denied", "throttle", "503", "drop", "truncated", "html", "missing-credentials", "delay")
 # Seconds: a night, nearly the life of a role's session, and what a clock is set back by.
@@ -39,8 +41,17 @@ LOADS = ("plain", "prod", "live", "ambient", "ambient/live", "dotenv", "prod/inn
 # Where direnv's every evaluation starts a Python of its own: people go there, too, but less often.
 COSTLY = {"bare", "unknown", "pinned"}
 # What another program has loaded before, mostly: that costs no process here.
-ELSEWHERE = 0.95
+ELSEWHERE = 0.98
 LONGEST = 0.4  # seconds until something happens to a load: it is under way, also on a fast machine
+
+
+class Loaded(NamedTuple):
+    """What another program has loaded; `dotenv` has the variables by which a `.env` named it."""
+
+    config: int
+    profile: str
+    live: bool
+    dotenv: tuple[str | None, str | None] | None
 
 
 class Walk:
@@ -54,7 +65,7 @@ class Walk:
         self.story: deque[str] = deque(maxlen=LAST)
         self.stale = world.run("awsdirenv", "hook", "bash").stdout.partition("DIRENV_WATCHES=")[2].partition("\n")[0]
         # What has been loaded since the last change of a file.
-        self.loaded: set[tuple[object, ...]] = set()
+        self.loaded: set[Loaded] = set()
         outers: tuple[dict[str, str], ...] = (
             {},
             {**OUTER, "AWS_PROFILE": "prod", "AWS_DEFAULT_PROFILE": "prod"},
@@ -118,12 +129,12 @@ class Walk:
         name = next((name for name in NAMES if not leads[name]), self.random.choice(NAMES))
         leads[name] = self.random.choice([*([None] if leads[name] else []), *self.places.arns[name]])
         self._say(f", [{name}] of config {number} leads to {leads[name]}")
-        self._changed()
         self.places.write_config(number)
+        self.loaded = {what for what in self.loaded if what.config != number}
 
     def _touch(self, shell: Shell) -> None:
-        self._changed()
         self.places.touch_config(0)
+        self.loaded = {what for what in self.loaded if what.config != 0}
         self._prompt(shell)
 
     def _line(self, shell: Shell) -> None:
@@ -142,11 +153,8 @@ class Walk:
     def _edit_dotenv(self) -> None:
         text = self.random.choice(DOTENVS)
         self._say(f", .env: {text}")
-        self._changed()
         self.places.write_dotenv(text)
-
-    def _changed(self) -> None:
-        self.loaded.clear()
+        self.loaded = {what for what in self.loaded if not what.dotenv}
 
     # What other terminals do.
 
@@ -160,8 +168,8 @@ class Walk:
             self._load_elsewhere(shell, above)
         line, env = self.places.line(folder), shell.outer
         name = self.places.profile(folder, env)
-        told = (env.get("STAGE"), env.get("AWS_PROFILE")) if folder == "dotenv" else None
-        what = (self.places.config_of(env), name, line.live, told)
+        dotenv = (env.get("STAGE"), env.get("AWS_PROFILE")) if folder == "dotenv" else None
+        what = Loaded(self.places.config_of(env), name, line.live, dotenv)
         if folder == OUTSIDE or line.bare or what in self.loaded or not self.places.declared(folder, env):
             return
         if self.random.random() >= ELSEWHERE:
@@ -170,9 +178,9 @@ class Walk:
         self._say(f", {name} loaded elsewhere")
         self.places.supply_codes()
         # Not always for a live directory: then there is a snapshot, and no file of that state.
-        options = ["--live"] if line.live and self.random.random() < 0.85 else []
+        options = ["--live"] if line.live and self.random.random() < 0.9 else []
         self.world.run(
-            "awsdirenv", "load", *options, *([] if told else ["--", name]), cwd=self.world.root / folder, **env
+            "awsdirenv", "load", *options, *([] if dotenv else ["--", name]), cwd=self.world.root / folder, **env
         )
 
     def _clear(self, shell: Shell) -> None:
@@ -183,7 +191,7 @@ class Walk:
         everything = self.random.random() < 0.3
         name = "--all" if everything else self.random.choice(NAMES)
         self._say(f", clear {name}")
-        self._changed()
+        self.loaded.clear()
         self._ours("clear", *([name] if everything else ["--", name]))
 
     # What goes wrong.
@@ -197,7 +205,7 @@ class Walk:
         else:
             self._say(f", the clock is set back by {-seconds} s")
             self.places.set_clock_back(-seconds)
-        self._changed()
+        self.loaded.clear()
         self._load_elsewhere(shell, shell.folder)
         self._reload(shell)
 
@@ -261,7 +269,7 @@ class Walk:
         here = self.places.home_of(shell.folder)
         folder, everything = self.random.choice([name for name in LOADS if name != here]), self.random.random() < 0.3
         self._say(f", {shell.name} goes to {folder}{' with nothing kept' if everything else ''}")
-        self._changed()
+        self.loaded.clear()
         name = self.places.profile(folder, shell.outer)
         self._ours("clear", *(["--all"] if everything else ["--", name]))
         return folder
@@ -279,10 +287,10 @@ class Walk:
     def kinds(self) -> list[tuple[float, str, Callable[[Shell], None]]]:
         """Give each kind of step with its weight: what is cheap, and must change nothing, is most."""
         return [
-            (64, "prompt", self._prompt),
-            (13, "cd", self._cd),
+            (68, "prompt", self._prompt),
+            (10, "cd", self._cd),
             (3, "reload", self._reload),
-            (6, "edit", self._edit),
+            (5, "edit", self._edit),
             (0.5, "touch", self._touch),
             (2.5, "line", self._line),
             (2.5, "dotenv", self._dotenv),
@@ -295,10 +303,12 @@ class Walk:
             (1, "two at once", self._two),
         ]
 
-    def go(self, steps: int) -> None:
+    def go(self, steps: int, tell: Callable[[str], object] = str) -> None:
         """Take so many steps. Raises WalkError with the seed, the step's number and the last steps."""
         kinds = self.kinds()
         for number in range(1, steps + 1):
+            if number % TELL == 0:
+                tell(f"step {number} of {steps}\n")
             self.places.supply_codes()
             _, name, take = self.random.choices(kinds, [weight for weight, *_ in kinds])[0]
             shell = self.random.choice(self.shells)
@@ -307,9 +317,9 @@ class Walk:
             try:
                 take(shell)
                 self.counts[check(self.places, shell)] += 1
-            except AssertionError as error:
-                last = "\n".join(self.story)
-                raise WalkError(f"{error}\nSEED={self.seed} STEPS={number}; the last steps:\n{last}") from error
+            except Exception as error:
+                last, what = "\n".join(self.story), str(error) if isinstance(error, AssertionError) else repr(error)
+                raise WalkError(f"{what}\nSEED={self.seed} STEPS={number}; the last steps:\n{last}") from error
 
 
 def _kill_ours(session: int) -> int:
@@ -325,13 +335,16 @@ def _kill_ours(session: int) -> int:
     return killed
 
 
-def walk(steps: int, seed: int, root: Path) -> Walk:
-    """Take so many steps in a world of their own in a folder; give where that has led. Raises WalkError."""
+def walk(steps: int, seed: int, root: Path, tell: Callable[[str], object] = str) -> Walk:
+    """Take so many steps in a world of their own in a folder; give where that has led. Raises WalkError.
+
+    `tell` is told now and then how far it has come.
+    """
     with StrictSts() as sts:
         world = World(sts, root)
         walked = Walk(world, seed)
         try:
-            walked.go(steps)
+            walked.go(steps, tell)
         finally:
             world.end_timers()
         return walked
@@ -345,7 +358,7 @@ def main() -> None:
     options = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="awsdirenv-walk-"))
     try:
-        walked = walk(options.steps, options.seed, root)
+        walked = walk(options.steps, options.seed, root, sys.stderr.write)
     except WalkError as error:
         sys.exit(f"{error}\nas it was left: {root}")
     shutil.rmtree(root)
