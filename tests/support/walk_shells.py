@@ -177,9 +177,11 @@ def _check_rest(places: Places, shell: Shell, key: Key | None, *, is_live: bool)
         wanted |= {name: shell.outer.get(name) for name in files}
     if not is_live and key and key.kind == "role":
         wanted["AWS_ACCOUNT_ID"] = key.account
-    held = {name: env.get(name) for name in wanted}
-    if held != wanted:
-        raise WalkError(f"{shell.name} has in {folder} {held}, and should have {wanted}")
+    wrong = [
+        f"{name} {env.get(name)!r} instead of {value!r}" for name, value in wanted.items() if env.get(name) != value
+    ]
+    if wrong:
+        raise WalkError(f"{shell.name} has in {folder} {', '.join(wrong)}")
     if not is_live and key and key.kind == "role" and shell.fresh:
         end = datetime.fromisoformat(env["AWS_CREDENTIAL_EXPIRATION"]).timestamp()
         if abs(end - key.expires) > ROUNDING:
