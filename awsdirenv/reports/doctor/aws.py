@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.identity import KeyFacts
+from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
