@@ -109,7 +109,7 @@ def _check(snapshot: Snapshot, values: dict[str, str], *, needs_token: bool) -> 
     if unfit or (needs_token and snapshot.credentials.is_long_term):
         raise BadAnswerError(
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
-            "check the program or the server that gave them",
+            "check the file, the program or the server that gave them",
         )
 
 

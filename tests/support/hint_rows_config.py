@@ -201,7 +201,7 @@ EDITS = [
 ]
 
 
-def _filled(walk: Walk, text: str) -> str:
+def filled(walk: Walk, text: str) -> str:
     """Put the world's own values into a text."""
     user = walk.world.user
     text = text.replace("<id>", user.access_key_id).replace("<secret>", user.secret_access_key)
@@ -216,9 +216,9 @@ def _filled(walk: Walk, text: str) -> str:
 def _note(edit: Edit) -> None:
     @row(edit.message, edit.hint)
     def section(walk: Walk) -> Steps:
-        walk.config(_filled(walk, edit.config))
+        walk.config(filled(walk, edit.config))
         hint = yield walk.shell(edit.how)
-        walk.edit(hint, **{key: value and _filled(walk, value) for key, value in edit.values.items()})
+        walk.edit(hint, **{key: value and filled(walk, value) for key, value in edit.values.items()})
         return edit.then
 
 
@@ -246,7 +246,7 @@ def _written(walk: Walk, hint: str) -> None:
 def _miswritten(message: str, config: str, profile: str) -> None:
     @row(message, WRITE)
     def miswritten(walk: Walk) -> Steps:
-        walk.config(_filled(walk, config))
+        walk.config(filled(walk, config))
         hint = yield walk.load(profile)
         _written(walk, hint)
 
@@ -262,7 +262,7 @@ _miswritten(NO_SOURCE, f"[user1]\n{KEYS}{ROLE}source_profile = user1\n", "p")
 
 @row(NOT_FOUND, WRITE)
 def _in_the_credentials_file(walk: Walk) -> Steps:
-    walk.config(_filled(walk, f"[profile user1]\n{KEYS}"), walk.world.credentials)
+    walk.config(filled(walk, f"[profile user1]\n{KEYS}"), walk.world.credentials)
     hint = yield walk.load("user1")
     _written(walk, hint)
 
@@ -285,7 +285,7 @@ def _no_such_source(walk: Walk) -> Steps:
     walk.config(f"{ROLE}source_profile = keys\n")
     hint = yield walk.load("p")
     header, path = re.findall(r"(\[\w+\]) to (\S+)$", hint)[0]
-    walk.config(_filled(walk, f"{header}\n{KEYS}"), Path(path))
+    walk.config(filled(walk, f"{header}\n{KEYS}"), Path(path))
 
 
 @row(NO_SOURCE, "add … to …, or […] to …")
@@ -315,7 +315,7 @@ def _no_profile_named(walk: Walk) -> Steps:
 def _keys_for_default(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv login")
     header, path = re.findall(r"(\[\w+\]) in (\S+)$", hint)[0]
-    walk.config(_filled(walk, f"{header}\n{KEYS}"), Path(path))
+    walk.config(filled(walk, f"{header}\n{KEYS}"), Path(path))
 
 
 @row("the profile name is too long (… characters)", "use a name of up to 60 characters")
@@ -408,9 +408,9 @@ def _source_that_is_elsewhere(walk: Walk) -> Steps:
 def _half_a_key(missing: str, value: str, present: str) -> None:
     @row(f"profile … has half a key: no {missing}", f"add {missing} to it in …")
     def half_a_key(walk: Walk) -> Steps:
-        walk.config(_filled(walk, f"[p]\n{present}\n"), walk.world.credentials)
+        walk.config(filled(walk, f"[p]\n{present}\n"), walk.world.credentials)
         hint = yield walk.shell("awsdirenv explain p")
-        walk.rewrite(Path(hint.rpartition(" ")[2]), "[p]", **{missing: _filled(walk, value)})
+        walk.rewrite(Path(hint.rpartition(" ")[2]), "[p]", **{missing: filled(walk, value)})
 
 
 _half_a_key("aws_secret_access_key", "<secret>", "aws_access_key_id = <id>")
@@ -433,7 +433,7 @@ def _stored_token_over(walk: Walk) -> Steps:
     "take the spaces from the front of the line below credential_process: they make it a part of it",
 )
 def _setting_in_a_command(walk: Walk) -> Steps:
-    walk.config(_filled(walk, "[profile p]\ncredential_process = <program>\n  region = eu-west-1\n"))
+    walk.config(filled(walk, "[profile p]\ncredential_process = <program>\n  region = eu-west-1\n"))
     yield walk.load("p")
     text = walk.world.config.read_text(encoding="utf-8")
     walk.world.config.write_text(text.replace("\n  region", "\nregion"), encoding="utf-8")
