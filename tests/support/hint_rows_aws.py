@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from hint_rows_config import ARN, CHAIN, KEYS, filled
 from hint_walk import Act, Steps, Walk, row
+from network import closed_port
 from strict_sts import Key, RefusedError
 from tls import Authority, ConnectProxy, TlsFront
 
@@ -146,7 +148,7 @@ def _proxy(walk: Walk) -> Steps:
         walk.env |= {"AWS_ENDPOINT_URL": front.url, "AWS_CA_BUNDLE": str(authority.bundle)}
         walk.env["HTTPS_PROXY"] = re.sub("jo:[^@]*@", "", proxy.url)
         yield walk.load("p")
-        walk.env["NO_PROXY"] = "127.0.0.1"
+        walk.env["NO_PROXY"] = str(urlsplit(front.url).hostname)
         then = walk.load("p")()
         assert then == [], then
         del walk.env["NO_PROXY"]

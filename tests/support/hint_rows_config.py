@@ -539,13 +539,6 @@ _unparsable(
 )
 
 
-@row("cannot read …: permission denied", "chmod u+r …")
-def _unreadable(walk: Walk) -> Steps:
-    walk.world.config.chmod(0)
-    hint = yield walk.load("base")
-    walk.does(hint)
-
-
 # --- our settings -------------------------------------------------------------------------------------------------
 
 

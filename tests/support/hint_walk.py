@@ -132,7 +132,7 @@ def row(message: str, hint: str) -> Callable[[Callable[[Walk], Steps]], Callable
     """Note the steps to a message and its hint. A generator may stand for several of them."""
 
     def note(steps: Callable[[Walk], Steps]) -> Callable[[Walk], Steps]:
-        ROWS.append(Row(message, hint, steps, f"{len(ROWS)}-{steps.__name__.strip('_')}"))
+        ROWS.append(Row(message, hint, steps, f"{steps.__module__[10:]}-{steps.__name__.strip('_')}-{len(ROWS)}"))
         return steps
 
     return note
@@ -182,6 +182,7 @@ def follow(walk: Walk, wanted: Row) -> None:
 def all_rows() -> Iterator[Row]:
     """Give every row, in the order of the modules that have them."""
     import hint_rows_aws  # noqa: F401, PLC0415 - they note their rows
+    import hint_rows_commands  # noqa: F401, PLC0415
     import hint_rows_config  # noqa: F401, PLC0415
 
     return iter(ROWS)
