@@ -139,7 +139,7 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     try:
         target.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {target}: {error.strerror}", _make_writable(target)) from None
+        raise SetupError(f"cannot remove {target}: {error.strerror}", f"make {target.parent} writable") from None
 
 
 def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -258,7 +258,7 @@ def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
     try:
         file.path.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {file.path}: {error.strerror}", _make_writable(file.path)) from None
+        raise SetupError(f"cannot remove {file.path}: {error.strerror}", f"make {file.path.parent} writable") from None
 
 
 def own_folders(environ: Mapping[str, str]) -> list[Path]:
@@ -289,7 +289,7 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def _make_writable(path: Path) -> str:
-    """Return what lets us write or remove a file of a folder that is read-only, or not there."""
+    """Return what lets us write a file of a folder that is read-only, or not there."""
     folder = path.parent
     return f"make {folder} writable" if folder.exists() else command_line("mkdir -p", str(folder))
 

@@ -110,7 +110,7 @@ class Scope:
         if name in ("command_line", "aws_command"):
             return joined([*(part for word in words for part in (word, [" "]))][:-1])
         if name == "login_command":
-            return joined([["awsdirenv login "], *words])
+            return ["awsdirenv login …"]
         for function in ast.walk(self.module):
             if isinstance(function, Function) and function.name == name:
                 scope = Scope(self.module, function, self.depth)
@@ -212,7 +212,8 @@ def _python_sites() -> Iterator[Site]:
                 scope = Scope(module, function)
                 for pair in pairs:
                     message, hint = (tuple(scope.texts(part)) for part in pair.elts)
-                    yield Site(f"{path.relative_to(ROOT)}:{pair.lineno}", message, hint)
+                    if message != (PLACEHOLDER,):
+                        yield Site(f"{path.relative_to(ROOT)}:{pair.lineno}", message, hint)
 
 
 def _bash_sites() -> Iterator[Site]:

@@ -15,6 +15,7 @@ from hint_walk import Act, Said, Steps, Walk, row
 from world import BIN
 
 MOVE = "move it away, then: awsdirenv setup"
+HOOK = "direnv's hook is not in …"
 WRITABLE = "make … writable"
 
 
@@ -112,11 +113,11 @@ def _refused_console(hint: str, words: str) -> None:
         yield walk.shell("awsdirenv console --print p")
 
 
-_refused_console("get new ones: …", "")
-_refused_console("leave --duration out, or get new ones: …", "--duration 1h")
+_refused_console("get new ones: awsdirenv login …", "")
+_refused_console("leave --duration out, or get new ones: awsdirenv login …", "--duration 1h")
 
 
-@row("there is no desktop to open a browser on", "…")
+@row("there is no desktop to open a browser on", "… …")
 def _no_desktop(walk: Walk) -> Steps:
     hint = yield _console(walk, "--service s3 --duration 1h p")
     assert "account 123456789012, role r" in walk.run(hint).stderr  # of the same profile
@@ -140,9 +141,9 @@ def _console_of_a_user(walk: Walk) -> Steps:
 @row("cannot write …: … could not be read back from it", "close every quote in that file, or choose another --output")
 def _open_quote(walk: Walk) -> Steps:
     walk.config(CHAIN)
-    (walk.world.root / ".env").write_text("A='b\n", encoding="utf-8")
+    (walk.world.root / ".env").write_text("NAME='it\nOTHER=1\n", encoding="utf-8")
     yield walk.shell("awsdirenv export p --format dotenv --output .env")
-    (walk.world.root / ".env").write_text("A='b'\n", encoding="utf-8")
+    (walk.world.root / ".env").write_text("NAME='it'\nOTHER=1\n", encoding="utf-8")
 
 
 @row("cannot write …: not UTF-8 at byte …", "choose another --output")
@@ -226,7 +227,13 @@ def _durations(message: str, option: str, wrong: str) -> None:
     @row(message, "such as 3600, 15m, 2h or 1h30m")
     def duration(walk: Walk) -> Steps:
         walk.config(CHAIN)
-        yield walk.load("p", option, wrong)
+        # argparse has made one message of both, for a hint of its own.
+        yield lambda: [
+            (f"{first[0]}: {first[1]}", f"such as{last}")
+            for message, _ in walk.load("p", option, wrong)()
+            for before, _, last in [message.partition("; such as")]
+            for first in [before.partition(": ")[2].split(": ", 1)]
+        ]
         walk.world.sts.roles[ARN].max_duration = 43200
         for value in ("3600", "15m", "1h30m"):
             assert walk.load("p", option, value)() == []
@@ -243,6 +250,7 @@ def _not_ours(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv setup")
     target.rename(target.with_suffix(".old"))
     yield walk.shell(hint.partition(": ")[2])
+    return HOOK
 
 
 @row("… is not ours", "remove it by hand if you do not need it")
@@ -288,6 +296,7 @@ def _extension_is_a_folder(walk: Walk) -> Steps:
     target.mkdir()
     hint = yield walk.shell("awsdirenv setup")
     Path(hint.removeprefix("mend or move ")).rename(target.with_suffix(".old"))
+    return HOOK
 
 
 def _init(walk: Walk, text: str | None) -> Act:
@@ -339,7 +348,7 @@ def _setup_without_direnv(walk: Walk) -> Steps:
     walk.env["PATH"] = str(BIN)
     yield walk.shell("awsdirenv setup")
     del walk.env["PATH"]
-    return "direnv's hook is not in …"
+    return HOOK
 
 
 @row("direnv allow failed with status …", "try it by hand: direnv allow")
@@ -352,7 +361,7 @@ def _direnv_fails(walk: Walk) -> Steps:
     program.unlink()
 
 
-@row("direnv's hook is not in …", "add to …: …")
+@row(HOOK, "add to …: …")
 def _no_hook(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv setup")
     path, _, line = hint.removeprefix("add to ").partition(": ")
@@ -426,7 +435,7 @@ def _unreadable(walk: Walk) -> Steps:
         act = stranger(walk.shell("awsdirenv load base", home))
         hint = yield act
         with no_root():
-            walk.does(hint)
+            walk.does(hint, home)
         yield act
 
 
@@ -434,9 +443,9 @@ def _unreadable(walk: Walk) -> Steps:
 def _gone(walk: Walk) -> Steps:
     gone = walk.world.root / "gone"
     gone.mkdir()
-    awsdirenv = f"cd {gone}; rmdir {gone}; awsdirenv load base"
+    awsdirenv = f"cd {gone}; rmdir {gone}; awsdirenv init base"
     yield walk.shell(awsdirenv)
-    yield walk.shell("cd; awsdirenv load base")
+    yield walk.shell("cd; awsdirenv init base")
 
 
 @row("cannot write: stdout is closed", "redirect the output to a file or a pipe")

@@ -352,7 +352,7 @@ def _several_lines(walk: Walk) -> Steps:
 
 @row("profile … has several lines for …", "write … on one line; an indented line continues the one before it")
 def _indented_setting(walk: Walk) -> Steps:
-    walk.config(f"{CHAIN}external_id = x\n  region = eu-west-1\n")
+    walk.config(f"{CHAIN}external_id = xy\n  region = eu-west-1\n")
     hint = yield walk.load("p")
     assert hint.startswith("write external_id on one line")
     text = walk.world.config.read_text(encoding="utf-8")
@@ -363,7 +363,7 @@ def _indented_setting(walk: Walk) -> Steps:
 def _empty_value(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}external_id =\n")
     yield walk.load("p")
-    walk.rewrite(walk.world.config, "[profile p]", external_id="x")
+    walk.rewrite(walk.world.config, "[profile p]", external_id="xy")
 
 
 @row("profile … has an empty …", "give … a value, or remove the line")
@@ -464,6 +464,15 @@ def _odd_setting(walk: Walk) -> Steps:
     hint = yield walk.load("p")
     assert "[profile p]" in hint
     walk.rewrite(walk.world.config, "[profile p]", max_attempts="3")
+
+
+@row("botocore cannot use the settings of profile …", "check the values in […] of …")
+def _odd_setting_in_the_credentials_file(walk: Walk) -> Steps:
+    text = f"[p]\nrole_arn = {ARN}\nsource_profile = base\nmax_attempts = x\n"
+    walk.config(text, walk.world.credentials)
+    hint = yield walk.load("p")
+    assert f"[p] of {walk.world.credentials}" in hint
+    walk.rewrite(walk.world.credentials, "[p]", max_attempts="3")
 
 
 @row("profile … names an sso_session that does not exist: …", "add [sso-session …] to …")
