@@ -11,7 +11,9 @@ from pathlib import Path
 import pexpect
 
 from aws_doubles import sso_file
+from awsdirenv.cache.sessions import CancelMarks
 from awsdirenv.config.aws_files import section_header
+from awsdirenv.session_credentials import utc_now
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Hint, Said, Steps, Walk, row, said
 from shells import Shell, clean
@@ -86,14 +88,6 @@ def _entering(message: str, hint: str, *answers: str) -> None:
         with_device(walk)
         with Shell(walk.world, "bash") as shell:
 
-            def asked(line: str, *codes: str) -> Act:
-                def act() -> Said:
-                    shell.start(line)
-                    before = "".join(shell.expect(QUESTION) for code in codes if not shell.send(code))
-                    return lines(before + shell.finish())
-
-                return act
-
             def enter() -> Said:
                 shell.start(f"cd {walk.folder}")
                 for answer in answers:
@@ -109,7 +103,6 @@ def _entering(message: str, hint: str, *answers: str) -> None:
                 shell.send(f"{walk.world.code()}\r")
                 return lines(shell.finish())
 
-            assert asked
             hint = yield enter
             yield again
 
@@ -207,9 +200,15 @@ def _interrupted(message: str, hint: str, *words: str) -> None:
 
         hint = yield act
         walk.world.sts.faults.clear()
-        if hint == RELOAD:
-            yield walk.enter()
-        yield typed(walk, hint)
+        if hint != RELOAD:
+            yield typed(walk, hint)
+            return
+        with Shell(walk.world, "bash") as shell:
+            shown = lines(shell.run(f"cd {folder}"))
+            assert shown == [("loading p was cancelled here", hint)]
+            shell.run("sleep 1.1")  # direnv compares whole seconds
+            yield lambda: lines(shell.run(hint))
+            assert shell.variable("AWSDIRENV_PROFILE") == "p"
 
 
 _interrupted("loading … was cancelled", LOGIN)
@@ -308,22 +307,22 @@ def _sso_folder(walk: Walk) -> Steps:
 # --- what a line demands ------------------------------------------------------------------------------------------
 
 
-def _pinned(option: str, right: str, *, in_envrc: bool) -> None:
+def _pinned(option: str, right: str) -> None:
     @row("profile … leads to …, and .envrc insists on …", "correct …, or the line in .envrc")
     def pinned(walk: Walk) -> Steps:
         walk.config(f"{CHAIN}region = eu-west-1\n")
         other = walk.world.sts.add_role("other", "210987654321")
         act = walk.enter(f"use aws_profile p {option}\n")
         hint = yield act
-        if in_envrc:
+        if right:
             yield walk.enter(f"use aws_profile p {right}\n")
-        walk.edit(hint, **({} if in_envrc else {"role_arn": other})) if in_envrc else walk.rewrite(
-            walk.world.config, "[profile p]", role_arn=other
-        )
+        else:
+            assert "[profile p]" in hint
+            walk.rewrite(walk.world.config, "[profile p]", role_arn=other)
 
 
-_pinned("--account 210987654321", "", in_envrc=False)
-_pinned("--role other", "--role r", in_envrc=True)
+_pinned("--account 210987654321", "")
+_pinned("--role other", "--role r")
 
 
 CONFIRM = "in a terminal: direnv reload"
@@ -545,3 +544,16 @@ def _no_region(walk: Walk) -> Steps:
         given = Hint(its_hint)
         given.message = message
         walk.edit(given, region="eu-west-1")
+
+
+@row("loading … was cancelled here", RELOAD)
+def _cancelled_here(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    folder = walk.world.project(walk.folder.name, "use aws_profile p\n")
+    marks, info = CancelMarks(walk.world.cache / "marks"), (folder / ".envrc").stat()
+    marks.set(folder, int(info.st_mtime), utc_now())
+    with Shell(walk.world, "bash") as shell:
+        hint = yield lambda: lines(shell.run(f"cd {folder}"))
+        shell.run("sleep 1.1")
+        yield lambda: lines(shell.run(hint))
+        assert shell.variable("AWSDIRENV_PROFILE") == "p"
