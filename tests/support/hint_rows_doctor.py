@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from awsdirenv.system.lock import Locks
-from doctor_faults import ASKING, FAULTS, HOOK, LONG_TERM, Home, Maker, sound_home
+from doctor_faults import ASKING, FAULTS, LONG_TERM, Home, Maker, sound_home
 from hint_rows_directory import typed
 from hint_walk import Hint, Steps, Walk, row
-from world import BIN
 
 Follow = Callable[[Walk, Home, Hint], object]
 MAKERS = {make.__name__.strip("_"): make for *_, make in FAULTS}
@@ -257,6 +255,8 @@ def _lock(message: str, note: str) -> None:
             assert hint.endswith(f"kill {os.getpid()}")
 
 
+_lock("a lock has been held for … by …", "asking for the MFA code")
+_lock("a lock has been held for … by pid …", "")
 finding("the mark of a process that was killed: harmless, the next load passes over it", "rm …", "left_over_claim")
 finding("credentials of … are stored, which is no profile any more", "awsdirenv clear …", "forgotten_profile")
 
@@ -431,13 +431,3 @@ finding(
     "keys_in_fish",
     _line_removed(".config/fish/config.fish"),
 )
-
-
-def broken_check(home: Home) -> None:
-    """Have a check that fails: its folder is a file."""
-    home.env["XDG_CACHE_HOME"] = "/dev/null/x"
-
-
-assert BIN
-assert HOOK
-assert shlex
