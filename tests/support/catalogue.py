@@ -21,7 +21,7 @@ CLASSES = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, AwsdirenvError)
 }
 # What carries a message and a hint, with their places among its arguments.
-CARRIERS = {**dict.fromkeys(CLASSES, (0, 1)), "warn": (0, 1), "Finding": (1, 2), "Problem": (1, 2)}
+CARRIERS = {**dict.fromkeys(CLASSES, (0, 1)), "warn": (0, 1), "kind": (0, 1), "Finding": (1, 2), "Problem": (1, 2)}
 _DEEPEST = 6  # names and calls that stand for each other
 
 Function = ast.FunctionDef
@@ -48,18 +48,9 @@ class Scope:
 
     def texts(self, node: ast.expr) -> list[str]:
         """Give all that an expression can say, each variable part as a placeholder."""
-        if isinstance(node, ast.Constant):
-            return [node.value] if isinstance(node.value, str) else [PLACEHOLDER]
-        if isinstance(node, ast.IfExp):
-            return [*self.texts(node.body), *self.texts(node.orelse)]
-        if isinstance(node, ast.BoolOp):
-            return [text for value in node.values for text in self.texts(value)]
-        if isinstance(node, ast.JoinedStr):
-            return joined([self.texts(part) for part in node.values])
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return joined([self.texts(node.left), self.texts(node.right)])
-        if isinstance(node, ast.FormattedValue):
-            return self.texts(node.value)
+        known = self.of_parts(node)
+        if known is not None:
+            return known
         found: list[str] = []
         if self.depth < _DEEPEST:
             deeper = Scope(self.module, self.function, self.depth + 1)
@@ -69,12 +60,33 @@ class Scope:
                 found = deeper.of_call(node)
         return list(dict.fromkeys(found)) or [PLACEHOLDER]
 
+    def of_parts(self, node: ast.expr) -> list[str] | None:
+        """Give what an expression that is made of other ones can say; None for a name or a call."""
+        if isinstance(node, ast.Constant):
+            return [node.value] if isinstance(node.value, str) else [PLACEHOLDER]
+        if isinstance(node, ast.IfExp):
+            return [*self.texts(node.body), *self.texts(node.orelse)]
+        if isinstance(node, ast.BoolOp):
+            *first, last = [self.texts(value) for value in node.values]
+            return [*(text for texts in first for text in texts if text), *last]
+        if isinstance(node, ast.JoinedStr):
+            return joined([self.texts(part) for part in node.values])
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return joined([self.texts(node.left), self.texts(node.right)])
+        return self.texts(node.value) if isinstance(node, ast.FormattedValue) else None
+
     def all_texts(self, node: ast.expr) -> list[str]:
         """Give all that an expression can say. One that is an argument as a whole says what the callers pass."""
         found = self.texts(node)
         if found == [PLACEHOLDER] and isinstance(node, ast.Name):
-            found = list(dict.fromkeys(self.of_argument(node.id))) or found
+            passed = self.of_argument(node.id)
+            # A method may be called from elsewhere, as argparse calls that of our parser.
+            found = list(dict.fromkeys([*passed, *found] if self.is_method else passed)) or found
         return found
+
+    @property
+    def is_method(self) -> bool:
+        return self.function is not None and [arg.arg for arg in self.function.args.args][:1] == ["self"]
 
     def of_name(self, node: ast.Name) -> list[str]:
         """Give what a local variable, a constant or an argument may say."""
@@ -192,6 +204,7 @@ class Site:
     """A place in the source that makes a message and its hint, with all that each of them may be."""
 
     place: str
+    function: str  # and its module
     messages: tuple[str, ...]
     hints: tuple[str, ...]
 
@@ -205,15 +218,17 @@ def _python_sites() -> Iterator[Site]:
             scope = Scope(module, function)
             messages, hints = (tuple(scope.all_texts(call.args[place])) for place in places)
             if (messages, hints) != ((PLACEHOLDER,), (PLACEHOLDER,)):  # what is only handed on was made elsewhere
-                yield Site(f"{path.relative_to(ROOT)}:{call.lineno}", messages, hints)
-        for function in ast.walk(module):
-            if isinstance(function, Function) and function.name == "missing_parts":
-                pairs = [node for node in ast.walk(function) if isinstance(node, ast.Tuple) and len(node.elts) == 2]
+                name = f"{path.name}:{function.name if function else ''}"
+                yield Site(f"{path.relative_to(ROOT)}:{call.lineno}", name, messages, hints)
+        for node in ast.walk(module):
+            if isinstance(node, Function) and node.name == "missing_parts":
+                function = node
+                pairs = [part for part in ast.walk(node) if isinstance(part, ast.Tuple) and len(part.elts) == 2]
                 scope = Scope(module, function)
                 for pair in pairs:
                     message, hint = (tuple(scope.texts(part)) for part in pair.elts)
                     if message != (PLACEHOLDER,):
-                        yield Site(f"{path.relative_to(ROOT)}:{pair.lineno}", message, hint)
+                        yield Site(f"{path.relative_to(ROOT)}:{pair.lineno}", function.name, message, hint)
 
 
 def _bash_sites() -> Iterator[Site]:
@@ -223,7 +238,8 @@ def _bash_sites() -> Iterator[Site]:
         for match in pair.finditer(text):
             if match[1] != "$1":  # handed on
                 line = text.count("\n", 0, match.start()) + 1
-                yield Site(f"{path.relative_to(ROOT)}:{line}", *((placeholders(part),) for part in match.groups()))
+                place = f"{path.relative_to(ROOT)}:{line}"
+                yield Site(place, place, *((placeholders(part),) for part in match.groups()))
 
 
 def placeholders(double_quoted: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from awsdirenv.system.lock import Locks
+from hint_rows_aws import answering
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Said, Steps, Walk, row
 from world import BIN
@@ -140,9 +142,9 @@ def _console_of_a_user(walk: Walk) -> Steps:
 
 @row("cannot write …: … could not be read back from it", "close every quote in that file, or choose another --output")
 def _open_quote(walk: Walk) -> Steps:
-    walk.config(CHAIN)
+    walk.config(f'[profile "it\'s"]\nrole_arn = {ARN}\nsource_profile = base\n')
     (walk.world.root / ".env").write_text("NAME='it\nOTHER=1\n", encoding="utf-8")
-    yield walk.shell("awsdirenv export p --format dotenv --output .env")
+    yield walk.shell("awsdirenv export it\\'s --format dotenv --output .env")
     (walk.world.root / ".env").write_text("NAME='it'\nOTHER=1\n", encoding="utf-8")
 
 
@@ -217,6 +219,13 @@ def _too_much_to_clear(walk: Walk) -> Steps:
 
 
 @row("…", "… --help")
+def _no_such_command(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv exprt base")
+    assert "export" in walk.does(hint)
+    yield walk.shell("awsdirenv export base --output x.json")
+
+
+@row("unrecognized arguments: …", "… --help")
 def _wrong_option(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv export --output-to x")
     assert "--output" in walk.does(hint)
@@ -462,3 +471,44 @@ def _full_stdout(walk: Walk) -> Steps:
 
 _durations("--duration is no duration between 15m and 12h: …", "--duration", "5m")
 _durations("--min-life is no duration up to 12h: …", "--min-life", "13h")
+
+
+@row("no dotenv file can carry the value of …", "choose another --format")
+def _no_dotenv(walk: Walk) -> Steps:
+    walk.config(f"[profile ${{HOME}}]\nrole_arn = {ARN}\nsource_profile = base\n")
+    yield walk.shell("awsdirenv export --format dotenv '${HOME}'")
+    yield walk.shell("awsdirenv export --format json '${HOME}'")
+
+
+@row("getSigninToken: AWS asks for fewer calls (…)", "wait a moment, then try again")
+def _throttled_console(walk: Walk) -> Steps:
+    act = _console(walk, "--print p")
+    with answering(429, "") as walk.env["AWSDIRENV_SIGNIN_ENDPOINT"]:
+        yield act
+    walk.env["AWSDIRENV_SIGNIN_ENDPOINT"] = walk.world.sts.url
+
+
+def _locks(walk: Walk) -> list[Path]:
+    """Load once; give the files of the locks that were taken."""
+    walk.config(CHAIN)
+    assert walk.load("p")() == []
+    walk.does("awsdirenv clear p")
+    return [path for path in (walk.world.cache / "locks").iterdir() if path.name.startswith("snapshot-")]
+
+
+@row("cannot lock …: …", "make the folder writable, or set XDG_CACHE_HOME to a folder on a local file system")
+def _no_lock(walk: Walk) -> Steps:
+    for path in _locks(walk):
+        path.unlink()
+        path.mkdir()
+    yield walk.load("p")
+    walk.env["XDG_CACHE_HOME"] = str(walk.world.root / "cache")
+
+
+@row("gave up waiting for another awsdirenv after …s", "finish or end that process, then direnv reload")
+def _silent_holder(walk: Walk) -> Steps:
+    (path,) = _locks(walk)
+    walk.env["AWSDIRENV_LOCK_TIMEOUT"] = "1"
+    with Locks(path.parent, 5, lambda *_: None).hold(path.stem):
+        path.write_text("", encoding="utf-8")
+        yield walk.load("p")

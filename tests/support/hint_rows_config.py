@@ -126,7 +126,8 @@ EDITS = [
     Edit(
         "profile … and its sso_session … differ in …",
         "take … out of …",
-        f"{SSO}[profile p]\nsso_session = corp\nsso_region = eu-west-2\nsso_account_id = 123456789012\nsso_role_name = D\n",
+        f"{SSO}[profile p]\nsso_session = corp\nsso_region = eu-west-2\n"
+        "sso_account_id = 123456789012\nsso_role_name = D\n",
         {"sso_region": None},
         how="awsdirenv explain -- p",
     ),
@@ -628,3 +629,45 @@ def _dotenv_removed(walk: Walk) -> Steps:
     hint = yield walk.shell(line, walk.folder)
     Path(hint.removeprefix("mend or remove ")).unlink()
     walk.env["AWS_PROFILE"] = "base"
+
+
+# --- what stands in few files only --------------------------------------------------------------------------------
+
+
+@row("…: …", "mend …")
+def _botocore_refuses(walk: Walk) -> Steps:
+    values = "sso_region = eu-west-2\nsso_account_id = 123456789012\nsso_role_name = D\n"
+    walk.config(f"{SSO}[profile p]\nsso_session = corp\n{values}")
+    hint = yield walk.load("p")
+    walk.edit(hint, sso_region=None)
+    return "the credentials for profile …: nobody has signed in"
+
+
+@row("profile … has a region that cannot be one: …", "set region in …")
+def _region_without_a_session(walk: Walk) -> Steps:
+    walk.config("[profile base2]\nregion = eu-west-1 # here\n")
+    walk.config(filled(walk, f"[base2]\n{KEYS}"), walk.world.credentials)
+    hint = yield walk.load("base2", "--no-session")
+    walk.edit(hint, region="eu-west-1")
+
+
+@row("cannot parse …: not …, the encoding of the locale, at byte …", "mend …")
+def _not_in_the_locale(walk: Walk) -> Steps:
+    before = walk.world.config.read_bytes()
+    walk.world.config.write_bytes(before + "# é\n".encode())
+    walk.env |= {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    hint = yield walk.load("base")
+    Path(hint.removeprefix("mend ")).write_bytes(before + b"# e\n")
+
+
+def _line_break(command: str) -> None:
+    @row("a value for … has a line break", "remove it from the path or name it came from")
+    def line_break(walk: Walk) -> Steps:
+        path = walk.world.root / "a\nb"
+        path.write_bytes(walk.world.config.read_bytes())
+        walk.env["AWS_CONFIG_FILE"] = str(path)
+        yield walk.shell(command)
+        walk.env["AWS_CONFIG_FILE"] = str(path.rename(walk.world.root / "a b"))
+
+
+_line_break("awsdirenv load base")

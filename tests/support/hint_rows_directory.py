@@ -425,7 +425,10 @@ def _windows(walk: Walk) -> Steps:
     walk.does(hint, folder)
 
 
-@row("AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set", "AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or …")
+@row(
+    "AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set",
+    "AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE",
+)
 def _prompt_variable(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
     walk.env["AWSDIRENV_PROMPT_VARIABLE"] = "PATH"
@@ -557,3 +560,33 @@ def _cancelled_here(walk: Walk) -> Steps:
         shell.run("sleep 1.1")
         yield lambda: lines(shell.run(hint))
         assert shell.variable("AWSDIRENV_PROFILE") == "p"
+
+
+@row("entering … needs a confirmation", CONFIRM)
+def _confirmed_later(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    walk.world.project(walk.folder.name, "use aws_profile p --confirm\n")
+    with Shell(walk.world, "bash") as shell:
+        shell.start(f"cd {walk.folder}")
+        shell.expect("to enter p")
+        shell.send("\x03")
+        shell.finish()
+        walk.config("\n")
+        hint = yield lambda: lines(shell.run("true"))
+        shell.run("sleep 1.1")  # direnv compares whole seconds
+        shell.start(hint.rpartition(": ")[2])
+        shell.expect("to enter p")
+        shell.send("p\r")
+        yield lambda: lines(shell.finish())
+        assert shell.variable("AWSDIRENV_PROFILE") == "p"
+
+
+@row("the sign-in to … took too long", "try again, and allow it while it waits")
+def _too_late(walk: Walk) -> Steps:
+    walk.world.sso_session(signed_in=False)
+    walk.world.sso_profile("dev")
+    walk.world.sts.sso.configure(device_life=1)
+    act = typed(walk, "awsdirenv login --no-browser dev")
+    yield act
+    walk.world.sts.sso.configure(device_life=600)
+    walk.world.sts.sso.auto_approve_after(0)

@@ -246,7 +246,7 @@ def _lock(message: str, note: str) -> None:
         home = sound_home(walk.world)
         walk.folder, walk.env = home.folder, home.env
         folder = home.world.cache / "locks"
-        with Locks(folder, 5).hold("mfa-x"):
+        with Locks(folder, 5, lambda *_: None).hold("mfa-x"):
             path = folder / "mfa-x.lock"
             if note:
                 path.write_text(f"{os.getpid()}\t/dev/pts/9\t{note}\n", encoding="utf-8")

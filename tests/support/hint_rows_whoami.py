@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
@@ -33,6 +34,8 @@ def enter(walk: Walk, envrc: str | None = None) -> str:
     """Come to a prompt in the project; give what is said."""
     if envrc is not None:
         walk.world.project(walk.folder.name, envrc)
+        for allowed in (walk.world.home / ".local" / "share" / "direnv" / "allow").iterdir():
+            os.utime(allowed, (1, 1))  # direnv compares whole seconds: `direnv reload` gives it another one
     changes, said = walk.world.enter(walk.folder, **walk.env)
     walk.env = {name: value for name, value in {**walk.env, **changes}.items() if value is not None}
     return said
@@ -155,7 +158,8 @@ def _edited(walk: Walk) -> Steps:
     inside(walk)
     (walk.folder / ".envrc").write_text("use aws_profile q\n", encoding="utf-8")
     yield whoami(walk)
-    assert "Run `direnv allow`" in walk.run(RELOAD, walk.folder).stderr
+    walk.does(RELOAD, walk.folder)
+    assert "Run `direnv allow`" in walk.run("direnv export json", walk.folder).stderr
     walk.env = {}  # direnv unloads it
     return "… is not loaded in this shell"
 
@@ -378,6 +382,12 @@ def by_the_clock_renewed(walk: Walk) -> None:
     walk.env["AWS_CREDENTIAL_EXPIRATION"] = (datetime.now(timezone.utc) - timedelta(minutes=90)).isoformat()
 
 
+def revoked_renewed(walk: Walk) -> None:
+    """Have newer ones already, and let AWS not know the old ones."""
+    walk.does("awsdirenv login --force p")
+    walk.world.sts.revoke(walk.env["AWS_ACCESS_KEY_ID"])
+
+
 def revoked(walk: Walk) -> None:
     """Let AWS know none of the sessions."""
     dead(walk, revoked=True)
@@ -388,6 +398,7 @@ _over("the credentials ended … ago", RELOAD, by_the_clock_renewed)
 _over("AWS says that the credentials have expired", "awsdirenv login …", dead)
 _over("AWS says that the credentials have expired", RELOAD, renewed_meanwhile)
 _over("…", "awsdirenv login …", revoked)
+_over("…", RELOAD, revoked_renewed)
 CHECK = "check aws_access_key_id and aws_secret_access_key of […]"
 
 
