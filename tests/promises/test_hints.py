@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalogue import sites
-from hint_walk import Row, Walk, all_rows, follow
+from hint_walk import Row, Steps, Walk, all_rows, follow
 from world import World
 
 TABLE = list(all_rows())
@@ -103,3 +103,14 @@ def test_no_row_is_left_over() -> None:
     """What cannot be followed here, and why, is said of messages that are still there; and so is what is followed."""
     there = {(message, hint) for site in sites() for message in site.messages for hint in site.hints}
     assert {(one.message, one.hint) for one in TABLE} | set(CANNOT) <= there
+
+
+def test_a_hint_that_leads_back_is_noticed(world: World) -> None:
+    """A person who does nothing, or changes nothing, still sees the message: the walk fails."""
+
+    def idle(walk: Walk) -> Steps:
+        yield walk.load("my prof")
+
+    wanted = Row("no profile … in … or …", "add … to …", idle, "idle")
+    with pytest.raises(AssertionError, match="the hint leads back"):
+        follow(Walk(world), wanted)
