@@ -51,8 +51,9 @@ def typed(walk: Walk, line: str, *answers: str, question: str = QUESTION) -> Act
 
 
 def lines(shown: str) -> Said:
-    """Give the messages on a screen."""
-    return said(re.sub(r"^.*?(?=awsdirenv: )", "", clean(shown).replace("\r", ""), flags=re.MULTILINE))
+    """Give the messages on a screen, where the echo of what is typed may stand between two lines of ours."""
+    ours = re.findall(r"awsdirenv: (?:error|warning|hint): .*", clean(shown).replace("\r", ""))
+    return said("\n".join(ours))
 
 
 def with_device(walk: Walk, envrc: str = "use aws_profile p\n") -> None:
@@ -535,7 +536,7 @@ def _account(walk: Walk) -> Steps:
 
 @row("no region for profile …", "set region in … of …")
 def _no_region(walk: Walk) -> Steps:
-    names = ["my prof", "jo's", 'a"b', "c'\"d", "a\\b", "default"]
+    names = ["my prof", "c'\"d", "default"]
     for name in names:
         walk.config(f"{section_header(name)}\nrole_arn = {ARN}\nsource_profile = base\n")
     envrc = "".join("use aws_profile " + "'" + name.replace("'", "'\\''") + "'\n" for name in names)
