@@ -419,6 +419,17 @@ _awsdirenv_set_prompt_variable() {
   esac
 }
 
+# The header of the section is written as botocore reads it: see section_header in config/aws_files.py.
+_awsdirenv_warn_without_region() {
+  local _ad_header="[profile $_ad_declared]" _ad_in_quotes="'\"'\"'"
+  case $_ad_declared in
+    default) _ad_header='[default]' ;;
+    *[\"\\]*) _ad_header="[profile '${_ad_declared//\'/$_ad_in_quotes}']" ;;
+    *[[:space:]\']*) _ad_header="[profile \"$_ad_declared\"]" ;;
+  esac
+  _awsdirenv_warn "no region for profile $_ad_declared" "set region in $_ad_header of $_ad_config"
+}
+
 _awsdirenv_warn() {
   local _ad_reply _ad_warning
   _awsdirenv_printable "$1" && _ad_warning=$_ad_reply

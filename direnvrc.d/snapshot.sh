@@ -196,8 +196,7 @@ _awsdirenv_say_where() {
   # Not direnv's log_status: it takes % for a format, and since 2.36 it starts a process.
   [[ $_ad_reply != *[!A-Za-z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable "$_ad_reply"
   printf '%s\n' "awsdirenv: $_ad_mark$_ad_reply: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
-  [[ $_ad_region ]] || _awsdirenv_run cold _awsdirenv_warn "no region for profile $_ad_declared" \
-    "set region in [profile $_ad_declared] of $_ad_config"
+  [[ $_ad_region ]] || _awsdirenv_run cold _awsdirenv_warn_without_region
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

@@ -17,6 +17,7 @@ from awsdirenv.config.chain import partition_of
 from awsdirenv.errors import AwsdirenvError, ConfigError, DeniedError, NetworkError, SettingError, UsageError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import SessionCredentials
+from awsdirenv.system.text import login_command
 
 ENDPOINT_VARIABLE = "AWSDIRENV_SIGNIN_ENDPOINT"
 
@@ -149,6 +150,7 @@ class Federation(Record):
     boto_session: Any
     environ: Mapping[str, str]
     budget: Budget
+    profile: str
 
     def sign_in_token(self, credentials: SessionCredentials, seconds: int | None) -> str:
         """Exchange credentials for a sign-in token, whose console lasts for `seconds`; None: as long as they do.
@@ -165,7 +167,7 @@ class Federation(Record):
             form["SessionDuration"] = str(seconds)
         status, body = self._answer(form)
         if 400 <= status < 500 and status != 407:
-            raise _refused(status, with_duration=seconds is not None)
+            raise _refused(status, self.profile, with_duration=seconds is not None)
         try:
             token = json.loads(body)["SigninToken"] if status == 200 else None
         except (ValueError, KeyError, TypeError, RecursionError):  # the last one by a thousand brackets
@@ -204,10 +206,10 @@ class Federation(Record):
         return int(answer.status_code), bytes(answer.content)
 
 
-def _refused(status: int, *, with_duration: bool) -> AwsdirenvError:
+def _refused(status: int, profile: str, *, with_duration: bool) -> AwsdirenvError:
+    # The session may have been revoked, or be one that AWS lets do nothing there: only new ones can tell.
+    line = login_command(profile, "--force")
     return DeniedError(
         f"AWS does not let these credentials into the console (getSigninToken: {status})",
-        "leave --duration out, and see what they are: awsdirenv explain"
-        if with_duration
-        else "see what they are, and when they end: awsdirenv explain",
+        f"leave --duration out, or get new ones: {line}" if with_duration else f"get new ones: {line}",
     )

@@ -223,7 +223,7 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
 def _said(response: Mapping[str, Any]) -> tuple[str, str]:
     """Return the code and the message of an error of AWS. A server may repeat a token that it was sent."""
     detail = response.get("Error", {})
-    code, message = (without_keys(one_line(str(detail.get(name, "")))) for name in ("Code", "Message"))
+    code, message = (without_keys(one_line(str(detail.get(name) or ""))) for name in ("Code", "Message"))
     return code[:_LONGEST_CODE], message
 
 

@@ -19,7 +19,7 @@ from awsdirenv.errors import CacheError, ConfigError
 from awsdirenv.records import Record
 from awsdirenv.system.direnv import without_ours
 from awsdirenv.system.files import fresh_mtime, write_private_data
-from awsdirenv.system.text import command_line, unset_command
+from awsdirenv.system.text import unset_command
 
 _FOLDER = "/awsdirenv/live/"
 _EMPTY = ".empty"  # no profile's file begins with a dot
@@ -103,7 +103,7 @@ def write_empty(folder: Path) -> Path | None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CacheError(f"cannot use {path}: {error.strerror}", command_line("rm", str(path))) from None
+        raise CacheError(f"cannot use {path}: {error.strerror}", f"make {path.parent} writable") from None
     write_private_data(path, b"", _time_of_its_own(path))
     return aside
 

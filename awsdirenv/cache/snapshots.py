@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from awsdirenv.cache import grammar
-from awsdirenv.config.aws_files import file_paths
+from awsdirenv.config.aws_files import file_paths, section_header
 from awsdirenv.config.environment import context_text, has_same_variables
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
@@ -109,7 +109,7 @@ def _check(snapshot: Snapshot, values: dict[str, str], *, needs_token: bool) -> 
     if unfit or (needs_token and snapshot.credentials.is_long_term):
         raise BadAnswerError(
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
-            "check the program or the server that gave them",
+            "check the file, the program or the server that gave them",
         )
 
 
@@ -121,7 +121,7 @@ def check_region(profile: str, region: str | None, where: Callable[[], str] | No
     if not _LINES["AWS_REGION"].takes(region or ""):
         raise ConfigError(
             f"profile {profile} has a region that cannot be one: {region!r}",
-            f"set region in [profile {profile}]{f': {where()}' if where else ''}",
+            f"set region in {section_header(profile)}{f': {where()}' if where else ''}",
         )
 
 

@@ -110,7 +110,7 @@ def _check_length(files: AwsFiles, profile: str) -> None:
         if len(visited) > _MOST_ROLES:
             raise ConfigError(
                 f"profile {profile} has a chain of more than {_MOST_ROLES} roles",
-                f"shorten the chain that begins with source_profile in [profile {profile}]",
+                f"shorten the chain that begins with source_profile in {section_header(profile)}",
             )
         source = files.profiles[name].get("source_profile")
         if not isinstance(source, str) or source in visited or source not in files.profiles:

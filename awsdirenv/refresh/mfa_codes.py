@@ -138,10 +138,9 @@ class Given:
         """Return the code."""
         return self._code
 
-    def refused(self, reason: str, *, wait: bool) -> None:
-        """Raise CodeRefusedError: there is no second code."""
-        when = " when the next code shows, within 30 s" if wait else ""
-        raise CodeRefusedError(f"{reason}: {self._code}", f"try again{when}")
+    def refused(self, reason: str, *, wait: bool) -> None:  # noqa: ARG002 - it was used
+        """Raise CodeRefusedError: there is no second code. What STS says of this one is raised as it is."""
+        raise CodeRefusedError(f"{reason}: {self._code}", "try again when the next code shows, within 30 s")
 
 
 class Nobody:

@@ -123,7 +123,9 @@ def _sign_in_token(  # noqa: PLR0913, PLR0917 - it puts all the parts together
         if ":assumed-role/" not in arn and ":federated-user/" not in arn:
             raise _is_user(chain.profile)
     session = boto_session(files, chain.profile)
-    return Federation(address, session, loader.environ, budget).sign_in_token(snapshot.credentials, seconds)
+    return Federation(address, session, loader.environ, budget, chain.profile).sign_in_token(
+        snapshot.credentials, seconds
+    )
 
 
 def _is_user(profile: str) -> DeniedError:

@@ -124,7 +124,7 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         say(f"  {target} is up to date")
         return
     if present is not None and FIRST_WORDS not in present:
-        raise SetupError(f"{target} is not ours", f"move it away, then: awsdirenv setup ({target})")
+        raise SetupError(f"{target} is not ours", "move it away, then: awsdirenv setup")
     replaced = " (the whole extension of an older release is replaced)" if is_whole(present or "") else ""
     say(f"{'~' if present else '+'} {target}{replaced}")
     with contextlib.suppress(OSError):  # `_write` then raises the error
@@ -145,7 +145,7 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     try:
         target.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {target}: {error.strerror}", command_line("rm", str(target))) from None
+        raise SetupError(f"cannot remove {target}: {error.strerror}", f"make {target.parent} writable") from None
 
 
 def use_line(profile: str | None) -> str:
@@ -235,7 +235,7 @@ def install_file(file: InstalledFile, say: Callable[[str], None]) -> None:
         if file.mtime is not None:
             os.utime(file.path, (file.mtime, file.mtime))
     except OSError as error:
-        raise SetupError(f"cannot write {file.path}: {error.strerror}", f"make {file.path.parent} writable") from None
+        raise SetupError(f"cannot write {file.path}: {error.strerror}", _make_writable(file.path)) from None
 
 
 def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
@@ -246,7 +246,7 @@ def remove_file(file: InstalledFile, say: Callable[[str], None]) -> None:
     try:
         file.path.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {file.path}: {error.strerror}", command_line("rm", str(file.path))) from None
+        raise SetupError(f"cannot remove {file.path}: {error.strerror}", f"make {file.path.parent} writable") from None
 
 
 def own_folders(environ: Mapping[str, str]) -> list[Path]:
@@ -273,7 +273,13 @@ def _write(path: Path, text: str, mode: int) -> None:
     try:
         replace_file(target, text.encode("utf-8", "surrogateescape"), mode)
     except OSError as error:
-        raise SetupError(f"cannot write {path}: {error.strerror}", f"make {path.parent} writable") from None
+        raise SetupError(f"cannot write {path}: {error.strerror}", _make_writable(path)) from None
+
+
+def _make_writable(path: Path) -> str:
+    """Return what lets us write a file of a folder that is read-only, or not there."""
+    folder = path.parent
+    return f"make {folder} writable" if folder.exists() else command_line("mkdir -p", str(folder))
 
 
 def extension_source() -> Path:

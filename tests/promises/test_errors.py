@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import ast
-import functools
 import itertools
 import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-import awsdirenv
 from awsdirenv import errors
 from awsdirenv.cli.output import report
-from awsdirenv.errors import AwsdirenvError
+from catalogue import CLASSES, PACKAGE, PLACEHOLDER, ROOT, modules, placeholders
 from recorders import RUN, recorded, recorders
 from shells import SHELLS
 from world import World
 
-PACKAGE = Path(awsdirenv.__file__).parent
-ROOT = PACKAGE.parent
 EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
-CLASSES = {
-    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, AwsdirenvError)
-}
 # What the extension says itself has no class; neither have warnings.
 EXTENSION_SECTION, WARNING_SECTION = "extension", "warning"
 # Raised and always caught: the credentials that still hold are kept instead (`Refresher._obtain`).
@@ -47,15 +39,8 @@ EXIT_CODES = {
     "command-not-runnable": errors.EXIT_NOT_RUNNABLE,
     "command-not-found": errors.EXIT_NO_COMMAND,
 }
-PLACEHOLDER = "…"
 
 Line = tuple[str, str]  # section, text
-
-
-@functools.cache
-def modules() -> list[ast.Module]:
-    """Parse every module."""
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
 def texts(node: ast.expr) -> list[str]:
@@ -95,7 +80,7 @@ def warnings(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
 def python_lines(which: int) -> set[Line]:
     """Collect what the modules say: all messages (0) or all hints (1), by the kind of error."""
     found: set[Line] = set()
-    for tree in modules():
+    for tree in modules().values():
         for name, arguments in calls(tree, set(CLASSES)):
             found |= {(CLASSES[name].kind, text) for text in texts(arguments[which])}
         for pair in warnings(tree):
@@ -114,12 +99,6 @@ def shell_lines(text: str, word: str) -> set[str]:
     refused = [(message, hint) for message, hint in refused if message != "$1"]
     lines = {"error": refused, "warning": warned, "hint": [*refused, *warned]}[word]
     return {placeholders(line[word == "hint"]) for line in lines}
-
-
-def placeholders(double_quoted: str) -> str:
-    r"""Replace $((…)), ${…} and $name, and undo the backslashes of bash's double quotes."""
-    text = re.sub(r"\$\(\(.*?\)\)|\$\{(?:[^{}]|\{[^}]*\})*\}|\$\w+", PLACEHOLDER, double_quoted)
-    return re.sub(r"\\([`$\"\\])", r"\1", text)
 
 
 def all_messages() -> set[Line]:
@@ -169,7 +148,7 @@ def test_every_kind_has_its_section() -> None:
 
 def test_every_class_is_raised() -> None:
     """No class is left over from something that is gone, but the one that only others are made from."""
-    used = {name for tree in modules() for name, _ in calls(tree, set(CLASSES))}
+    used = {name for tree in modules().values() for name, _ in calls(tree, set(CLASSES))}
     assert set(CLASSES) - used == set()
 
 

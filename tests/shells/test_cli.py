@@ -100,7 +100,7 @@ def test_help_names_the_exit_statuses() -> None:
         (["--nonsense", "load"], "--nonsense", "awsdirenv"),
         (["export", "--format", "yaml"], "argument --format: invalid choice: 'yaml'", "awsdirenv export"),
         (["export", "--format"], "argument --format: expected one argument", "awsdirenv export"),
-        (["login", "a", "b"], "unrecognized arguments: b", "awsdirenv"),
+        (["login", "a", "b"], "unrecognized arguments: b", "awsdirenv login"),
         (["completion"], "the following arguments are required: shell", "awsdirenv completion"),
         (["completion", "tcsh"], "invalid choice: 'tcsh'", "awsdirenv completion"),
         (["clear", "adminrole", "--all"], "clear takes a PROFILE or --all, not both", "awsdirenv clear"),

@@ -82,7 +82,8 @@ def test_no_desktop(world: World) -> None:
     done = world.process("awsdirenv", "console", "adminrole")
     assert done.returncode == 1
     assert done.stderr == (
-        "awsdirenv: error: there is no desktop to open a browser on\nawsdirenv: hint: awsdirenv console --print\n"
+        "awsdirenv: error: there is no desktop to open a browser on\n"
+        "awsdirenv: hint: awsdirenv console --print adminrole\n"
     )
     assert world.sts.count("*") == 0
 
@@ -98,7 +99,7 @@ def test_a_browser_that_does_not_come(world: World) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:] == [
         "awsdirenv: error: no browser came for the link within 0.5s",
-        "awsdirenv: hint: awsdirenv console --print",
+        "awsdirenv: hint: awsdirenv console --print adminrole",
     ]
 
 

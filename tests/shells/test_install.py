@@ -171,7 +171,7 @@ def test_a_strangers_file_is_left_alone(home: Home) -> None:
     home.extension.parent.mkdir(parents=True)
     home.extension.write_text("# somebody else's\n", encoding="utf-8")
     error = f"awsdirenv: error: {home.extension} is not ours\nawsdirenv: hint: "
-    assert home.run("setup", status=1) == f"{error}move it away, then: awsdirenv setup ({home.extension})\n"
+    assert home.run("setup", status=1) == f"{error}move it away, then: awsdirenv setup\n"
     assert home.run("setup", "--uninstall", status=1) == f"{error}remove it by hand if you do not need it\n"
     assert home.extension.read_text(encoding="utf-8") == "# somebody else's\n"
 

@@ -32,19 +32,28 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.system.text import printable
 
     if not options.print and not browser.is_there(os.environ):
-        raise OutputError("there is no desktop to open a browser on", "awsdirenv console --print")
+        raise OutputError("there is no desktop to open a browser on", _printing(options))
     visit = console.Visit(options.service, options.region, options.duration)
     with loading(Request(options.profile, options=LoadOptions(duration=options.duration))) as loader:
         link = console.link(visit, loader, os.environ)
     if options.print:
         emit(f"{link.address}\n")
     else:
-        _open(link.address)
+        _open(link.address, _printing(options))
     say(f"awsdirenv: {printable(console.describe(link))}")
     return 0
 
 
-def _open(address: str) -> None:
+def _printing(options: argparse.Namespace) -> str:
+    """Return the command that prints the same link: of the same profile, or it may be one of another account."""
+    from awsdirenv.system.text import command_line, shell_word
+
+    wanted = [f"--{name}={value}" for name in ("service", "region", "duration") if (value := getattr(options, name))]
+    line = " ".join(["awsdirenv console --print", *map(shell_word, wanted)])
+    return command_line(line, options.profile) if options.profile else line
+
+
+def _open(address: str, otherwise: str) -> None:
     from awsdirenv.system import browser
     from awsdirenv.system.browser import hand_over
 
@@ -52,8 +61,6 @@ def _open(address: str) -> None:
     try:
         has_come = hand_over(address, lambda page: browser.start(page, os.environ), _BROWSER_COMES_WITHIN)
     except OSError as error:
-        raise OutputError(f"cannot hand the link to a browser: {error.strerror}", "awsdirenv console --print") from None
+        raise OutputError(f"cannot hand the link to a browser: {error.strerror}", otherwise) from None
     if not has_come:
-        raise OutputError(
-            f"no browser came for the link within {_BROWSER_COMES_WITHIN:g}s", "awsdirenv console --print"
-        )
+        raise OutputError(f"no browser came for the link within {_BROWSER_COMES_WITHIN:g}s", otherwise)

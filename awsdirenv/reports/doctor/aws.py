@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.identity import KeyFacts
+from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh import preflight
@@ -43,8 +44,7 @@ def region(context: DoctorContext) -> Iterator[Finding]:
     in_environment = any(context.environ.get(variable) for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"))
     if in_environment or context.region or context.chains[name].region or _sets_region(context):
         return
-    section = name if name == "default" else f"profile {name}"
-    hint = f"add to [{section}]: region = NAME, or to the line in .envrc: --region NAME"
+    hint = f"add to {section_header(name)}: region = NAME, or to the line in .envrc: --region NAME"
     yield Finding(WARNING, f"profile {name} has no region", hint, context.files.config_path)
 
 
@@ -119,11 +119,11 @@ def mfa(context: DoctorContext) -> Iterator[Finding]:
             yield Finding(WARNING, message, "give the user one in IAM, and name it: mfa_serial = ARN", _file(context))
         elif devices and not is_named:
             message = f"no profile names the MFA device of the user behind profile {key.profile}"
-            hint = f"add to [profile {key.profile}]: mfa_serial = {devices[0]}"
+            hint = f"add to {section_header(key.profile)}: mfa_serial = {devices[0]}"
             yield Finding(INFO, message, hint, _config(context))
         elif devices is None and not is_named and not (fact and fact.is_root):
             message = f"profile {key.profile} has long-term keys and no mfa_serial"
-            hint = f"give the user an MFA device, and add to [profile {key.profile}]: mfa_serial = ARN"
+            hint = f"give the user an MFA device, and add to {section_header(key.profile)}: mfa_serial = ARN"
             yield Finding(WARNING, message, hint, _config(context))
 
 

@@ -167,7 +167,7 @@ def keys_in_files(context: DoctorContext) -> Iterator[Finding]:
         yield Finding(WARNING, message, "mend the first ones, then look again", str(context.project))
     if not all(were_searched):
         message = "the project is too large: not all of its files were looked at for access keys"
-        yield Finding(INFO, message, f"look by hand: git grep -nE '{_SHAPE}'", str(context.project))
+        yield Finding(INFO, message, f"look by hand: grep -rnE '{_SHAPE}' .", str(context.project))
 
 
 def _collect(

@@ -312,9 +312,9 @@ def test_refusals(world: World) -> None:
     world.sts.expire_all_sessions()
     message, hint = refused(world, "adminrole")
     assert message == "AWS does not let these credentials into the console (getSigninToken: 400)"
-    assert hint == "see what they are, and when they end: awsdirenv explain"
+    assert hint == "get new ones: awsdirenv login --force adminrole"
     _, hint = refused(world, "adminrole", "--duration", "1h")
-    assert hint == "leave --duration out, and see what they are: awsdirenv explain"
+    assert hint == "leave --duration out, or get new ones: awsdirenv login --force adminrole"
 
 
 @pytest.mark.parametrize("kind", ["500", "drop"])

@@ -1,0 +1,116 @@
+"""Every hint, followed to the letter: the message is gone, or has become another one; and none is forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalogue import sites
+from hint_walk import Row, Steps, Walk, all_rows, follow
+from world import World
+
+TABLE = list(all_rows())
+# Message and hint that nobody can follow here, and why.
+DEMO = "the demo is what shows it: tests/shells/test_demo.py"
+NETWORK_DISK = "needs a network file system"
+CANNOT = {
+    ("the console of the partition … is not known", "sign in to it with a browser"): "AWS has no such link there",
+    ("…: …", "try the same with: aws sts get-caller-identity --profile NAME"): "for errors of botocore yet to come",
+    ("…: `aws login` needs awscrt", "pip install 'awsdirenv[login]'"): "needs another installation, and an index",
+    ("…: …", "check the files named in …"): "an error of the system without a file's name",
+    ("… for … is too long", "shorten it: … bytes are the most"): "no path is so long",
+    ("cannot use …: …", "make … writable"): "our folder has been made writable before",
+    ("no browser came for the link within …s", "… …"): "waits long; the hint is that of a missing desktop",
+    ("cannot hand the link to a browser: …", "… …"): "needs a broken desktop; the hint is that of a missing one",
+    ("the interactive demo needs a terminal", "awsdirenv demo"): DEMO,
+    ("… cannot be pointed at this machine", "pip install 'awsdirenv[demo]'"): "needs another AWS CLI, and an index",
+    (
+        "the demo failed: it took … MFA codes and not one",
+        "see above, or try it by hand: awsdirenv demo --interactive",
+    ): DEMO,
+    ("the demo needs …, which is not installed", "pip install 'awsdirenv[demo]'"): "needs another installation",
+    ("the demo needs bash, which is not installed", "install bash"): "needs a package manager",
+    ("the demo needs direnv, which is not installed", "install direnv with apt-get or brew"): "needs a package manager",
+    ("the demo needs aws, which is not installed", "pip install 'awsdirenv[demo]'"): "needs another installation",
+    ("the demo failed: bash hangs", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
+    ("the demo failed: bash ended", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
+    ("the demo failed: `…` did not show: …", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
+    ("cannot parse …", "mend …"): "for errors of botocore's parser yet to come",
+    ("cannot read …: …", "mend …"): "a disk that fails",
+    (
+        "the MFA process gave a code that will not do: …",
+        "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says",
+    ): "waits half a minute for the next code; the hint is that of other faults of the process",
+    (
+        "the MFA process for … cannot start: …",
+        "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says",
+    ): "needs a machine without sh",
+    (
+        "the MFA process for … gave nothing within …s",
+        "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says",
+    ): "waits a minute",
+    (
+        "… needs a confirmation and stays closed: … goes on to another line",
+        "to enter …: cd to its own folder",
+    ): "no fault, and printed without the hint",
+    (
+        "the project is too large: not all of its files were looked at for access keys",
+        "look by hand: grep -rnE 'A[KS]IA[A-Z2-7]{16}' .",
+    ): "takes a project of that size",
+    ("the check took longer than …s", "is a file system or a disk out of order?"): "a disk that hangs",
+    ("the check failed: …", "mend that, then look again"): "a disk that fails",
+    ("files in … cannot be locked (…): …", "set XDG_CACHE_HOME to a folder on a local file system"): NETWORK_DISK,
+    (
+        "… is on a network file system (…), where other machines may not see our locks",
+        "set XDG_CACHE_HOME to a folder on a local file system",
+    ): NETWORK_DISK,
+    (
+        "… is on a network file system (…): locks work, and take longer",
+        "set XDG_CACHE_HOME to a folder on a local file system",
+    ): NETWORK_DISK,
+    (
+        "the credentials ended … ago",
+        "check aws_access_key_id and aws_secret_access_key of […]",
+    ): "long-term keys have no end",
+    ("bash … is too old", "have direnv run bash 4.4 or later: bash_path in direnv.toml"): "needs a bash of macOS",
+}
+
+
+@pytest.mark.parametrize("wanted", TABLE, ids=[one.name for one in TABLE])
+def test_a_hint_that_is_followed_leads_on(world: World, wanted: Row) -> None:
+    """What a message tells a person to do makes it go away, and the message that may come then is another one."""
+    follow(Walk(world), wanted)
+
+
+def unreached() -> list[str]:
+    """Give what no row reaches: messages and hints of places in the source, but for those that cannot be followed."""
+    reached = {(one.message, one.hint) for one in TABLE} | set(CANNOT)
+    found = []
+    for site in sites():
+        # Which of a function's messages go with which of its hints, the source does not tell.
+        hints = {hint for one in sites() for hint in one.hints if one.function == site.function}
+        pairs = [pair for pair in reached if pair[0] in site.messages and pair[1] in hints]
+        found += [f"{site.place}: {text}" for text in site.messages if text not in [message for message, _ in pairs]]
+        found += [f"{site.place}: -> {text}" for text in site.hints if text not in [hint for _, hint in pairs]]
+    return found
+
+
+def test_every_hint_is_followed() -> None:
+    """No message of the source is without a row here: whoever writes a new hint shows that it leads on."""
+    assert unreached() == []
+
+
+def test_no_row_is_left_over() -> None:
+    """What cannot be followed here, and why, is said of messages that are still there; and so is what is followed."""
+    there = {(message, hint) for site in sites() for message in site.messages for hint in site.hints}
+    assert {(one.message, one.hint) for one in TABLE} | set(CANNOT) <= there
+
+
+def test_a_hint_that_leads_back_is_noticed(world: World) -> None:
+    """A person who does nothing, or changes nothing, still sees the message: the walk fails."""
+
+    def idle(walk: Walk) -> Steps:
+        yield walk.load("my prof")
+
+    wanted = Row("no profile … in … or …", "add … to …", idle, "idle")
+    with pytest.raises(AssertionError, match="the hint leads back"):
+        follow(Walk(world), wanted)
