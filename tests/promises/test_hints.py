@@ -13,6 +13,10 @@ TABLE = list(all_rows())
 DEMO = "the demo is what shows it: tests/shells/test_demo.py"
 NETWORK_DISK = "needs a network file system"
 CANNOT = {
+    (
+        "the extension has no program that tells the state of files exactly, so each load starts Python",
+        "install GNU's stat (coreutils, or gnu-coreutils), then: awsdirenv setup",
+    ): "needs a machine without GNU's stat",
     ("the console of the partition … is not known", "sign in to it with a browser"): "AWS has no such link there",
     ("…: …", "try the same with: aws sts get-caller-identity --profile NAME"): "for errors of botocore yet to come",
     ("…: `aws login` needs awscrt", "pip install 'awsdirenv[login]'"): "needs another installation, and an index",

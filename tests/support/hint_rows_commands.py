@@ -352,14 +352,6 @@ def _init_without_direnv(walk: Walk) -> Steps:
     walk.does(hint.partition(": ")[2], walk.folder)
 
 
-@row("direnv is not installed", "apt-get install direnv, brew install direnv, or see its documentation")
-def _setup_without_direnv(walk: Walk) -> Steps:
-    walk.env["PATH"] = str(BIN)
-    yield walk.shell("awsdirenv setup")
-    del walk.env["PATH"]
-    return HOOK
-
-
 @row("direnv allow failed with status …", "try it by hand: direnv allow")
 def _direnv_fails(walk: Walk) -> Steps:
     act = _init(walk, None)
@@ -368,27 +360,6 @@ def _direnv_fails(walk: Walk) -> Steps:
     hint = yield act
     assert "broken" in walk.run(hint.partition(": ")[2], walk.folder).stderr
     program.unlink()
-
-
-@row(HOOK, "add to …: …")
-def _no_hook(walk: Walk) -> Steps:
-    hint = yield walk.shell("awsdirenv setup")
-    path, _, line = hint.removeprefix("add to ").partition(": ")
-    Path(path).write_text(f"{line}\n", encoding="utf-8")
-
-
-def _unknown_shell(message: str, shell: str) -> None:
-    @row(message, "one of …")
-    def unknown_shell(walk: Walk) -> Steps:
-        walk.env["SHELL"] = shell
-        hint = yield walk.shell("awsdirenv setup")
-        path, _, line = hint.removeprefix("one of ").partition(": ")
-        Path(path).write_text(line.partition("; /")[0] + "\n", encoding="utf-8")
-        walk.env["SHELL"] = f"/bin/{Path(path).name.removeprefix('.').removesuffix('rc')}"
-
-
-_unknown_shell("SHELL is …, so direnv's hook was not looked for", "/bin/tcsh")
-_unknown_shell("SHELL is not set, so direnv's hook was not looked for", "")
 
 
 # --- our folder ---------------------------------------------------------------------------------------------------

@@ -115,15 +115,22 @@ finding(
 GOOD_BASH = with_toml('[global]\nbash_path = "/bin/bash"\n')
 finding("the bash that direnv is to run does not run", BASH, "no_bash", GOOD_BASH)
 finding("direnv runs bash ….…, which is too old", BASH, "old_bash", GOOD_BASH)
+finding(
+    "the extension has no program that tells the state of files exactly, so each load starts Python",
+    "awsdirenv setup",
+    "no_stat_at_setup",
+)
 finding("direnv's hook is not in …", "add to it: …", "no_hook", in_rc)
 
 
 def _some_shell(walk: Walk, home: Home, hint: Hint) -> None:
+    path, _, line = hint.removeprefix("one of ").partition("; ")[0].partition(": ")
+    assert path == str(home.rc)
+    home.rc.write_text(line, encoding="utf-8")
     home.env["SHELL"] = "/bin/bash"
 
 
-SEE = "see direnv's documentation for the line of this shell"
-finding("SHELL is …, so direnv's hook was not looked for", SEE, "unknown_shell", _some_shell)
+finding("SHELL is …, so direnv's hook was not looked for", "one of …", "unknown_shell", _some_shell)
 
 
 def no_shell(home: Home) -> None:
@@ -131,7 +138,7 @@ def no_shell(home: Home) -> None:
     home.env["SHELL"] = ""
 
 
-finding("SHELL is not set, so direnv's hook was not looked for", SEE, no_shell, _some_shell, "hook")
+finding("SHELL is not set, so direnv's hook was not looked for", "one of …", no_shell, _some_shell, "hook")
 finding(
     "direnv's hook is not in …, so … loads no directory",
     "if you use …, add to it: …",
