@@ -1,0 +1,127 @@
+"""`make matrix`: the main job on machines that differ from this one, and a table of what ran, passed and failed.
+
+A row that cannot run says why. The status is 1 if a test failed. `--quick` runs the rows that cost little, and WORDS
+the rows that have one of them in their names: make matrix ARGS="fish stat".
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from machine import BUILD, CannotRunError, Machine
+from rows import ROWS, Row
+
+SECONDS = 900  # that a row's tests may take
+
+
+@dataclass
+class Result:
+    """What came of a row: the names of the tests that failed, and why nothing ran."""
+
+    row: Row
+    version: str = ""
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    reason: str = ""
+    seconds: float = 0
+
+
+def run_row(row: Row, jobs: int) -> Result:
+    """Prepare a row's machine and run its tests there."""
+    result, begin = Result(row), time.monotonic()
+    try:
+        machine = Machine()
+        for part in row.parts:
+            part(machine)
+        result.version = "; ".join(_version(machine, command) for command in row.versions)
+        _run_tests(row, machine, jobs, result)
+    except CannotRunError as error:
+        result.reason = str(error)
+    except subprocess.TimeoutExpired:
+        result.failed = [f"the tests took more than {SECONDS} seconds"]
+    result.seconds = time.monotonic() - begin
+    return result
+
+
+def _version(machine: Machine, command: str) -> str:
+    done = machine.run("sh", "-c", f'PATH="{machine.python.parent}:$PATH"; {command} 2>&1 </dev/null')
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    return lines[0].strip()[:90] if lines else "says nothing"
+
+
+def _run_tests(row: Row, machine: Machine, jobs: int, result: Result) -> None:
+    with tempfile.TemporaryDirectory(prefix="awsdirenv-matrix-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)  # for another user, too
+        report = folder / "report.xml"
+        options = ["-q", "-n", str(jobs), f"--junit-xml={report}", f"--basetemp={folder}/tests"]
+        done = machine.run(str(machine.python), "-m", "pytest", *options, *row.tests, timeout=SECONDS)
+        log = BUILD / "logs" / f"{row.group} {row.name}.txt".replace("/", "-")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(done.stdout, encoding="utf-8")
+        if not report.exists():
+            result.failed = [f"no test ran; see {log}"]
+            return
+        for case in ET.parse(report).iter("testcase"):
+            outcomes = {child.tag for child in case}
+            if outcomes & {"failure", "error"}:
+                result.failed.append(str(case.get("name")))
+            elif "skipped" not in outcomes:
+                result.passed += 1
+        if done.returncode and not result.failed:
+            result.failed = [f"pytest ended with {done.returncode}; see {log}"]
+
+
+def table(results: list[Result]) -> str:
+    """Return the results as a Markdown table."""
+    lines = ["| what | which | version | passed | failed |", "|---|---|---|---|---|"]
+    for result in results:
+        row = result.row
+        end = f"{result.passed} | {'<br>'.join(result.failed) or '0'}"
+        if result.reason:
+            end = f"- | did not run: {result.reason}"
+        version = result.version.replace("|", "/")
+        lines.append(f"| {row.group} | {row.name} | {version} | {end} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the rows that are asked for and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only rows with one of these words in their names")
+    parser.add_argument("--quick", action="store_true", help="only the rows that cost little")
+    parser.add_argument("--jobs", type=int, default=2, help="tests at once (2)")
+    parser.add_argument("--list", action="store_true", help="name the rows, and run none")
+    options = parser.parse_args()
+    rows = [row for row in ROWS if row.is_quick or not options.quick]
+    if options.words:
+        rows = [row for row in rows if any(word in f"{row.group}: {row.name}" for word in options.words)]
+    results = []
+    for row in rows:
+        if options.list:
+            print(f"{row.group}: {row.name}: {len(row.tests)} tests")
+            continue
+        print(f"{row.group}: {row.name} …", file=sys.stderr, flush=True)
+        results.append(run_row(row, options.jobs))
+        last = results[-1]
+        said = last.reason or f"{last.passed} passed, {len(last.failed)} failed"
+        print(f"  {said} ({last.seconds:.0f} s) {last.version}", *last.failed, file=sys.stderr, sep="\n  ", flush=True)
+    if options.list:
+        return 0
+    print(f"On {platform.freedesktop_os_release()['PRETTY_NAME']}, Python {platform.python_version()}:\n")
+    print(table(results))
+    failed = sum(len(result.failed) for result in results)
+    print(f"\nmatrix: {sum(result.passed for result in results)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
