@@ -52,8 +52,11 @@ def run_row(row: Row, jobs: int) -> Result:
 
 
 def _version(machine: Machine, command: str) -> str:
+    """Return what a program says of itself. Raises CannotRunError if it does not start."""
     done = machine.run("sh", "-c", f'PATH="{machine.python.parent}:$PATH"; {command} 2>&1 </dev/null')
     lines = [line for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode:
+        raise CannotRunError(f"`{command}` fails: {(lines or [''])[-1].strip()[:200]}")
     return lines[0].strip()[:90] if lines else "says nothing"
 
 
@@ -67,17 +70,25 @@ def _run_tests(row: Row, machine: Machine, jobs: int, result: Result) -> None:
         log = BUILD / "logs" / f"{row.group} {row.name}.txt".replace("/", "-")
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout, encoding="utf-8")
-        if not report.exists():
-            result.failed = [f"no test ran; see {log}"]
-            return
-        for case in ET.parse(report).iter("testcase"):
-            outcomes = {child.tag for child in case}
-            if outcomes & {"failure", "error"}:
-                result.failed.append(str(case.get("name")))
-            elif "skipped" not in outcomes:
-                result.passed += 1
+        if report.exists():
+            _count(row, report, result)
         if done.returncode and not result.failed:
             result.failed = [f"pytest ended with {done.returncode}; see {log}"]
+
+
+def _count(row: Row, report: Path, result: Result) -> None:
+    """Take the outcomes out of pytest's report. What the row names and did not run has failed, too."""
+    ran = set()
+    for case in ET.parse(report).iter("testcase"):
+        name, outcomes = str(case.get("name")), {child.tag for child in case}
+        if outcomes & {"failure", "error"}:
+            result.failed.append(name)
+        elif "skipped" not in outcomes:
+            result.passed += 1
+            ran.add(name)
+    ran |= {name.partition("[")[0] for name in ran | set(result.failed)} | set(result.failed)
+    names = [test.partition("::")[2] for test in row.tests]
+    result.failed += [f"did not run: {name}" for name in names if name and name not in ran]
 
 
 def table(results: list[Result]) -> str:

@@ -94,7 +94,11 @@ _STATS = (
         "stat",
         "uutils of sid",
         (*STAMPS, *WARM),
-        (_GNU_STAT, m.debian("sid", "rust-coreutils", *_LIBC, "libssl3t64"), m.link(_STAT, _UUTILS)),
+        (
+            _GNU_STAT,
+            m.debian("sid", "rust-coreutils", *_LIBC, "libssl3t64", "libsystemd0", "libcap2"),
+            m.link(_STAT, _UUTILS),
+        ),
         ("/usr/bin/stat --version",),
     ),
     Row(
