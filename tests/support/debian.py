@@ -44,6 +44,7 @@ def _options(apt: Path, suite: str) -> list[str]:
     (apt / "sources.list").write_text(f"deb {keys}{archive()} {suite} main\n", encoding="utf-8")
     settings = {
         "Dir::State::lists": apt / "lists",
+        "Dir::State::status": "/dev/null",  # what is installed here would be preferred
         "Dir::Cache": apt,
         "Dir::Etc::sourcelist": apt / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null",

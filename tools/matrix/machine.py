@@ -81,7 +81,8 @@ def _layer(name: str, make: Callable[[Path], None]) -> Path:
         try:
             make(draft)
         except subprocess.SubprocessError as error:
-            raise CannotRunError(f"{name} cannot be made: {error}") from None
+            program = getattr(error, "cmd", ["?"])[0]
+            raise CannotRunError(f"{program} did not get {name}") from None
         for old in ("bin", "lib", "lib64", "sbin"):  # where packages before 2023 put things
             if (draft / old).exists():
                 shutil.copytree(draft / old, draft / "usr" / old, symlinks=True, dirs_exist_ok=True)
@@ -126,6 +127,18 @@ def link(path: str, target: str) -> Part:
 
     name = f"{path}-{target}".replace("/", "-").lstrip("-")
     return lambda machine: machine.layers.insert(0, _layer(name, make))
+
+
+def built_by_hand(path: str, name: str) -> Part:
+    """Have at a path below /usr a program that somebody has put into `build/matrix/by-hand`."""
+
+    def change(machine: Machine) -> None:
+        target = BUILD / "by-hand" / name
+        if not target.exists():
+            raise CannotRunError(f"Debian's archive has it no more; build it and put it at {target.relative_to(ROOT)}")
+        link(path, str(target))(machine)
+
+    return change
 
 
 def without(path: str) -> Part:

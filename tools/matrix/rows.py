@@ -135,6 +135,16 @@ _SHELLS = (
         (m.debian("bullseye", "bash"),),
         ("bash --version",),
     ),
+    *(
+        Row(
+            "shell",
+            f"bash {version}",
+            (*LOAD, *WARM, *in_shell("bash")),
+            (m.built_by_hand("/usr/bin/bash", f"bash-{version}"),),
+            ("bash --version",),
+        )
+        for version in ("5.0", "4.4")
+    ),
 )
 
 _PYTHON_SID = (
