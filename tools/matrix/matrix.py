@@ -1,18 +1,21 @@
 """`make matrix`: the main job on machines that differ from this one, and a table of what ran, passed and failed.
 
 A row that cannot run says why. The status is 1 if a test failed. `--quick` runs the rows that cost little, and WORDS
-the rows that have one of them in their names: make matrix ARGS="fish stat".
+the rows that have one of them in their names: make matrix ARGS="fish stat". The last result of each row is kept in
+build/matrix/results.json; `--table` prints them all, and runs nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -26,17 +29,19 @@ SECONDS = 900  # that a row's tests may take
 class Result:
     """What came of a row: the names of the tests that failed, and why nothing ran."""
 
-    row: Row
+    group: str
+    name: str
     version: str = ""
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     reason: str = ""
-    seconds: float = 0
+    seconds: int = 0
+    date: str = field(default_factory=lambda: date.today().isoformat())  # noqa: DTZ011 - as the person's calendar says
 
 
 def run_row(row: Row, jobs: int) -> Result:
     """Prepare a row's machine and run its tests there."""
-    result, begin = Result(row), time.monotonic()
+    result, begin = Result(row.group, row.name), time.monotonic()
     try:
         machine = Machine()
         for part in row.parts:
@@ -47,7 +52,7 @@ def run_row(row: Row, jobs: int) -> Result:
         result.reason = str(error)
     except subprocess.TimeoutExpired:
         result.failed = [f"the tests took more than {SECONDS} seconds"]
-    result.seconds = time.monotonic() - begin
+    result.seconds = round(time.monotonic() - begin)
     return result
 
 
@@ -95,13 +100,40 @@ def table(results: list[Result]) -> str:
     """Return the results as a Markdown table."""
     lines = ["| what | which | version | passed | failed |", "|---|---|---|---|---|"]
     for result in results:
-        row = result.row
         end = f"{result.passed} | {'<br>'.join(result.failed) or '0'}"
         if result.reason:
             end = f"- | did not run: {result.reason}"
         version = result.version.replace("|", "/")
-        lines.append(f"| {row.group} | {row.name} | {version} | {end} |")
+        lines.append(f"| {result.group} | {result.name} | {version} | {end} |")
     return "\n".join(lines)
+
+
+def kept_results() -> dict[tuple[str, str], Result]:
+    """Return the last result of each row that has ever run here."""
+    try:
+        kept = json.loads((BUILD / "results.json").read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    return {(one["group"], one["name"]): Result(**one) for one in kept}
+
+
+def keep(result: Result) -> None:
+    """Write a result down in the place of the last one of its row."""
+    results = {**kept_results(), (result.group, result.name): result}
+    BUILD.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([asdict(one) for one in results.values()], indent=1)
+    (BUILD / "results.json").write_text(text, encoding="utf-8")
+
+
+def report(results: list[Result]) -> int:
+    """Print the table and the sums; return the status."""
+    days = sorted({result.date for result in results})
+    where = f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}"
+    print(f"On {where}, {' to '.join(dict.fromkeys([*days[:1], *days[-1:]]))}:\n")
+    print(table(results))
+    failed = sum(len(result.failed) for result in results)
+    print(f"\nmatrix: {sum(result.passed for result in results)} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 def main() -> int:
@@ -111,27 +143,28 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="only the rows that cost little")
     parser.add_argument("--jobs", type=int, default=2, help="tests at once (2)")
     parser.add_argument("--list", action="store_true", help="name the rows, and run none")
+    parser.add_argument("--table", action="store_true", help="print the last result of each row, and run none")
     options = parser.parse_args()
     rows = [row for row in ROWS if row.is_quick or not options.quick]
     if options.words:
         rows = [row for row in rows if any(word in f"{row.group}: {row.name}" for word in options.words)]
+    if options.list:
+        print(*(f"{row.group}: {row.name}: {len(row.tests)} tests" for row in rows), sep="\n")
+        return 0
+    if options.table:
+        kept = kept_results()
+        return report([kept[row.group, row.name] for row in rows if (row.group, row.name) in kept])
     results = []
     for row in rows:
-        if options.list:
-            print(f"{row.group}: {row.name}: {len(row.tests)} tests")
-            continue
         print(f"{row.group}: {row.name} …", file=sys.stderr, flush=True)
-        results.append(run_row(row, options.jobs))
-        last = results[-1]
-        said = last.reason or f"{last.passed} passed, {len(last.failed)} failed"
-        print(f"  {said} ({last.seconds:.0f} s) {last.version}", *last.failed, file=sys.stderr, sep="\n  ", flush=True)
-    if options.list:
-        return 0
-    print(f"On {platform.freedesktop_os_release()['PRETTY_NAME']}, Python {platform.python_version()}:\n")
-    print(table(results))
-    failed = sum(len(result.failed) for result in results)
-    print(f"\nmatrix: {sum(result.passed for result in results)} passed, {failed} failed")
-    return 1 if failed else 0
+        result = run_row(row, options.jobs)
+        results.append(result)
+        keep(result)
+        said = result.reason or f"{result.passed} passed, {len(result.failed)} failed"
+        print(
+            f"  {said} ({result.seconds} s) {result.version}", *result.failed, file=sys.stderr, sep="\n  ", flush=True
+        )
+    return report(results)
 
 
 if __name__ == "__main__":
