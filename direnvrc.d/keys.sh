@@ -29,6 +29,7 @@ _awsdirenv_make_block() {
   [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
   _ad_block=(
     "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"
+    "AWSDIRENV_KEY_ID=$_ad_access_key_id"
     ${_ad_session_token:+"AWS_SESSION_TOKEN=$_ad_session_token"}
     ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"} ${_ad_account_id:+"AWS_ACCOUNT_ID=$_ad_account_id"}
     ${_ad_region:+"AWS_REGION=$_ad_region" "AWS_DEFAULT_REGION=$_ad_region"}
@@ -73,6 +74,8 @@ _awsdirenv_keep_fresh() {
       # A number alone may be another process's by now.
       { mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline"; } 2>/dev/null
       [[ " ${_ad_words[*]} " != *' timer '* ]] || return 0
+      # Without /proc a number must do. If it is another process of ours, the next renewal starts a timer.
+      { read -rN 1 _ <"/proc/$$/cmdline"; } 2>/dev/null || ! builtin kill -0 "$_ad_pid" 2>/dev/null || return 0
       ;;
   esac
   _awsdirenv_run cold _awsdirenv_start_timer

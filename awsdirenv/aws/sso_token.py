@@ -32,7 +32,12 @@ class SsoToken(Record):
 def path(sso_session: SsoSession, environ: Mapping[str, str]) -> Path:
     """Return the file's path. It comes from the session's name, or from a legacy profile's start URL, as configured."""
     name = hashlib.sha1(str(sso_session).encode(), usedforsecurity=False).hexdigest()
-    return home(environ) / ".aws" / "sso" / "cache" / f"{name}.json"
+    return folder(environ) / f"{name}.json"
+
+
+def folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the token files, which the AWS CLI and every SDK share."""
+    return home(environ) / ".aws" / "sso" / "cache"
 
 
 def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths, session_key
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.errors import CacheError
@@ -35,11 +36,11 @@ def noted(paths: CachePaths, path: Path) -> Iterator[None]:
 
 
 def left(paths: CachePaths, folders: Iterable[Path]) -> list[Path]:
-    """Return the drafts in `folders`, beside the files of such notes, and in our own folders."""
+    """Return the drafts in `folders`, in the directories that we serve, beside noted files, and in our own folders."""
     noted_values = [files.read_private(note) or {} for note in _matching(paths.marks, f"{_KIND}-*")]
     targets = [Path(values["TARGET"]) for values in noted_values if "TARGET" in values]
     found = [files.draft_of(target) for target in targets]
-    for folder in dict.fromkeys(folders):
+    for folder in dict.fromkeys([*folders, *(directory.path for directory in directories.known(paths))]):
         found += _matching(folder, files.draft_of(Path("*")).name)
     for folder in paths.folders():
         found += _matching(folder, files.private_draft_of(Path("*")).name)

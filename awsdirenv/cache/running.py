@@ -1,4 +1,4 @@
-"""Which of our processes run: who holds a lock, and which timers there are. Asks /proc, and takes no lock for it."""
+"""Which of our processes run: who holds a lock, and which timers there are. Asks /proc where that is there."""
 
 from __future__ import annotations
 
@@ -36,24 +36,20 @@ class RunningTimer(Record):
 
 def held_locks(paths: CachePaths) -> list[HeldLock]:
     """Return the locks that are held on this machine, by name. Notes of processes that have let go do not count."""
-    folder = os.path.realpath(paths.locks)
     names = [name for name in _listed(paths.locks) if name.endswith(".lock") and not name.startswith(_TIMERS)]
-    holders = {name: holder for name in names if (holder := read_holder(paths.locks / name))}
-    locked = {pid: _locked_files(pid, folder) for pid in {holder.pid for holder in holders.values()}}
-    return [_held(paths.locks / name, holder) for name, holder in holders.items() if name in locked[holder.pid]]
+    holders = {paths.locks / name: read_holder(paths.locks / name) for name in names}
+    return [_held(path, holder) for path, holder in holders.items() if holder and _is_held(path, holder.pid)]
 
 
 def running_timers(paths: CachePaths) -> list[RunningTimer]:
     """Return the timers that run on this machine, by the names of their snapshots."""
     found = []
     for mark in _listed(paths.timers):
-        with suppress(OSError, ValueError):
+        with suppress(ValueError):
             profile = decode_name(mark.partition("@")[0])
-            path = paths.timers / mark
-            pid = int(read_text(path) or "")
-            words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+            pid = int(read_text(paths.timers / mark) or "")
             # A number alone may be another process's by now.
-            if b"timer" in words and os.fsencode(profile) in words:
+            if _is_held(paths.locks / f"{_TIMERS}{mark}.lock", pid):
                 found.append(RunningTimer(profile, mark, pid))
     return found
 
@@ -65,20 +61,34 @@ def _held(path: Path, holder: Holder) -> HeldLock:
     return HeldLock(path.name.removesuffix(".lock"), holder.pid, since, holder if holder.doing else None)
 
 
-def _locked_files(pid: int, folder: str) -> set[str]:
-    """Return the names of the files in a folder that a process has locked.
+def _is_held(path: Path, pid: int) -> bool:
+    """Return whether a process holds a lock.
 
-    /proc/locks would tell of all processes, but the kernel takes 10 ms to make it.
+    /proc/locks would tell of all processes, but the kernel takes 10 ms to make it. Without /proc we try the lock. Who
+    takes it at that moment finds it held, so that is the second choice.
     """
-    found = set()
-    for descriptor in _listed(_PROC / str(pid) / "fd"):
+    process, target = _PROC / str(pid), os.path.realpath(path)
+    if not _listed(_PROC / str(os.getpid()) / "fdinfo"):
+        holder = read_holder(path)
+        return holder is not None and holder.pid == pid and _is_locked(path)
+    for descriptor in _listed(process / "fd"):
         with suppress(OSError):
-            place, _, name = os.readlink(_PROC / str(pid) / "fd" / descriptor).rpartition("/")
-            if place == folder:
-                told = (_PROC / str(pid) / "fdinfo" / descriptor).read_text(encoding="ascii")
+            if os.readlink(process / "fd" / descriptor) == target:
+                told = (process / "fdinfo" / descriptor).read_text(encoding="ascii")
                 if any(line.startswith("lock:") and " FLOCK " in line for line in told.splitlines()):
-                    found.add(name)
-    return found
+                    return True
+    return False
+
+
+def _is_locked(path: Path) -> bool:
+    import fcntl  # noqa: PLC0415 - only a machine without /proc needs it
+
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
 
 
 def _listed(folder: Path) -> list[str]:

@@ -64,9 +64,9 @@ VARIABLES: Mapping[str, Use] = {
     # Shell prompts show these.
     "AWS_VAULT": Use.STALE,
     "AWSUME_PROFILE": Use.STALE,
-    # Ours. AWSDIRENV_REFRESH_AT belongs to a directory's credentials, and `awsdirenv export` replaces those.
+    # Ours. The stale ones belong to a directory's credentials, and `awsdirenv export` replaces those.
     "AWSDIRENV_PROFILE": Use.EXPORTED,
-    "AWSDIRENV_REFRESH_AT": Use.STALE,
+    **dict.fromkeys(("AWSDIRENV_KEY_ID", "AWSDIRENV_REFRESH_AT"), Use.STALE),
     **dict.fromkeys(("AWSDIRENV_LOADED", "AWSDIRENV_DECLARED", "AWSDIRENV_STAGE"), Use.NONE),
 }
 

@@ -7,7 +7,6 @@ import difflib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -48,7 +47,6 @@ HOOKS = {
     "fish": "direnv hook fish | source",
 }
 _HOOK_WORDS = "# awsdirenv's hook for "
-_HOOK = re.compile(r"^[^#\n]*\bdirenv[\"']?[ \t]+hook\b", re.MULTILINE)
 
 
 def extension_path(environ: Mapping[str, str]) -> Path:
@@ -80,13 +78,22 @@ def extension_text() -> str:
 
 def stat_program() -> str | None:
     """Return the program that prints the state of files just as `stamps.look` does, or None where there is none."""
-    for program in _STAT_PROGRAMS:
-        paths = [program, os.path.dirname(program), "/"]
-        command, environ = [program, *stamps.OPTIONS, *paths], {"LC_ALL": "C", "TZ": "UTC0"}
-        with contextlib.suppress(OSError, StillRunningError, TooMuchOutputError):
-            if run(command, 10, catch_errors=True, environ=environ).output == os.fsencode(stamps.look(paths)):
-                return program
-    return None
+    return next(filter(_tells_state, _STAT_PROGRAMS), None)
+
+
+def has_stat(text: str) -> bool:
+    """Return whether an installed extension has a program that tells the state of files, here and now."""
+    line = re.search(r"^_awsdirenv_stat\(\) \{ .*\bexec (\S+) ", text, re.MULTILINE)
+    return line is not None and _tells_state(line[1])
+
+
+def _tells_state(program: str) -> bool:
+    paths = [program, os.path.dirname(program), "/"]
+    command, environ = [program, *stamps.OPTIONS, *paths], {"LC_ALL": "C", "TZ": "UTC0"}
+    try:
+        return run(command, 10, catch_errors=True, environ=environ).output == os.fsencode(stamps.look(paths))
+    except (OSError, StillRunningError, TooMuchOutputError):
+        return False
 
 
 def is_whole(text: str) -> bool:
@@ -140,24 +147,6 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         target.unlink()
     except OSError as error:
         raise SetupError(f"cannot remove {target}: {error.strerror}", command_line("rm", str(target))) from None
-
-
-def missing_parts(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what we need but do not install and is missing: pairs of a problem and what to do about it."""
-    problems = []
-    if shutil.which("direnv", path=environ.get("PATH")) is None:
-        problems.append(
-            ("direnv is not installed", "apt-get install direnv, brew install direnv, or see its documentation")
-        )
-    shell = Path(environ.get("SHELL", "")).name
-    if shell in HOOKS:
-        rc = hooks.rc_file(shell, environ)
-        if not _HOOK.search(_read(rc) or ""):
-            problems.append((f"direnv's hook is not in {rc}", f"add to {rc}: {HOOKS[shell]}"))
-    else:
-        lines = "; ".join(f"{hooks.rc_file(name, environ)}: {line}" for name, line in HOOKS.items())
-        problems.append((f"SHELL is {shell or 'not set'}, so direnv's hook was not looked for", f"one of {lines}"))
-    return problems
 
 
 def use_line(profile: str | None) -> str:

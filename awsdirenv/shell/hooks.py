@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import re
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ _SOURCE = re.compile(
 # A line of the file in which fish keeps its variables, and an escape in its values.
 _UNIVERSAL = re.compile(r"SETUVAR (?:\S+ )*?--export (?:\S+ )*?(\w+):(.*)")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_BASH_LOGIN = (".bash_profile", ".bash_login", ".profile")
 _SYSTEM = {
     "bash": ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc"),
     "zsh": ("/etc/zsh/zshenv", "/etc/zshenv", "/etc/zsh/zshrc", "/etc/zshrc"),
@@ -58,7 +60,7 @@ def installed(shell: str, environ: Mapping[str, str]) -> Path:
 def line_to_add(environ: Mapping[str, str]) -> str | None:
     """Return the line to add to the user's start-up file. None: it is there, or the file is unknown."""
     shell = Path(environ.get("SHELL", "")).name
-    if shell not in SHELLS or f"awsdirenv/hook.{shell}" in (read_text(rc_file(shell, environ)) or ""):
+    if shell not in SHELLS or any(f"awsdirenv/hook.{shell}" in line.text for line in interactive(shell, environ)):
         return None
     return command_line("source", str(installed(shell, environ)))
 
@@ -83,10 +85,18 @@ class Line(Record):
 
 
 def rc_file(shell: str, environ: Mapping[str, str]) -> Path:
-    """Return the path of the start-up file that `bash`, `zsh` or `fish` reads."""
+    """Return the path of the start-up file that an interactive `bash`, `zsh` or `fish` reads.
+
+    The terminals of macOS start login shells. Such a bash reads only the first of its files that is there.
+    """
     if shell == "fish":
         return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "fish" / "config.fish"
-    return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc" if shell == "zsh" else home(environ) / ".bashrc"
+    if shell == "zsh":
+        return Path(environ.get("ZDOTDIR") or home(environ)) / ".zshrc"
+    if sys.platform != "darwin":
+        return home(environ) / ".bashrc"
+    login = [home(environ) / name for name in _BASH_LOGIN]
+    return next(filter(os.path.exists, login), login[0])
 
 
 def interactive(shell: str, environ: Mapping[str, str]) -> list[Line]:
@@ -101,7 +111,7 @@ def interactive(shell: str, environ: Mapping[str, str]) -> list[Line]:
 
 def of_user(shell: str, environ: Mapping[str, str]) -> list[Line]:
     """Return all lines of the user's files that `bash`, `zsh` or `fish` reads: an interactive one, or a login shell."""
-    login = (".bash_profile", ".bash_login", ".profile") if shell == "bash" else ()
+    login = _BASH_LOGIN if shell == "bash" else ()
     return [*interactive(shell, environ), *follow([home(environ) / name for name in login], environ)]
 
 
@@ -109,9 +119,12 @@ def of_system(shell: str, environ: Mapping[str, str]) -> list[Line]:
     """Return all lines of the system's start-up files, which come from the administrator or from packages."""
     paths = [Path(name) for name in _SYSTEM[shell]]
     if shell == "fish":
-        shares = (environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
-        folders = [Path("/etc/fish/conf.d"), *(Path(share) / "fish" / "vendor_conf.d" for share in shares)]
-        paths += [path for folder in folders for path in sorted(folder.glob("*.fish"))]
+        brew = Path(environ.get("HOMEBREW_PREFIX") or "/opt/homebrew")
+        shares = [*(environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":"), f"{brew}/share"]
+        folders = [Path("/etc/fish/conf.d"), brew / "etc/fish/conf.d"]
+        folders += [Path(share) / "fish" / "vendor_conf.d" for share in shares]
+        paths += [brew / "etc/fish/config.fish"]
+        paths += [path for folder in dict.fromkeys(folders) for path in sorted(folder.glob("*.fish"))]
     return follow(paths, environ)
 
 

@@ -14,6 +14,7 @@ right or wrong, and only AWS knows.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,15 +34,39 @@ PARENT, SESSION, TERMINAL, STARTED = 1, 3, 4, 19
 def anchor() -> str | None:
     """Return the anchor: a name of this start of the machine, and its time: `<start>:<seconds since the epoch>`.
 
-    None without Linux's /proc. direnvrc.d computes the same.
+    None where the kernel tells neither as Linux nor as macOS does. direnvrc.d computes the same on Linux.
     """
     try:
-        boot = _first_line("sys/kernel/random/boot_id").partition("-")[0]
-        since_start = int(uptime())
+        name, seconds = _start_by_proc()
     except (OSError, ValueError):
-        return None
-    text = f"{boot}.{start_of_process(1)}:{int(time.time()) - since_start}"
+        try:
+            name, seconds = _start_by_sysctl()
+        except (OSError, ValueError):
+            return None
+    text = f"{name}:{seconds}"
     return text if is_anchor(text) else None
+
+
+def _start_by_proc() -> tuple[str, int]:
+    boot = _first_line("sys/kernel/random/boot_id").partition("-")[0]
+    since_start = int(uptime())
+    return f"{boot}.{start_of_process(1)}", int(time.time()) - since_start
+
+
+def _start_by_sysctl() -> tuple[str, int]:
+    """Ask as macOS is asked, which moves the time of its start when the clock is set. Emulated, never run there."""
+    import ctypes  # noqa: PLC0415 - Linux does not need it
+
+    ask = getattr(ctypes.CDLL(None), "sysctlbyname", None)
+
+    def value(name: bytes) -> bytes:
+        found, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
+        if ask is None or ask(name, found, ctypes.byref(size), None, ctypes.c_size_t(0)):
+            raise OSError(name)
+        return found.raw[: size.value]
+
+    boot = value(b"kern.bootsessionuuid").decode().partition("-")[0].lower()
+    return f"{boot}.0", int.from_bytes(value(b"kern.boottime")[:8], sys.byteorder)  # a timeval
 
 
 def is_anchor(text: str) -> bool:

@@ -16,7 +16,8 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
-    *("AWSDIRENV_PROFILE", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED", "AWSDIRENV_VERSION", "AWSDIRENV_END"),
+    *("AWSDIRENV_PROFILE", "AWSDIRENV_KEY_ID", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_LOADED"),
+    *("AWSDIRENV_VERSION", "AWSDIRENV_END"),
     *("AWSDIRENV_ROLE", "AWSDIRENV_ISSUED", "AWSDIRENV_EXPIRATION"),
     *(
         "AWSDIRENV_CONFIG",

@@ -87,12 +87,9 @@ def calls(tree: ast.Module, names: set[str]) -> Iterator[tuple[str, list[ast.exp
 
 
 def warnings(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Give problem and remedy of each warning: those said at once, and the pairs that `missing_parts` collects."""
+    """Give problem and remedy of each warning."""
     for _, (problem, remedy) in calls(tree, {"warn"}):
         yield problem, remedy
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef) and function.name == "missing_parts":
-            yield from ((p.elts[0], p.elts[1]) for p in ast.walk(function) if isinstance(p, ast.Tuple))
 
 
 def python_lines(which: int) -> set[Line]:

@@ -42,6 +42,7 @@ def test_exported(world: World, folder: Path) -> None:
         "AWS_REGION",
         "AWS_DEFAULT_REGION",
         "AWSDIRENV_PROFILE",
+        "AWSDIRENV_KEY_ID",
         "AWSDIRENV_REFRESH_AT",
         "AWSDIRENV_LOADED",
     }

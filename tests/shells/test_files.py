@@ -174,7 +174,9 @@ def test_clear_removes_the_drafts_that_killed_commands_have_left(world: World) -
     world.role("adminrole", mfa=False)
     folder = world.project("project", "use aws_profile adminrole\n")
     world.enter(folder)
-    targets = [folder / ".env", folder / ".env.local", folder / ".envrc", extension.extension_path(world.env)]
+    token = world.home / ".aws/sso/cache/token.json"
+    token.parent.mkdir(parents=True)
+    targets = [folder / ".env", folder / ".env.local", folder / ".envrc", extension.extension_path(world.env), token]
     drafts = [files.draft_of(target) for target in targets]
     ours = [world.cache / name for name in ("snapshots/adminrole", "sessions/x", "live/adminrole", "live/.empty")]
     for draft in drafts + [files.private_draft_of(path) for path in ours]:

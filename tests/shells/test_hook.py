@@ -199,15 +199,20 @@ def test_bash_hands_the_status_on_to_the_next_hook(world: World, folder: Path) -
 
 @pytest.mark.parametrize("kind", SHELLS)
 def test_another_identity_beside_keys_is_said_once(world: World, kind: str) -> None:
-    """A profile, or long-term keys, beside the keys of a directory: the next prompt says so, and no prompt after it."""
+    """A profile beside the keys of a directory, or other keys: the next prompt says so, and no prompt after it."""
     world.role("plain", mfa=False)
     world.hold("plain")
     export, unset = ("set -gx {} {}", "set -e {}") if kind == "fish" else ("export {}={}", "unset {}")
     below = world.project("plain/below", "source_up\nexport AWS_PROFILE=read\n")
+    foreign = {"AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "y"}
+    beside = []
+    for number, line in enumerate(("plain", "base --no-session", "plain --live")):
+        beside.append(world.project(f"beside{number}", f"use aws_profile {line}\ndotenv\n"))
+        (beside[-1] / ".env").write_text("".join(f"{name}={value}\n" for name, value in foreign.items()))
     mixed = world.project("mixed", "use aws_profile plain\ndotenv\n")
     (mixed / ".env").write_text("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nAWS_SECRET_ACCESS_KEY=x\n")
     live = world.project("live", "use aws_profile plain --live\nexport AWS_PROFILE=read\n")
-    profile, keys = "warning: AWS_PROFILE is set beside keys", "warning: the keys here are of two identities"
+    profile, keys = "warning: AWS_PROFILE is set beside keys", "warning: the keys here are not this directory's"
     with open_shell(world, kind, world.project("plain")) as shell:
         assert "warning" not in shell.run("true") + shell.run("true")
         for _ in range(2):
@@ -218,9 +223,14 @@ def test_another_identity_beside_keys_is_said_once(world: World, kind: str) -> N
         said = [shell.run(line) for line in (export.format("AWS_DEFAULT_PROFILE", "read"), "true")]
         assert f"hint: {unset.format('AWS_DEFAULT_PROFILE')}, or" in "".join(said)
         assert "warning" not in shell.run(unset.format("AWS_DEFAULT_PROFILE")) + shell.run("true")
-        for folder, warning in ((below, profile), (mixed, keys)):
+        said = [shell.run(export.format(*variable)) for variable in foreign.items()] + [shell.run("true")]
+        assert "".join(said).count(keys) == 1
+        assert "hint: direnv reload, or" in "".join(said)
+        assert "warning" not in shell.run("direnv reload") + shell.run("true")
+        for folder, warning in ((below, profile), *((folder, keys) for folder in (mixed, *beside))):
             said = [shell.run(line) for line in (f"cd {folder}", "true", "true")]
             assert "".join(said).count(warning) == 1, folder
             assert "warning" not in said[-1]
-        assert "warning" not in shell.run(f"cd {live}") + shell.run("true") + shell.run("true")
+            shell.run(f"cd {live}")  # what is said once for one place is said again for the next
+        assert "warning" not in shell.run("true") + shell.run("true")
         assert "warning" not in shell.run("cd /") + shell.run("true")

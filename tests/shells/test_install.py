@@ -211,7 +211,7 @@ def test_setup_prints_a_missing_hook_line(home: Home, shell: str, text: str | No
     said = home.run("setup", SHELL=f"/usr/bin/{shell}")
     assert said.splitlines()[7:9] == [
         f"awsdirenv: warning: direnv's hook is not in {home.path / name}",
-        f"awsdirenv: hint: add to {home.path / name}: {line}",
+        f"awsdirenv: hint: add to it: {line}",
     ]
     assert before.items() <= tree(home.path).items()
 

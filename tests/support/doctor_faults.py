@@ -195,6 +195,24 @@ def _other_bash(home: Home) -> None:
     home.env["BASH_ENV"] = str(home.world.program("env.sh", "echo 1 0"))
 
 
+@fault("stat", INFO, "each load starts Python")
+def _no_stat_at_setup(home: Home) -> None:
+    path = home.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    asks_python = r"\1 _awsdirenv_command look --; }"
+    text = re.sub(r"(?m)^(_awsdirenv_stat\(\) \{).*", asks_python, path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+
+
+@fault("stat", INFO, "each load starts Python")
+def _another_stat_than_at_setup(home: Home) -> None:
+    home.world.replace_stat('exec /usr/bin/stat "$@" | sed "s/[0-9][0-9][0-9] +0000/000 +0000/"')
+
+
+@sound("stat")
+def _another_stat_that_is_as_good(home: Home) -> None:
+    home.world.replace_stat('exec /usr/bin/stat "$@"')
+
+
 @fault("hook", ERROR, "direnv's hook is not in")
 def _no_hook(home: Home) -> None:
     home.rc.write_text('# eval "$(direnv hook bash)"\n', encoding="utf-8")

@@ -2,7 +2,9 @@
    seconds it is ahead. What runs since the start of the machine, and the times of files, stay as they are. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -24,6 +26,23 @@ int clock_gettime(clockid_t id, struct timespec *now) {
   if (!failed && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
     now->tv_sec += ahead();
   return failed;
+}
+
+/* As macOS tells its start. Only a program that finds no /proc asks for it. */
+int sysctlbyname(const char *name, void *found, size_t *size, void *value, size_t length) {
+  struct timespec since;
+  struct timeval started = {time(NULL), 0};
+  (void)value, (void)length;
+  if (!strcmp(name, "kern.bootsessionuuid")) {
+    *size = (size_t)snprintf(found, *size, "8C2A9E77-0000-4000-8000-000000000000") + 1;
+    return 0;
+  }
+  if (strcmp(name, "kern.boottime"))
+    return -1;
+  clock_gettime(CLOCK_BOOTTIME, &since);
+  started.tv_sec -= since.tv_sec;
+  memcpy(found, &started, *size = sizeof started);
+  return 0;
 }
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {

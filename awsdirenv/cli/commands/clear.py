@@ -75,10 +75,11 @@ def _clear_profile(profile: str, paths: CachePaths, locks: Locks) -> int:
 
 def _remove_drafts(paths: CachePaths, environ: Mapping[str, str]) -> int:
     """Delete the drafts that killed commands have left. Return the number of deleted files."""
-    from awsdirenv.cache import directories, drafts
+    from awsdirenv.aws import sso_token
+    from awsdirenv.cache import drafts
     from awsdirenv.shell.extension import own_folders
 
-    folders = [*own_folders(environ), *(directory.path for directory in directories.known(paths))]
+    folders = [*own_folders(environ), sso_token.folder(environ)]
     return sum(files.remove(draft) for draft in drafts.left(paths, folders))
 
 

@@ -20,6 +20,8 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.cache.layout import CachePaths
     from awsdirenv.cache.sessions import prepare
     from awsdirenv.cli.main import parser
+    from awsdirenv.reports.doctor import report as checks
+    from awsdirenv.reports.doctor.context import INFO, DoctorContext
     from awsdirenv.shell import completion, extension, hooks
 
     others = [*extension.hook_files(os.environ), *completion.files(parser(), os.environ)]
@@ -29,8 +31,10 @@ def run(options: argparse.Namespace) -> int:
     if options.uninstall:
         return 0
     prepare(CachePaths.from_environ(os.environ))
-    for problem, remedy in extension.missing_parts(os.environ):
-        warn(problem, remedy)
+    machine = {name: checks.CHECKS[name] for name in checks.OF_THE_MACHINE}
+    for finding in checks.examine(DoctorContext.here(os.environ, offline=True), say, machine):
+        if (finding.severity, finding.check) != (INFO, "hook") or not finding.path:  # not of a shell beside SHELL
+            warn(finding.message, finding.hint)
     line = hooks.line_to_add(os.environ)
     if line:
         say(f"  for a shell that has sat still, in its start-up file: {line}")

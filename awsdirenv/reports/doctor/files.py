@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from awsdirenv.cache import directories, drafts
+from awsdirenv.aws import sso_token
+from awsdirenv.cache import drafts
 from awsdirenv.config.aws_files import AwsFiles, file_paths
 from awsdirenv.config.environment import BLOCK
 from awsdirenv.config.envrc import has_carriage_returns
@@ -101,8 +102,7 @@ def fish_universals(context: DoctorContext) -> Iterator[Finding]:
 
 def left_drafts(context: DoctorContext) -> Iterator[Finding]:
     """Whether killed commands of ours have left drafts, which may have secrets in them."""
-    served = [directory.path for directory in directories.known(context.paths)]
-    folders = [*own_folders(context.environ), context.directory, context.project, *served]
+    folders = [*own_folders(context.environ), sso_token.folder(context.environ), context.directory, context.project]
     for draft in drafts.left(context.paths, folders):
         with contextlib.suppress(OSError):
             # One that is being written is from now; its last time, when it is whole, may be in the future.

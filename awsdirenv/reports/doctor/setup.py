@@ -105,6 +105,18 @@ def bash(context: DoctorContext) -> Iterator[Finding]:
         yield Finding(ERROR, f"direnv runs bash {version[1]}.{version[2]}, which is too old", hint, path)
 
 
+def stat_program(context: DoctorContext) -> Iterator[Finding]:
+    """Whether the extension has a program that tells the state of files; otherwise each load starts Python."""
+    path = installation.extension_path(context.environ)
+    present = read_text(path)
+    if present is None or installation.has_stat(present):
+        return
+    program = installation.stat_program()
+    message = "the extension has no program that tells the state of files exactly, so each load starts Python"
+    hint = "awsdirenv setup" if program else "install GNU's stat (coreutils, or gnu-coreutils), then: awsdirenv setup"
+    yield Finding(INFO, message, hint, str(path))
+
+
 def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv's hook is in the start-up files of your shells: of each in its own."""
     # If direnv has loaded the directory of this shell, there is a hook somewhere.
@@ -112,7 +124,8 @@ def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
     login_shell = _shell(context)
     if login_shell not in hooks.SHELLS and not is_loaded:
         message = f"SHELL is {login_shell or 'not set'}, so direnv's hook was not looked for"
-        yield Finding(INFO, message, "see direnv's documentation for the line of this shell")
+        rows = "; ".join(f"{hooks.rc_file(name, context.environ)}: {line}" for name, line in installation.HOOKS.items())
+        yield Finding(INFO, message, f"one of {rows}")
     for shell in _shells_in_use(context):
         lines = [*hooks.of_user(shell, context.environ), *hooks.of_system(shell, context.environ)]
         if any(_hooks(line, shell) for line in lines) or (is_loaded and shell == login_shell):

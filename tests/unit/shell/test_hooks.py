@@ -112,3 +112,33 @@ def test_everything_has_each_file_once(home: Path) -> None:
     (home / ".config" / "environment.d" / "aws.conf").write_text("E\n", encoding="utf-8")
     found = [line.text for line in hooks.everything({"HOME": str(home)})]
     assert found == ["P", ". ~/.bashrc", "B", "Z", "E"]
+
+
+@pytest.mark.parametrize(
+    ("files", "read_first"),
+    [((), ".bash_profile"), ((".profile",), ".profile"), ((".profile", ".bash_login"), ".bash_login")],
+)
+def test_on_a_mac_bash_is_a_login_shell(
+    home: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str, ...], read_first: str
+) -> None:
+    """Its terminals start login shells, which read the first of three files, and what that one sources."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    environ = {"HOME": str(home), "SHELL": "/bin/bash"}
+    for name in files:
+        (home / name).write_text(". ~/more\n", encoding="utf-8")
+    (home / ".bashrc").write_text("OTHERS\n", encoding="utf-8")
+    assert hooks.rc_file("bash", environ) == home / read_first
+    assert [line.text for line in hooks.interactive("bash", environ)] == ([". ~/more", "MORE"] if files else [])
+    (home / "more").write_text(f"source {hooks.installed('bash', environ)}\n", encoding="utf-8")
+    assert (hooks.line_to_add(environ) is None) == bool(files)
+
+
+def test_fish_of_homebrew_reads_its_files(home: Path) -> None:
+    """Homebrew's fish has its system files below Homebrew's prefix."""
+    environ = {"HOME": str(home), "HOMEBREW_PREFIX": str(home / "brew")}
+    wanted = ["etc/fish/config.fish", "etc/fish/conf.d/direnv.fish", "share/fish/vendor_conf.d/direnv.fish"]
+    for name in wanted:
+        path = home / "brew" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{name}\n", encoding="utf-8")
+    assert [line.text for line in hooks.of_system("fish", environ) if line.text in wanted] == wanted

@@ -68,12 +68,13 @@ _awsdirenv_left() {
 
 # Says once that something beside or below our line has set another profile, or other keys, than the directory's.
 _awsdirenv_watch_block() {
-  set -- "${AWSDIRENV_PROFILE:+${AWS_ACCESS_KEY_ID-}}" "${AWS_PROFILE:+AWS_PROFILE}"
-  [[ $2 || ! ${AWS_DEFAULT_PROFILE-} ]] || set -- "$1" AWS_DEFAULT_PROFILE
-  if [[ $1 && $2 ]]; then
+  set -- "${AWSDIRENV_PROFILE:+${AWS_ACCESS_KEY_ID-}}" "${AWS_PROFILE:+AWS_PROFILE}" "${AWSDIRENV_KEY_ID-}"
+  [[ $2 || ! ${AWS_DEFAULT_PROFILE-} ]] || set -- "$1" AWS_DEFAULT_PROFILE "$3"
+  [[ ${AWS_CONFIG_FILE-} != */awsdirenv/live/* ]] || set -- "$1" "$2" none
+  if [[ $1 && $3 && $1 != "$3" ]]; then
+    set -- "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
+  elif [[ $1 && $2 ]]; then
     set -- "$2 is set beside keys: many programs take the keys, and are not that profile" "unset $2"
-  elif [[ $1 == AKIA* && ${AWS_SESSION_TOKEN-} ]]; then # only other keys than these have a session token
-    set -- 'the keys here are of two identities: something has set AWS_ACCESS_KEY_ID' 'awsdirenv whoami'
   else
     set -- '' ''
   fi

@@ -55,11 +55,12 @@ function _awsdirenv_watch_block --on-event fish_prompt
     if test -n "$AWSDIRENV_PROFILE" -a -n "$AWS_ACCESS_KEY_ID"
         set -l name AWS_PROFILE
         test -n "$AWS_PROFILE"; or set name AWS_DEFAULT_PROFILE
-        if test -n "$$name"
+        set -l ours $AWSDIRENV_KEY_ID
+        string match -q '*/awsdirenv/live/*' -- "$AWS_CONFIG_FILE"; and set ours none
+        if test -n "$ours" -a "$ours" != "$AWS_ACCESS_KEY_ID"
+            set said "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
+        else if test -n "$$name"
             set said "$name is set beside keys: many programs take the keys, and are not that profile" "set -e $name"
-        else if test -n "$AWS_SESSION_TOKEN"; and string match -q 'AKIA*' -- "$AWS_ACCESS_KEY_ID"
-            # only other keys than these have a session token
-            set said 'the keys here are of two identities: something has set AWS_ACCESS_KEY_ID' 'awsdirenv whoami'
         end
     end
     if test -n "$said[1]" -a "$said[1]" != "$_awsdirenv_mixed"
