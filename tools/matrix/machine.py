@@ -129,6 +129,21 @@ def link(path: str, target: str) -> Part:
     return lambda machine: machine.layers.insert(0, _layer(name, make))
 
 
+def changed_line(path: str, old: str, new: str) -> Part:
+    """Have another line in a file of this checkout, to emulate what our code asks its system."""
+
+    def change(machine: Machine) -> None:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        if text.count(f"{old}\n") != 1:
+            raise CannotRunError(f"{path} has no line {old}")
+        copy = BUILD / "changed" / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(text.replace(f"{old}\n", f"{new}\n"), encoding="utf-8")
+        machine.before.append(f"mount --bind {shlex.quote(str(copy))} {shlex.quote(str(ROOT / path))}")
+
+    return change
+
+
 def built_by_hand(path: str, name: str) -> Part:
     """Have at a path below /usr a program that somebody has put into `build/matrix/by-hand`."""
 

@@ -128,7 +128,7 @@ def keep(result: Result) -> None:
 def report(results: list[Result]) -> int:
     """Print the table and the sums; return the status."""
     days = sorted({result.date for result in results})
-    where = f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}"
+    where = f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release().partition('-')[0]}"
     print(f"On {where}, {' to '.join(dict.fromkeys([*days[:1], *days[-1:]]))}:\n")
     print(table(results))
     failed = sum(len(result.failed) for result in results)

@@ -67,6 +67,16 @@ _GNU_STAT = m.gnu_stat_elsewhere
 _IN_FLOATS = r"""/usr/local/bin/stat "$@" | sed -E 's/([0-9]{7})[0-9]{2} \+0000/\100 +0000/'"""
 _OF_BSD = 'echo "stat: illegal option -- c" >&2; exit 1'
 _STAT = "/usr/bin/stat"
+# BSD's program as far as we use it: its own letters, and seconds with a fraction in the place of a date.
+_BSD = r"""[ "$1 $2 $4" = "-L -f --" ] || { echo "stat: illegal option" >&2; exit 1; }
+format=$(printf %s "$3" | sed 's/%z/%s/; s/%m/%Y/; s/%Lp/%a/; s/%Fc/%.9Z/; s/%N/%n/')
+shift 4
+exec /usr/local/bin/stat -L -c "$format" -- "$@" """
+_SYSTEM = (
+    "awsdirenv/system/stamps.py",
+    '_IS_BSD = sys.platform == "darwin" or "bsd" in sys.platform',
+    "_IS_BSD = True",
+)
 _UUTILS = "/usr/lib/cargo/bin/coreutils/stat"
 _LIBC = ("libc6", "libgcc-s1")
 _DEPENDENCIES = (
@@ -110,6 +120,13 @@ _STATS = (
         is_quick=True,
     ),
     Row("stat", "a stand-in that refuses -c, as BSD's does", STAMPS, (_GNU_STAT, m.program(_STAT, _OF_BSD))),
+    Row(
+        "stat",
+        "a stand-in that speaks BSD's dialect, and our code told so",
+        (*STAMPS, *WARM),
+        (_GNU_STAT, m.program(_STAT, _BSD), m.changed_line(*_SYSTEM)),
+        is_quick=True,
+    ),
     Row("stat", "none", STAMPS, (_GNU_STAT, m.without(_STAT)), is_quick=True),
 )
 
