@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def _version(machine: Machine, command: str) -> str:
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode:
         raise CannotRunError(f"`{command}` fails: {(lines or [''])[-1].strip()[:200]}")
-    return lines[0].strip()[:90] if lines else "says nothing"
+    return re.split(r" \((?:x86|Debian)|, API", lines[0].strip())[0] if lines else "says nothing"
 
 
 def _run_tests(row: Row, machine: Machine, jobs: int, result: Result) -> None:
@@ -103,7 +104,7 @@ def table(results: list[Result]) -> str:
         end = f"{result.passed} | {'<br>'.join(result.failed) or '0'}"
         if result.reason:
             end = f"- | did not run: {result.reason}"
-        version = result.version.replace("|", "/")
+        version = result.version.replace("|", "/") or "-"
         lines.append(f"| {result.group} | {result.name} | {version} | {end} |")
     return "\n".join(lines)
 
