@@ -11,17 +11,18 @@ from machine import BUILD, ROOT, CannotRunError, Machine, Part
 from world import BIN
 
 # What the tests of the matrix take besides the package. Of Node.js they need only that it is there.
-_TOOLS = ("awscli", "pexpect", "pytest", "pytest-xdist", "hypothesis")
+_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 
 def python(version: str) -> Part:
     """Have another Python, with the newest release of each dependency that it gets."""
-    return lambda machine: _environment(machine, f"python{version}", _interpreter(machine, version), [])
+    return lambda machine: _environment(machine, f"python{version}", _interpreter(machine, version), "demo,login")
 
 
 def oldest_dependencies(version: str) -> Part:
     """Have the oldest release of each dependency that pyproject.toml allows."""
-    return lambda machine: _environment(machine, "oldest", _interpreter(machine, version), lower_bounds())
+    # `login` allows no botocore that is so old.
+    return lambda machine: _environment(machine, "oldest", _interpreter(machine, version), "demo", lower_bounds())
 
 
 def lower_bounds() -> list[str]:
@@ -40,7 +41,7 @@ def _interpreter(machine: Machine, version: str) -> str:
     raise CannotRunError(f"there is no Python {version} here: neither on PATH nor of pyenv")
 
 
-def _environment(machine: Machine, name: str, interpreter: str, bounds: list[str]) -> None:
+def _environment(machine: Machine, name: str, interpreter: str, extras: str, bounds: list[str] | None = None) -> None:
     folder = BUILD / "venvs" / name
     machine.python = folder / "bin" / "python"
     if (folder / ".made").exists():
@@ -48,10 +49,10 @@ def _environment(machine: Machine, name: str, interpreter: str, bounds: list[str
     shutil.rmtree(folder, ignore_errors=True)
     constraints = BUILD / f"{name}.txt"
     constraints.parent.mkdir(parents=True, exist_ok=True)
-    constraints.write_text("\n".join(bounds), encoding="utf-8")
+    constraints.write_text("\n".join(bounds or ()), encoding="utf-8")
     _must(machine, interpreter, "-m", "venv", "--without-pip", str(folder))
     pip = [str(BIN / "python"), "-m", "pip", "--python", str(machine.python), "install", "-qq", "--no-compile"]
-    _must(machine, *pip, "--constraint", str(constraints), "--editable", str(ROOT), *_TOOLS)
+    _must(machine, *pip, "--constraint", str(constraints), "--editable", f"{ROOT}[{extras}]", *_TOOLS)
     for tool in ("node", "npm"):
         (folder / "bin" / tool).symlink_to(BIN / tool)
     (folder / ".made").touch()

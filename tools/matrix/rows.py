@@ -164,16 +164,29 @@ _SHELLS = (
     ),
 )
 
+_TOGETHER = (*MAIN, *in_shell("bash"), *in_shell("zsh"), *in_shell("fish"))
+_SID = (
+    Row(
+        "all",
+        "direnv, bash, zsh and fish of sid together",
+        (*dict.fromkeys(_TOGETHER), "tests/shells/test_hook_company.py::test_a_shell_in_a_shell"),
+        tuple(m.debian("sid", *packages) for packages in (("direnv",), _FISH, _BASH, _ZSH)),
+        ("direnv version",),
+    ),
+)
+
 _PYTHON_SID = (
     *("python3.14", "python3.14-minimal", "libpython3.14-minimal", "libpython3.14-stdlib", "python3.14-venv"),
     *("libc6", "libssl3t64", "libexpat1", "libffi8", "libsqlite3-0", "zlib1g", "libbz2-1.0", "liblzma5", "libzstd1"),
 )
+_PYTHON_314 = (m.debian("sid", *_PYTHON_SID), python("3.14"))
 _PYTHONS = (
     *(
         Row("Python", version, MAIN, (python(version),), (_DEPENDENCIES,))
         for version in ("3.10", "3.11", "3.12", "3.13")
     ),
-    Row("Python", "3.14 (sid)", MAIN, (m.debian("sid", *_PYTHON_SID), python("3.14")), (_DEPENDENCIES,)),
+    Row("Python", "3.14 (sid)", MAIN, _PYTHON_314, (_DEPENDENCIES,)),
+    Row("Python", "3.14 (sid), the tests of the rooms", ("tests/unit",), _PYTHON_314, (_DEPENDENCIES,)),
     Row(
         "dependencies", "the oldest that pyproject.toml allows", MAIN, (oldest_dependencies("3.11"),), (_DEPENDENCIES,)
     ),
@@ -214,4 +227,4 @@ _AWKS = (
 
 _KERNEL = (Row("kernel", "no /proc but for /dev/fd", (*LOAD, *WARM, *on_terminal("bash")), (m.no_proc,), ()),)
 
-ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS)
+ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_SID, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS)
