@@ -10,12 +10,12 @@ QUICK_JOBS := 4
 TEST_PARTS := tests/support:tests/doubles
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
-.PHONY: help tools venv demo quick test matrix lint bench pictures clean
+.PHONY: help tools venv demo quick test walk matrix lint bench pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-tools: ## install direnv, zsh, fish, tmux, shellcheck, shfmt and cc where they are missing
+tools: ## install direnv, zsh, fish, tcsh, tmux, shellcheck, shfmt and cc where they are missing
 	@.ci/tools
 
 venv: .venv/.made ## make the virtual environment, again only when pyproject.toml has changed
@@ -50,6 +50,9 @@ test: tools venv ## run all tests (ARGS="-k demo": some of them)
 
 matrix: tools venv ## run the main job with other shells, Pythons, programs and users (ARGS=--quick: some of it)
 	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tools/matrix/matrix.py $(ARGS)
+
+walk: tools venv ## take a random walk through folders, edits, kills and faults (STEPS=20000, SEED=12)
+	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tests/support/walk.py $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
 lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@$(BIN)/ruff check --quiet

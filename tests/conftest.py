@@ -28,7 +28,7 @@ from sdks import installed_node_modules
 from strict_sts import StrictSts
 from world import BIN, World
 
-TOOLS = ("direnv", "bash", "zsh", "fish", "tmux", "shellcheck", "shfmt", "stat", "stty", "cc")
+TOOLS = ("direnv", "bash", "zsh", "fish", "tcsh", "tmux", "shellcheck", "shfmt", "stat", "stty", "cc")
 OF_VENV = ("aws", "node", "npm")  # pip brings them
 
 

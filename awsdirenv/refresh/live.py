@@ -11,7 +11,6 @@ from __future__ import annotations
 import locale
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,7 +37,7 @@ from awsdirenv.errors import (
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
-from awsdirenv.system.files import encode_name
+from awsdirenv.system.files import encode_name, own_python
 
 # These errors keep a directory closed. After any other error the files stay valid: it is enough that somebody signs in.
 _CLOSING = (
@@ -140,7 +139,7 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
         originals=(environ.get("AWS_CONFIG_FILE"), environ.get("AWS_SHARED_CREDENTIALS_FILE")),
         mfa_serial=environ.get("AWS_MFA_SERIAL", ""),
         duration=loader.options.duration,
-        python=sys.executable,
+        python=own_python(),
         region=chain.region or "",
         account_id=account_id or "",
         role=chain.role or "",

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
 from awsdirenv.system import stamps
-from awsdirenv.system.files import direnv_lib, make_folder, read_text, replace_file
+from awsdirenv.system.files import direnv_lib, make_folder, own_python, read_text, replace_file
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line, unix_lines_command
 
@@ -56,7 +55,7 @@ def extension_path(environ: Mapping[str, str]) -> Path:
 
 def own_command() -> list[str]:
     """Return the command that runs this awsdirenv again, independent of PATH."""
-    return [sys.executable, "-I", "-c", BOOT, str(Path(__file__).resolve().parents[2])]
+    return [own_python(), "-I", "-c", BOOT, str(Path(__file__).resolve().parents[2])]
 
 
 def extension_text() -> str:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -100,6 +101,18 @@ def read_text(path: str | Path, *, errors: str = "replace", largest: int = LARGE
     """Return the text of a file, with the limits of `read_bytes`: decoded as UTF-8, with line feeds as line ends."""
     data = read_bytes(path, largest)
     return None if data is None else data.decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def own_python() -> str:
+    """Return the path of the Python that runs us.
+
+    A virtual environment has its Python by several names. They are one installation, so this is always the same one.
+    """
+    python = Path(sys.executable)
+    with contextlib.suppress(OSError):
+        if (general := python.with_name("python3")).samefile(python):
+            return str(general)
+    return str(python)
 
 
 def draft_of(target: Path) -> Path:

@@ -32,6 +32,7 @@ from awsdirenv.system.text import is_set, printable
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
 _ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # Backspace erases a letter; Ctrl-U and Ctrl-W erase the line
+_TEXTS = (b"]", b"P", b"X", b"^", b"_")  # behind an escape a text begins with these
 _LONGEST_ANSWER = 64
 # After DIRENV_WARN_TIMEOUT (5 s) direnv writes "is taking a while" into our prompt, and we cannot prevent that.
 _NOTICE_AFTER = 5.3
@@ -40,6 +41,10 @@ _FIRST_PTS = 136  # the first of the major device numbers of pseudo-terminals; e
 _PANE = "#{session_name}:#{window_index}.#{pane_index}"
 _TMUX_TIMEOUT = 1  # seconds
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
+
+
+# Ctrl-Y and Ctrl-T of BSD and macOS: they stop a program, and print a line about it. Python may not have their names.
+_KEYS_OF_BSD = (11, 18) if sys.platform == "darwin" or "bsd" in sys.platform else ()
 
 
 class Terminal:
@@ -175,11 +180,28 @@ class Terminal:
         return typed
 
     def _swallow_escape(self) -> None:
-        """Skip the bytes of an arrow key or of a bracketed paste's brackets, which arrive together."""
-        if self._readable(0.02) and self._read_byte() == b"[":
-            while self._readable(0.02):
-                if b"\x40" <= self._read_byte() <= b"\x7e":
-                    return
+        """Skip the bytes behind an escape, which arrive together: of a key, of a paste, of an answer of the terminal.
+
+        A shell or a theme may have asked for its colours just before. The answer is a text with an end of its own.
+        """
+        while (kind := self._next_byte()) == b"\x1b":  # of Alt and an arrow key there are two
+            pass
+        if kind in _TEXTS:
+            before = kind
+            while (byte := self._next_byte()) not in (b"", b"\x07") and before + byte != b"\x1b\\":
+                before = byte
+        elif kind == b"[":
+            byte = self._next_byte()
+            if byte == b"[":  # a function key of Linux's console
+                byte = self._next_byte()
+            while byte and not b"\x40" <= byte <= b"\x7e":
+                byte = self._next_byte()
+        elif kind == b"O":  # an arrow key, in some modes
+            self._next_byte()
+
+    def _next_byte(self) -> bytes:
+        """Return the next byte of what arrives together, b"" if nothing comes."""
+        return self._read_byte() if self._readable(0.02) else b""
 
     def _readable(self, timeout: float) -> bool:
         return bool(select.select([self._descriptor], [], [], max(timeout, 0))[0])
@@ -235,6 +257,8 @@ class Terminal:
         mode[_LFLAG] = mode[_LFLAG] & ~termios.ISIG | termios.ICANON | termios.IEXTEN
         disabled = bytes([os.fpathconf(self._descriptor, "PC_VDISABLE")])
         mode[_CC][termios.VEOL], mode[_CC][termios.VEOL2], mode[_CC][termios.VEOF] = b"\x03", b"\x1a", disabled
+        for key in _KEYS_OF_BSD:
+            mode[_CC][key] = disabled
         return mode
 
     def _raw(self) -> list[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from container import proc
 from shells import clean
 
 BIN = Path(sys.executable).parent
@@ -56,7 +57,7 @@ def demo(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]
 def left_running(folder: Path) -> list[str]:
     """Give the processes whose home is below a folder."""
     found = []
-    for entry in Path("/proc").iterdir():
+    for entry in proc().iterdir():
         try:
             environ = (entry / "environ").read_bytes() if entry.name.isdigit() else b""
         except OSError:

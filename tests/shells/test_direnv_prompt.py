@@ -54,6 +54,21 @@ def test_one_code_opens_the_directory(shell: Shell, world: World, project: Path)
     assert world.sts.count("GetSessionToken") == 1
 
 
+# Keys, and answers to questions that a shell or a theme has asked the terminal a moment ago: colours, its kind.
+BESIDE_CODES = ["\x1b]11;rgb:1e1e/2222/3333\x1b\\", "\x1b]10;rgb:ff/ff/ff\a", "\x1bP1+r544e=787465726d\x1b\\"]
+BESIDE_CODES += ["\x1b[?62;4c", "\x1b[24;80R", "\x1b[A", "\x1bOA", "\x1b[15~", "\x1b[[A", "\x1b\x1b[A"]
+
+
+@pytest.mark.parametrize("shell", ["bash"], indirect=True)
+def test_what_no_person_has_typed_is_no_part_of_the_code(shell: Shell, world: World, project: Path) -> None:
+    """Escape sequences of any kind between the digits are passed over whole."""
+    ask(shell, world, project)
+    code = world.code()
+    shell.send(code[:3] + "".join(BESIDE_CODES) + code[3:] + "\r")
+    assert "awsdirenv: adminrole: account 123456789012" in shell.finish()
+    assert world.sts.count("GetSessionToken") == 1
+
+
 @pytest.mark.parametrize("shell", ["bash"], indirect=True)
 def test_wrong_codes(shell: Shell, world: World, project: Path) -> None:
     """A wrong code is said to be wrong and asked for again; the third is the last."""

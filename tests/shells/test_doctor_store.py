@@ -79,6 +79,7 @@ def test_a_folder_that_cannot_be_locked(home: Home) -> None:
     assert "  hint: set XDG_CACHE_HOME to a folder on a local file system\n" in done.stdout
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.needs("mounts")
 @pytest.mark.parametrize(
     ("kind", "options", "severity"),

@@ -112,7 +112,7 @@ def test_a_closed_pipe_ends_the_command_quietly(plain: World) -> None:
 
 def test_input_and_descriptors_reach_the_command(plain: World) -> None:
     """Stdin is the command's, and so is what the caller had open; of ours nothing is."""
-    script = 'exec 7<<<seven; echo in | awsdirenv exec plain -- sh -c \'cat; cat <&7; ls /proc/self/fd | tr "\\n" " "\''
+    script = 'exec 7<<<seven; echo in | awsdirenv exec plain -- sh -c \'cat; cat <&7; ls /dev/fd | tr "\\n" " "\''
     done = plain.run("bash", "-c", script)
     assert done.stdout.splitlines()[:2] == ["in", "seven"]
     assert done.stdout.splitlines()[2].split() == ["0", "1", "2", "3", "7"]  # 3 is ls's own

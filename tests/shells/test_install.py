@@ -99,6 +99,20 @@ def test_setup_says_what_it_writes_and_writes_nothing_else(home: Home) -> None:
     assert stat.S_IMODE(home.extension.stat().st_mode) == 0o644
 
 
+def test_the_names_of_one_python_are_one_installation(home: Home) -> None:
+    """`bin/python` and `bin/python3` of a virtual environment write the same extension, and the same live files."""
+    home.with_hook().run("setup")
+    before = home.extension.read_bytes()
+    tell = "import sys; from awsdirenv.shell import extension; sys.stdout.write(extension.{})"
+    tell = f"{tell.format('own_python()')}; {tell.format('extension_text()')}"
+    told = set()
+    for name in ("python", "python3", f"python3.{sys.version_info[1]}"):
+        words = [str(BIN / name), "-c", tell]
+        told.add(subprocess.run(words, capture_output=True, env=home.env, check=True).stdout)
+    assert len(told) == 1
+    assert told.pop().endswith(before)
+
+
 def test_setup_can_be_repeated(home: Home) -> None:
     """A second setup says that all is up to date and leaves the very same file."""
     home.with_hook().run("setup")

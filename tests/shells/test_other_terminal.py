@@ -40,6 +40,7 @@ def end(world: World) -> None:
     assert world.run("awsdirenv", "clear", "--all").returncode == 0
 
 
+@pytest.mark.needs("/proc")
 def test_a_plain_prompt_waits_for_no_answer(world: World, folder: Path, live: Path) -> None:
     """In a loaded directory, live or not, an `ls` ends at once with the hint, and says which terminal is asked."""
     with ExitStack() as stack:
@@ -172,6 +173,7 @@ def test_a_new_pane_enters(world: World, folder: Path) -> None:
         on_screen(shell, tmux, "awsdirenv: hint: awsdirenv login adminrole")
 
 
+@pytest.mark.needs("/proc")
 def test_an_sdk_names_its_terminal(world: World, folder: Path, live: Path) -> None:
     """Where a program of a live directory asks, and has our stderr, others read which terminal that is all the same."""
     end(world)

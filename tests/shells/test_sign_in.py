@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from container import proc
 from in_process import caller_arn
 from sentinels import all_arguments
 from shells import SHELLS, Shell, children
@@ -171,7 +172,7 @@ def test_no_browser(corp: World, option: str) -> None:
 def arguments(pid: int) -> bytes:
     """Give the command line of a process."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return (proc() / str(pid) / "cmdline").read_bytes()
     except OSError:
         return b""
 
@@ -559,6 +560,7 @@ def test_the_setting(corp: World, text: str, said: str) -> None:
 # Secrets
 
 
+@pytest.mark.needs("/proc")
 def test_secrets(corp: World) -> None:
     """No token, secret or device code on the screen, in an argument, or in a file that others may read."""
     seen = corp.root / "seen"

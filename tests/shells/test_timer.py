@@ -66,6 +66,7 @@ def test_twenty_evaluations_share_one_timer(world: World, folder: Path) -> None:
     assert wait_until(lambda: len(timers(world)) == 1, SOON)
 
 
+@pytest.mark.needs("/proc")
 def test_different_profiles_have_timers_of_their_own(world: World, folder: Path) -> None:
     """One of them ending does not concern the other; a wish for another life is another profile, too."""
     live_for_hours(world)
@@ -78,6 +79,7 @@ def test_different_profiles_have_timers_of_their_own(world: World, folder: Path)
     assert not any(b"other" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in all_running(world, 2))
 
 
+@pytest.mark.needs("/proc")
 def test_a_timer_holds_nothing_of_direnv_s(world: World, folder: Path) -> None:
     """It has no terminal, no pipe, a session of its own and another folder; and no secret among its arguments."""
     world.enter(folder)

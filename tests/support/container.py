@@ -1,13 +1,20 @@
-"""What a container may lack. A test that needs it says so in one line where it does not run; in CI it fails instead."""
+"""What a container, or another system, may lack. A test that needs it says so in one line where it does not run.
+
+In CI on Linux it fails instead: nothing may be missing there.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+_IS_LINUX = sys.platform == "linux"
+_OF_LINUX = {"/proc": Path("/proc/self/stat").exists(), "LD_PRELOAD": _IS_LINUX}
 _TRIES = {
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=4k", "none", "/mnt"],
     "network namespaces": ["unshare", "--net", "true"],
@@ -15,17 +22,25 @@ _TRIES = {
 
 
 def must_have(what: str, *, is_there: bool) -> None:
-    """Skip a test that cannot be run here, or fail it in CI (`CI` is set), where nothing may be missing."""
+    """Skip a test that cannot be run here, or fail it in CI (`CI` is set), where nothing of Linux may be missing."""
     if is_there:
         return
-    if os.environ.get("CI"):
+    if os.environ.get("CI") and _IS_LINUX:
         pytest.fail(f"needs {what}, which CI must have", pytrace=False)
     pytest.skip(f"needs {what}")
 
 
 @functools.cache
 def allows(what: str) -> bool:
-    """Tell whether we are root, or may do what only root may, and not in every container."""
+    """Tell whether this is Linux, whether we are root, or may do what only root may, and not in every container."""
+    if what in _OF_LINUX:
+        return _OF_LINUX[what]
     if os.geteuid() != 0:
         return False
     return what == "root" or subprocess.run(_TRIES[what], capture_output=True, check=False).returncode == 0
+
+
+def proc() -> Path:
+    """Give the folder in which Linux tells of processes. A test that gets here elsewhere is not run."""
+    must_have("/proc", is_there=allows("/proc"))
+    return Path("/proc")

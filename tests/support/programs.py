@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+
+from container import proc
 
 
 def is_gone(pid: int) -> bool:
     """Tell whether a process has ended, within a moment; one that nobody has waited for yet has."""
     for _ in range(40):
         try:
-            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            state = (proc() / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
         except OSError:
             return True
         if state == "Z":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from container import proc
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import World
 
@@ -32,10 +33,11 @@ def all_arguments(world: World) -> Iterator[set[bytes]]:
     seen: set[bytes] = set()
     ended = threading.Event()
     ours = f"HOME={world.home}".encode()
+    folder = proc()
 
     def watch() -> None:
         while not ended.is_set():
-            for process in Path("/proc").glob("[0-9]*"):
+            for process in folder.glob("[0-9]*"):
                 try:
                     if ours in (process / "environ").read_bytes().split(b"\0"):
                         seen.add((process / "cmdline").read_bytes())

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import pexpect
 
+from container import proc
 from terminal import Terminal
 from world import BIN, World
 
@@ -19,11 +20,13 @@ _COMMANDS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "zsh": ["zsh", "--no-rcs", "-i"],
     "fish": ["fish", "--no-config", "-i"],
+    "tcsh": ["tcsh", "-f", "-i"],
 }
 _SETUP = {
     "bash": "PS1='READY> '; bind 'set enable-bracketed-paste off' 2>/dev/null; eval \"$(direnv hook bash)\"",
     "zsh": "unsetopt zle_bracketed_paste 2>/dev/null; PS1='READY> '; unsetopt promptsp; eval \"$(direnv hook zsh)\"",
     "fish": "function fish_prompt; echo -n 'READY> '; end; direnv hook fish | source",
+    "tcsh": "set prompt='READY> '; eval `direnv hook tcsh`",
 }
 PROMPT = "READY> "
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b[]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f")
@@ -89,8 +92,9 @@ class Shell:
 
     def variable(self, name: str) -> str:
         """Give the value that programs started from this shell see; empty when unset."""
-        out = self.run(f'echo "<<$(printenv {name})>>"' if self.kind != "fish" else f'echo "<<"(printenv {name})">>"')
-        found = re.findall(r"<<([^<>$()]*)>>", out.replace("\r", "").replace("\n", ""))
+        way = {"fish": f'echo "<<"(printenv {name})">>"', "tcsh": f'echo "<<`printenv {name}`>>"'}
+        out = self.run(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
+        found = re.findall(r"<<([^<>$()`]*)>>", out.replace("\r", "").replace("\n", ""))
         return str(found[-1]) if found else ""
 
     def modes(self) -> str:
@@ -128,7 +132,7 @@ def clean(text: str) -> str:
 def children(pid: int) -> list[int]:
     """Give the processes below one, nearest first."""
     found: list[int] = []
-    for entry in os.listdir("/proc"):
+    for entry in os.listdir(proc()):
         if entry.isdigit():
             try:
                 stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")

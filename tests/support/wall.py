@@ -7,12 +7,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from container import allows, must_have
 from world import World
 
 
 @functools.cache
 def _compiled() -> tempfile.TemporaryDirectory[str]:
     """Compile it, once for all worlds of a process."""
+    must_have("LD_PRELOAD", is_there=allows("LD_PRELOAD"))
     folder = tempfile.TemporaryDirectory(prefix="awsdirenv-wall-")
     source = Path(__file__).with_name("wall_clock.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/wall_clock.so", source], check=True)

@@ -172,7 +172,7 @@ def test_nothing_is_left_behind(here: World, capfd: pytest.CaptureFixture[str]) 
     caller(client)
     gc.collect()  # what tests before this one have left open
     threads = threading.active_count()
-    before, files = state(), set(os.listdir("/proc/self/fd"))
+    before, files = state(), set(os.listdir("/dev/fd"))
     here.run("awsdirenv", "clear", "plain").check_returncode()
     awsdirenv.credentials("plain")
     session_of("plain").get_credentials()
@@ -180,7 +180,7 @@ def test_nothing_is_left_behind(here: World, capfd: pytest.CaptureFixture[str]) 
         awsdirenv.credentials("adminrole")
     gc.collect()
     assert state() == before
-    assert set(os.listdir("/proc/self/fd")) <= files, "the STS of this process may close some meanwhile"
+    assert set(os.listdir("/dev/fd")) <= files, "the STS of this process may close some meanwhile"
     assert threading.active_count() <= threads
     assert capfd.readouterr() == ("", "")
 

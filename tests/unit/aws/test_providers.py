@@ -254,6 +254,7 @@ def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.Mo
     assert all(is_gone(int((tmp_path / name).read_text(encoding="utf-8"))) for name in ("pid", "child"))
 
 
+@pytest.mark.needs("/proc")
 def test_what_a_program_has(tmp_path: Path, environ: dict[str, str]) -> None:
     """It has the environment, a session of its own, no stdin, and no other file of ours or of direnv's."""
     text = 'ls -l /proc/$$/fd >~/files; ps -o sid= -p $$ >~/sid; echo $$ >~/pid; cat >~/input; echo "$MINE" >~/mine'
