@@ -10,7 +10,7 @@ QUICK_JOBS := 4
 TEST_PARTS := tests/support:tests/doubles
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
-.PHONY: help tools venv demo quick test walk lint bench pictures clean
+.PHONY: help tools venv demo quick test walk matrix lint bench pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ quick: venv ## run the tests of the rooms, which start no process, in a minute
 
 test: tools venv ## run all tests (ARGS="-k demo": some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+matrix: tools venv ## run the main job with other shells, Pythons, programs and users (ARGS=--quick: some of it)
+	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tools/matrix/matrix.py $(ARGS)
 
 walk: tools venv ## take a random walk through folders, edits, kills and faults (STEPS=20000, SEED=12)
 	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tests/support/walk.py $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))

@@ -893,5 +893,6 @@ def drive_standalone(port: int) -> None:
     assert control(port, "count", "GetSessionToken", ok=True) == 1
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/_control/calls", timeout=10) as answer:
         assert json.load(answer)[0]["action"] == "GetSessionToken"
-    with pytest.raises(urllib.error.HTTPError, match="400"):
+    with pytest.raises(urllib.error.HTTPError, match="400") as refused:
         control(port, "stop")
+    refused.value.close()

@@ -11,13 +11,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from awsdirenv.cli.main import parser
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.shell import completion
 from awsdirenv.shell.completion import script
+from terminal import Terminal
 from world import World
 
 SHELLS = ("bash", "zsh", "fish")
@@ -120,7 +120,7 @@ class Keyboard:
 
     def __init__(self, shell: str, path: Path, env: dict[str, str]) -> None:
         command, setup = INTERACTIVE[shell]
-        self.child: pexpect.spawn[str] = pexpect.spawn(
+        self.child = Terminal(
             shutil.which(shell) or shell,
             command[1:],
             env={**env, "HISTFILE": "/dev/null", "ZDOTDIR": env["HOME"]},

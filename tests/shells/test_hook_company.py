@@ -296,7 +296,11 @@ def test_a_readonly_prompt_command(world: World, folder: Path) -> None:
 @pytest.mark.parametrize("inner", SHELLS)
 def test_a_shell_in_a_shell(world: World, folder: Path, kind: str, inner: str) -> None:
     """A shell that inherits a time that is over looks once, and has its own way from then on."""
-    command = {"bash": "bash --norc --noprofile -i", "zsh": "zsh -f -i", "fish": "fish --no-config -i"}[inner]
+    command = {
+        "bash": "env PS1=INN''ER bash --norc --noprofile -i",
+        "zsh": "env PS1=INN''ER zsh -f -i",
+        "fish": """fish --no-config -i -C "echo INN''ER\"""",
+    }[inner]
     with Shell(world, kind, folder) as shell:
         shell.run(f"source {hook(world, kind)}")
         due = int(time.time()) + 3
@@ -304,6 +308,7 @@ def test_a_shell_in_a_shell(world: World, folder: Path, kind: str, inner: str) -
         shell.run(f"cd {folder}" if inner == kind else "true")
         shell.start(command)
         shell.kind = inner
+        shell.expect("INNER")  # fish 4 takes what is typed before
         shell.finish()
         shell.run(f"{_DIRENV[inner]}; source {hook(world, inner)}")
         time.sleep(max(0.0, due + 0.1 - time.time()))

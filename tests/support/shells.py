@@ -12,6 +12,7 @@ from types import TracebackType
 import pexpect
 
 from container import proc
+from terminal import Terminal
 from world import BIN, World
 
 SHELLS = ("bash", "zsh", "fish")
@@ -28,7 +29,7 @@ _SETUP = {
     "tcsh": "set prompt='READY> '; eval `direnv hook tcsh`",
 }
 PROMPT = "READY> "
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f")
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b[]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f")
 
 
 class Shell:
@@ -36,7 +37,7 @@ class Shell:
 
     def __init__(self, world: World, kind: str, cwd: Path | None = None, **env: str) -> None:
         self.kind = kind
-        self.child: pexpect.spawn[str] = pexpect.spawn(
+        self.child = Terminal(
             _COMMANDS[kind][0],
             _COMMANDS[kind][1:],
             env={**world.env, "HISTFILE": "/dev/null", **env},

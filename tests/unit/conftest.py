@@ -30,6 +30,8 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (browser, subprocesses):
         monkeypatch.setattr(module, "subprocess", for_our_code)
     monkeypatch.setattr(subprocess, "Popen", _Refused)
+    # From 3.13 on it would otherwise call os.posix_spawn, for our code and for botocore, which may run such a program.
+    monkeypatch.setattr(subprocess, "_USE_POSIX_SPAWN", False)
     for module, names in ((os, ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")), (pty, ("fork", "spawn"))):
         for name in names:
             monkeypatch.setattr(module, name, _fail)

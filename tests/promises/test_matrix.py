@@ -1,0 +1,55 @@
+"""`make matrix` itself: its rows name what is there, and a row that cannot run is not taken for one that did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import matrix
+from machine import CannotRunError, Machine
+from rows import ROWS, Row
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_rows_name_tests_that_are_there() -> None:
+    """Each test of each row is in its file, and each folder is there."""
+    for name in {name for row in ROWS for name in row.tests}:
+        path, _, test = name.partition("::")
+        assert (ROOT / path).exists(), name
+        assert not test or f"\ndef {test.partition('[')[0]}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+def test_rows_differ() -> None:
+    """No two rows have the same name, which is also that of their log, and each runs something."""
+    assert len({(row.group, row.name) for row in ROWS}) == len(ROWS)
+    assert all(row.tests for row in ROWS)
+
+
+def missing(_machine: Machine) -> None:
+    """Have a machine that cannot be had."""
+    raise CannotRunError("there is no such shell")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (Row("shell", "ksh", ("tests/nothing.py",), (missing,)), "there is no such shell"),
+        (Row("shell", "false", ("tests/nothing.py",), (), ("echo 1st; echo last; false",)), "last"),
+    ],
+)
+def test_a_row_that_cannot_run_says_why(row: Row, reason: str) -> None:
+    """Neither its preparation nor a program that does not start counts as passed, and the table has the reason."""
+    result = matrix.run_row(row, 1)
+    assert (result.passed, result.failed) == (0, [])
+    assert result.reason.endswith(reason)
+    assert f"did not run: {result.reason} |" in matrix.table([result])
+
+
+def test_a_name_that_no_test_has_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Names that pytest does not find are failures, also beside those that it finds."""
+    monkeypatch.setattr(matrix, "BUILD", tmp_path)
+    there, gone = "tests/unit/test_records.py", "tests/unit/test_records.py::test_of_nobody"
+    result = matrix.run_row(Row("shell", "ksh", (there, gone)), 1)
+    assert result.failed == ["did not run: test_of_nobody"]
