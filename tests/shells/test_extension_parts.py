@@ -79,7 +79,6 @@ def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None
     assert (changes["MINE"], "awsdirenv" in said) == ("1", False)
 
 
-@pytest.mark.cold
 @pytest.mark.parametrize("damage", [Path.unlink, cut, unbalance])
 @pytest.mark.parametrize(
     ("part", "line"),
