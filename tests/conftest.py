@@ -81,9 +81,10 @@ def sts() -> Iterator[StrictSts]:
 
 
 @pytest.fixture
-def world(sts: StrictSts, tmp_path: Path) -> Iterator[World]:
+def world(sts: StrictSts, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """Make a home with an IAM user `foo`, an MFA device and roles behind it, with the extension installed."""
     made = World(sts, tmp_path)
+    made.is_cold = request.node.get_closest_marker("cold") is not None
     yield made
     made.end_timers()
 

@@ -19,6 +19,8 @@ from awsdirenv.system.files import name_of
 from shells import SHELLS, Shell, asking_process, clean
 from world import AT_ONCE, World, wait_for
 
+pytestmark = pytest.mark.cold
+
 MANY = 24
 
 

@@ -11,6 +11,8 @@ from sentinels import SENTINELS, all_arguments, holders
 from shells import SHELLS, Shell
 from world import World
 
+pytestmark = pytest.mark.cold
+
 
 @pytest.mark.parametrize("kind", SHELLS)
 def test_nothing_shows_on_the_screen(world: World, kind: str) -> None:

@@ -20,6 +20,8 @@ from awsdirenv.shell.completion import script
 from awsdirenv.shell.extension import extension_source
 from world import World
 
+pytestmark = pytest.mark.cold
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXTENSION = "awsdirenv/direnvrc.d/"
 # All that is made in a checkout and not written. (A `venv` in sight of the build would be packed for minutes.)

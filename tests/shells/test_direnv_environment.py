@@ -16,6 +16,8 @@ from interpreter import count_interpreters
 from shells import SHELLS, Shell
 from world import AT_ONCE, World, wait_for
 
+pytestmark = pytest.mark.cold
+
 LINE = re.compile(
     r"^awsdirenv: (?P<profile>.*): account (?P<account>\d+), role (?P<role>\S+), (?P<where>.*) left$", re.MULTILINE
 )

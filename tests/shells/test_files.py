@@ -23,6 +23,8 @@ from awsdirenv.system import files
 from files import STRANGER, VALUES, mode
 from world import World
 
+pytestmark = pytest.mark.cold
+
 
 def in_child(action: Callable[[], object]) -> str:
     """Run something in a process of its own that may change itself; give its result or error as text."""

@@ -16,6 +16,8 @@ from shells import SHELLS, Shell
 from timers import LIFE, SOON, all_running, running, timers, wait_until
 from world import World
 
+pytestmark = pytest.mark.cold
+
 
 @pytest.fixture
 def folder(world: World) -> Path:

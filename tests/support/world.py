@@ -21,6 +21,7 @@ from aws_doubles import login_file, sso_file
 from awsdirenv.config.environment import CLOSED_PROFILE
 from in_process import call, can_call
 from strict_sts import StrictSts
+from warm import variables as warm_variables
 
 BIN = Path(sys.executable).parent
 REGION = "eu-west-1"
@@ -93,6 +94,7 @@ class World:
         self.sts = sts
         self.root = root
         self.shows_waits = False
+        self.is_cold = False
         self.home = root / "home"
         self.config = self.home / ".aws" / "config"
         self.credentials = self.home / ".aws" / "credentials"
@@ -208,6 +210,7 @@ class World:
     def login_profile(self, name: str, *, life: int | None = None, **values: object) -> Path:
         """Make a profile of `aws login` for the user `foo`, and cache a token; `life` of its credentials in seconds."""
         self.profile(name, **{"login_session": self.user.arn, "region": REGION, **values})
+        self.is_cold = True  # when botocore takes awscrt in, and when it does not, only a new process shows
         return login_file(self.home, self.user.arn, self.sts.signin.sign_in(self.user.arn, life))
 
     def web_identity_profile(self, name: str, **values: object) -> str:
@@ -278,8 +281,12 @@ class World:
         return done
 
     def enter(self, folder: Path, **env: str) -> tuple[dict[str, str | None], str]:
-        """Evaluate a folder's `.envrc` as a shell's hook would; give the changes (None: unset) and stderr."""
-        done = self.run("direnv", "export", "json", cwd=folder, **env)
+        """Evaluate a folder's `.envrc` as a shell's hook would; give the changes (None: unset) and stderr.
+
+        Our Python is forked off one that has imported everything, unless the world `is_cold`; see warm.py.
+        """
+        warm = {} if self.is_cold else warm_variables()
+        done = self.run("direnv", "export", "json", cwd=folder, **{**warm, **env})
         assert done.returncode == 0, done.stderr
         changes: dict[str, str | None] = json.loads(done.stdout or "{}")
         return changes, done.stderr

@@ -257,8 +257,8 @@ def shapes(*, has_keys: bool) -> Iterator[Shape]:
         if (roles == 0 and life) or (roles == 2 and life == 900):
             continue
         for device in devices[roles]:
-            # AWS knows no device of a role, so those who have one there get nothing: a few of them are enough.
-            if has_keys or device in ("", "source") or not (life or duration):
+            # AWS knows no device of a role, so those who have one there get nothing, however long it would live.
+            if has_keys or not device or not (life or duration):
                 yield Shape(roles, device, life, duration)
             if has_keys and device and life is None:
                 yield Shape(roles, device, life, duration, by_command=True)
@@ -454,15 +454,32 @@ def in_the_states_of(desk: Desk, start: Start, shape: Shape) -> bool:
     profile = write(desk, start, shape)
     if shape.device == "user" and not start.has_keys and shape.roles:
         return is_no_user(desk, profile)
-    if start.make is not program_with_keys:
-        # How long a role lives has to do with what came before it only where that is a session for a code, and then
-        # not with where the keys are: in a file, or in variables.
-        every_life = start.make is in_credentials or not (shape.life or shape.duration)
-        walk = in_all_states if every_life else with_and_without_sessions
-        return walk(desk, profile, shape.duration, (start.make.__name__, shape))
-    # Nobody can know offline that a program prints long-term keys, before there is a session that they began.
-    assert desk.load(profile, shape.duration) is None
-    if any(path.name.startswith("mfa-") for path in desk.paths.sessions.iterdir()):
-        after_the_first(desk, profile, shape.duration, (start.make.__name__, shape))
-        near_the_end(desk, profile, shape.duration, (start.make.__name__, shape))
-    return True
+    where = (start.make.__name__, shape)
+    if start.make is program_with_keys:
+        # Nobody can know offline that a program prints long-term keys, before there is a session that they began.
+        assert desk.load(profile, shape.duration) is None
+        if any(path.name.startswith("mfa-") for path in desk.paths.sessions.iterdir()):
+            if shows_more(start, shape):
+                after_the_first(desk, profile, shape.duration, where)
+                near_the_end(desk, profile, shape.duration, where)
+            else:
+                keeps_its_word(desk, profile, shape.duration, (where, "a snapshot"))
+                forget(desk, "role", "source")
+                keeps_its_word(desk, profile, shape.duration, (where, "an MFA session"))
+        return True
+    if shows_more(start, shape):
+        return in_all_states(desk, profile, shape.duration, where)
+    return keeps_its_word(desk, profile, shape.duration, (where, "nothing stored"))
+
+
+def shows_more(start: Start, shape: Shape) -> bool:
+    """Say whether going on, to what can be stored, shows what no other configuration does.
+
+    What is stored has to do with the shape, of which each is walked with keys in a file, and with the source, of which
+    each is walked with each number of roles. It has nothing to do with who gives a code: a person or a command.
+    """
+    if start.make is in_credentials:
+        return not shape.by_command or (shape.device == "source" and not shape.duration)
+    if shape.life or shape.duration or shape.by_command:
+        return False
+    return shape.device in (("source", "user") if start.has_keys else ("",))

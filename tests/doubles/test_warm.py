@@ -1,0 +1,77 @@
+"""A Python of the extension that is forked is like one that is started: what it does, what it hands on, how it ends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from warm import variables
+from world import World
+
+FACTS = r"""#!/bin/bash
+{
+  env | grep -v '^\(BASH_ENV\|_\|SHLVL\|DIRENV_[A-Z_]*\)=' | sort
+  umask; pwd; ulimit -a; nice
+  grep '^Sig[BIC]\|^Cpus_allowed:' /proc/self/status
+  readlink /proc/self/fd/{0,2} | tr -d '[:digit:]'; ls /proc/self/fd | wc -l
+  echo; tr '\0' '\n' </proc/$PPID/cmdline
+} >$FACTS
+"""
+
+
+def evaluated(world: World, folder: Path, *, is_cold: bool, **env: str) -> tuple[dict[str, str | None], str]:
+    """Evaluate as if nothing were stored; give the changes but for what differs each time, and what was said."""
+    world.is_cold = is_cold
+    for path in (*world.cache.glob("snapshots/*"), *world.cache.glob("sessions/*"), *world.cache.glob("marks/*")):
+        path.unlink()
+    changes, said = world.enter(folder, **env)
+    varying = ("DIRENV_", "AWSDIRENV_LOADED", "AWSDIRENV_KEY_ID", "AWS_ACCESS_KEY_ID", "AWS_SECRET", "AWS_SESSION")
+    times = ("AWS_CREDENTIAL_EXPIRATION", "AWSDIRENV_REFRESH_AT")
+    return {name: value for name, value in changes.items() if not name.startswith(varying + times)}, said
+
+
+def test_what_a_program_finds(world: World) -> None:
+    """A program that a load runs has the same environment, folder, mask, limits, signals and files."""
+    world.profile("start", credential_process=world.program("facts", f"{FACTS}exit 1"))
+    found = []
+    for is_cold in (True, False):
+        facts = world.root / f"facts-{is_cold}"
+        folder = world.project("p", 'umask 027\nexport MINE="a\nb"\nuse aws_profile start\n')
+        said = evaluated(world, folder, is_cold=is_cold, FACTS=str(facts), MORE="\udcff")[1]
+        assert "awsdirenv: error: " in said
+        text, _, command = facts.read_text(encoding="utf-8", errors="surrogateescape").rpartition("\n\n")
+        assert ("warm_server" in command) != is_cold, "the real one is real, and the other one is forked"
+        found.append([*text.replace(str(facts), "").splitlines(), *said.splitlines()])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["plain", "plain --live", "plain --account 1", "nothere", "base --no-session", "coded", "plain --min-life x"],
+)
+def test_what_a_directory_gets(world: World, line: str) -> None:
+    """An evaluation makes the same of a line, and says the same."""
+    world.role("plain", mfa=False)
+    world.role("coded")
+    folder = world.project("p", f"use aws_profile {line}\n")
+    assert evaluated(world, folder, is_cold=False) == evaluated(world, folder, is_cold=True)
+
+
+@pytest.mark.parametrize("signal", ["KILL", "TERM", "INT"])
+def test_how_it_ends(world: World, signal: str) -> None:
+    """The end by a signal is that of the process for which it stands."""
+    world.profile("start", credential_process=world.program("end", f"kill -{signal} $PPID; sleep 1; exit 1"))
+    folder = world.project("p", "use aws_profile start\n")
+    warm, cold = (evaluated(world, folder, is_cold=is_cold) for is_cold in (False, True))
+    assert warm == cold
+    assert ("ended by signal" in warm[1]) == (signal != "INT")
+
+
+def test_another_command_of_that_interpreter(world: World) -> None:
+    """What is no load of ours is started as it is."""
+    folder = world.project("p", 'export SAID=$("$PYTHON" -c "import sys; print(sys.argv[1:])" load)\n')
+    world.is_cold = False
+    assert "BASH_ENV" in variables()
+    assert world.enter(folder, PYTHON=sys.executable)[0]["SAID"] == "['load']"
