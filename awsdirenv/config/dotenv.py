@@ -58,8 +58,8 @@ def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
 
     Raises ConfigError as `read`, and for a reference that the extension, which is bash, could not follow.
     """
-    ours, as_written = _read(path)
-    variables = frozenset(_references(as_written, "AWS_PROFILE"))
+    ours, references = _read(path)
+    variables = references.get("AWS_PROFILE", frozenset())
     odd = sorted(name for name in variables if not _VARIABLE.fullmatch(name))
     if odd:
         raise ConfigError(
@@ -69,37 +69,40 @@ def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
     return ours.get("AWS_PROFILE"), variables
 
 
-def _read(path: Path) -> tuple[dict[str, str], Mapping[str, str | None]]:
-    """Return the file's variables that are for us, and all variables as they are written. Raises ConfigError."""
+def _read(path: Path) -> tuple[dict[str, str], Mapping[str, frozenset[str]]]:
+    """Return the file's variables that are for us, and what each variable of it refers to. Raises ConfigError."""
     from dotenv import dotenv_values  # noqa: PLC0415 - it takes 30 ms, and most directories do not need it
 
     logging.getLogger("dotenv").addHandler(logging.NullHandler())  # the parser's warnings are of no use to the user
     try:
-        values, as_written = dotenv_values(path), dotenv_values(path, interpolate=False)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {_reason(error)}", f"mend or remove {path}") from None
+    values, references = dotenv_values(stream=io.StringIO(text)), _references(text)
     ours = {name: value for name, value in values.items() if value is not None and _OURS.fullmatch(name)}
     for name in ours.keys() - _MAY_REFER_TO_SECRETS:
-        secret = next((other for other in _references(as_written, name) if is_secret(other)), None)
+        secret = next(filter(is_secret, references[name]), None)
         if secret:
             raise ConfigError(
                 f"{name} in {path} refers to {secret}, which is a secret", f"write the value of {name} into {path}"
             )
-    return ours, as_written
+    return ours, references
 
 
-def _references(as_written: Mapping[str, str | None], name: str) -> set[str]:
-    """Return the variables that a value refers to, directly or through other variables of the file."""
+def _references(text: str) -> dict[str, frozenset[str]]:
+    """Return the variables that each variable of the file refers to, directly or through others.
+
+    A name may be assigned more than once. What stands below refers to the last value above, as python-dotenv does.
+    """
+    from dotenv.parser import parse_stream  # noqa: PLC0415
     from dotenv.variables import Variable, parse_variables  # noqa: PLC0415
 
-    referred: set[str] = set()
-    waiting = [name]
-    while waiting:
-        atoms = parse_variables(as_written.get(waiting.pop()) or "")
-        names = {atom.name for atom in atoms if isinstance(atom, Variable)}
-        waiting += names - referred
-        referred |= names
-    return referred
+    found: dict[str, frozenset[str]] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.key is not None:
+            names = {atom.name for atom in parse_variables(binding.value or "") if isinstance(atom, Variable)}
+            found[binding.key] = frozenset(names).union(*(found.get(name, ()) for name in names))
+    return found
 
 
 def lines(values: Mapping[str, str]) -> list[str]:
