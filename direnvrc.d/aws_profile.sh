@@ -3,7 +3,7 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
 #                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 use_aws_profile() {
-  local - IFS=$' \t\n' _ad_name _ad_unread='' _ad_around=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
+  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_around=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit) 2>/dev/null
   set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
   _awsdirenv_take_block || { builtin export "${_ad_exports[@]}" 2>/dev/null || : && return; }

@@ -54,10 +54,15 @@ _awsdirenv_are_live_files_ours() {
 # Exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot only says
 # whether there is something to ask of a person who enters.
 _awsdirenv_open_live() {
-  [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
-  : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one
   local _ad_wanted=$_ad_option_region
   [[ ${AWSDIRENV_PROFILE+set} ]] || _ad_wanted=${_ad_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
+  if [[ $_ad_wanted == @(-*|*[!A-Za-z0-9-]*) || ${#_ad_wanted} -gt 63 ]]; then
+    _awsdirenv_run cold _awsdirenv_load || : # Python says what is wrong with it
+    _awsdirenv_close
+    return 0
+  fi
+  [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
+  : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one
   _ad_exports=(
     "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from awsdirenv.cache import grammar
 from awsdirenv.config.aws_files import file_paths, section_header
-from awsdirenv.config.environment import context_text, has_same_variables
+from awsdirenv.config.environment import context_text, environment_region, has_same_variables
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system import clocks, files
 from awsdirenv.system.files import decode_name, encode_name
 from awsdirenv.system.stamps import file_stamp
+from awsdirenv.system.text import unset_command
 
 _YEAR = timedelta(days=365)
 _LINES = {line.name: line for line in grammar.SNAPSHOT}
@@ -123,6 +124,14 @@ def check_region(profile: str, region: str | None, where: Callable[[], str] | No
             f"profile {profile} has a region that cannot be one: {region!r}",
             f"set region in {section_header(profile)}{f': {where()}' if where else ''}",
         )
+
+
+def check_region_of_environment(environ: Mapping[str, str]) -> None:
+    """Refuse a region of the environment that cannot be one. Raises ConfigError."""
+    region = environment_region(environ)
+    if not _LINES["AWS_REGION"].takes(region or ""):
+        name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+        raise ConfigError(f"{name} cannot be a region: {region!r}", unset_command(name))
 
 
 def tell_of_the_end(path: Path, present: Snapshot | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
 from awsdirenv.aws.providers import is_running_for
-from awsdirenv.cache.snapshots import check_region
+from awsdirenv.cache.snapshots import check_region, check_region_of_environment
 from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, section_header, stage_of, static_keys
 from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain, RoleHop
 from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES, environment_region
@@ -58,11 +58,10 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
     from awsdirenv.aws.sts import Sts  # noqa: PLC0415
 
     refuse_feedback(chain, files, environ)
+    check_region_of_environment(environ)
     check_chain(chain, files)
     sts = Sts(files, chain, None, environ, Budget(0))
     if chain.source_kind == STATIC:
-        if static_keys(files, chain.source_profile) is None:
-            raise _broken_pair(files, chain.source_profile)
         sts.source_credentials()  # reads the files only; raises if a stored token has ended
     if chain.source_kind == ENVIRONMENT and not environ.get("AWS_ACCESS_KEY_ID"):
         raise sts.nothing_found()
@@ -101,6 +100,8 @@ def check_thoroughly(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) 
 def check_chain(chain: Chain, files: AwsFiles) -> None:
     """Refuse what STS or we would refuse, before anybody is asked for a code. Raises ConfigError."""
     stage_of(files, chain.profile)
+    if chain.source_kind == STATIC and static_keys(files, chain.source_profile) is None:
+        raise _broken_pair(files, chain.source_profile)
     check_region(chain.profile, chain.region, lambda: Provenance(files).of(chain.profile, "region"))
     for hop in chain.hops:
         if not _ROLE_ARN.fullmatch(hop.role_arn):

@@ -17,7 +17,7 @@ from pathlib import Path
 from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cache.sessions import CancelMarks, EvaluationMarks, prepare
-from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.cache.snapshots import Snapshot, check_region_of_environment
 from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
@@ -78,6 +78,7 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
 
     Raises CancelledError for Ctrl-C, also for one a moment ago, and the AwsdirenvErrors of the load.
     """
+    check_region_of_environment(environ)
     evaluation = _evaluation(request, environ)
     declared = _declared(request, evaluation, environ)
     marks = CancelMarks(CachePaths.from_environ(environ).marks)

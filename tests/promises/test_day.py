@@ -186,7 +186,9 @@ def end_the_morning(world: World) -> None:
 
 def last_end(world: World) -> float:
     """Say when the last role behind the MFA session ends: a chain's source outlives that session and renews its end."""
-    found = [files.read_private(path) or {} for path in (world.cache / "snapshots").iterdir()]
+    # A timer may be writing one of plain's: then there is a draft beside it for a moment.
+    paths = [path for path in (world.cache / "snapshots").iterdir() if not path.name.startswith(".")]
+    found = [values for path in paths if (values := files.read_private(path))]
     return max(float(values["AWSDIRENV_EXPIRATION"]) for values in found if values["AWSDIRENV_PROFILE"] != "plain")
 
 

@@ -187,3 +187,21 @@ def test_the_machine_s_role_below_a_closed_line(tempting: World) -> None:
         both = f"use aws_profile {above}\nexport {endpoint}\nuse aws_profile onmachine\n"
         changes, said = tempting.enter(tempting.project("both", both))
         assert changes.get("AWSDIRENV_PROFILE") == "onmachine", said
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+@pytest.mark.parametrize("option", ["", " --live", " --no-session"])
+def test_a_region_of_the_environment_that_cannot_be_one(world: World, name: str, option: str) -> None:
+    """It closes the directory, whether credentials are there or not; the variable is blamed, and nothing steers."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"use aws_profile {'base' if 'no' in option else 'plain'}{option}\n")
+    for value in ("us-east-1 # prod\x1b]0;pwned\x07\u202e", "-x", "a" * 64):
+        for _ in range(2):
+            changes, said = world.enter(folder, **{name: value})
+            assert_nobody(changes)
+            assert f"awsdirenv: error: {name} cannot be a region: " in said
+            assert f"awsdirenv: hint: unset {name}; in fish: set -e {name}\n" in said
+            assert not [text for text in ("\x07", "\u202e", "\x1b]") if text in said]
+        world.hold("plain")
+    changes, said = world.enter(folder, **{name: "us-west-2"})
+    assert changes["AWSDIRENV_PROFILE"], said

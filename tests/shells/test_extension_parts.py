@@ -133,6 +133,7 @@ SURROUNDINGS = {
     "separators": "IFS=aeiou_=\n",
     "files": "set -f -C\n",
     "zone": "readonly TZ=Europe/Berlin\n",
+    "nesting": "FUNCNEST=5\n",
 }
 
 

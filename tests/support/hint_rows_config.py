@@ -651,6 +651,18 @@ def _region_without_a_session(walk: Walk) -> Steps:
     walk.edit(hint, region="eu-west-1")
 
 
+def _region_row(name: str) -> None:
+    @row(f"{name} cannot be a region: …", "…")
+    def region_of_the_environment(walk: Walk) -> Steps:
+        walk.env[name] = "eu-west-1 # here"
+        hint = yield walk.load("base", "--no-session")
+        del walk.env[hint.partition(";")[0].removeprefix("unset ")]
+
+
+_region_row("AWS_REGION")
+_region_row("AWS_DEFAULT_REGION")
+
+
 @row("cannot parse …: not …, the encoding of the locale, at byte …", "mend …")
 def _not_in_the_locale(walk: Walk) -> Steps:
     before = walk.world.config.read_bytes()

@@ -17,20 +17,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from awsdirenv.system.files import own_python
+
 _HERE = Path(__file__).parent
 
 
 @functools.cache
 def variables() -> dict[str, str]:
     """Give the variables with which direnv's bash starts ours so; start the server, once for a process of tests."""
-    if not re.fullmatch(r"[\w/.-]+", sys.executable):  # no name of a function
+    python = own_python()
+    if not re.fullmatch(r"[\w/.-]+", python):  # no name of a function
         return {}
     folder = tempfile.TemporaryDirectory(prefix="awsdirenv-warm-")
     client, socket, functions = (Path(folder.name, name) for name in ("client", "socket", "functions.sh"))
     subprocess.run(["cc", "-O2", "-o", client, _HERE / "warm_client.c"], check=True)
     # Where the client is killed, bash says so, with the whole line, to the stderr that the function has.
-    call = f'{client} {socket} {sys.executable} "$@" 2>&8 8>&-'
-    functions.write_text(f"{sys.executable}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
+    call = f'{client} {socket} {python} "$@" 2>&8 8>&-'
+    functions.write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
     server = subprocess.Popen(
         [sys.executable, "-I", _HERE / "warm_server.py", socket],
         env={"HOME": folder.name, "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true"},
