@@ -201,7 +201,7 @@ _awsdirenv_remember_watches() {
 # when it is done, and as soon as it turns to a person.
 _awsdirenv_let_another_do_it() {
   local _ad_claim=$_ad_cache/claims/$_ad_key _ad_pid='' _ad_pause _ad_rounds
-  [[ $_ad_key && -d ${_ad_claim%/*} && -O ${_ad_claim%/*} ]] || return 1
+  [[ $_ad_key && -d ${_ad_claim%/*} && -O ${_ad_claim%/*} && ! -L ${_ad_claim%/*} && ! -L $_ad_cache ]] || return 1
   set -C
   if { printf '%s\n' "$$" >"$_ad_claim"; } 2>/dev/null; then
     set +C

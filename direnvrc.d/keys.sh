@@ -61,7 +61,7 @@ _awsdirenv_utc_text() {
 # Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/cli/commands/timer.py.
 _awsdirenv_keep_fresh() {
   local _ad_mark=$_ad_cache/timers/$_ad_key _ad_pid='' _ad_words=()
-  [[ $_ad_expiration && -d $_ad_cache/timers && -O $_ad_cache/timers ]] || return 0
+  [[ $_ad_expiration && -d $_ad_cache/timers && -O $_ad_cache/timers && ! -L $_ad_cache/timers ]] || return 0
   if ! _awsdirenv_may_work_behind; then
     [[ ! -s $_ad_mark ]] || : >|"$_ad_mark" # ends the one that another evaluation started
     return 0

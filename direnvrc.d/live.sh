@@ -48,7 +48,7 @@ _awsdirenv_are_live_files_ours() {
   _ad_of_empty=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest#*$'\n'}
   _ad_live_state="$_ad_of_live $_ad_of_empty$_ad_dotenv_stamp"
   [[ $_ad_of_live == "$EUID 600 "*" $_ad_live_mtime "*" @ $_ad_live/" && $_ad_of_empty == "$EUID 600 0 "*" @ $_ad_empty/" &&
-    ${_ad_rest#*$'\n'} == '' && $_ad_rest == "$EUID 700 "*" @ $_ad_cache/live/"$'\n' && ! -L $_ad_empty ]]
+    ${_ad_rest#*$'\n'} == '' && $_ad_rest == "$EUID 700 "*" @ $_ad_cache/live/"$'\n' && ! -L $_ad_empty && ! -L ${_ad_empty%/*} ]]
 }
 
 # Exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot only says

@@ -21,7 +21,7 @@ from awsdirenv.errors import CacheError
 from awsdirenv.shell import extension
 from awsdirenv.system import files
 from files import STRANGER, VALUES, mode
-from world import World
+from world import World, assert_nobody, tree
 
 pytestmark = pytest.mark.cold
 
@@ -190,6 +190,28 @@ def test_clear_removes_the_drafts_that_killed_commands_have_left(world: World) -
     assert world.run("awsdirenv", "clear", "--all").returncode == 0
     assert [draft for draft in drafts if draft.exists()] == []
     assert (folder / ".envrc").exists()
+
+
+@pytest.mark.parametrize("name", ["", "snapshots", "live", "timers", "claims"])
+def test_a_link_in_the_place_of_a_folder_of_ours_is_refused(world: World, name: str) -> None:
+    """Also where all is fresh: nothing behind it is believed, and nothing is written there."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"use aws_profile plain{' --live' if name == 'live' else ''}\n")
+    world.enter(folder, AWSDIRENV_AUTO_REFRESH="1")
+    world.end_timers()
+    real, elsewhere = (world.cache / name if name else world.cache), world.root / "elsewhere"
+    real.rename(elsewhere)
+    real.symlink_to(elsewhere)
+    before = tree(elsewhere)
+    if name == "claims":
+        world.config.touch()
+    changes, said = world.enter(folder, AWSDIRENV_AUTO_REFRESH="1")
+    if name == "timers":  # without one there is no renewal behind, and no more
+        assert changes["AWSDIRENV_PROFILE"] == "plain"
+    else:
+        assert_nobody(changes)
+        assert f"awsdirenv: error: {real} is a symbolic link" in said
+    assert tree(elsewhere) == before
 
 
 OUTPUTS = [("export", "--output", "{}/.env.ci", "--format", "dotenv"), ("export", "--output", "{}/x.sh"), ("init",)]
