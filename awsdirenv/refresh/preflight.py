@@ -62,6 +62,8 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
     check_chain(chain, files)
     sts = Sts(files, chain, None, environ, Budget(0))
     if chain.source_kind == STATIC:
+        if static_keys(files, chain.source_profile) is None:
+            raise _broken_pair(files, chain.source_profile)
         sts.source_credentials()  # reads the files only; raises if a stored token has ended
     if chain.source_kind == ENVIRONMENT and not environ.get("AWS_ACCESS_KEY_ID"):
         raise sts.nothing_found()
@@ -100,8 +102,6 @@ def check_thoroughly(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) 
 def check_chain(chain: Chain, files: AwsFiles) -> None:
     """Refuse what STS or we would refuse, before anybody is asked for a code. Raises ConfigError."""
     stage_of(files, chain.profile)
-    if chain.source_kind == STATIC and static_keys(files, chain.source_profile) is None:
-        raise _broken_pair(files, chain.source_profile)
     check_region(chain.profile, chain.region, lambda: Provenance(files).of(chain.profile, "region"))
     for hop in chain.hops:
         if not _ROLE_ARN.fullmatch(hop.role_arn):
