@@ -28,6 +28,7 @@ def typed(walk: Walk, line: str, *answers: str, question: str = QUESTION) -> Act
     """Give what runs a line in a terminal of its own, types the answers, and gives what it says."""
 
     def act() -> Said:
+        walk.wait_for_reload(line)
         child: pexpect.spawn[str] = pexpect.spawn(
             "bash",
             ["-c", line],

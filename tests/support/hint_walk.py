@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +86,16 @@ class Walk:
 
     def does(self, line: str, cwd: Path | None = None) -> str:
         """Run a line that a hint shows, which must work; give its output."""
+        self.wait_for_reload(line)
         done = self.run(line, cwd)
         assert done.returncode == 0, f"{line}: {done.stderr}"
         return done.stdout
+
+    def wait_for_reload(self, line: str) -> None:
+        """Wait until `direnv reload` in a line gives the `.envrc` another time: direnv compares whole seconds."""
+        envrc = self.folder / ".envrc"
+        while "direnv reload" in line and envrc.exists() and int(time.time()) <= int(envrc.stat().st_mtime):
+            time.sleep(0.05)
 
     def config(self, text: str, path: Path | None = None) -> None:
         """Append to the config file, or to another one."""
