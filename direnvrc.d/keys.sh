@@ -15,7 +15,10 @@ _awsdirenv_is_fresh() {
 
 # Exports the block: the profile's credentials in, every other AWS credential out.
 _awsdirenv_open() {
-  [[ ${_ad_block[*]} ]] || _awsdirenv_make_block || { _awsdirenv_run cold _awsdirenv_close && return; }
+  if [[ ! ${_ad_block[*]} ]] && ! _awsdirenv_make_block; then
+    _awsdirenv_run cold _awsdirenv_close
+    return
+  fi
   _awsdirenv_keep_fresh
   _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   _awsdirenv_say_where
@@ -27,7 +30,7 @@ _awsdirenv_make_block() {
   _ad_region=${_ad_option_region:-$_ad_region}
   # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
   [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
-  [[ $_ad_region != @(-*|*[!A-Za-z0-9-]*) && ${#_ad_region} -le 63 ]] || return 1 # Python says what is wrong with it
+  [[ ! $_ad_region ]] || _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
   _ad_block=(
     "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"
     "AWSDIRENV_KEY_ID=$_ad_access_key_id"

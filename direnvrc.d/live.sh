@@ -56,10 +56,10 @@ _awsdirenv_are_live_files_ours() {
 _awsdirenv_open_live() {
   local _ad_wanted=$_ad_option_region
   [[ ${AWSDIRENV_PROFILE+set} ]] || _ad_wanted=${_ad_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
-  if [[ $_ad_wanted == @(-*|*[!A-Za-z0-9-]*) || ${#_ad_wanted} -gt 63 ]]; then
+  if [[ $_ad_wanted ]] && ! _awsdirenv_is_region "$_ad_wanted"; then
     _awsdirenv_run cold _awsdirenv_load || : # Python says what is wrong with it
-    _awsdirenv_close
-    return 0
+    _awsdirenv_run cold _awsdirenv_close
+    return
   fi
   [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
   : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one

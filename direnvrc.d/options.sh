@@ -60,11 +60,6 @@ _awsdirenv_take_option() {
   _awsdirenv_refuse_option "$1" "$2"
 }
 
-_awsdirenv_is_region() {
-  case $1 in '' | -* | *[!A-Za-z0-9-]*) return 1 ;; esac
-  ((${#1} <= 63))
-}
-
 # Says what is wrong with an argument of the line, and fails. $2 is for a second profile.
 _awsdirenv_refuse_argument() {
   local _ad_reply

@@ -74,6 +74,12 @@ _awsdirenv_hash() {
   printf -v _ad_reply %016x "$_ad_number"
 }
 
+# The same as the grammar of AWS_REGION in awsdirenv/cache/grammar.py. No ranges: what is in them, the locale decides.
+_awsdirenv_is_region() {
+  case $1 in '' | -* | *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-]*) return 1 ;; esac
+  ((${#1} <= 63))
+}
+
 # Opens a file of ours, and not what somebody put in its place; the file is open as the caller's `_ad_fd`.
 _awsdirenv_open_file() {
   [[ -f $1 && -O $1 && ! -L $1 ]] && { exec {_ad_fd}<"$1"; } 2>/dev/null

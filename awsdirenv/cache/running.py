@@ -68,10 +68,11 @@ def _is_held(path: Path, pid: int) -> bool:
     takes it at that moment finds it held, so that is the second choice.
     """
     process, target = _PROC / str(pid), os.path.realpath(path)
-    if not _listed(_PROC / str(os.getpid()) / "fdinfo"):
+    descriptors = _listed(process / "fd")
+    if not descriptors:
         holder = read_holder(path)
         return holder is not None and holder.pid == pid and _is_locked(path)
-    for descriptor in _listed(process / "fd"):
+    for descriptor in descriptors:
         with suppress(OSError):
             if os.readlink(process / "fd" / descriptor) == target:
                 told = (process / "fdinfo" / descriptor).read_text(encoding="ascii")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from awsdirenv.cache import grammar
 from awsdirenv.config.aws_files import file_paths, section_header
-from awsdirenv.config.environment import context_text, environment_region, has_same_variables
+from awsdirenv.config.environment import context_text, environment_region, has_same_variables, region_variable
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
@@ -130,7 +130,7 @@ def check_region_of_environment(environ: Mapping[str, str]) -> None:
     """Refuse a region of the environment that cannot be one. Raises ConfigError."""
     region = environment_region(environ)
     if not _LINES["AWS_REGION"].takes(region or ""):
-        name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+        name = region_variable(environ)
         raise ConfigError(f"{name} cannot be a region: {region!r}", unset_command(name))
 
 

@@ -106,7 +106,12 @@ def environment_region(environ: Mapping[str, str]) -> str | None:
     """Return the region that the environment asks for, unless we have exported it for a directory."""
     if "AWSDIRENV_PROFILE" in environ:
         return None
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+    return environ.get(region_variable(environ)) or None
+
+
+def region_variable(environ: Mapping[str, str]) -> str:
+    """Return the name of the variable that `environment_region` takes the region from."""
+    return "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
 
 
 def context_text(environ: Mapping[str, str], duration: int | None = None) -> str:

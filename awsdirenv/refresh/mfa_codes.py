@@ -138,7 +138,7 @@ class Given:
         """Return the code."""
         return self._code
 
-    def refused(self, reason: str, *, wait: bool) -> None:  # noqa: ARG002 - it was used
+    def refused(self, reason: str, *, wait: bool) -> None:  # noqa: ARG002 - only for a code that was used: always true
         """Raise CodeRefusedError: there is no second code. What STS says of this one is raised as it is."""
         raise CodeRefusedError(f"{reason}: {self._code}", "try again when the next code shows, within 30 s")
 

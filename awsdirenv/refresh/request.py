@@ -18,7 +18,7 @@ from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cache.sessions import CancelMarks, EvaluationMarks, prepare
 from awsdirenv.cache.snapshots import Snapshot, check_region_of_environment
-from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region
+from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region, region_variable
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.records import Record, replace
@@ -165,7 +165,7 @@ def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
         settings=Settings.load(environ, loaded_directory(environ)),
         paths=CachePaths.from_environ(environ),
         duration=request.options.duration,
-        region=(region, "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION") if region else None,
+        region=(region, region_variable(environ)) if region else None,
         now=utc_now(),
     )
 

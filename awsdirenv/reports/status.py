@@ -17,7 +17,7 @@ from awsdirenv.cache.running import HeldLock, RunningTimer
 from awsdirenv.cache.sessions import SessionStore
 from awsdirenv.cache.snapshots import Snapshot
 from awsdirenv.config.chain import account_of
-from awsdirenv.config.environment import environment_region
+from awsdirenv.config.environment import environment_region, region_variable
 from awsdirenv.records import Record
 from awsdirenv.reports.table import RED, STAGE, YELLOW, Canvas, Column, Row, table
 from awsdirenv.session_credentials import SessionCredentials, refresh_at, time_left
@@ -165,7 +165,7 @@ class _Looker:
         """
         region = environment_region(self._environ)
         if region:
-            return region, "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+            return region, region_variable(self._environ)
         if held.region is None:
             return None, None
         line = reader.value(held.profile, "region")

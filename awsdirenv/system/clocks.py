@@ -17,7 +17,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,24 +36,20 @@ def anchor() -> str | None:
 
     None where the kernel tells neither as Linux nor as macOS does. direnvrc.d computes the same on Linux.
     """
-    try:
-        name, seconds = _start_by_proc()
-    except (OSError, ValueError):
-        try:
-            name, seconds = _start_by_sysctl()
-        except (OSError, ValueError):
-            return None
-    text = f"{name}:{seconds}"
-    return text if is_anchor(text) else None
+    for way in (_anchor_by_proc, _anchor_by_sysctl):
+        with suppress(OSError, ValueError):
+            text = way()
+            return text if is_anchor(text) else None
+    return None
 
 
-def _start_by_proc() -> tuple[str, int]:
+def _anchor_by_proc() -> str:
     boot = _first_line("sys/kernel/random/boot_id").partition("-")[0]
     since_start = int(uptime())
-    return f"{boot}.{start_of_process(1)}", int(time.time()) - since_start
+    return f"{boot}.{start_of_process(1)}:{int(time.time()) - since_start}"
 
 
-def _start_by_sysctl() -> tuple[str, int]:
+def _anchor_by_sysctl() -> str:
     """Ask as macOS is asked, which moves the time of its start when the clock is set. Emulated, never run there."""
     import ctypes  # noqa: PLC0415 - Linux does not need it
 
@@ -66,7 +62,7 @@ def _start_by_sysctl() -> tuple[str, int]:
         return found.raw[: size.value]
 
     boot = value(b"kern.bootsessionuuid").decode().partition("-")[0].lower()
-    return f"{boot}.0", int.from_bytes(value(b"kern.boottime")[:8], sys.byteorder)  # a timeval
+    return f"{boot}.0:{int.from_bytes(value(b'kern.boottime')[:8], sys.byteorder)}"  # of a timeval the seconds
 
 
 def is_anchor(text: str) -> bool:

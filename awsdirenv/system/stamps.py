@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-_IS_BSD = sys.platform == "darwin" or "bsd" in sys.platform
+IS_BSD = sys.platform == "darwin" or "bsd" in sys.platform
 # Owner, mode, size, modification time in seconds, device, inode, and change time with nanoseconds; then the name, and a
 # slash as its end. GNU's, uutils' and busybox' programs print the same for %z where TZ is UTC0.
-_STATE = "%u %Lp %z %m %d:%i:%Fc" if _IS_BSD else "%u %a %s %Y %d:%i:%z"
-_NAME = " @ %N/" if _IS_BSD else " @ %n/"
-OPTIONS = ("-L", "-f" if _IS_BSD else "-c", _STATE + _NAME, "--")
+_STATE = "%u %Lp %z %m %d:%i:%Fc" if IS_BSD else "%u %a %s %Y %d:%i:%z"
+_NAME = " @ %N/" if IS_BSD else " @ %n/"
+OPTIONS = ("-L", "-f" if IS_BSD else "-c", _STATE + _NAME, "--")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 # in UTC, as the program is told
 
 
@@ -44,8 +44,8 @@ def look(paths: Iterable[str]) -> str:
 def _state(info: os.stat_result) -> str:
     seconds, nanoseconds = divmod(info.st_ctime_ns, 10**9)
     changed = f"{seconds}.{nanoseconds:09d}"
-    if not _IS_BSD:
+    if not IS_BSD:
         changed = f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}.{nanoseconds:09d} +0000"
-    mode = info.st_mode & (0o777 if _IS_BSD else 0o7777)
+    mode = info.st_mode & (0o777 if IS_BSD else 0o7777)
     modified = info.st_mtime_ns // 10**9
     return f"{info.st_uid} {mode:o} {info.st_size} {modified} {info.st_dev}:{info.st_ino}:{changed}"

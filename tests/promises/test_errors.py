@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 import shlex
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 
 from awsdirenv import errors
 from awsdirenv.cli.output import report
-from catalogue import CLASSES, PACKAGE, PLACEHOLDER, ROOT, modules, placeholders
+from catalogue import CLASSES, PACKAGE, PLACEHOLDER, ROOT, modules, placeholders, written
 from recorders import RUN, recorded, recorders
 from shells import SHELLS
 from world import World
@@ -43,27 +42,6 @@ EXIT_CODES = {
 Line = tuple[str, str]  # section, text
 
 
-def texts(node: ast.expr) -> list[str]:
-    """Give all that an expression can say, each variable part as a placeholder."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node.value]
-    if isinstance(node, ast.IfExp):
-        return [*texts(node.body), *texts(node.orelse)]
-    if isinstance(node, ast.JoinedStr):
-        return joined(node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return joined([node.left, node.right])
-    if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.IfExp):
-        return texts(node.value)
-    return [PLACEHOLDER]
-
-
-def joined(parts: list[ast.expr]) -> list[str]:
-    """Put the parts together in every way there is; neighbouring placeholders are one."""
-    ways = itertools.product(*(texts(part) for part in parts))
-    return [re.sub(f"{PLACEHOLDER}+", PLACEHOLDER, "".join(way)) for way in ways]
-
-
 def calls(tree: ast.Module, names: set[str]) -> Iterator[tuple[str, list[ast.expr]]]:
     """Give the arguments of all calls of functions of these names."""
     for node in ast.walk(tree):
@@ -71,21 +49,15 @@ def calls(tree: ast.Module, names: set[str]) -> Iterator[tuple[str, list[ast.exp
             yield node.func.id, node.args
 
 
-def warnings(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Give problem and remedy of each warning."""
-    for _, (problem, remedy) in calls(tree, {"warn"}):
-        yield problem, remedy
-
-
 def python_lines(which: int) -> set[Line]:
     """Collect what the modules say: all messages (0) or all hints (1), by the kind of error."""
     found: set[Line] = set()
     for tree in modules().values():
         for name, arguments in calls(tree, set(CLASSES)):
-            found |= {(CLASSES[name].kind, text) for text in texts(arguments[which])}
-        for pair in warnings(tree):
+            found |= {(CLASSES[name].kind, text) for text in written(arguments[which])}
+        for _, pair in calls(tree, {"warn"}):
             # What is only handed on was collected where it was made.
-            found |= {(WARNING_SECTION, text) for text in texts(pair[which]) if text != PLACEHOLDER}
+            found |= {(WARNING_SECTION, text) for text in written(pair[which]) if text != PLACEHOLDER}
     return found
 
 
@@ -190,7 +162,7 @@ def test_the_collector_collects() -> None:
     """Concatenations, conditions, placeholders and bash's quotes are understood: the tests above mean something."""
     source = "AwsdirenvError(f'bash {\"hangs\" if x else \"ended\"}: {a}{b}' + c, 'x')"
     (_, arguments), *_ = calls(ast.parse(source), {"AwsdirenvError"})
-    assert texts(arguments[0]) == ["bash hangs: …", "bash ended: …"]
+    assert written(arguments[0]) == ["bash hangs: …", "bash ended: …"]
     script = '_awsdirenv_refuse "a \\`b\\` ${1//[[:cntrl:]]/?} $((x - 1)) $y" "h"\n_awsdirenv_warn "c" \\\n  "d"\n'
     assert shell_lines(script, "error") == {"a `b` … … …"}
     assert shell_lines(script, "warning") == {"c"}

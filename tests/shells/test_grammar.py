@@ -21,6 +21,7 @@ from awsdirenv.cache import live_files, snapshots
 from awsdirenv.cache.grammar import LATEST
 from awsdirenv.cache.live_files import Made
 from awsdirenv.cache.snapshots import Snapshot
+from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.environment import variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
@@ -323,3 +324,15 @@ def test_names(folder: Path) -> None:
         if found and stamped_path(found.stamp) == str(folder / ".env") and is_present(found.variables):
             theirs[path.name] = [found.profile, encode_name(found.profile), found.stamp]
     assert_agreed(paths, by_extension(folder, READ_NAMES), theirs)
+
+
+def test_headers(folder: Path) -> None:
+    """The header of a section, as a hint of the extension shows it, is the one that Python's hints show."""
+    names = ["plain", "my prof", "jo's", 'a"b', "a\\b", "default", "ü", "a b'c\"d", "a#b", " lead", "tab\tx", "$x"]
+    script = FIRST + (
+        """_awsdirenv_warn() { printf '%s\\n' "$2"; }
+        shift 2; for _ad_declared; do _awsdirenv_warn_without_region; done"""
+    )
+    words = ["bash", "--norc", "--noprofile", "-c", script, "-", extension_source(), folder, *names]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert shown == [f"set region in {section_header(name)} of {folder}/config" for name in names]

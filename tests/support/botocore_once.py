@@ -12,8 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore import hooks
+from botocore.credentials import SSOProvider
 from botocore.loaders import JSONFileLoader
+from botocore.tokens import SSOTokenProvider
 
+_SSO_CACHE = "_SSO_TOKEN_CACHE_DIR"
 _load = JSONFileLoader.load_file
 _make = hooks.EventAliaser.__init__
 _accepts_kwargs = hooks.accepts_kwargs
@@ -34,6 +37,14 @@ def _made(self: Any, event_emitter: Any, event_aliases: Any = None) -> None:
 def _takes_kwargs(handler: Callable[..., Any]) -> object:
     code = getattr(getattr(handler, "__func__", handler), "__code__", None)
     return code.co_flags & inspect.CO_VARKEYWORDS if code else _accepts_kwargs(handler)
+
+
+def use_sso_cache(folder: str) -> str:
+    """Tell botocore, which asks for the home when it is imported, where token files are; give where they were."""
+    before: str = getattr(SSOProvider, _SSO_CACHE)
+    for provider in (SSOProvider, SSOTokenProvider):
+        setattr(provider, _SSO_CACHE, folder)
+    return before
 
 
 def share_what_sessions_work_out() -> None:

@@ -132,6 +132,11 @@ class Scope:
         return []
 
 
+def written(node: ast.expr) -> list[str]:
+    """Give all that an expression says as it stands: a name in it is a variable part."""
+    return Scope(ast.Module([], []), None, _DEEPEST).texts(node)
+
+
 def _assigned(node: ast.AST, name: str) -> Iterator[ast.expr]:
     """Give the values that a statement gives to a variable."""
     if isinstance(node, ast.Assign):
@@ -220,15 +225,6 @@ def _python_sites() -> Iterator[Site]:
             if (messages, hints) != ((PLACEHOLDER,), (PLACEHOLDER,)):  # what is only handed on was made elsewhere
                 name = f"{path.name}:{function.name if function else ''}"
                 yield Site(f"{path.relative_to(ROOT)}:{call.lineno}", name, messages, hints)
-        for node in ast.walk(module):
-            if isinstance(node, Function) and node.name == "missing_parts":
-                function = node
-                pairs = [part for part in ast.walk(node) if isinstance(part, ast.Tuple) and len(part.elts) == 2]
-                scope = Scope(module, function)
-                for pair in pairs:
-                    message, hint = (tuple(scope.texts(part)) for part in pair.elts)
-                    if message != (PLACEHOLDER,):
-                        yield Site(f"{path.relative_to(ROOT)}:{pair.lineno}", function.name, message, hint)
 
 
 def _bash_sites() -> Iterator[Site]:

@@ -270,32 +270,23 @@ def _not_ours_to_remove(walk: Walk) -> Steps:
     target.unlink()
 
 
-@row("cannot remove …: …", WRITABLE)
-def _not_removable(walk: Walk) -> Steps:
-    with strangers_home(walk) as home:
-        with no_root():
-            walk.does("awsdirenv setup", home)
-        lib = home / ".config" / "direnv" / "lib"
-        lib.chmod(0o500)
-        act = stranger(walk.shell("awsdirenv setup --uninstall", home))
-        hint = yield act
-        assert hint == f"make {lib} writable"
-        lib.chmod(0o700)
-        yield act
+def _not_removable_row(place: str) -> None:
+    @row("cannot remove …: …", WRITABLE)
+    def not_removable(walk: Walk) -> Steps:
+        with strangers_home(walk) as home:
+            with no_root():
+                walk.does("awsdirenv setup", home)
+            folder = home / place
+            folder.chmod(0o500)
+            act = stranger(walk.shell("awsdirenv setup --uninstall", home))
+            hint = yield act
+            assert hint == f"make {folder} writable"
+            folder.chmod(0o700)
+            yield act
 
 
-@row("cannot remove …: …", WRITABLE)
-def _hook_not_removable(walk: Walk) -> Steps:
-    with strangers_home(walk) as home:
-        with no_root():
-            walk.does("awsdirenv setup", home)
-        folder = home / ".local" / "share" / "awsdirenv"
-        folder.chmod(0o500)
-        act = stranger(walk.shell("awsdirenv setup --uninstall", home))
-        hint = yield act
-        assert hint == f"make {folder} writable"
-        folder.chmod(0o700)
-        yield act
+_not_removable_row(".config/direnv/lib")
+_not_removable_row(".local/share/awsdirenv")
 
 
 @row("cannot read …: …", "mend or move …")

@@ -342,22 +342,18 @@ def _odd_name(walk: Walk) -> Steps:
 # --- keys and values ----------------------------------------------------------------------------------------------
 
 
-@row("profile … has several lines for …", "write … on one line; an indented line continues the one before it")
-def _several_lines(walk: Walk) -> Steps:
-    walk.config(f"{CHAIN}external_id = x\n  y\n")
-    hint = yield walk.load("p")
-    assert hint.startswith("write external_id on one line")
-    text = walk.world.config.read_text(encoding="utf-8")
-    walk.world.config.write_text(text.replace("x\n  y", "xy"), encoding="utf-8")
+def _several_lines_row(wrong: str, right: str) -> None:
+    @row("profile … has several lines for …", "write … on one line; an indented line continues the one before it")
+    def several_lines(walk: Walk) -> Steps:
+        walk.config(f"{CHAIN}{wrong}")
+        hint = yield walk.load("p")
+        assert hint.startswith("write external_id on one line")
+        text = walk.world.config.read_text(encoding="utf-8")
+        walk.world.config.write_text(text.replace(wrong, right), encoding="utf-8")
 
 
-@row("profile … has several lines for …", "write … on one line; an indented line continues the one before it")
-def _indented_setting(walk: Walk) -> Steps:
-    walk.config(f"{CHAIN}external_id = xy\n  region = eu-west-1\n")
-    hint = yield walk.load("p")
-    assert hint.startswith("write external_id on one line")
-    text = walk.world.config.read_text(encoding="utf-8")
-    walk.world.config.write_text(text.replace("\n  region", "\nregion"), encoding="utf-8")
+_several_lines_row("external_id = x\n  y\n", "external_id = xy\n")
+_several_lines_row("external_id = xy\n  region = eu-west-1\n", "external_id = xy\nregion = eu-west-1\n")
 
 
 @row("profile … has an empty …", "give … a value, or remove the line")

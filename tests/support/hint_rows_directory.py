@@ -243,23 +243,24 @@ def _nobody_signs_in(walk: Walk) -> Steps:
     assert typed(walk, f"{hint.removeprefix('in a terminal: ')} --no-browser")() == []
 
 
-@row("…: nobody has signed in", "…")
-def _not_signed_in(walk: Walk) -> Steps:
-    walk.world.sso_session(signed_in=False)
+def _signs_in(walk: Walk) -> Steps:
     walk.world.sso_profile("dev")
     walk.world.sts.sso.auto_approve_after(0)
     hint = yield walk.load("dev")
     assert typed(walk, hint)() == []
+
+
+@row("…: nobody has signed in", "…")
+def _not_signed_in(walk: Walk) -> Steps:
+    walk.world.sso_session(signed_in=False)
+    yield from _signs_in(walk)
 
 
 @row("…: the sign-in is over", "…")
 def _sign_in_over(walk: Walk) -> Steps:
     walk.world.sso_session(registration_scopes="")
     sso_file(walk.world.home, "corp", walk.world.sts.sso.sign_in(-60, scopes=()))
-    walk.world.sso_profile("dev")
-    walk.world.sts.sso.auto_approve_after(0)
-    hint = yield walk.load("dev")
-    assert typed(walk, hint)() == []
+    yield from _signs_in(walk)
 
 
 @row("the sign-in to … was denied", "allow it in the browser, or ask who denied it")

@@ -65,6 +65,13 @@ def unset(walk: Walk, hint: str) -> None:
         walk.env.pop(name, None)
 
 
+def confirm(walk: Walk) -> None:
+    """Reload at a terminal, and type the name of the profile p."""
+    line = f"cd {walk.folder} && direnv reload && direnv export json >/dev/null"
+    assert typed(walk, line, "p\r", question="to enter p")() == []
+    new_shell(walk)
+
+
 def reloaded(message: str, change: Callable[[Walk], object], envrc: str = "use aws_profile p\n") -> None:
     """Note a row for what `direnv reload` puts right."""
 
@@ -112,9 +119,7 @@ def _to_confirm(walk: Walk) -> Steps:
     enter(walk, "use aws_profile p --confirm\n")
     yield whoami(walk)
     assert "needs a confirmation" in reload(walk)
-    line = f"cd {walk.folder} && direnv reload && direnv export json >/dev/null"
-    assert typed(walk, line, "p\r", question="to enter p")() == []
-    new_shell(walk)
+    confirm(walk)
 
 
 @row("… is closed: there are no credentials for profile …", "awsdirenv login …")
@@ -427,9 +432,7 @@ def _nothing_for_want_of_a_word(walk: Walk) -> Steps:
     walk.world.hold("p")
     enter(walk, "use aws_profile p --confirm\n")
     yield whoami(walk)
-    line = f"cd {walk.folder} && direnv reload && direnv export json >/dev/null"
-    assert typed(walk, line, "p\r", question="to enter p")() == []
-    new_shell(walk)
+    confirm(walk)
 
 
 @row("AWS_PROFILE names a profile that does not exist: …", "…")

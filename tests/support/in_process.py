@@ -17,13 +17,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from botocore.credentials import SSOProvider
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
-from botocore.tokens import SSOTokenProvider
 
 from awsdirenv.cli import main
-from botocore_once import share_what_sessions_work_out
+from botocore_once import share_what_sessions_work_out, use_sso_cache
 
 share_what_sessions_work_out()
 
@@ -33,7 +31,6 @@ COMMANDS = {
     *("doctor", "whoami", "console", "hook", "prompt", "completion"),
 }
 _OURS = Path(sys.executable).parent / "awsdirenv"  # a test may put another one in its place
-_SSO_CACHE = "_SSO_TOKEN_CACHE_DIR"
 _OF_A_PROCESS = {"LD_PRELOAD", "TZ"}  # which count from its start only
 
 
@@ -76,7 +73,6 @@ def _as_a_process(env: Mapping[str, str], cwd: Path, stdout: IO[bytes], stderr: 
     with ExitStack() as way_back, open(os.devnull, encoding="ascii") as null:
         way_back.callback(os.chdir, os.getcwd())
         way_back.callback(_replace_environ, dict(os.environ))
-        way_back.callback(_replace_sso_cache, getattr(SSOProvider, _SSO_CACHE))
         way_back.callback(_replace_streams, sys.stdin, sys.stdout, sys.stderr)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -90,7 +86,7 @@ def _as_a_process(env: Mapping[str, str], cwd: Path, stdout: IO[bytes], stderr: 
         err = way_back.enter_context(open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
         _replace_streams(null, out, err)
         _replace_environ(env)
-        _replace_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
+        way_back.callback(use_sso_cache, use_sso_cache(os.path.expanduser("~/.aws/sso/cache")))
         os.chdir(cwd)
         yield
 
@@ -102,12 +98,6 @@ def _replace_streams(stdin: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
 def _replace_environ(env: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
-
-
-def _replace_sso_cache(folder: str) -> None:
-    """Tell botocore, which has asked for the home when it was imported."""
-    for provider in (SSOProvider, SSOTokenProvider):
-        setattr(provider, _SSO_CACHE, folder)
 
 
 @contextmanager

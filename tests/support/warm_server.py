@@ -21,7 +21,6 @@ from typing import NoReturn
 
 REPOSITORY = Path(__file__).parents[2]
 ROOMS = ("system", "config", "cache", "aws", "refresh")
-_SSO_CACHE = "_SSO_TOKEN_CACHE_DIR"
 BEYOND = ("cli.commands.load", "cli.commands.look", "cli.parser", "cli.loading")
 
 
@@ -99,11 +98,9 @@ def take_over(client: socket.socket) -> None:
     sys.argv = ["-c", *map(os.fsdecode, texts[: int(count)])]
     os.environ.clear()
     os.environb.update(text.partition(b"=")[::2] for text in texts[int(count) :] if b"=" in text)
-    from botocore.credentials import SSOProvider  # noqa: PLC0415
-    from botocore.tokens import SSOTokenProvider  # noqa: PLC0415
+    from botocore_once import use_sso_cache  # noqa: PLC0415 - it is there; see `import_all`
 
-    for provider in (SSOProvider, SSOTokenProvider):  # botocore has asked for the home when it was imported
-        setattr(provider, _SSO_CACHE, os.path.expanduser("~/.aws/sso/cache"))
+    use_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
 
 
 def import_all() -> None:
