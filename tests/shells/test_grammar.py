@@ -333,6 +333,6 @@ def test_headers(folder: Path) -> None:
         """_awsdirenv_warn() { printf '%s\\n' "$2"; }
         shift 2; for _ad_declared; do _awsdirenv_warn_without_region; done"""
     )
-    words = ["bash", "--norc", "--noprofile", "-c", script, "-", extension_source(), folder, *names]
+    words = ["bash", "--norc", "--noprofile", "-c", script, "-", str(extension_source()), str(folder), *names]
     shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown == [f"set region in {section_header(name)} of {folder}/config" for name in names]

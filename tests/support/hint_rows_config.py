@@ -648,7 +648,7 @@ def _region_without_a_session(walk: Walk) -> Steps:
 
 
 def _region_row(name: str) -> None:
-    @row(f"{name} cannot be a region: …", "…")
+    @row("… cannot be a region: …", "…")
     def region_of_the_environment(walk: Walk) -> Steps:
         walk.env[name] = "eu-west-1 # here"
         hint = yield walk.load("base", "--no-session")
