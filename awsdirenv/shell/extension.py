@@ -16,7 +16,7 @@ from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
 from awsdirenv.system import stamps
-from awsdirenv.system.files import direnv_lib, make_folder, own_python, read_text, replace_file
+from awsdirenv.system.files import direnv_lib, extension_source, make_folder, own_python, read_text, replace_file
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line, unix_lines_command
 
@@ -280,10 +280,3 @@ def _make_writable(path: Path) -> str:
     """Return what lets us write a file of a folder that is read-only, or not there."""
     folder = path.parent
     return f"make {folder} writable" if folder.exists() else command_line("mkdir -p", str(folder))
-
-
-def extension_source() -> Path:
-    """Return the path of our extension: inside the package in a wheel, next to it in a checkout."""
-    package = Path(__file__).parent.parent
-    packaged = package / "direnvrc.d" / "aws_profile.sh"
-    return packaged if packaged.exists() else package.parent / "direnvrc.d" / "aws_profile.sh"

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv.records import Record
-from awsdirenv.system.files import data_folder, home, read_text
+from awsdirenv.system.files import data_folder, extension_source, home, read_text
 from awsdirenv.system.text import command_line, fish_quote, sh_quote
 
 SHELLS = ("bash", "zsh", "fish")
@@ -49,7 +49,13 @@ def script(shell: str, environ: Mapping[str, str]) -> str:
     # fish gets the time from the age of a file. That file is the installed hook, which `setup` gives the mtime 0.
     epoch = fish_quote(str(installed(shell, environ)))
     completions = sh_quote(str(data_folder(environ) / "zsh"))
-    return template.replace("@STALE@", _stale_watches()).replace("@EPOCH@", epoch).replace("@COMPLETIONS@", completions)
+    values = {
+        "STALE": _stale_watches(),
+        "EPOCH": epoch,
+        "COMPLETIONS": completions,
+        "PRINTABLE": _printer_for_bash(),
+    }
+    return re.sub(rf"@({'|'.join(values)})@", lambda place: values[place[1]], template)
 
 
 def installed(shell: str, environ: Mapping[str, str]) -> Path:
@@ -69,6 +75,12 @@ def _stale_watches() -> str:
     """Return a valid DIRENV_WATCHES that is wrong on every machine: it says that the root folder is from 1970."""
     watches = json.dumps([{"path": "/", "modtime": 0, "exists": True}], separators=(",", ":"))
     return base64.urlsafe_b64encode(zlib.compress(watches.encode())).decode()
+
+
+def _printer_for_bash() -> str:
+    """Return the function of the extension that makes a text fit for a terminal. bash runs it with LC_ALL=C."""
+    cold = extension_source().with_name("cold.sh").read_text(encoding="utf-8")
+    return str(re.findall(r"^_awsdirenv_replace_unprintable\(\) \{\n.*?^\}", cold, re.MULTILINE | re.DOTALL)[0])
 
 
 class Line(Record):

@@ -49,6 +49,13 @@ def direnv_lib(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config") / "direnv" / "lib"
 
 
+def extension_source() -> Path:
+    """Return the path of our extension: inside the package in a wheel, next to it in a checkout."""
+    package = Path(__file__).parent.parent
+    packaged = package / "direnvrc.d" / "aws_profile.sh"
+    return packaged if packaged.exists() else package.parent / "direnvrc.d" / "aws_profile.sh"
+
+
 def encode_name(name: str) -> str:
     """Return a profile name as a file name. Each byte becomes %XX, except letters, digits, `_`, `-` and inner `.`.
 

@@ -17,7 +17,7 @@ from filelock import FileLock
 from awsdirenv import __version__
 from awsdirenv.cli.main import parser
 from awsdirenv.shell.completion import script
-from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.files import extension_source
 from world import World
 
 pytestmark = pytest.mark.cold

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from awsdirenv.shell import extension as installed_extension
-from awsdirenv.shell.extension import extension_source, extension_text, unreadable_part
+from awsdirenv.shell.extension import extension_text, unreadable_part
+from awsdirenv.system.files import extension_source
 from awsdirenv.system.stamps import OPTIONS
 from world import CLOSED, World, assert_nobody
 

@@ -25,8 +25,7 @@ from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.environment import variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
-from awsdirenv.shell.extension import extension_source
-from awsdirenv.system.files import encode_name
+from awsdirenv.system.files import encode_name, extension_source
 from awsdirenv.system.stamps import file_stamp, stamped_path
 
 COUNT = int(os.environ.get("FUZZ_COUNT", "3000"))

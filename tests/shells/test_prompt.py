@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 import prompts
 from awsdirenv.cli.commands.prompt import segment
+from hostile_names import LETTERS, STEERING
 from shells import SHELLS, Shell, hook
 from world import REGION, World
 
@@ -61,6 +63,41 @@ def test_the_segment(world: World, kind: str, env: dict[str, str], expected: str
     """Open, with a stage, closed, elsewhere; what a prompt would take for its own is a question mark."""
     assert printed(world, kind, **env) == expected
     assert not (world.root / "pwned").exists()
+
+
+# Prints the segment and, on stderr, the line on leaving, with each text of a file as the profile and the stage.
+EACH = {
+    "bash": """source {hook}; while IFS= read -rd '' text; do export AWSDIRENV_PROFILE=$text AWSDIRENV_STAGE=$text
+        awsdirenv_prompt; _awsdirenv_left; done <{texts}; AWSDIRENV_STAGE=; _awsdirenv_left""",
+    "fish": """source {hook}; for text in (string split0 <{texts}); set -gx AWSDIRENV_PROFILE $text
+        set -gx AWSDIRENV_STAGE $text; awsdirenv_prompt; end; set -e AWSDIRENV_STAGE""",
+}
+EACH["zsh"] = EACH["bash"]
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@every_shell
+def test_no_hook_prints_what_steers_a_terminal(world: World, kind: str, locale: str) -> None:
+    """In a prompt and on leaving, controls and what turns or hides text are ?; other text stays, in either locale."""
+    names = [*(f"a{sign}b" for sign in [*STEERING, "\udc9b", "\udcff"]), "".join(LETTERS)]
+    texts = world.root / "texts"
+    texts.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in names))
+    script = EACH[kind].format(hook=hook(world, kind), texts=texts)
+    done = subprocess.run(
+        [kind, "-c", script], env={**world.env, "LC_ALL": locale}, cwd=world.root, capture_output=True, check=True
+    )
+    shown, left = (out.decode().split("\n")[:-1] for out in (done.stdout, done.stderr))
+    assert len(shown) == len(left) == len(names)
+    for name, segment_shown, line in zip(names, shown, left, strict=True):
+        stage = line.removeprefix("awsdirenv: left *** ").removesuffix(" ***")
+        assert (segment_shown + line).isprintable()
+        assert line == f"awsdirenv: left *** {stage} ***"
+        assert segment_shown.isascii() or segment_shown.startswith("".join(LETTERS))
+        if locale == "C" and kind != "bash":
+            continue  # where bytes are no letters, each is shown as ?
+        whole = segment({"AWSDIRENV_PROFILE": name})
+        assert (segment_shown.partition(" ")[0] if " " not in name else segment_shown[: len(whole)]) == whole
+        assert stage.lower() == whole.lower()
 
 
 def test_bytes_that_are_no_text() -> None:

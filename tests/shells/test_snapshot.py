@@ -28,7 +28,7 @@ from awsdirenv.config.environment import context_text
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.files import extension_source
 from awsdirenv.system.stamps import OPTIONS, file_stamp
 from strict_sts import StrictSts
 from world import REGION, World, assert_nobody

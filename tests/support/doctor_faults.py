@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING
-from awsdirenv.shell.extension import extension_source
+from awsdirenv.system.files import extension_source
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import BIN, WHOLE_EXTENSION, World
 

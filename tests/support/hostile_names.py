@@ -39,3 +39,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60) | RA
 NAMES = TEXT.filter(lambda name: len(name) > 0)
 
 MARKED = sorted(MACHINE_VARIABLES)
+
+# What turns, hides or moves text on a terminal, and what only is not ASCII.
+STEERING = [
+    *map(chr, [*range(1, 32), *range(0x7F, 0xA1), 0xAD, 0x61C, *range(0x2000, 0x2010), *range(0x2028, 0x2030)]),
+    *map(chr, [*range(0x205F, 0x2070), 0xFEFF, 0xE0001, 0xE0041, 0xE007F]),
+]
+LETTERS = [*"aZ09 ~/._-+", *"äßéñ", "日本", "Ж", "🔥", "\u2013", "€", "…", "\u0301"]

@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping
 
 from awsdirenv.cli.output import emit
+from awsdirenv.system.text import printable
 
 POSITION = 170
 IN_LIVE_FILES = True  # none of AWS's variables counts here
 BARE: dict[str, object] = {}
 
 
-# Characters with a meaning in a prompt, a status line or a terminal: expansions of bash, zsh and tmux, and escapes.
-_TAKEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff$`\\\\%!#]")
+# Characters with a meaning in a prompt or a status line: expansions of bash, zsh and tmux.
+_TAKEN = re.compile(r"[$`\\%!#]")
 
 
 def run(_options: object) -> int:
@@ -29,4 +30,4 @@ def segment(environ: Mapping[str, str]) -> str:
     profile, declared = environ.get("AWSDIRENV_PROFILE", ""), environ.get("AWSDIRENV_DECLARED", "")
     stage = environ.get("AWSDIRENV_STAGE", "").upper()
     closed = f"({declared}: closed)" if declared else ""
-    return _TAKEN.sub("?", f"{profile} {stage}".rstrip() if profile else closed)
+    return printable(_TAKEN.sub("?", f"{profile} {stage}".rstrip() if profile else closed))

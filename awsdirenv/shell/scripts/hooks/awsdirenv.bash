@@ -59,7 +59,7 @@ _awsdirenv_install() {
 _awsdirenv_left() {
   set -- "$?"
   if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
-    [[ ! ${_awsdirenv_inside-} ]] || printf '%s\n' "awsdirenv: left *** ${_awsdirenv_inside^^} ***" >&2
+    [[ ! ${_awsdirenv_inside-} ]] || printf '%s\n' "awsdirenv: left *** $(_awsdirenv_printable "${_awsdirenv_inside^^}") ***" >&2
     _awsdirenv_inside=${AWSDIRENV_STAGE-}
   fi
   _awsdirenv_watch_block
@@ -83,6 +83,15 @@ _awsdirenv_watch_block() {
   _awsdirenv_mixed=$1
 }
 
+@PRINTABLE@
+
+# Prints what is fit for a terminal. Call it in a subshell.
+_awsdirenv_printable() {
+  LC_ALL=C
+  _awsdirenv_replace_unprintable "$1"
+  printf '%s\n' "${_ad_reply-}"
+}
+
 # Characters that have a meaning in a prompt are shown as ?.
 awsdirenv_prompt() {
   set -- "$?" "${AWSDIRENV_PROFILE-}" "${AWSDIRENV_STAGE-}"
@@ -92,6 +101,7 @@ awsdirenv_prompt() {
   elif [[ ${AWSDIRENV_DECLARED-} ]]; then
     set -- "$1" "($AWSDIRENV_DECLARED: closed)"
   fi
+  [[ $2 != *[![:ascii:]]* ]] || set -- "$1" "$(_awsdirenv_printable "$2")"
   [[ ! $2 ]] || printf '%s\n' "${2//[[:cntrl:]\$\`\\%!#]/?}"
   return "$1"
 }

@@ -41,9 +41,14 @@ function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
     direnv export fish | source
 end
 
+# Of what is no letter, sign or space, a terminal makes something else than text. It is shown as ?.
+function _awsdirenv_printable
+    string replace -ra '[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}' '?' -- $argv
+end
+
 function _awsdirenv_left --on-variable AWSDIRENV_STAGE
     if test -n "$_awsdirenv_inside" -a "$_awsdirenv_inside" != "$AWSDIRENV_STAGE"
-        echo "awsdirenv: left *** "(string upper -- "$_awsdirenv_inside")" ***" >&2
+        echo "awsdirenv: left *** "(_awsdirenv_printable (string upper -- "$_awsdirenv_inside" | string collect))" ***" >&2
     end
     set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 end
@@ -75,11 +80,12 @@ function awsdirenv_prompt
     set -l status_before $status
     set -l segment
     if test -n "$AWSDIRENV_PROFILE"
-        set segment (string join -n ' ' -- "$AWSDIRENV_PROFILE" (string upper -- "$AWSDIRENV_STAGE"))
+        set segment "$AWSDIRENV_PROFILE"
+        test -n "$AWSDIRENV_STAGE"; and set segment "$segment "(string upper -- "$AWSDIRENV_STAGE" | string collect)
     else if test -n "$AWSDIRENV_DECLARED"
         set segment "($AWSDIRENV_DECLARED: closed)"
     end
-    test -n "$segment"; and string replace -ra '[\p{Cc}$`\\\\%!#]' '?' -- "$segment"
+    test -n "$segment"; and string replace -ra '[$`\\\\%!#]' '?' -- (_awsdirenv_printable "$segment")
     return $status_before
 end
 

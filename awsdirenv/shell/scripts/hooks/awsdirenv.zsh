@@ -23,7 +23,7 @@ _awsdirenv_hook() {
 # Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left.
 _awsdirenv_left() {
   if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
-    [[ -z ${_awsdirenv_inside-} ]] || print -ru2 -- "awsdirenv: left *** ${(U)_awsdirenv_inside} ***"
+    [[ -z ${_awsdirenv_inside-} ]] || print -ru2 -- "awsdirenv: left *** $(_awsdirenv_printable "${(U)_awsdirenv_inside}") ***"
     typeset -g _awsdirenv_inside=${AWSDIRENV_STAGE-}
   fi
   _awsdirenv_watch_block
@@ -62,6 +62,23 @@ _awsdirenv_install() {
   fi
 }
 
+# Prints what is fit for a terminal, as the hook for bash does. In a locale where a letter is bytes only ASCII is.
+_awsdirenv_printable() {
+  emulate -L zsh
+  local _ad_sign _ad_text _ad_code _ad_last=126
+  [[ ${#:-$'\xc3\xa4'} != 1 ]] || _ad_last=$(( 0x10ffff ))
+  for _ad_sign in ${(s::)1}; do
+    _ad_code=$(( #_ad_sign ))
+    if (( _ad_code < 32 || _ad_code > _ad_last || 127 <= _ad_code && _ad_code <= 160 || _ad_code == 0xad ||
+        _ad_code == 0x61c || 0x2000 <= _ad_code && _ad_code <= 0x200f || 0x2028 <= _ad_code && _ad_code <= 0x202f ||
+        0x205f <= _ad_code && _ad_code <= 0x206f || _ad_code == 0xfeff || 0xe0000 <= _ad_code && _ad_code < 0xe1000 )) || [[ $_ad_sign != ${(#)_ad_code} ]]; then
+      _ad_sign='?'
+    fi
+    _ad_text+=$_ad_sign
+  done
+  print -r -- $_ad_text
+}
+
 # Characters that have a meaning in a prompt are shown as ?.
 awsdirenv_prompt() {
   set -- $? "${AWSDIRENV_PROFILE-}" "${AWSDIRENV_STAGE-}"
@@ -70,6 +87,7 @@ awsdirenv_prompt() {
   elif [[ -n ${AWSDIRENV_DECLARED-} ]]; then
     set -- $1 "($AWSDIRENV_DECLARED: closed)"
   fi
+  [[ $2 != *[^[:ascii:]]* ]] || set -- $1 "$(_awsdirenv_printable "$2")"
   [[ -z $2 ]] || print -r -- "${2//[[:cntrl:]\$\`\\%!#]/?}"
   return $1
 }
