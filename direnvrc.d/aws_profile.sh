@@ -3,19 +3,21 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
 #                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 use_aws_profile() {
-  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_around=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
-  _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit) 2>/dev/null
+  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
+  _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
   set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
   _awsdirenv_take_block || { builtin export "${_ad_exports[@]}" 2>/dev/null || : && return; }
+  builtin export "${_ad_exports[@]}" 2>/dev/null # closed, until the last line opens it
   shopt -u "${_ad_shopts[@]}" 2>/dev/null
   _awsdirenv_run warm _awsdirenv_use "$@"
   [[ $BASHOPTS == "$_ad_bashopts" ]] || for _ad_name in "${_ad_shopts[@]}"; do [[ :$_ad_bashopts: != *:$_ad_name:* ]] || shopt -s "$_ad_name"; done
   builtin export "${_ad_exports[@]}" || :
+  [[ ! ${_ad_unset-} ]] || builtin unset "${_ad_unset[@]}"
 }
 _awsdirenv_take_block() { # whatever fails from here on: no credentials are left. It keeps its values in _ad_around
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" \
     "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
-  for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
+  for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* || ${!_ad_name} == closed-by-awsdirenv:* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
   _awsdirenv_unset_block 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }
 _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole

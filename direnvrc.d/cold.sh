@@ -29,17 +29,19 @@ _awsdirenv_look_at_envrc() {
 # Prints what _awsdirenv_stat does where that cannot be had: no such program, or another one than at `setup`.
 _awsdirenv_look() { _awsdirenv_command look -- "$@"; }
 
-# Takes out what a line of ours above this one, which is closed, has left.
-_awsdirenv_leave_closed() {
-  [[ ${AWS_PROFILE-} == closed-by-awsdirenv:* ]] || return 0
-  builtin unset AWS_PROFILE
-  _awsdirenv_allow_metadata
+# Runs a program of ours in the environment around the line. In a subshell: here AWS_PROFILE stays closed meanwhile. What
+# is not set there is unset twice: what _awsdirenv_use has made local, and what stands behind that.
+_awsdirenv_run_around() {
+  for _ad_name in AWS_PROFILE AWS_EC2_METADATA_DISABLED; do
+    [[ ${!_ad_name-} ]] || builtin unset "$_ad_name" "$_ad_name"
+  done
+  _awsdirenv_command "$@"
 }
 
-# Gives the switch for the role of the machine the value back that it had before the first line of ours.
-_awsdirenv_allow_metadata() {
-  builtin unset AWS_EC2_METADATA_DISABLED
-  [[ ! ${_awsdirenv_metadata-} ]] || export "AWS_EC2_METADATA_DISABLED=$_awsdirenv_metadata"
+# Says that whatever comes of this line is lost. The environment stays as it was above it.
+_awsdirenv_warn_in_subshell() {
+  _awsdirenv_warn "this line sets nothing here: it is in a pipe or in parentheses" \
+    "make it a line of its own, without | and ( )"
 }
 
 # The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
@@ -142,7 +144,6 @@ _awsdirenv_watch_if_closed() {
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
 _awsdirenv_open_without_session() {
   local _ad_lines=() _ad_stamps=() _ad_fd
-  _awsdirenv_leave_closed # not only in the subshell
   printf -v _ad_now '%(%s)T' -1
   _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   exec {_ad_fd}< <(_awsdirenv_load)
@@ -224,13 +225,12 @@ _awsdirenv_let_another_do_it() {
 _awsdirenv_start_timer() {
   local _ad_arguments=(timer)
   [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
-  (_awsdirenv_command "${_ad_arguments[@]}" -- "$_ad_declared" </dev/null >/dev/null 2>&1 3>&- &)
+  (_awsdirenv_run_around "${_ad_arguments[@]}" -- "$_ad_declared" </dev/null >/dev/null 2>&1 3>&- &)
 }
 
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
   local _ad_arguments=(load --envrc "--evaluation=$$") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
-  _awsdirenv_leave_closed
   exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
   _ad_output=$_awsdirenv_stderr
   [[ ! $_ad_option_no_session ]] || _ad_arguments+=(--no-session) _ad_output=1
@@ -245,7 +245,7 @@ _awsdirenv_load() {
   [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
   # whole command line, that it was killed.
-  { _awsdirenv_command "${_ad_arguments[@]}" </dev/null >&"$_ad_output" 3>&-; } 2>/dev/null
+  (_awsdirenv_run_around "${_ad_arguments[@]}" </dev/null >&"$_ad_output" 3>&-) 2>/dev/null
   _ad_status=$?
   ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
   if ((_ad_status > 125)); then
@@ -393,8 +393,7 @@ _awsdirenv_leave_live() {
     unset AWS_SHARED_CREDENTIALS_FILE
     [[ ! $_ad_live_shared_credentials_file ]] || export "AWS_SHARED_CREDENTIALS_FILE=${_ad_live_shared_credentials_file#=}"
   fi
-  [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
-  _awsdirenv_allow_metadata
+  AWS_EC2_METADATA_DISABLED=${_awsdirenv_metadata-}
 }
 
 # True unless the time at which the machine was started is that of another start, or of another container's.
@@ -473,10 +472,6 @@ _awsdirenv_expand() {
 # A profile name of any characters as a file name, in _ad_reply.
 _awsdirenv_encode_all() {
   local LC_ALL=C _ad_name=$1 _ad_char _ad_code _ad_i
-  if [[ ! $_ad_has_profile && $1 == closed-by-awsdirenv:* ]]; then
-    _awsdirenv_leave_closed
-    _ad_declared=default _ad_name=default
-  fi
   case $_ad_name in
     '') _awsdirenv_refuse "the profile name is empty" "name a profile, as in \`use aws_profile adminrole\`" || return ;;
     *$'\r') _awsdirenv_refuse_line_end || return ;;

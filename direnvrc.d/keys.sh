@@ -20,7 +20,12 @@ _awsdirenv_open() {
     return
   fi
   _awsdirenv_keep_fresh
-  _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD") _ad_unset=(AWS_PROFILE)
+  if [[ ! ${AWS_EC2_METADATA_DISABLED-} ]]; then
+    _ad_unset+=(AWS_EC2_METADATA_DISABLED)
+  elif [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]]; then
+    _ad_exports+=("AWS_EC2_METADATA_DISABLED=$AWS_EC2_METADATA_DISABLED")
+  fi
   _awsdirenv_say_where
 }
 

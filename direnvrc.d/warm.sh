@@ -143,7 +143,8 @@ _awsdirenv_find() {
 
 # What `use aws_profile` does.
 _awsdirenv_use() {
-  # Only in here, and for what we start: the environment as it was around the line.
+  # Only in here: the environment as it was around the line. See _awsdirenv_run_around for what we start.
+  local AWS_PROFILE AWS_EC2_METADATA_DISABLED 2>/dev/null
   for _ad_name in "${_ad_around[@]}"; do [[ -v ${_ad_name%%=*} ]] || local -x "$_ad_name"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
@@ -151,8 +152,14 @@ _awsdirenv_use() {
     _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() _ad_stat=_awsdirenv_stat \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
+  ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
+  # What a line of ours above has set is not around.
+  [[ ! -v _awsdirenv_metadata || ${AWS_EC2_METADATA_DISABLED@a} == *r* ]] || AWS_EC2_METADATA_DISABLED=$_awsdirenv_metadata
   case ${AWS_CONFIG_FILE-} in
-    */awsdirenv/live/*) _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0 ;;
+    */awsdirenv/live/*)
+      _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0
+      [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
+      ;;
   esac
   if ! _awsdirenv_in_bytes _awsdirenv_find "$@"; then
     _awsdirenv_run cold _awsdirenv_close

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -292,7 +293,9 @@ def test_our_function_given_up_at_any_command(world: World, parts: Path, test: s
         key = changes["AWS_ACCESS_KEY_ID"] or ""
         seen.add(world.sts.keys[key].role_arn if key else None)
         assert bool(key) == bool(changes["AWS_SECRET_ACCESS_KEY"]), limit
-        assert changes["AWS_PROFILE"] in (None, "plain", CLOSED["AWS_PROFILE"]), limit
+        # Without keys [default] would answer, but for a name that no file has, or that of live files.
+        nobody = "plain" if changes.get("AWS_CONFIG_FILE") else CLOSED["AWS_PROFILE"]
+        assert changes["AWS_PROFILE"] in ((None, CLOSED["AWS_PROFILE"]) if key else (nobody,)), (limit, said)
     assert seen <= {None, *arns}
     assert None in seen
 
@@ -311,12 +314,52 @@ def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, li
 
 
 @pytest.mark.cold
-def test_what_we_start_has_the_environment_around_the_line(world: World) -> None:
-    """The block is out before we work, but what Python and a profile's own program see is what the person has set."""
+@pytest.mark.parametrize(
+    "above", ["", "use aws_profile nothere", "use aws_profile plain --live", "use aws_profile plain"]
+)
+@pytest.mark.parametrize(
+    "outer",
+    [
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9", "AWS_ROLE_ARN": "arn:outer"},
+        {"AWS_PROFILE": "plain", "AWS_EC2_METADATA_DISABLED": "false"},
+        {"AWS_PROFILE": "plain"},
+        {"AWS_EC2_METADATA_DISABLED": "true"},
+    ],
+)
+def test_what_we_start_has_the_environment_around_the_line(world: World, outer: dict[str, str], above: str) -> None:
+    """The block is out before we work, but what Python and a profile's own program see is what the person has set.
+
+    What a line of ours above this one has exported is no word of the person's.
+    """
     log = world.root / "seen"
-    program = world.program("give", f'echo "$AWS_EC2_METADATA_SERVICE_ENDPOINT $AWS_ROLE_ARN" >{log}; exit 1')
+    del world.env["AWS_EC2_METADATA_DISABLED"]
+    names = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ROLE_ARN", "AWS_PROFILE", "AWS_EC2_METADATA_DISABLED")
+    shown = " ".join(f"${{{name}-none}}" for name in names)
+    given = {"Version": 1, "AccessKeyId": "given", "SecretAccessKey": "given"}
+    program = world.program("give", f"echo {shown} >{log}; echo '{json.dumps(given)}'")
+    world.role("plain", mfa=False)
     world.profile("process", credential_process=program, region="eu-west-1")
-    outer = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9", "AWS_ROLE_ARN": "arn:outer"}
-    changes, _ = world.enter(world.project("process"), **outer)
-    assert log.read_text(encoding="utf-8") == "http://127.0.0.1:9 arn:outer\n"
-    assert {name: changes[name] for name in outer} == dict.fromkeys(outer)
+    folder = world.project("process", f"{above}\nuse aws_profile process --no-session\n")
+    changes, said = world.enter(folder, **outer)
+    assert changes["AWSDIRENV_PROFILE"] == "process", said
+    seen = dict(zip(names, log.read_text(encoding="utf-8").split(), strict=True))
+    metadata = "AWS_EC2_METADATA_DISABLED"
+    told = {name: outer.get(name, "none") for name in ((metadata,) if above else names)}
+    assert {**seen, **told} == seen
+    assert "closed" not in seen["AWS_PROFILE"]
+    assert changes.get(metadata, outer.get(metadata)) == outer.get(metadata)
+    assert changes.get("AWS_PROFILE") is None
+
+
+@pytest.mark.parametrize("line", ["plain", "plain --live", "nothere"])
+@pytest.mark.parametrize(
+    "around", ["use aws_profile {} 2>&1 | cat >&2", "(use aws_profile {})", ": $(use aws_profile {})"]
+)
+def test_a_line_in_a_subshell(world: World, line: str, around: str) -> None:
+    """There it can set nothing: it says so, and the environment stays as it was above the line."""
+    world.role("plain", mfa=False)
+    for _ in range(2):
+        changes, said = world.enter(world.project("p", around.format(line) + "\n"), **OUTER)
+        assert not {*OUTER} & {*changes}
+        warning = "warning: this line sets nothing here: it is in a pipe or in parentheses\n"
+        assert f"awsdirenv: {warning}awsdirenv: hint: make it a line of its own, without | and ( )\n" in said

@@ -415,6 +415,13 @@ def _readonly(walk: Walk) -> Steps:
     yield walk.enter("AWS_PROFILE=x\nuse aws_profile p\n")
 
 
+@row("this line sets nothing here: it is in a pipe or in parentheses", "make it a line of its own, without | and ( )")
+def _in_a_pipe(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    yield walk.enter("use aws_profile p | cat\n")
+    yield walk.enter("use aws_profile p\n")
+
+
 @row(
     "the lines of this .envrc end as on Windows, with CR LF",
     "tr -d '\\r' <.envrc >.envrc.lf; mv .envrc.lf .envrc; direnv allow",
