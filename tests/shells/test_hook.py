@@ -233,4 +233,10 @@ def test_another_identity_beside_keys_is_said_once(world: World, kind: str) -> N
             assert "warning" not in said[-1]
             shell.run(f"cd {live}")  # what is said once for one place is said again for the next
         assert "warning" not in shell.run("true") + shell.run("true")
+        shell.run(f"cd {world.project('same', 'use aws_profile plain')}")
+        assert "warning" not in shell.run(export.format("AWS_PROFILE", "plain")) + shell.run("true")
+        shell.run(f"cd {world.project('shut', 'use aws_profile nothere')}")
+        said = [shell.run(line) for line in (export.format("AWS_ACCESS_KEY_ID", "AKIAX"), "true", "true")]
+        assert "".join(said).count("warning: this directory is closed, but something has set AWS_ACCESS_KEY_ID") == 1
+        assert "warning" not in shell.run("direnv reload") + shell.run("true")
         assert "warning" not in shell.run("cd /") + shell.run("true")

@@ -112,6 +112,15 @@ def _pinned(walk: Walk) -> Steps:
     new_shell(walk, "use aws_profile p --account 123456789012\n")
 
 
+@row("… is closed: there are no credentials for profile …", "…")
+def _unknown_profile(walk: Walk) -> Steps:
+    inside(walk, "use aws_profile nothere\n")
+    hint = yield whoami(walk)
+    assert "[profile nothere]" in hint
+    walk.world.role("nothere", mfa=False)
+    enter(walk)
+
+
 @row("… is closed, and there are credentials for profile …", "direnv reload, which says why")
 def _to_confirm(walk: Walk) -> Steps:
     roles(walk)
@@ -274,11 +283,18 @@ def keys_of(profile: str) -> Callable[[Walk], None]:
 
 def own_keys(walk: Walk) -> None:
     """Put the person's own keys in the place of the directory's."""
-    user = walk.world.user
     del walk.env["AWS_SESSION_TOKEN"]
+    typed_keys(walk)
+
+
+def typed_keys(walk: Walk) -> None:
+    """Type the person's own keys where there are none."""
+    user = walk.world.user
     walk.env |= {"AWS_ACCESS_KEY_ID": user.access_key_id, "AWS_SECRET_ACCESS_KEY": user.secret_access_key}
 
 
+reloaded("the keys are not ours, and … is closed", typed_keys, "use aws_profile coded\n")
+reloaded("the keys are of profile …, and … is closed", keys_of("q"), "use aws_profile coded\n")
 reloaded("the keys are of profile …, and this place is for …", keys_of("q"))
 reloaded("the keys are not ours, and this place is for …", own_keys)
 reloaded("AWS says account …, and profile … is for …", keys_of("far"))
@@ -286,16 +302,17 @@ reloaded("AWS says role …, and profile … is for role …", keys_of("q"))
 reloaded("AWS says …, and profile … is for role …", own_keys)
 
 
-def _set_below(message: str, line: str) -> None:
+def _set_below(message: str, line: str, profile: str = "p") -> None:
     @row(message, BELOW)
     def set_below(walk: Walk) -> Steps:
-        inside(walk, f"use aws_profile p\n{line}\n")
+        inside(walk, f"use aws_profile {profile}\n{line}\n")
         yield whoami(walk)
         new_shell(walk, "use aws_profile p\n")
 
 
 _set_below("not those of the access key beside them: …", "export AWS_SECRET_ACCESS_KEY=x")
 _set_below("the keys are not ours, and this place is for …", "export AWS_ACCESS_KEY_ID=AKIAX AWS_SECRET_ACCESS_KEY=x")
+_set_below("the keys are not ours, and … is closed", "export AWS_ACCESS_KEY_ID=AKIAX AWS_SECRET_ACCESS_KEY=x", "coded")
 
 
 @row("not those of the access key beside them: …", RELOAD)

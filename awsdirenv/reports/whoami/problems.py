@@ -44,7 +44,7 @@ def _closed(state: Look) -> Iterator[Problem]:
             yield Problem("closed", said, "direnv reload, which says why")
         else:
             said = f"{place} is closed: there are no credentials for profile {profile}"
-            yield Problem("closed", said, login_command(profile))
+            yield Problem("closed", said, state.failure.hint if state.failure else login_command(profile))
 
 
 def _stale(state: Look) -> Iterator[Problem]:
@@ -101,7 +101,7 @@ def _profile_beside_keys(state: Look) -> Iterator[Problem]:
 def _below_our_line(state: Look, name: str) -> str | None:
     """Return what to do where the `.envrc` itself has set a variable after our line. None: it has not."""
     value = state.place.environ.get(name)
-    if not value or state.exported.get(name) != value or not state.exported.get("AWSDIRENV_PROFILE"):
+    if not value or state.exported.get(name) != value or not state.exported.get("AWSDIRENV_LOADED"):
         return None
     way = "; for another profile: awsdirenv exec, or --live in .envrc"
     return f"take the line out of .envrc that sets {name}, such as dotenv{way}"
@@ -164,12 +164,18 @@ def _other_keys(state: Look) -> Iterator[Problem]:
     if state.declared.mixed:
         said = f"not those of the access key beside them: {_listed(state.declared.mixed)}"
         yield Problem("other-keys", said, _below_our_line(state, state.declared.mixed[0]) or "direnv reload")
-    if key is None or key == declared_key or state.declared.profile is None or _is_renewed(state):
+    if key is None:
         return
     owner = state.snapshots.get(key)
+    whose = f"of profile {owner}" if owner else "not ours"
+    if state.place.is_here and "AWSDIRENV_PROFILE" not in state.place.environ:
+        hint = _below_our_line(state, "AWS_ACCESS_KEY_ID") or "direnv reload"
+        yield Problem("other-keys", f"the keys are {whose}, and {state.place.loaded} is closed", hint)
+        return
+    if key == declared_key or state.declared.profile is None or _is_renewed(state):
+        return
     is_theirs = owner is None and declared_key is not None
     if is_theirs or owner not in (None, state.declared.profile):
-        whose = f"of profile {owner}" if owner else "not ours"
         said = f"the keys are {whose}, and this place is for {state.declared.profile}"
         yield Problem("other-keys", said, _below_our_line(state, "AWS_ACCESS_KEY_ID") or "direnv reload")
 
@@ -224,6 +230,8 @@ def _unknown(state: Look) -> Iterator[Problem]:
 
 
 def _login(state: Look, otherwise: str) -> str:
+    if state.failure:
+        return state.failure.hint
     return login_command(state.declared.profile) if state.declared.profile else otherwise
 
 

@@ -71,9 +71,11 @@ _awsdirenv_watch_block() {
   set -- "${AWSDIRENV_PROFILE:+${AWS_ACCESS_KEY_ID-}}" "${AWS_PROFILE:+AWS_PROFILE}" "${AWSDIRENV_KEY_ID-}"
   [[ $2 || ! ${AWS_DEFAULT_PROFILE-} ]] || set -- "$1" AWS_DEFAULT_PROFILE "$3"
   [[ ${AWS_CONFIG_FILE-} != */awsdirenv/live/* ]] || set -- "$1" "$2" none
-  if [[ $1 && $3 && $1 != "$3" ]]; then
+  if [[ ${AWS_PROFILE-} == closed-by-awsdirenv:* && ${AWS_ACCESS_KEY_ID-} ]]; then
+    set -- "this directory is closed, but something has set AWS_ACCESS_KEY_ID" 'direnv reload'
+  elif [[ $1 && $3 && $1 != "$3" ]]; then
     set -- "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
-  elif [[ $1 && $2 ]]; then
+  elif [[ $1 && $2 && ${!2} != "$AWSDIRENV_PROFILE" ]]; then
     set -- "$2 is set beside keys: many programs take the keys, and are not that profile" "unset $2"
   else
     set -- '' ''

@@ -57,14 +57,17 @@ set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 # Says once that something beside or below our line has set another profile, or other keys, than the directory's.
 function _awsdirenv_watch_block --on-event fish_prompt
     set -l said
-    if test -n "$AWSDIRENV_PROFILE" -a -n "$AWS_ACCESS_KEY_ID"
+    if test -z "$AWS_ACCESS_KEY_ID"
+    else if string match -q 'closed-by-awsdirenv:*' -- "$AWS_PROFILE"
+        set said "this directory is closed, but something has set AWS_ACCESS_KEY_ID" 'direnv reload'
+    else if test -n "$AWSDIRENV_PROFILE"
         set -l name AWS_PROFILE
         test -n "$AWS_PROFILE"; or set name AWS_DEFAULT_PROFILE
         set -l ours $AWSDIRENV_KEY_ID
         string match -q '*/awsdirenv/live/*' -- "$AWS_CONFIG_FILE"; and set ours none
         if test -n "$ours" -a "$ours" != "$AWS_ACCESS_KEY_ID"
             set said "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
-        else if test -n "$$name"
+        else if test -n "$$name" -a "$$name" != "$AWSDIRENV_PROFILE"
             set said "$name is set beside keys: many programs take the keys, and are not that profile" "set -e $name"
         end
     end

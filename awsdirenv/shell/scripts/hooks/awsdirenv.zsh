@@ -35,9 +35,11 @@ _awsdirenv_watch_block() {
   set -- "${AWSDIRENV_PROFILE:+${AWS_ACCESS_KEY_ID-}}" "${AWS_PROFILE:+AWS_PROFILE}" "${AWSDIRENV_KEY_ID-}"
   [[ -n $2 || -z ${AWS_DEFAULT_PROFILE-} ]] || set -- "$1" AWS_DEFAULT_PROFILE "$3"
   [[ ${AWS_CONFIG_FILE-} != */awsdirenv/live/* ]] || set -- "$1" "$2" none
-  if [[ -n $1 && -n $3 && $1 != "$3" ]]; then
+  if [[ ${AWS_PROFILE-} == closed-by-awsdirenv:* && -n ${AWS_ACCESS_KEY_ID-} ]]; then
+    set -- "this directory is closed, but something has set AWS_ACCESS_KEY_ID" 'direnv reload'
+  elif [[ -n $1 && -n $3 && $1 != "$3" ]]; then
     set -- "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
-  elif [[ -n $1 && -n $2 ]]; then
+  elif [[ -n $1 && -n $2 && ${(P)2} != "$AWSDIRENV_PROFILE" ]]; then
     set -- "$2 is set beside keys: many programs take the keys, and are not that profile" "unset $2"
   else
     set -- '' ''
