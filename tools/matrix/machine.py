@@ -150,7 +150,9 @@ def built_by_hand(path: str, name: str) -> Part:
     def change(machine: Machine) -> None:
         target = BUILD / "by-hand" / name
         if not target.exists():
-            raise CannotRunError(f"Debian's archive has it no more; build it and put it at {target.relative_to(ROOT)}")
+            raise CannotRunError(
+                f"Debian's archive does not have it; build it and put it at {target.relative_to(ROOT)}"
+            )
         link(path, str(target))(machine)
 
     return change

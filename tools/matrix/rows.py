@@ -133,6 +133,13 @@ _STATS = (
 _DIRENVS = (
     Row("direnv", "of this machine", MAIN, (), ("direnv version",)),
     Row("direnv", "of sid", MAIN, (m.debian("sid", "direnv"),), ("direnv version",), is_quick=True),
+    Row(
+        "direnv",
+        "its source of 2026-03-31 (b00e451)",
+        (*MAIN, *in_shell("bash"), *in_shell("zsh"), *in_shell("fish")),
+        (m.built_by_hand("/usr/bin/direnv", "direnv-b00e451"),),
+        ("direnv version",),
+    ),
 )
 
 _FISH = ("fish", "fish-common", *_LIBC, "libpcre2-32-0", "libpcre2-8-0")
