@@ -208,6 +208,17 @@ def _another_stat_than_at_setup(home: Home) -> None:
     home.world.replace_stat('exec /usr/bin/stat "$@" | sed "s/[0-9][0-9][0-9] +0000/000 +0000/"')
 
 
+@fault("awk", INFO, "no awk that runs")
+def _no_awk(home: Home) -> None:
+    home.env["PATH"] = f"{home.world.program('awk', 'exit 127').parent}:{home.world.env['PATH']}"
+
+
+@sound("awk")
+def _another_awk(home: Home) -> None:
+    program = home.world.program("awk", 'exec /usr/bin/awk "$@"')
+    home.env["PATH"] = f"{program.parent}:{home.world.env['PATH']}"
+
+
 @sound("stat")
 def _another_stat_that_is_as_good(home: Home) -> None:
     home.world.replace_stat('exec /usr/bin/stat "$@"')

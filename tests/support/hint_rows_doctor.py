@@ -120,6 +120,9 @@ finding(
     "awsdirenv setup",
     "no_stat_at_setup",
 )
+finding(
+    "there is no awk that runs, so completion offers no profiles", "install mawk, or gawk", "no_awk", without_program
+)
 finding("direnv's hook is not in …", "add to it: …", "no_hook", in_rc)
 
 

@@ -117,6 +117,12 @@ def stat_program(context: DoctorContext) -> Iterator[Finding]:
     yield Finding(INFO, message, hint, str(path))
 
 
+def awk(context: DoctorContext) -> Iterator[Finding]:
+    """Whether there is an awk, by which completion finds the names of profiles without Python."""
+    if _output(["awk", "BEGIN { print 1 }"], context.outer) is None:
+        yield Finding(INFO, "there is no awk that runs, so completion offers no profiles", "install mawk, or gawk")
+
+
 def direnv_hook(context: DoctorContext) -> Iterator[Finding]:
     """Whether direnv's hook is in the start-up files of your shells: of each in its own."""
     # If direnv has loaded the directory of this shell, there is a hook somewhere.
