@@ -84,14 +84,20 @@ def endpoint_setting(files: AwsFiles, profile: str, environ: Mapping[str, str]) 
     provider = ConfiguredEndpointProvider({"services": sections}, {**config, **own}, "sts", variables)
     try:
         setting = provider.provide()
-    except BotoCoreError:  # a services section that is not there: botocore makes no client then
+    except (
+        AttributeError,
+        BotoCoreError,
+    ):  # a services section that is not there, or is none: botocore makes no client
         return None
     return str(setting) if setting else None
 
 
-def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> Any:
+def boto_session(
+    files: AwsFiles, profile: str, *, needs_crt: bool = False, instead: Mapping[str, object] | None = None
+) -> Any:
     """Make a botocore session for a named profile whose calls end in time.
 
+    `instead` has values that count more than those of the profile and the environment, by botocore's names.
     `needs_crt` is for a profile of `aws login`, which cannot do without awscrt.
     """
     if needs_crt:
@@ -99,6 +105,8 @@ def boto_session(files: AwsFiles, profile: str, *, needs_crt: bool = False) -> A
     from botocore.config import Config  # noqa: PLC0415
 
     session = parsed_session(files, profile)
+    for name, value in (instead or {}).items():
+        session.get_component("config_store").set_config_variable(name, value)  # unlike the session, it takes None
     options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "read_timeout": _READ_TIMEOUT}
     if session.get_config_variable("max_attempts") is None:
         options["retries"] = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from awsdirenv.aws import providers, sso_token
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
+from awsdirenv.aws.client_settings import Setting, setting_at_fault, unusable_bundle, unusable_proxy
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
-from awsdirenv.config.aws_files import AwsFiles, section_header, static_keys, stored_expiration
+from awsdirenv.config.aws_files import (
+    AwsFiles,
+    broken_pair,
+    has_empty_key,
+    place_of,
+    section_header,
+    static_keys,
+    stored_expiration,
+)
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -40,12 +50,6 @@ from awsdirenv.system.text import aws_command, command_line, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
 _CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
-# What STS calls the settings of a hop that can be checked before it is called.
-_CHECKED = {
-    "RoleSessionName": "role_session_name",
-    "ExternalId": "external_id",
-    "SourceIdentity": "source_identity",
-}
 _SETTING_LINE = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
 
@@ -78,32 +82,33 @@ class Sts:
         self._clock = AwsClock(tell)
 
     def check_settings(self) -> None:
-        """Make the client and look at the requests to come. Raises ConfigError for what botocore or STS would refuse.
+        """Make the client, and raise ConfigError for a setting that botocore would refuse, now or with the first call.
 
-        botocore reads the profile's settings when a client is made. Its model of STS says what STS takes.
+        botocore reads the settings of the profile and the environment when a client is made.
         """
-        profile = self._chain.profile
+        what = f"the settings of profile {self._chain.profile}"
         if self._chain.source_kind == LOGIN:
             self._boto_session()  # before `guarded` imports botocore: a part of it has to be imported first
         try:
-            guarded(f"the settings of profile {profile}", self._sts_client, self._section(profile))
+            with self._naming_setting(what):
+                guarded(what, self._sts_client, self._section(self._chain.profile))
         except BadAnswerError:
             # Nothing has answered yet: a value such as a bad number fails with an error that is none of botocore's.
             raise ConfigError(
-                f"botocore cannot use the settings of profile {profile}",
-                f"check the values in {self._section(profile)}",
+                f"botocore cannot use the settings of profile {self._chain.profile}",
+                f"check the values in {self._section(self._chain.profile)}",
             ) from None
-
-        shape = self._client.meta.service_model.operation_model("AssumeRole").input_shape
-        for hop in self._chain.hops:
-            for name, key in _CHECKED.items():
-                value, limits = getattr(hop, key), shape.members[name].metadata
-                is_long_enough = value is None or limits["min"] <= len(value) <= limits["max"]
-                if not is_long_enough or not re.fullmatch(limits["pattern"], value or "", re.ASCII):
-                    raise ConfigError(
-                        f"profile {hop.profile} has a value for {key} that STS does not take as {name}",
-                        f"correct {key} in {self._section(hop.profile)}",
-                    )
+        url = self._client.meta.endpoint_url
+        bundle = unusable_bundle(self._files.profiles[self._chain.profile], self._environ)
+        if url.startswith("https:") and bundle:
+            where = bundle.name if bundle.is_variable else f"{bundle.name} in {self._section(self._chain.profile)}"
+            raise ConfigError(
+                f"{what}: the certificates to trust cannot be read",
+                f"set {where} to a file of certificates that can be read",
+            )
+        proxy = unusable_proxy(url, self._environ)
+        if proxy:
+            raise ConfigError(f"{what}: the proxy is no URL", f"correct {proxy.name}, as in http://HOST:PORT")
 
     def source_credentials(self) -> SessionCredentials:
         """Get the credentials that the chain starts from.
@@ -114,17 +119,22 @@ class Sts:
         keys = static_keys(self._files, chain.source_profile) if chain.source_kind == STATIC else None
         if keys:
             return self._from_stored_keys(*keys)
+        if chain.source_kind == STATIC and has_empty_key(self._files, chain.source_profile):
+            raise broken_pair(self._files, chain.source_profile)
         if chain.source_kind == PROCESS:
             return providers.process_credentials(
                 self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
             )
         session = self._boto_session()
-        credentials = guarded_source(
-            what,
-            lambda: self._budget.spend(what, lambda: providers.resolve(chain, session, self._region, self._environ)),
-            self._section(chain.source_profile),
-            self._sign_in(),
-        )
+        with self._naming_setting(what):
+            credentials = guarded_source(
+                what,
+                lambda: self._budget.spend(
+                    what, lambda: providers.resolve(chain, session, self._region, self._environ)
+                ),
+                self._section(chain.source_profile),
+                self._sign_in(),
+            )
         if credentials is None:
             raise self.nothing_found()
         self._clock.report()
@@ -270,11 +280,13 @@ class Sts:
         return next(iter(owners), self._chain.source_profile)
 
     def _section(self, profile: str) -> str:
-        """Name the section that a person has to change, and its file."""
-        in_credentials = profile not in self._files.config_profiles and profile in self._files.credentials_sections
-        if in_credentials:
-            return f"[{profile}] of {self._files.credentials_path}"
-        return f"{section_header(profile)} of {self._files.config_path}"
+        return place_of(self._files, profile)
+
+    def _place(self, setting: Setting) -> str:
+        """Name a setting of the config file and where it stands."""
+        if setting.services:
+            return f"{setting.name} of sts in [services {setting.services}] of {self._files.config_path}"
+        return f"{setting.name} in {self._section(self._chain.profile)}"
 
     def _call(
         self, what: str, profile: str, source: SessionCredentials, operation: str, request: dict[str, Any]
@@ -291,7 +303,8 @@ class Sts:
         attempt = call if with_code else lambda: again_if_cut_off(call)
         spend = lambda: self._budget.spend(what, attempt)  # noqa: E731
         try:
-            return guarded(what, spend, self._section(profile), with_code=with_code)
+            with self._naming_setting(what):
+                return guarded(what, spend, self._section(profile), with_code=with_code)
         except AwsdirenvError as error:
             if not self._may_be_store():
                 raise
@@ -302,6 +315,22 @@ class Sts:
             raise kind(error.message, hint) from None
         finally:
             self._clock.report()
+
+    @contextmanager
+    def _naming_setting(self, what: str) -> Iterator[None]:
+        """Name the setting in the error if botocore has refused one, and say where it stands. `what` failed."""
+        try:
+            yield
+        except (ConfigError, BadAnswerError) as error:
+            setting = setting_at_fault(self._files, self._chain.profile, self._environ, self._region)
+            if setting is None:
+                raise
+            words = error.message.removeprefix(f"{what}: ")
+            if isinstance(error, BadAnswerError):
+                words = "botocore cannot use this value"  # it failed with an error that is none of its own
+            if setting.is_variable:
+                raise ConfigError(f"{setting.name}: {words}", f"correct {setting.name}, or unset it") from None
+            raise ConfigError(f"{what}: {words}", f"correct {self._place(setting)}") from None
 
     def _boto_session(self) -> Any:
         if self._session is None:

@@ -201,6 +201,33 @@ def static_keys(files: AwsFiles, profile: str) -> tuple[str, str, str | None] | 
     return key_id, secret, token or None
 
 
+def broken_pair(files: AwsFiles, profile: str) -> ConfigError:
+    """Return the error for a static profile without `static_keys`: it says which half is missing or empty.
+
+    Both halves must be in the same file.
+    """
+    in_credentials = "aws_access_key_id" in files.credentials_sections.get(profile, {})
+    section = (files.credentials_sections if in_credentials else files.config_profiles)[profile]
+    path = files.credentials_path if in_credentials else files.config_path
+    header = f"[{profile}]" if in_credentials else section_header(profile)
+    missing = "aws_secret_access_key" if section.get("aws_access_key_id") else "aws_access_key_id"
+    return ConfigError(f"profile {profile} has half a key: no {missing}", f"add {missing} to {header} in {path}")
+
+
+def has_empty_key(files: AwsFiles, profile: str) -> bool:
+    """Return whether a profile has an access key with an empty half, which botocore would sign with."""
+    section = files.profiles[profile]
+    return "" in (section.get("aws_access_key_id"), section.get("aws_secret_access_key"))
+
+
+def place_of(files: AwsFiles, profile: str) -> str:
+    """Name the section of a profile that a person has to change, and its file."""
+    in_credentials = profile not in files.config_profiles and profile in files.credentials_sections
+    if in_credentials:
+        return f"[{profile}] of {files.credentials_path}"
+    return f"{section_header(profile)} of {files.config_path}"
+
+
 def stored_expiration(files: AwsFiles, profile: str) -> str | None:
     """Return the expiration of a session token that another tool wrote into the credentials file, if it is there.
 

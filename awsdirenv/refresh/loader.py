@@ -34,7 +34,7 @@ from awsdirenv.errors import (
 )
 from awsdirenv.records import Record, replace
 from awsdirenv.refresh.mfa_codes import CodeSource, Human, WantedCode, code_source, not_again
-from awsdirenv.refresh.preflight import check_chain, refuse_feedback, refuse_recursion
+from awsdirenv.refresh.preflight import check_chain, needs_sts, refuse_feedback, refuse_recursion
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.direnv import Evaluation
 from awsdirenv.system.files import remove
@@ -231,7 +231,7 @@ class Loader:
 
         sts = self._sts(files, chain)
         check_chain(chain, files)  # before a person is asked for a code in vain
-        if chain.hops or chain.mfa_serial:
+        if needs_sts(chain, files):
             sts.check_settings()
         store = SessionStore(self.paths.sessions, self.paths.mfa_renewed)
         refresher = Refresher(

@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from awsdirenv.aws.providers import is_running_for
 from awsdirenv.cache.snapshots import check_region, check_region_of_environment
-from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, section_header, stage_of, static_keys
+from awsdirenv.config.aws_files import (
+    INCLUDED,
+    STAGE_KEY,
+    VARIABLES_KEY,
+    AwsFiles,
+    broken_pair,
+    place_of,
+    section_header,
+    stage_of,
+    static_keys,
+)
 from awsdirenv.config.chain import ATTACHED, ENVIRONMENT, PROCESS, SSO, STATIC, WEB_IDENTITY, Chain, RoleHop
 from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES, environment_region
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError, ConfigError, CredentialProcessError
 from awsdirenv.refresh.plan import USERNAME
+
+if TYPE_CHECKING:
+    from awsdirenv.aws.sts import Sts
 
 _OUR_COMMAND = "credential-process"
 _LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
@@ -25,45 +39,114 @@ _ROLE_ARN = re.compile(
     r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12})?:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}|arn:(?!aws)[^:\s]+:iam::(?:[0-9]{12})?:role/.+",
     re.ASCII,
 )
-# Settings that botocore's client does not read, or that cannot be wrong; and regions of the usual form.
-_OURS_TO_CHECK = {
-    "role_arn",
-    "source_profile",
-    "credential_source",
-    "duration_seconds",
-    "mfa_serial",
-    "mfa_process",
-    "region",
+# Values with which botocore's client is made for certain, by the profile's key or the variable. It has no part in the
+# keys that are not here and that `_NOT_THE_CLIENTS` names.
+_URL = re.compile(r"https?://[\w.-]+(:[0-9]{1,5})?/?", re.ASCII)
+_PLAIN = {
+    "region": re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}"),
+    **dict.fromkeys(("endpoint_url", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "HTTPS_PROXY", "https_proxy"), _URL),
+    **dict.fromkeys(("max_attempts", "AWS_MAX_ATTEMPTS"), re.compile(r"[1-9][0-9]{0,3}", re.ASCII)),
+    **dict.fromkeys(("retry_mode", "AWS_RETRY_MODE"), re.compile("legacy|standard|adaptive")),
+    **dict.fromkeys(("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"), re.compile("legacy|regional")),
 }
-_OURS_TO_CHECK |= {"output", "include_profile", "session_tags", "transitive_session_tags", STAGE_KEY, VARIABLES_KEY}
-_OURS_TO_CHECK |= {
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "credential_process",
-    "sso_session",
+_NOT_THE_CLIENTS = {*INCLUDED, "credential_source", "login_session", "mfa_process", "output", "include_profile"}
+_NOT_THE_CLIENTS |= {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"}
+_NOT_THE_CLIENTS |= {"x_security_token_expires", "aws_credential_expiration", STAGE_KEY, VARIABLES_KEY}
+_NOT_THE_CLIENTS -= {*_PLAIN}
+_CLIENTS_VARIABLES = re.compile("AWS_|(https?_proxy|REQUESTS_CA_BUNDLE)$", re.IGNORECASE)
+_HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"} - {
+    *_PLAIN
 }
-_HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"}
-_PLAIN_REGION = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}")
 # What STS documents of these parameters; the device and its user's name are in the serial.
 _SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+_NAME = r"[\w+=,.@-]{2,%d}"
+_PARAMETERS = (
+    ("role_session_name", "RoleSessionName", re.compile(_NAME % 64, re.ASCII)),
+    ("external_id", "ExternalId", re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)),
+    ("source_identity", "SourceIdentity", re.compile(_NAME % 256, re.ASCII)),
+)
 _TAG_SIGNS, _LONGEST_TAG_KEY, _LONGEST_TAG_VALUE, _MOST_TAGS = "_.:/=+-@", 128, 256, 50
 _SSO_KEYS = ("sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
 
 
-def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
-    """Raise the error that a load would raise, or a similar one: ConfigError, NoCredentialsError and others."""
-    # Not imported at the top: a load calls `refuse_feedback` before it needs these slow modules.
-    from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
-    from awsdirenv.aws.sts import Sts  # noqa: PLC0415
+class Preflight:
+    """Checks chains of the same files in the same environment. What several chains share is checked once."""
 
-    refuse_feedback(chain, files, environ)
-    check_region_of_environment(environ)
-    check_chain(chain, files)
-    sts = Sts(files, chain, None, environ, Budget(0))
+    def __init__(self, files: AwsFiles, environ: Mapping[str, str]) -> None:
+        """Keep the files and the environment."""
+        self._files = files
+        self._environ = environ
+        self._errors: dict[
+            object, tuple[str, AwsdirenvError | None]
+        ] = {}  # with the first profile, by what was checked
+
+    def check(self, chain: Chain) -> None:
+        """Raise the error that a load would raise, or a similar one: ConfigError, NoCredentialsError and others.
+
+        If the profile or the environment has settings of botocore's client, this makes a client, as a load does. That
+        takes a quarter of a second.
+        """
+        refuse_feedback(chain, self._files, self._environ)
+        check_region_of_environment(self._environ)
+        check_chain(chain, self._files)
+        source = (chain.source_profile, chain.source_kind, bool(chain.hops))
+        self._once(source, chain, lambda: _check_source(chain, self._files, self._environ, self._sts(chain)))
+        settings = self._odd_settings(chain)
+        if settings and needs_sts(chain, self._files):
+            self._once(settings, chain, self._sts(chain).check_settings)
+
+    def _once(self, what: object, chain: Chain, check: Callable[[], None]) -> None:
+        """Check, or raise again what the same check has raised before, for this chain's profile."""
+        if what in self._errors:
+            first_profile, error = self._errors[what]
+            if error:
+                message = error.message.replace(
+                    f"settings of profile {first_profile}", f"settings of profile {chain.profile}"
+                )
+                raise type(error)(message, error.hint)
+            return
+        try:
+            check()
+        except AwsdirenvError as error:
+            self._errors[what] = chain.profile, error
+            raise
+        self._errors[what] = chain.profile, None
+
+    def _sts(self, chain: Chain) -> Sts:
+        # Not imported at the top: a load calls `refuse_feedback` before it needs these slow modules.
+        from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
+        from awsdirenv.aws.sts import Sts  # noqa: PLC0415
+
+        region = environment_region(self._environ) or chain.region
+        return Sts(self._files, chain, region, self._environ, Budget(0))
+
+    def _odd_settings(self, chain: Chain) -> frozenset[tuple[str, str]]:
+        """Return the settings of botocore's client that may be wrong, as pairs of a name and a value."""
+        profile = {key: str(value) for key, value in self._files.profiles[chain.profile].items()}
+        settings = {key: value for key, value in profile.items() if key not in _NOT_THE_CLIENTS and key[:4] != "cli_"}
+        names = {name for name in self._environ if _CLIENTS_VARIABLES.match(name)} - _HARMLESS_VARIABLES
+        settings |= {name: self._environ[name] for name in names} | {
+            "region": environment_region(self._environ) or chain.region or ""
+        }
+        return frozenset(pair for pair in settings.items() if not _is_plain(*pair))
+
+
+def _is_plain(name: str, value: str) -> bool:
+    return (name in _PLAIN and bool(_PLAIN[name].fullmatch(value))) or (name == "region" and not value)
+
+
+def needs_sts(chain: Chain, files: AwsFiles) -> bool:
+    """Return whether a load calls STS, for a session or a role."""
+    keys = static_keys(files, chain.source_profile) if chain.source_kind == STATIC else None
+    return bool(chain.hops or chain.mfa_serial or (keys and not keys[2]))
+
+
+def _check_source(chain: Chain, files: AwsFiles, environ: Mapping[str, str], sts: Sts) -> None:
+    """Raise the error of a source that cannot give credentials, as far as that can be told offline."""
+    profile = chain.source_profile
     if chain.source_kind == STATIC:
-        if static_keys(files, chain.source_profile) is None:
-            raise _broken_pair(files, chain.source_profile)
+        if static_keys(files, profile) is None:
+            raise broken_pair(files, profile)
         sts.source_credentials()  # reads the files only; raises if a stored token has ended
     if chain.source_kind == ENVIRONMENT and not environ.get("AWS_ACCESS_KEY_ID"):
         raise sts.nothing_found()
@@ -72,31 +155,12 @@ def check(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
     if chain.source_kind == PROCESS:
         sts.process()
     if chain.source_kind == SSO:
-        _check_sso(files, chain.source_profile)
-    if chain.source_kind == WEB_IDENTITY and not files.profiles[chain.source_profile].get("role_arn"):
-        profile = chain.source_profile
+        _check_sso(files, profile)
+    if chain.source_kind == WEB_IDENTITY and not files.profiles[profile].get("role_arn"):
         raise ConfigError(
             f"profile {profile} has web_identity_token_file and no role_arn",
             f"add role_arn to {section_header(profile)}",
         )
-
-
-def check_thoroughly(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
-    """Check as `check` does, and have botocore look at the settings as a load does, if there are any to look at.
-
-    botocore takes a quarter of a second for that.
-    """
-    from awsdirenv.aws.botocore_session import Budget  # noqa: PLC0415
-    from awsdirenv.aws.sts import Sts  # noqa: PLC0415
-
-    check(chain, files, environ)
-    region = environment_region(environ) or chain.region
-    profiles = [chain.profile, *(hop.profile for hop in chain.hops)]
-    settings = {key for profile in profiles for key in files.profiles[profile] if not key.startswith("cli_")}
-    variables = {name for name in environ if name.startswith("AWS_")} - _HARMLESS_VARIABLES
-    is_plain = settings <= _OURS_TO_CHECK and not variables and (not region or _PLAIN_REGION.fullmatch(region))
-    if (chain.hops or chain.mfa_serial) and not is_plain:
-        Sts(files, chain, region, environ, Budget(0)).check_settings()
 
 
 def check_chain(chain: Chain, files: AwsFiles) -> None:
@@ -109,6 +173,9 @@ def check_chain(chain: Chain, files: AwsFiles) -> None:
                 f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
                 f"correct role_arn in {section_header(hop.profile)}, as in arn:aws:iam::123456789012:role/NAME",
             )
+        for key, parameter, taken in _PARAMETERS:
+            if not taken.fullmatch(getattr(hop, key) or "--"):
+                raise _not_taken(hop.profile, key, parameter, f"correct {key} in {place_of(files, hop.profile)}")
         _check_tags(hop)
     serial = (chain.mfa_serial or "").replace(USERNAME, "user")
     if serial and not _SERIAL.fullmatch(serial):
@@ -182,15 +249,6 @@ def _refuse_loop(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> N
             chain = resolve_chain(files, next_profile, environ)
         except AwsdirenvError:
             return  # the process reports this error itself when it runs
-
-
-def _broken_pair(files: AwsFiles, profile: str) -> ConfigError:
-    """Return the error that says which half of a key pair is missing. Both halves must be in the same file."""
-    in_credentials = "aws_access_key_id" in files.credentials_sections.get(profile, {})
-    section = (files.credentials_sections if in_credentials else files.config_profiles)[profile]
-    path = files.credentials_path if in_credentials else files.config_path
-    missing = "aws_secret_access_key" if section.get("aws_access_key_id") else "aws_access_key_id"
-    return ConfigError(f"profile {profile} has half a key: no {missing}", f"add {missing} to it in {path}")
 
 
 def _check_sso(files: AwsFiles, profile: str) -> None:

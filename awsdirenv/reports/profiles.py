@@ -8,13 +8,12 @@ from typing import Any
 
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
-from awsdirenv.cache.snapshots import check_region
-from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, stage_of
-from awsdirenv.config.chain import ATTACHED, Chain, account_of
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files
+from awsdirenv.config.chain import Chain, account_of
 from awsdirenv.config.resolve import resolve_chain, source_kind
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import Record
-from awsdirenv.refresh.preflight import check
+from awsdirenv.refresh.preflight import Preflight
 from awsdirenv.reports.table import RED, STAGE, Canvas, Column, Row, tab_separated, table
 from awsdirenv.system.files import encode_name
 
@@ -45,9 +44,9 @@ def listed(environ: Mapping[str, str]) -> list[Listed]:
     """List every profile in the order of the files. Raises ConfigError if a file cannot be parsed."""
     files = load_files(environ)
     known = _known_accounts(environ)
-    checks: dict[tuple[str, str, bool], str | None] = {}
+    preflight = Preflight(files, environ)
     names = dict.fromkeys([*files.config_profiles, *files.credentials_sections])
-    return [_entry(files, name, environ, known, checks) for name in names]
+    return [_entry(files, name, environ, known, preflight) for name in names]
 
 
 def document(entries: list[Listed]) -> str:
@@ -70,18 +69,11 @@ def _entry(
     name: str,
     environ: Mapping[str, str],
     known: Mapping[str, str],
-    checks: dict[tuple[str, str, bool], str | None],
+    preflight: Preflight,
 ) -> Listed:
     values = _said(files, name)
     role_arn = values.get("role_arn")
-    chain, problem = _resolved(files, name, environ)
-    if chain and not problem:
-        # Profiles with the same source share its faults, so we check each source once. Five thousand checks would take
-        # a fifth of a second.
-        source = (chain.source_profile, chain.source_kind, bool(chain.hops))
-        if source not in checks:
-            checks[source] = _fault(chain, files, environ)
-        problem = checks[source]
+    chain, problem = _resolved(files, name, environ, preflight)
     account_id = account_of(role_arn) or values.get("sso_account_id") or account_of(values.get("login_session"))
     account_id = account_id or known.get(name) or (account_of(chain.mfa_serial) if chain and not chain.hops else None)
     kind = chain.source_kind if chain else None if role_arn else source_kind(files, name)
@@ -103,27 +95,18 @@ def _said(files: AwsFiles, name: str) -> dict[str, str]:
     return {key: value for key, value in values.items() if isinstance(value, str) and value and "\n" not in value}
 
 
-def _resolved(files: AwsFiles, name: str, environ: Mapping[str, str]) -> tuple[Chain | None, str | None]:
+def _resolved(
+    files: AwsFiles, name: str, environ: Mapping[str, str], preflight: Preflight
+) -> tuple[Chain | None, str | None]:
+    """Return a profile's chain, if it has one, and the problem that `awsdirenv explain` would show."""
+    chain = None
     try:
         encode_name(name)
         chain = resolve_chain(files, name, environ)
-        check_region(name, chain.region)
-        stage_of(files, name)
+        preflight.check(chain)
     except AwsdirenvError as error:
-        return None, _in_short(error, name)
+        return chain, _in_short(error, name)
     return chain, None
-
-
-def _fault(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> str | None:
-    # The profile may be right, with its credentials in another environment or on another machine. But the source of a
-    # role that says nothing about credentials has none anywhere: AWS's tools do not look for the machine's role then.
-    if chain.depends_on_environment and not (chain.source_kind == ATTACHED and chain.hops):
-        return None
-    try:
-        check(chain, files, environ)
-    except AwsdirenvError as error:
-        return _in_short(error, chain.profile)
-    return None
 
 
 def _in_short(error: AwsdirenvError, name: str) -> str:

@@ -218,8 +218,8 @@ def test_a_bundle_that_is_none(world: World, front: TlsFront) -> None:
     plain(world)
     for bundle in (world.root / "nowhere.pem", world.config):
         message, hint = refused(world, "plain", AWS_CA_BUNDLE=str(bundle))
-        assert message.endswith(" for profile plain: the certificates to trust cannot be read")
-        assert hint == "check AWS_CA_BUNDLE, and ca_bundle of the profile"
+        assert message == "the settings of profile plain: the certificates to trust cannot be read"
+        assert hint == "set AWS_CA_BUNDLE to a file of certificates that can be read"
 
 
 def test_a_proxy_that_does_not_let_us_through(world: World, internet: Internet) -> None:

@@ -105,6 +105,20 @@ _answer("…: what answered is not AWS", "check the endpoint, the proxy, or the 
 
 
 @row("…: the certificates to trust cannot be read", "check AWS_CA_BUNDLE, and ca_bundle of the profile")
+def _no_bundle_of_a_source(walk: Walk) -> Steps:
+    walk.world.web_identity_profile("pod")
+    authority = Authority(walk.world.root / "authority")
+    with TlsFront(walk.world.sts.port, authority) as front:
+        walk.env |= {"AWS_ENDPOINT_URL": front.url, "AWS_CA_BUNDLE": "/nowhere"}
+        yield walk.load("pod")
+        walk.env["AWS_CA_BUNDLE"] = str(authority.bundle)
+        yield walk.load("pod")
+
+
+@row(
+    "the settings of profile …: the certificates to trust cannot be read",
+    "set … to a file of certificates that can be read",
+)
 def _no_bundle(walk: Walk) -> Steps:
     walk.config(CHAIN)
     authority = Authority(walk.world.root / "authority")
@@ -115,7 +129,10 @@ def _no_bundle(walk: Walk) -> Steps:
         yield walk.load("p")
 
 
-@row("…: the certificates to trust cannot be read", "check AWS_CA_BUNDLE, and ca_bundle of the profile")
+@row(
+    "the settings of profile …: the certificates to trust cannot be read",
+    "set … in … to a file of certificates that can be read",
+)
 def _no_bundle_of_the_profile(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}ca_bundle = /nowhere\n")
     authority = Authority(walk.world.root / "authority")

@@ -112,7 +112,7 @@ EDITS = [
     ),
     Edit(
         "profile … has a value for … that STS does not take as …",
-        "correct … in … of …",
+        "correct … in …",
         f"{CHAIN}role_session_name = a b\n",
         {"role_session_name": "ab"},
     ),
@@ -403,14 +403,20 @@ def _source_that_is_elsewhere(walk: Walk) -> Steps:
 
 
 def _half_a_key(missing: str, value: str, present: str) -> None:
-    @row(f"profile … has half a key: no {missing}", f"add {missing} to it in …")
+    @row(f"profile … has half a key: no {missing}", f"add {missing} to […] in …")
     def half_a_key(walk: Walk) -> Steps:
         walk.config(filled(walk, f"[p]\n{present}\n"), walk.world.credentials)
         hint = yield walk.shell("awsdirenv explain p")
-        walk.rewrite(Path(hint.rpartition(" ")[2]), "[p]", **{missing: filled(walk, value)})
+        walk.edit(hint, **{missing: filled(walk, value)})
+
+    @row(f"profile … has half a key: no {missing}", f"add {missing} to … in …")
+    def empty_half_of_a_source(walk: Walk) -> Steps:
+        walk.config(filled(walk, f"{ROLE}source_profile = q\n[profile q]\n{present}\n"))
+        hint = yield walk.load("p")
+        walk.edit(hint, **{missing: filled(walk, value)})
 
 
-_half_a_key("aws_secret_access_key", "<secret>", "aws_access_key_id = <id>")
+_half_a_key("aws_secret_access_key", "<secret>", "aws_access_key_id = <id>\naws_secret_access_key =")
 _half_a_key("aws_access_key_id", "<id>", "aws_access_key_id =\naws_secret_access_key = <secret>")
 
 
@@ -436,7 +442,7 @@ def _setting_in_a_command(walk: Walk) -> Steps:
     walk.world.config.write_text(text.replace("\n  region", "\nregion"), encoding="utf-8")
 
 
-@row("profile … has a value for … that STS does not take as …", "correct … in […] of …")
+@row("profile … has a value for … that STS does not take as …", "correct … in …")
 def _value_in_the_credentials_file(walk: Walk) -> Steps:
     walk.config(f"[p]\nrole_arn = {ARN}\nsource_profile = base\nrole_session_name = a b\n", walk.world.credentials)
     hint = yield walk.load("p")
@@ -455,21 +461,70 @@ def _odd_serial_in_the_environment(walk: Walk) -> Steps:
     return "profile … needs an MFA code for …, and nobody is here to type it"
 
 
-@row("botocore cannot use the settings of profile …", "check the values in … of …")
+@row("…: botocore cannot use this value", "correct … in …")
 def _odd_setting(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}max_attempts = x\n")
     hint = yield walk.load("p")
-    assert "[profile p]" in hint
-    walk.rewrite(walk.world.config, "[profile p]", max_attempts="3")
+    walk.edit(hint, max_attempts="3")
 
 
-@row("botocore cannot use the settings of profile …", "check the values in […] of …")
+@row("…: botocore cannot use this value", "correct … in …")
 def _odd_setting_in_the_credentials_file(walk: Walk) -> Steps:
     text = f"[p]\nrole_arn = {ARN}\nsource_profile = base\nmax_attempts = x\n"
     walk.config(text, walk.world.credentials)
     hint = yield walk.load("p")
-    assert f"[p] of {walk.world.credentials}" in hint
-    walk.rewrite(walk.world.credentials, "[p]", max_attempts="3")
+    walk.edit(hint, max_attempts="3")
+
+
+@row("botocore cannot use the settings of profile …", "check the values in …")
+def _odd_setting_of_another_service(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}s3 =\n")
+    hint = yield walk.load("p")
+    assert "[profile p]" in hint
+    walk.rewrite(walk.world.config, "[profile p]", s3=None)
+
+
+@row("…: botocore cannot use this value", "correct … of sts in [services …] of …")
+def _odd_endpoint_for_sts(walk: Walk) -> Steps:
+    del walk.world.env["AWS_ENDPOINT_URL"]
+    walk.config(f"{CHAIN}services = local\n[services local]\nsts =\n  endpoint_url = nowhere\n")
+    hint = yield walk.load("p")
+    text = walk.world.config.read_text(encoding="utf-8")
+    assert "endpoint_url of sts in [services local]" in hint
+    walk.world.config.write_text(text.replace("nowhere", walk.world.sts.url), encoding="utf-8")
+
+
+@row("…: …", "correct … in …")
+def _setting_that_botocore_refuses(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}defaults_mode = none\n")
+    hint = yield walk.load("p")
+    walk.edit(hint, defaults_mode="standard")
+
+
+@row("…: …", "correct …, or unset it")
+def _variable_that_botocore_refuses(walk: Walk) -> Steps:
+    walk.config(CHAIN)
+    walk.env["AWS_DEFAULTS_MODE"] = "none"
+    hint = yield walk.load("p")
+    del walk.env[hint.removeprefix("correct ").partition(",")[0]]
+
+
+@row("…: botocore cannot use this value", "correct …, or unset it")
+def _variable_that_breaks_botocore(walk: Walk) -> Steps:
+    walk.config(CHAIN)
+    walk.env["AWS_MAX_ATTEMPTS"] = "many"
+    hint = yield walk.load("p")
+    walk.env[hint.removeprefix("correct ").partition(",")[0]] = "3"
+
+
+@row("the settings of profile …: the proxy is no URL", "correct …, as in http://HOST:PORT")
+def _proxy_that_is_no_url(walk: Walk) -> Steps:
+    walk.config(CHAIN)
+    walk.env |= {"AWS_ENDPOINT_URL": "https://127.0.0.1:9", "HTTPS_PROXY": "http://[proxy"}
+    hint = yield walk.load("p")
+    walk.env[hint.removeprefix("correct ").partition(",")[0]] = "http://127.0.0.1:9"
+    yield walk.load("p")
+    return "…: the proxy does not let us through"
 
 
 @row("profile … names an sso_session that does not exist: …", "add [sso-session …] to …")

@@ -11,7 +11,7 @@ from awsdirenv.aws.identity import KeyFacts
 from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
-from awsdirenv.refresh import preflight
+from awsdirenv.refresh.preflight import Preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.session_credentials import time_left
 from awsdirenv.system.files import read_text
@@ -31,7 +31,7 @@ def profile(context: DoctorContext) -> Iterator[Finding]:
         return
     try:
         chain = resolve_chain(context.files, context.profile, context.outer)
-        preflight.check_thoroughly(chain, context.files, context.outer)
+        Preflight(context.files, context.outer).check(chain)
     except AwsdirenvError as error:
         yield Finding(ERROR, error.message, error.hint)
 

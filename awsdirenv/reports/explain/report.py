@@ -48,7 +48,7 @@ from awsdirenv.refresh.plan import (
     fits,
     source_key,
 )
-from awsdirenv.refresh.preflight import check_thoroughly
+from awsdirenv.refresh.preflight import Preflight
 from awsdirenv.refresh.request import ProfileContext
 from awsdirenv.reports.explain.values import HopValues, Value
 from awsdirenv.session_credentials import duration_text, time_left
@@ -156,7 +156,7 @@ def explain(context: ProfileContext) -> Explanation:
     load = next_load(chain, files, context)
     hops = [_hop(values, chain, load, step) for step in load.plan.steps]
     try:
-        check_thoroughly(chain, files, context.environ)
+        Preflight(files, context.environ).check(chain)
         check_device(load.plan)
     except AwsdirenvError as error:
         return _explanation(values, [replace(hop, asks_for_code=False) for hop in hops], None, error)

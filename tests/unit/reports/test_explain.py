@@ -659,7 +659,7 @@ UNSOUND = {
     "half-a-key": (
         "aws_access_key_id = AKIDTEST1\n",
         "profile p has half a key: no aws_secret_access_key",
-        "add aws_secret_access_key to it in {config}",
+        "add aws_secret_access_key to [profile p] in {config}",
     ),
     "web-identity": (
         "web_identity_token_file = /x\n",
@@ -702,7 +702,7 @@ def test_other_half_of_a_key(world: World) -> None:
     world.credentials.write_text("[base]\naws_access_key_id =\naws_secret_access_key = SENTINEL-SECRET-1\n")
     assert printed(world, "base", status=1).splitlines()[-2:] == [
         "awsdirenv: error: profile base has half a key: no aws_access_key_id",
-        f"awsdirenv: hint: add aws_access_key_id to it in {world.credentials}",
+        f"awsdirenv: hint: add aws_access_key_id to [base] in {world.credentials}",
     ]
 
 
