@@ -34,8 +34,9 @@ OF_VENV = ("aws", "node", "npm")  # pip brings them
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Fail loudly where a shell or a tool is missing: a skipped shell is an untested shell."""
-    # A run in the background (`make test &`) ignores Ctrl-C, and whatever it starts would, too.
+    # A run in the background (`make test &`) ignores Ctrl-C and Ctrl-\, and whatever it starts would, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         # Linux shares processors out by sessions: in one with the other workers, an STS starves between busy shells.
         os.setsid()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from shells import SHELLS, Shell
 from warm import variables
 from world import World
 
@@ -16,7 +18,8 @@ FACTS = r"""#!/bin/bash
   umask; pwd; ulimit -a; nice
   grep '^Sig[BIC]\|^Cpus_allowed:' /proc/self/status
   readlink /proc/self/fd/{0,2} | tr -d '[:digit:]'; ls /proc/self/fd | wc -l
-  echo; tr '\0' '\n' </proc/$PPID/cmdline
+  tr -s '\0' '\n' </proc/$PPID/cmdline | sed 's/^--evaluation=.*/--evaluation/'
+  echo; read -r _ _ _ parent _ </proc/$PPID/stat; tr '\0' '\n' </proc/$parent/cmdline
 } >$FACTS
 """
 
@@ -41,9 +44,53 @@ def test_what_a_program_finds(world: World) -> None:
         folder = world.project("p", 'umask 027\nexport MINE="a\nb"\nuse aws_profile start\n')
         said = evaluated(world, folder, is_cold=is_cold, FACTS=str(facts), MORE="\udcff")[1]
         assert "awsdirenv: error: " in said
-        text, _, command = facts.read_text(encoding="utf-8", errors="surrogateescape").rpartition("\n\n")
-        assert ("warm_server" in command) != is_cold, "the real one is real, and the other one is forked"
+        text, _, starter = facts.read_text(encoding="utf-8", errors="surrogateescape").rpartition("\n\n")
+        assert ("warm_server" in starter) != is_cold, "the real one is real, and the other one is forked"
         found.append([*text.replace(str(facts), "").splitlines(), *said.splitlines()])
+    assert found[0] == found[1]
+
+
+AT_A_TERMINAL = r"""#!/bin/bash
+{
+  env | grep -v '^\(BASH_ENV\|_\|SHLVL\|PATH\|DIRENV_[A-Z_]*\)=' | sort
+  umask; pwd; ulimit -a; grep '^Sig[BIC]' /proc/self/status
+  read -r stat </proc/$PPID/stat
+  set -- ${stat##*) }
+  [[ $3 == $6 ]] && echo "in the foreground"
+  [[ $4 == $SHELL_PID ]] && echo "in the session of the shell"
+  stty -a </dev/tty
+  tr -s '\0' '\n' </proc/$PPID/cmdline | sed 's/^--evaluation=.*/--evaluation/'
+  echo; cat /proc/$2/cmdline
+} >$FACTS
+exit 1
+"""
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+@pytest.mark.parametrize("way", ["awsdirenv load start", "direnv reload"])
+def test_what_a_program_finds_at_a_terminal(world: World, kind: str, way: str) -> None:
+    """A program that a command runs at a terminal is in the shell's session, in the foreground, as below a real one."""
+    world.profile("start", credential_process=world.program("facts", AT_A_TERMINAL))
+    found = []
+    for is_cold in (True, False):
+        world.is_cold = is_cold
+        facts = world.root / f"facts-{is_cold}"
+        folder = world.project("p", "use aws_profile start\n" if way == "direnv reload" else "")
+        with Shell(world, kind, FACTS=str(facts)) as shell:
+            name = {"fish": "set -x SHELL_PID"}.get(kind, "export SHELL_PID=")
+            shell.run(f"{name} {shell.pid}" if kind == "fish" else f"{name}{shell.pid}")
+            shell.run(f"cd {folder}")
+            shell.run(way)
+            pid = str(shell.pid)
+        text, _, starter = facts.read_text(encoding="utf-8").rpartition("\n\n")
+        assert ("warm_server" in starter) != is_cold
+        assert "in the foreground" in text
+        assert "in the session of the shell" in text
+        # The C library keeps signal 32 to itself, and some fish ignores it for its children.
+        text = re.sub(
+            r"(?<=\t)[0-9a-f]{16}$", lambda bits: f"{int(bits[0], 16) & 0x7FFFFFFF:x}", text, flags=re.MULTILINE
+        )
+        found.append(text.replace(str(facts), "").replace(pid, "").splitlines())
     assert found[0] == found[1]
 
 

@@ -581,6 +581,7 @@ def _confirmed_later(walk: Walk) -> Steps:
         shell.expect("to enter p")
         shell.send("\x03")
         shell.finish()
+        shell.run("sleep 1.1")  # direnv compares whole seconds
         walk.config("\n")
         hint = yield lambda: lines(shell.run("true"))
         shell.run("sleep 1.1")  # direnv compares whole seconds

@@ -13,6 +13,7 @@ import pexpect
 
 from container import proc
 from terminal import Terminal
+from warm import variables_of_shell
 from world import BIN, World
 
 SHELLS = ("bash", "zsh", "fish")
@@ -37,10 +38,12 @@ class Shell:
 
     def __init__(self, world: World, kind: str, cwd: Path | None = None, **env: str) -> None:
         self.kind = kind
+        warm = {} if world.is_cold else variables_of_shell(world.env)
         self.child = Terminal(
             _COMMANDS[kind][0],
             _COMMANDS[kind][1:],
-            env={**world.env, "HISTFILE": "/dev/null", **env},
+            env={**world.env, "HISTFILE": "/dev/null", **warm, **env},
+            is_warm=bool(warm),
             cwd=str(cwd or world.root),
             encoding="utf-8",
             timeout=60,
@@ -130,17 +133,23 @@ def clean(text: str) -> str:
 
 
 def children(pid: int) -> list[int]:
-    """Give the processes below one, nearest first."""
-    found: list[int] = []
-    for entry in os.listdir(proc()):
-        if entry.isdigit():
-            try:
-                stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue
-            if int(stat.rpartition(")")[2].split()[1]) == pid:
-                found.append(int(entry))
-    return found + [deeper for child in found for deeper in children(child)]
+    """Give the processes below one, nearest first; not one that stands for another (see warm.py), but the other."""
+    below: dict[int, list[int]] = {}
+    stand_ins = set()
+    for entry in filter(str.isdigit, os.listdir(proc())):
+        try:
+            stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        name, _, fields = stat.partition("(")[2].rpartition(")")
+        below.setdefault(int(fields.split()[1]), []).append(int(entry))
+        if name.startswith("warm "):
+            stand_ins.add(int(entry))
+            below.setdefault(int(entry), []).append(int(name.removeprefix("warm ")))
+    found = [pid]
+    for one in found:
+        found += below.get(one, [])
+    return [one for one in found[1:] if one not in stand_ins]
 
 
 def hook(world: World, kind: str) -> Path:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pexpect
+
+from warm import start_on_terminal
 
 if TYPE_CHECKING:
     _Spawn = pexpect.spawn[str]
@@ -17,9 +19,22 @@ _ANSWER = b"\x1b[?62;22c"  # a VT220 with colours
 
 
 class Terminal(_Spawn):
-    """A program on a terminal that says what it is when it is asked. Use it as `pexpect.spawn`."""
+    """A program on a terminal that says what it is when it is asked. Use it as `pexpect.spawn`.
+
+    With `is_warm`, our commands can be forked there; see warm.py.
+    """
 
     _tail = ""
+
+    def __init__(self, *args: Any, is_warm: bool = False, **options: Any) -> None:
+        self._is_warm = is_warm
+        super().__init__(*args, **options)
+
+    def _spawnpty(self, args: list[bytes], **options: Any) -> Any:
+        """Start the program; pexpect calls it."""
+        if self._is_warm:
+            return start_on_terminal(args, options["env"], options["cwd"], options["dimensions"])
+        return super()._spawnpty(args, **options)  # type: ignore[misc] # its types leave it out
 
     def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> str:
         """Read, and answer a question that is in what was read, be it in two pieces."""

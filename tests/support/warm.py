@@ -1,42 +1,56 @@
-"""The Python of the extension, forked off one that has imported everything already: a tenth of a new one's time.
+"""Our Python, forked off one that has imported everything already: a tenth of a new one's time.
 
-`World.enter` has direnv's bash find it in the place of the interpreter, by a function of that path (`BASH_ENV`). The
-command's arguments, environment, folder, streams, umask and status are those of a real start, and it has a process of
-its own. Where a difference could show, the real one is started: at a terminal, for timers, with variables that count
-from a process's start. Tests that are about the start itself are marked `cold`.
+`World.enter` has direnv's bash find it in the place of the interpreter, by a function of that path (`BASH_ENV`), and so
+does a shell on a terminal, in whose PATH it is `awsdirenv`, too. The command's arguments, environment, folder, streams,
+umask, signals, process group, terminal and status are those of a real start, and it has a process of its own. Where a
+difference could show, the real one is started: for timers, for what takes the place of a process, with variables that
+count from a process's start. Tests that are about the start itself are marked `cold`.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
+import os
 import re
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
+
+import ptyprocess  # type: ignore[import-untyped]
 
 from awsdirenv.system.files import own_python
 
 _HERE = Path(__file__).parent
+_BIN = Path(sys.executable).parent
 
 
 @functools.cache
-def variables() -> dict[str, str]:
-    """Give the variables with which direnv's bash starts ours so; start the server, once for a process of tests."""
+def _server() -> Path | None:
+    """Start the server, once for a process of tests; give its folder."""
     python = own_python()
     if not re.fullmatch(r"[\w/.-]+", python):  # no name of a function
-        return {}
-    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-warm-")
-    client, socket, functions = (Path(folder.name, name) for name in ("client", "socket", "functions.sh"))
-    subprocess.run(["cc", "-O2", "-o", client, _HERE / "warm_client.c"], check=True)
+        return None
+    temporary = tempfile.TemporaryDirectory(prefix="awsdirenv-warm-")
+    folder = Path(temporary.name)
+    client = folder / "bin" / "awsdirenv"
+    client.parent.mkdir()
+    named = [f'-D{name}="{path}"' for name, path in (("FOLDER", folder), ("REAL", _BIN))]
+    subprocess.run(["cc", "-O2", *named, "-o", client, _HERE / "warm_client.c"], check=True)
+    (folder / "client").symlink_to(client)
     # Where the client is killed, bash says so, with the whole line, to the stderr that the function has.
-    call = f'{client} {socket} {python} "$@" 2>&8 8>&-'
-    functions.write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
+    call = f'{folder}/client {python} "$@" 2>&8 8>&-'
+    (folder / "functions.sh").write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
     server = subprocess.Popen(
-        [sys.executable, "-I", _HERE / "warm_server.py", socket],
-        env={"HOME": folder.name, "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true"},
+        [sys.executable, "-I", _HERE / "warm_server.py", folder, " " * 4000],
+        env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true"},
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -44,10 +58,41 @@ def variables() -> dict[str, str]:
 
     def end() -> None:
         server.communicate()  # its stdin ends
-        folder.cleanup()
+        temporary.cleanup()
 
     atexit.register(end)
-    while not socket.exists():
+    while not (folder / "shells").exists():
         assert server.poll() is None, "the server of warm.py has ended"
         time.sleep(0.02)
-    return {"BASH_ENV": str(functions)}
+    return folder
+
+
+def variables() -> dict[str, str]:
+    """Give the variables with which direnv's bash starts ours so."""
+    folder = _server()
+    return {"BASH_ENV": f"{folder}/functions.sh"} if folder else {}
+
+
+def variables_of_shell(env: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables with which a shell does."""
+    path = env["PATH"].replace(f"{_BIN}:", f"{_server()}/bin:{_BIN}:")
+    return {**variables(), "PATH": path} if sys.platform == "linux" and _server() else {}
+
+
+def start_on_terminal(
+    words: list[bytes], env: Mapping[str, str], cwd: str, dimensions: tuple[int, int]
+) -> ptyprocess.PtyProcess:
+    """Start a program on a terminal of its own, as ptyprocess does, with a server for what is started there."""
+    texts = [str(len(words)).encode(), *words, *(os.fsencode(f"{name}={value}") for name, value in env.items())]
+    request = b"".join(text + b"\0" for text in texts)
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", *dimensions, 0, 0))
+    folder = os.open(cwd, os.O_RDONLY | os.O_DIRECTORY)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(f"{_server()}/shells")
+        socket.send_fds(server, [struct.pack("I", len(request))], [slave, folder])
+        server.sendall(request)
+        (pid,) = struct.unpack("i", server.recv(4, socket.MSG_WAITALL))
+    os.close(slave)
+    os.close(folder)
+    return ptyprocess.PtyProcess(pid, master)

@@ -1,12 +1,15 @@
-/* Stands in for the Python that the extension starts: has a process forked off one that has imported everything already,
-   with this one's streams, folder, mask, arguments and environment, and ends as that ends; see warm.py.
-   Usage: warm_client SOCKET PYTHON ARGUMENT... */
+/* Stands in for a Python that runs awsdirenv: has a process forked off one that has imported everything, with this one's
+   streams, folder, mask, signals, process group, terminal, arguments and environment, and ends as that ends; see warm.py.
+   Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us), or, called awsdirenv: ARGUMENT...
+   FOLDER has the sockets, and REAL is the folder of the programs that this stands for. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,16 +17,22 @@
 #include <unistd.h>
 
 extern char **environ;
+static volatile pid_t process; /* that does the work */
 
-/* Whether a new Python would be just like the one that is there: a command of awsdirenv that leaves nothing behind, no
-   terminal, and no variable that counts from a process's start only. */
-static int is_plain(int count, char **arguments) {
-  if (count < 8 || strcmp(arguments[3], "-I") || strcmp(arguments[4], "-c"))
-    return 0;
-  if (strcmp(arguments[7], "load") && strcmp(arguments[7], "look"))
+static int is_one_of(const char *word, const char **words) {
+  while (*words && strcmp(word, *words))
+    words++;
+  return *words != NULL;
+}
+
+/* Whether a new Python would be just like the one that is there: a command of awsdirenv that ends by itself and leaves
+   nothing behind, and no variable that counts from a process's start only. */
+static int is_plain(int is_command, int count, char **words) {
+  if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
+                               : !is_one_of(words[0], (const char *[]){"load", "look", NULL})))
     return 0;
   for (int stream = 0; stream < 3; stream++)
-    if (fcntl(stream, F_GETFD) < 0 || isatty(stream))
+    if (fcntl(stream, F_GETFD) < 0)
       return 0;
   for (char **variable = environ; *variable; variable++)
     for (const char **name = (const char *[]){"LC_", "LANGUAGE=", "LD_", "PYTHON", "TZ=", NULL}; *name; name++)
@@ -38,22 +47,46 @@ static void add(FILE *request, char **texts, int count) {
     fwrite(texts[i], 1, strlen(texts[i]) + 1, request);
 }
 
-static int ask(const char *path, int count, char **arguments) {
+/* Connects to the server of this session, or, where no stream is a terminal, to the one of all. */
+static int connected(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int streams[4] = {0, 1, 2, open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}, status;
+  int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(address.sun_path, sizeof address.sun_path, FOLDER "/session-%d", getsid(0));
+  if (!connect(server, (struct sockaddr *)&address, sizeof address))
+    return server;
+  strcpy(address.sun_path, FOLDER "/socket");
+  return isatty(0) || isatty(1) || isatty(2) || connect(server, (struct sockaddr *)&address, sizeof address) ? -1 : server;
+}
+
+/* What the terminal sends to the process group reaches the other process, too; what somebody sends to this one does not. */
+static void pass_on(int number, siginfo_t *info, void *context) {
+  int before = errno;
+  if (info->si_code <= 0)
+    kill(process, number);
+  errno = before;
+}
+
+static int ask(int server, int count, char **words) {
+  int streams[4] = {0, 1, 2, open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}, status, number;
   char *text, control[CMSG_SPACE(sizeof streams)] = "";
   size_t size;
-  int variables = 0, server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-  if (streams[3] < 0 || connect(server, (struct sockaddr *)&address, sizeof address))
-    return -1;
+  sigset_t blocked;
+  unsigned long ignored = 0, held = 0;
   FILE *request = open_memstream(&text, &size);
   mode_t mask = umask(0);
-  fprintf(request, "%o%c%d%c", mask, 0, count, 0);
-  while (environ[variables])
-    variables++;
-  add(request, arguments, count);
-  add(request, environ, variables);
+  umask(mask);
+  sigprocmask(SIG_BLOCK, NULL, &blocked);
+  for (number = 1; number < 32; number++) {
+    struct sigaction action;
+    sigaction(number, NULL, &action);
+    ignored |= (unsigned long)(action.sa_handler == SIG_IGN) << number;
+    held |= (unsigned long)sigismember(&blocked, number) << number;
+  }
+  fprintf(request, "%o%c%lx%c%lx%c%d%c", mask, 0, ignored, 0, held, 0, count, 0);
+  add(request, words, count);
+  for (count = 0; environ[count];)
+    count++;
+  add(request, environ, count);
   fclose(request);
   unsigned length = (unsigned)size;
   struct iovec head = {&length, sizeof length};
@@ -64,7 +97,7 @@ static int ask(const char *path, int count, char **arguments) {
   handed->cmsg_type = SCM_RIGHTS;
   handed->cmsg_len = CMSG_LEN(sizeof streams);
   memcpy(CMSG_DATA(handed), streams, sizeof streams);
-  if (sendmsg(server, &message, MSG_NOSIGNAL) != sizeof length)
+  if (streams[3] < 0 || sendmsg(server, &message, MSG_NOSIGNAL) != sizeof length)
     return -1;
   for (size_t sent = 0; sent < size;) {
     ssize_t more = send(server, text + sent, size - sent, MSG_NOSIGNAL);
@@ -72,17 +105,41 @@ static int ask(const char *path, int count, char **arguments) {
       return -1;
     sent += (size_t)more;
   }
+  if (recv(server, (void *)&process, sizeof process, MSG_WAITALL) != sizeof process)
+    return -1;
+  char name[16];
+  snprintf(name, sizeof name, "warm %d", process);
+  prctl(PR_SET_NAME, name); /* so that `children` in shells.py knows what this stands for */
+  struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+  for (const int *one = (const int[]){SIGHUP, SIGINT, SIGQUIT, SIGTERM, 0}; *one; one++)
+    if (!(ignored >> *one & 1))
+      sigaction(*one, &action, NULL);
   for (int i = 0; i < 3; i++)
     close(i); /* the other process holds them now, and who waits for their end waits for its end */
   return recv(server, &status, sizeof status, MSG_WAITALL) == sizeof status ? status : -1;
 }
 
 int main(int count, char **arguments) {
-  if (!is_plain(count, arguments)) {
-    execv(arguments[2], arguments + 2);
+  const char *name = strrchr(arguments[0], '/');
+  int is_command = !strcmp(name ? name + 1 : arguments[0], "awsdirenv"), status, server = -1;
+  char *words[count + 2]; /* of the real command */
+  int before = is_command ? 2 : 5, is_ours = 1;
+  if (is_command) {
+    words[0] = REAL "/python";
+    words[1] = REAL "/awsdirenv";
+    memcpy(words + 2, arguments + 1, (size_t)count-- * sizeof *words);
+    count += 2;
+  } else {
+    memcpy(words, arguments + 1, (size_t)count-- * sizeof *words);
+    is_ours = count > 5 && !strcmp(words[1], "-I") && !strcmp(words[2], "-c");
+  }
+  if (is_ours && is_plain(is_command, count - before, words + before))
+    server = connected();
+  if (server < 0) {
+    execv(words[is_command], words + is_command);
     return 126;
   }
-  int status = ask(arguments[1], count - 7, arguments + 7);
+  status = ask(server, count, words);
   if (status == -1)
     return 70;
   if (WIFEXITED(status))
