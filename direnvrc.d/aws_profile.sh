@@ -5,34 +5,34 @@
 use_aws_profile() {
   local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
-  set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
-  _awsdirenv_take_block || { builtin export "${_ad_exports[@]}" 2>/dev/null || : && return; }
-  builtin export "${_ad_exports[@]}" 2>/dev/null # closed, until the last line opens it
+  set +axvefuET +o pipefail +o posix    # a trace must not show values, and strict_env must not end .envrc half-way
+  _awsdirenv_take_block || _ad_unread=2 # closed, until the last lines open it
+  { builtin declare -gx "${_ad_exports[@]}" || builtin export "${_ad_exports[@]}"; } 2>/dev/null || :
+  [[ $_ad_unread != 2 ]] || return 0
   shopt -u "${_ad_shopts[@]}" 2>/dev/null
   _awsdirenv_run warm _awsdirenv_use "$@"
   [[ $BASHOPTS == "$_ad_bashopts" ]] || for _ad_name in "${_ad_shopts[@]}"; do [[ :$_ad_bashopts: != *:$_ad_name:* ]] || shopt -s "$_ad_name"; done
-  builtin export "${_ad_exports[@]}" || :
-  [[ ! ${_ad_unset-} ]] || builtin unset "${_ad_unset[@]}"
+  ! builtin declare -gx "${_ad_exports[@]}" || [[ ! ${_ad_unset-} ]] || _awsdirenv_unset "${_ad_unset[@]}"
 }
 _awsdirenv_take_block() { # whatever fails from here on: no credentials are left. It keeps its values in _ad_around
-  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" \
-    "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
+  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
   for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* || ${!_ad_name} == closed-by-awsdirenv:* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
   _awsdirenv_unset_block 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }
 _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
   declare -F "_awsdirenv_$1_end" >/dev/null || _awsdirenv_part "$1" builtin source 2>/dev/null
   declare -F "_awsdirenv_$1_end" >/dev/null && { "${@:2}" || return; } && return
-  [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse \
-    "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
+  [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
+}
+_awsdirenv_unset() { # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it
+  { ((BASH_VERSINFO[0] < 4)) || builtin declare -g +x "$@"; } || : && builtin unset "$@"
 }
 _awsdirenv_unset_block() {
-  builtin unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION \
-    AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE \
-    AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT AWS_CONTAINER_AUTHORIZATION_TOKEN \
-    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT \
-    AWSDIRENV_LOADED AWSDIRENV_KEY_ID AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE \
-    AMAZON_ACCESS_KEY_ID AMAZON_SECRET_ACCESS_KEY AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK
+  _awsdirenv_unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID \
+    AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT \
+    AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT \
+    AWSDIRENV_LOADED AWSDIRENV_KEY_ID AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE AMAZON_ACCESS_KEY_ID \
+    AMAZON_SECRET_ACCESS_KEY AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }

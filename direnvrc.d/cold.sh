@@ -29,11 +29,10 @@ _awsdirenv_look_at_envrc() {
 # Prints what _awsdirenv_stat does where that cannot be had: no such program, or another one than at `setup`.
 _awsdirenv_look() { _awsdirenv_command look -- "$@"; }
 
-# Runs a program of ours in the environment around the line. In a subshell: here AWS_PROFILE stays closed meanwhile. What
-# is not set there is unset twice: what _awsdirenv_use has made local, and what stands behind that.
+# Runs a program of ours in the environment around the line. In a subshell: here AWS_PROFILE stays closed meanwhile.
 _awsdirenv_run_around() {
   for _ad_name in AWS_PROFILE AWS_EC2_METADATA_DISABLED; do
-    [[ ${!_ad_name-} ]] || builtin unset "$_ad_name" "$_ad_name"
+    [[ ${!_ad_name-} ]] || _awsdirenv_unset "$_ad_name"
   done
   _awsdirenv_command "$@"
 }

@@ -168,7 +168,7 @@ _awsdirenv_recall_watches() {
 # The line on entering: which profile, account, role, region, and for how long.
 _awsdirenv_say_where() {
   [[ ! ${AWSDIRENV_PROMPT_VARIABLE-} ]] || _awsdirenv_run cold _awsdirenv_set_prompt_variable
-  [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] || return 0
+  [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] && ((!BASH_SUBSHELL)) || return 0
   local _ad_left='' _ad_mark='' _ad_seconds _ad_reply=$_ad_declared
   if [[ $_ad_expiration ]]; then
     _ad_seconds=$((_ad_expiration - _ad_now))

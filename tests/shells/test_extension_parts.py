@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.shell import extension as installed_extension
 from awsdirenv.shell.extension import extension_text, unreadable_part
 from awsdirenv.system.files import extension_source
@@ -351,6 +352,56 @@ def test_what_we_start_has_the_environment_around_the_line(world: World, outer: 
     assert changes.get("AWS_PROFILE") is None
 
 
+# What a person may declare above the line, or around it: each makes a variable local, and hides what stands behind it.
+DECLARED = {
+    "keys without a value": "declare -x AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN\n{}",
+    "keys": "declare -x AWS_ACCESS_KEY_ID=mine AWS_SECRET_ACCESS_KEY=mine AWS_SESSION_TOKEN=mine\n{}",
+    "token": "typeset -x AWS_SESSION_TOKEN=mine\n{}",
+    "all, twice": "declare {names}\nf() {{ local -x {names}; g; }}; g() {{ local {names}\n{}\n}}; f",
+    "profile": "declare AWS_PROFILE=mine\nf() {{ local AWS_PROFILE=mine\n{}\n}}; f",
+    "readonly profile": "local -r AWS_PROFILE=mine\n{}",
+    "readonly keys": "declare -rx AWS_ACCESS_KEY_ID=mine\n{}",
+    "switch": "declare -x AWS_EC2_METADATA_DISABLED=false\n{}",
+    "switch, unexported": "declare AWS_EC2_METADATA_DISABLED=false\n{}",
+    "files": "declare -x AWS_CONFIG_FILE=$HOME/.aws/config AWS_SHARED_CREDENTIALS_FILE=$HOME/.aws/credentials\n{}",
+    "an array": "declare -a AWS_PROFILE=(mine)\n{}",
+    "upper case": "declare -ux AWS_PROFILE AWS_ACCESS_KEY_ID\n{}",
+    "unset stays": "shopt -s localvar_unset; f() {{ local -x {names}\n{}\n}}; f",
+}
+
+
+@pytest.mark.parametrize("line", ["plain", "plain --live", "base --no-session", "nothere", "nothere --live"])
+@pytest.mark.parametrize("case", DECLARED)
+def test_variables_that_are_declared_above_the_line(world: World, case: str, line: str) -> None:
+    """What stands behind a local variable is neither left in nor missing: the declared identity or none."""
+    arn = world.role("plain", mfa=False)
+    names = " ".join([*OUTER, "AWS_EC2_METADATA_DISABLED"])
+    folder = world.project("p", DECLARED[case].format(f"use aws_profile {line}", names=names) + "\n")
+    changes, said = world.enter(folder, **OUTER)
+    env = {name: value for name, value in {**world.env, **OUTER, **changes}.items() if value is not None}
+    key = env.get("AWS_ACCESS_KEY_ID", "")
+    is_refused = "nothere" in line or "readonly" in case
+    assert ("error" in said) == is_refused, said
+    if is_refused:
+        assert not {*OUTER.values()} & {*env.values()}
+        assert (
+            env["AWS_CONFIG_FILE"] == "/dev/null"
+            if case == "readonly profile"
+            else env["AWS_PROFILE"] == CLOSED_PROFILE
+        )
+        assert env["AWS_EC2_METADATA_DISABLED"] == "true"
+    elif "--live" in line:
+        assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} & {*env}
+        assert (env["AWS_PROFILE"], env["AWS_EC2_METADATA_DISABLED"]) == ("plain", "true")
+        assert env["AWS_CONFIG_FILE"].startswith(f"{world.cache}/live/")
+    elif "--no-session" in line:
+        assert (key, "AWS_SESSION_TOKEN" in env) == (world.user.access_key_id, False)
+        assert "AWS_PROFILE" not in env
+    else:
+        assert world.sts.keys[key].role_arn == arn
+        assert "AWS_PROFILE" not in env
+
+
 @pytest.mark.parametrize("line", ["plain", "plain --live", "nothere"])
 @pytest.mark.parametrize(
     "around", ["use aws_profile {} 2>&1 | cat >&2", "(use aws_profile {})", ": $(use aws_profile {})"]
@@ -363,3 +414,4 @@ def test_a_line_in_a_subshell(world: World, line: str, around: str) -> None:
         assert not {*OUTER} & {*changes}
         warning = "warning: this line sets nothing here: it is in a pipe or in parentheses\n"
         assert f"awsdirenv: {warning}awsdirenv: hint: make it a line of its own, without | and ( )\n" in said
+        assert "awsdirenv: plain: account" not in said
