@@ -19,7 +19,7 @@ from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system import clocks, files
 from awsdirenv.system.files import decode_name, encode_name
-from awsdirenv.system.stamps import file_stamp
+from awsdirenv.system.stamps import file_stamp, stamped_path
 from awsdirenv.system.text import unset_command
 
 _YEAR = timedelta(days=365)
@@ -211,18 +211,18 @@ class NameNote(Record):
     """Which profile a `.env` declares, and in which state of the file and of the variables that it refers to."""
 
     profile: str
-    stamp: str  # `file_stamp` of the `.env`
+    stamp: str  # `file_stamp` of the `.env` from before it was read
     variables: str  # `variables_text`
 
 
-def write_name(path: Path, profile: str, dotenv: Path, variables: str) -> None:
+def write_name(path: Path, note: NameNote) -> None:
     """Note for the extension which profile a `.env` declares. Raises ConfigError for what a note cannot have."""
-    note = NameNote(profile, file_stamp(str(dotenv)), variables)
-    values = {"AWSDIRENV_PROFILE": profile, "AWSDIRENV_DOTENV": note.stamp, "AWSDIRENV_VARIABLES": variables}
-    encode_name(profile)  # raises for what is none
+    values = {"AWSDIRENV_PROFILE": note.profile, "AWSDIRENV_DOTENV": note.stamp, "AWSDIRENV_VARIABLES": note.variables}
+    encode_name(note.profile)  # raises for what is none
     if grammar.unfit(grammar.NAME, list(values.values())):
         raise ConfigError(
-            f"AWS_PROFILE in {dotenv} refers to variables that are too long", "write the profile's name into that file"
+            f"AWS_PROFILE in {stamped_path(note.stamp)} refers to variables that are too long",
+            "write the profile's name into that file",
         )
     if read_name(path) != note:
         files.write_private(path, values)

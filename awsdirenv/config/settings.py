@@ -14,6 +14,7 @@ from pathlib import Path
 from awsdirenv.config import dotenv
 from awsdirenv.errors import SettingError
 from awsdirenv.records import Record
+from awsdirenv.system.stamps import file_stamp
 from awsdirenv.system.text import is_set
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
@@ -70,6 +71,7 @@ class DeclaredProfile(Record):
     name: str
     dotenv: Path | None
     variables: frozenset[str] = frozenset()
+    stamp: str = ""  # `file_stamp` of the `.env` from before it was read
 
 
 def declared_profile(argument: str | None, directory: Path, environ: Mapping[str, str]) -> DeclaredProfile:
@@ -80,8 +82,9 @@ def declared_profile(argument: str | None, directory: Path, environ: Mapping[str
     if argument is not None:
         return DeclaredProfile(argument, None)
     file = dotenv.nearest(directory)
+    stamp = file_stamp(str(file)) if file else ""
     named, variables = dotenv.read_profile(file) if file else (None, frozenset())
-    return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", file, variables | {"AWS_PROFILE"})
+    return DeclaredProfile(named or environ.get("AWS_PROFILE") or "default", file, variables | {"AWS_PROFILE"}, stamp)
 
 
 def role_duration(text: str) -> int:

@@ -105,7 +105,8 @@ class Loader:
             key = name_key(self.declared.dotenv, self.environ)
             with self.locks.hold(f"name-{key}"):
                 variables = variables_text(self.declared.variables, self.environ)
-                snapshots.write_name(self.paths.names / key, self.declared.name, self.declared.dotenv, variables)
+                note = snapshots.NameNote(self.declared.name, self.declared.stamp, variables)
+                snapshots.write_name(self.paths.names / key, note)
 
     def _load(self) -> Snapshot:
         if snapshot := self.fresh():

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv.cache.layout import name_key
 from awsdirenv.errors import CacheError
 from awsdirenv.shell import extension
 from awsdirenv.system import files
+from awsdirenv.system.lock import Locks
 from files import STRANGER, VALUES, mode
 from world import World, assert_nobody, tree
 
@@ -241,3 +243,38 @@ def test_the_draft_of_a_killed_command_is_known_wherever_it_is(world: World, wor
             assert list((world.cache / "marks").glob("draft-*")) == []
             for path in far.iterdir():
                 path.unlink()
+
+
+@pytest.mark.needs("/proc")
+def test_a_dotenv_that_is_saved_while_we_look(world: World) -> None:
+    """Saved between our look at it and our note of it: the next prompt, and every new shell, has the new profile."""
+    for name in ("first", "second"):
+        world.role(name, mfa=False)
+    folder = world.project("p", "use aws_profile\n")
+    dotenv = folder / ".env"
+    dotenv.write_text("AWS_PROFILE=first\n")
+    os.utime(dotenv, (1, 1))  # direnv compares whole seconds
+    world.enter(world.project("first"))
+    locks = Locks(world.cache / "locks", 1, lambda *_: None)
+    name = f"name-{name_key(dotenv, world.env)}"
+    with locks.hold(name):
+        command = ["direnv", "export", "json"]
+        process = subprocess.Popen(command, cwd=folder, env=world.env, stdout=subprocess.PIPE, text=True)
+        while not _opened_by_others(name):
+            time.sleep(0.05)
+        dotenv.write_text("AWS_PROFILE=second\n")
+    changes = json.loads(process.communicate(timeout=60)[0])
+    assert world.enter(folder)[0]["AWSDIRENV_PROFILE"] == "second"
+    shell = {key: value for key, value in changes.items() if value is not None}
+    assert {**shell, **world.enter(folder, **shell)[0]}["AWSDIRENV_PROFILE"] == "second"
+
+
+def _opened_by_others(lock: str) -> bool:
+    """Say whether another process has opened a lock, which it does after it has read the `.env`."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it may have ended
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    if int(pid) != os.getpid() and lock in os.readlink(f"/proc/{pid}/fd/{number}"):
+                        return True
+    return False

@@ -314,7 +314,8 @@ def test_names(folder: Path) -> None:
     """Notes which profile a `.env` declares: both sides take the same, and the same files."""
     good = []
     for name in ("dev", "a b/é", ".x", "a" * 200, "%41", "\udcff"):
-        snapshots.write_name(folder / "good", name, folder / ".env", "HOSTNAME=here UNSET")
+        note = snapshots.NameNote(name, file_stamp(str(folder / ".env")), "HOSTNAME=here UNSET")
+        snapshots.write_name(folder / "good", note)
         good.append((folder / "good").read_bytes())
     paths = make(folder, good, random.Random(SEED))
     theirs = {}

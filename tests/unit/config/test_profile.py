@@ -216,7 +216,6 @@ AGREED: dict[str, tuple[str, str | None]] = {
     "nested secret": ("", "[p]\naws_access_key_id = A\naws_secret_access_key =\n  a = b\n"),
     "half a pair": ("", "[p]\naws_access_key_id = AKID\n"),
     "pair over both files": ("[profile p]\naws_secret_access_key = x\n", "[p]\naws_access_key_id = AKID\n"),
-    "empty keys": ("", "[p]\naws_access_key_id =\naws_secret_access_key =\n"),
     "nothing to start from": ("[profile p]\nregion = eu-west-1\n", None),
     "no such profile": ("[profile q]\n", None),
     "process": (f"[profile p]\n{PROCESS}\n", None),
@@ -338,6 +337,14 @@ def test_an_empty_value_is_an_error_as_in_botocore(home: Home, key: str) -> None
     """A template whose external_id or mfa_serial nobody filled in is not a role without one."""
     home.write(role("p", A, f"{key} ="))
     assert_agreed("p")
+
+
+def test_empty_keys_are_an_error_of_ours(home: Home) -> None:
+    """Botocore goes to AWS with them, after the question for a code: we say it before."""
+    home.write("", "[p]\naws_access_key_id =\naws_secret_access_key =\n")
+    assert botocore_decides("p") is not None
+    with pytest.raises(AwsdirenvError):
+        chain_of("p")
 
 
 @pytest.mark.parametrize("key", ["source_profile", "services"])

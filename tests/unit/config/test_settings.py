@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile, parse_duration
 from awsdirenv.errors import ConfigError, SettingError
+from awsdirenv.system.stamps import file_stamp
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -188,7 +189,9 @@ def test_what_is_no_file_declares_nothing_and_the_search_goes_on(tmp_path: Path,
     below = tmp_path / "below"
     below.mkdir()
     make_odd(below, kind)
-    assert declared_profile(None, below, {}) == DeclaredProfile("above", tmp_path / ".env", frozenset({"AWS_PROFILE"}))
+    dotenv = tmp_path / ".env"
+    expected = DeclaredProfile("above", dotenv, frozenset({"AWS_PROFILE"}), file_stamp(str(dotenv)))
+    assert declared_profile(None, below, {}) == expected
 
 
 # Who says which profile, first come first served: argument, .env, AWS_PROFILE, `default`.
@@ -227,9 +230,9 @@ def test_the_nearest_env_file_counts_even_where_it_names_no_profile(tmp_path: Pa
     below.mkdir(parents=True)
     assert declared_profile(None, below, {"AWS_PROFILE": "outer"}).name == "above"
     (tmp_path / "a" / ".env").write_text("OTHER=1\n")
-    assert declared_profile(None, below, {"AWS_PROFILE": "outer"}) == DeclaredProfile(
-        "outer", tmp_path / "a" / ".env", frozenset({"AWS_PROFILE"})
-    )
+    dotenv = tmp_path / "a" / ".env"
+    expected = DeclaredProfile("outer", dotenv, frozenset({"AWS_PROFILE"}), file_stamp(str(dotenv)))
+    assert declared_profile(None, below, {"AWS_PROFILE": "outer"}) == expected
 
 
 @pytest.mark.parametrize(
