@@ -9,7 +9,6 @@
 _awsdirenv_close() {
   ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
   _ad_exports+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
-  : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one
   # So that `awsdirenv login`, typed here, is for what the directory wants.
   [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
 }
@@ -392,7 +391,7 @@ _awsdirenv_leave_live() {
     unset AWS_SHARED_CREDENTIALS_FILE
     [[ ! $_ad_live_shared_credentials_file ]] || export "AWS_SHARED_CREDENTIALS_FILE=${_ad_live_shared_credentials_file#=}"
   fi
-  AWS_EC2_METADATA_DISABLED=${_awsdirenv_metadata-}
+  [[ ${_awsdirenv_left-} ]] || AWS_EC2_METADATA_DISABLED=''
 }
 
 # True unless the time at which the machine was started is that of another start, or of another container's.

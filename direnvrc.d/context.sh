@@ -4,6 +4,22 @@
 # What a profile depends on where that is more than two files: a .env, variables, the machine, a locale. Works with the variables
 # of _awsdirenv_use.
 
+# Takes out of `_ad_around` what a line of ours above has exported, and puts in what stood there before that: each line
+# is carried out as if it were the only one. What the person has set between the two stays.
+_awsdirenv_look_behind_line_above() {
+  local _ad_other _ad_kept=()
+  for _ad_name in "${_ad_around[@]}"; do
+    for _ad_other in "${_awsdirenv_left[@]}"; do [[ $_ad_name != "$_ad_other" ]] || continue 2; done
+    _ad_kept+=("$_ad_name")
+  done
+  _ad_around=("${_ad_kept[@]}")
+  for _ad_name in "${_awsdirenv_around[@]}"; do
+    case $_ad_name in AWS_CONFIG_FILE=* | AWS_SHARED_CREDENTIALS_FILE=* | AWS_ENDPOINT_URL*) continue ;; esac # not ours to take out
+    for _ad_other in "${_ad_kept[@]}"; do [[ ${_ad_name%%=*} != "${_ad_other%%=*}" ]] || continue 2; done
+    _ad_around+=("$_ad_name")
+  done
+}
+
 # Gives the first $2 lines of a file of ours in the caller's `_ad_lines`. True when they are just what the file begins
 # with: bash drops NUL bytes, and a last line may have no end.
 _awsdirenv_read_file() {

@@ -62,7 +62,6 @@ _awsdirenv_open_live() {
     return
   fi
   [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
-  : "${_awsdirenv_metadata=${AWS_EC2_METADATA_DISABLED-}}" # for a line of ours below this one
   _ad_exports=(
     "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}

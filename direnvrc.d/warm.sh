@@ -145,6 +145,7 @@ _awsdirenv_find() {
 _awsdirenv_use() {
   # Only in here: the environment as it was around the line. See _awsdirenv_run_around for what we start.
   local AWS_PROFILE AWS_EC2_METADATA_DISABLED 2>/dev/null
+  [[ ! ${_awsdirenv_left-} ]] || _awsdirenv_run context _awsdirenv_look_behind_line_above
   for _ad_name in "${_ad_around[@]}"; do [[ -v ${_ad_name%%=*} ]] || local -x "$_ad_name"; done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
@@ -153,8 +154,6 @@ _awsdirenv_use() {
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
     _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
-  # What a line of ours above has set is not around.
-  [[ ! -v _awsdirenv_metadata || ${AWS_EC2_METADATA_DISABLED@a} == *r* ]] || AWS_EC2_METADATA_DISABLED=$_awsdirenv_metadata
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*)
       _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0
@@ -172,6 +171,7 @@ _awsdirenv_use() {
   elif [[ ! $_ad_unread ]]; then # or nothing that Python does can be read
     _awsdirenv_run cold _awsdirenv_renew
   fi
+  _awsdirenv_around=("${_ad_around[@]}") _awsdirenv_left=("${_ad_exports[@]}") # for a line of ours below this one
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shells import Shell
-from world import World
+from world import OUTER, World
 
 QUESTION = "Enter MFA code for "
 
@@ -109,3 +109,33 @@ def test_an_inner_line_that_is_not_reached(world: World) -> None:
     changes, said = world.enter(inner)
     assert "AWS_ACCESS_KEY_ID" not in changes
     assert "production needs a confirmation and stays closed" in said
+
+
+INNER_LINES = ["plain", "plain --live", "other --region us-west-2", "other --live", "nothere", "base --no-session", ""]
+OUTERS: dict[str, dict[str, str]] = {
+    "nothing": {},
+    "a region": {"AWS_REGION": "ap-northeast-1"},
+    "another region": {"AWS_DEFAULT_REGION": "ap-northeast-1", "AWS_PROFILE": "other"},
+    "keys": {**OUTER, "AWS_EC2_METADATA_DISABLED": "false"},
+}
+
+
+@pytest.mark.parametrize("outer", OUTERS)
+def test_a_line_below_another_is_as_if_alone(world: World, outer: str) -> None:
+    """Keys, live or closed, with a region or a profile of the login shell: the last line alone decides, all of it."""
+    for name in ("plain", "other"):
+        world.role(name, mfa=False)
+        world.hold(name)
+
+    def entered(name: str, envrc: str) -> tuple[dict[str, str | None], list[str]]:
+        changes, said = world.enter(world.project(name, envrc), **OUTERS[outer])
+        env = {**world.env, **OUTERS[outer], **changes, "AWSDIRENV_LOADED": None}
+        ours = {key: value for key, value in env.items() if value is not None and not key.startswith("DIRENV_")}
+        return {**ours}, said.splitlines()[-2:-1]  # the last word but direnv's
+
+    alone = [entered(f"alone{number}", f"use aws_profile {line}\n") for number, line in enumerate(INNER_LINES)]
+    assert len({str(sorted(changes.items())) for changes, _ in alone}) >= len(INNER_LINES) - 1
+    for above in ("plain", "other --live", "nothere", "base --no-session"):
+        for number, line in enumerate(INNER_LINES):
+            nested = entered(f"nested{number}", f"use aws_profile {above}\nuse aws_profile {line}\n")
+            assert nested == alone[number], (above, line)

@@ -20,7 +20,7 @@ THEIRS = sorted(name for name in BLOCK if not name.startswith("AWSDIRENV_"))
 def test_the_extension_takes_out_just_these() -> None:
     """A directory takes out what `exec` takes out, and what whoami and doctor speak of: bash's list is the table."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
-    found = re.findall(r"^_awsdirenv_unset_block\(\) \{\n  builtin unset (.*?)\n}", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^_awsdirenv_unset_block\(\) \{\n  _awsdirenv_unset (.*?)\n}", text, re.DOTALL | re.MULTILINE)
     assert len(found) == 1
     listed = re.findall(r"\w+", found[0])
     assert sorted(listed) == sorted(VARIABLES)
