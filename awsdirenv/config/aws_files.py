@@ -298,18 +298,14 @@ def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
 
 def _where(error: Exception, path: str) -> str:
     """Return the place of a parse error, and the reason. The line is never quoted: it may have the secret key."""
-    from awsdirenv.config.ini_lines import bad_nested_line  # noqa: PLC0415 - configparser is slow to import
+    from awsdirenv.config.ini_lines import fault  # noqa: PLC0415 - configparser is slow to import
 
     cause = getattr(error, "kwargs", {}).get("error")
     if isinstance(cause, UnicodeDecodeError):
         is_utf8 = cause.encoding.lower() in ("utf-8", "utf8")
         locale = "" if is_utf8 else f"{cause.encoding.upper()}, the encoding of the locale,"
         return f": not {locale or 'UTF-8'} at byte {cause.start}"
-    line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", [])), (None,))[0]
+    line, reason = fault(path, cause) or (None, "")
     if line == 1 and (read_bytes(path) or b"").startswith(codecs.BOM_UTF8):
         return ", line 1: it begins with a byte order mark, which must go"
-    if line is not None:
-        detail = {"DuplicateOptionError": "a key stands twice", "DuplicateSectionError": "a section stands twice"}
-        return f", line {line}: {detail.get(type(cause).__name__, 'neither a section nor key = value')}"
-    line = bad_nested_line(path)
-    return "" if line is None else f", line {line}: an indented line that is not key = value"
+    return "" if line is None else f", line {line}: {reason}"

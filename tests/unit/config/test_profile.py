@@ -772,7 +772,7 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
     "no section": (
         "",
         f"\naws_secret_access_key = {SENTINEL}\n",
-        "cannot parse {credentials}, line 2: neither a section nor key = value",
+        "cannot parse {credentials}, line 2: a key above the first section",
         "mend {credentials}",
     ),
     "bad nesting": (
