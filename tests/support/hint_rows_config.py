@@ -590,7 +590,7 @@ _unparsable("cannot parse …, line …: …", b"[profile q]\nregion = x\nregion
 _unparsable("cannot parse …, line …: …", b"[profile q]\n[profile q]\n", b"[profile q]\n")
 _unparsable("cannot parse …, line …: …", b"[profile q\n", b"[profile q]\n")
 _unparsable(
-    "cannot parse …, line …: an indented line that is not key = value",
+    "cannot parse …, line …: …",
     b"[profile q]\ns3 =\n  x\n",
     b"[profile q]\ns3 =\n  x = y\n",
 )
