@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
-from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.aws_files import AwsFiles, place_of
 from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.errors import (
     AwsdirenvError,
@@ -212,7 +212,9 @@ class _Inquiry:
             answer: dict[str, Any] = again_if_cut_off(lambda: self._clock.in_time(getattr(client, operation)))
             return answer
 
-        return guarded(what, lambda: self._budget.spend(what, call), f"[{self._key.profile}]")
+        return guarded(
+            what, lambda: self._budget.spend(what, call), place_of(self._files, self._key.profile, "aws_access_key_id")
+        )
 
     def _client(self, service: str) -> Any:
         from botocore.config import Config  # noqa: PLC0415

@@ -156,37 +156,53 @@ def _frozen(credentials: Any) -> SessionCredentials:
     )
 
 
-def process_credentials(
+class _Fault(Exception):  # noqa: N818 - it becomes an error in one place
+    """What a credential_process has done wrong, in words that follow its name."""
+
+
+def process_credentials(  # noqa: PLR0913, PLR0917
     command: str,
     profile: str,
+    place: str,
     environ: Mapping[str, str],
     wanted_for: str,
     waiting: Callable[[str], None] = lambda _: None,
 ) -> SessionCredentials:
     """Run the credential_process of a profile and return its credentials. Raises CredentialProcessError.
 
-    `wanted_for` is the profile at the other end of the chain, which somebody wants to use. `waiting` is told when it
-    takes longer than a second.
+    `place` is where it stands, for the hint. `wanted_for` is the profile at the other end of the chain, which somebody
+    wants to use. `waiting` is told when it takes longer than a second.
     """
-    arguments = _arguments(command, profile, environ)
+    what = f"credential_process of profile {profile}"
     keys = [*_running_for(environ), *(snapshot_key(name, environ) for name in (wanted_for, profile))]
     environ = {**environ, _RUNNING_FOR: "\n".join(dict.fromkeys(keys))}
     try:
-        with patience(waiting, f"credential_process of profile {profile}"):
-            done = subprocesses.run(arguments, PROCESS_TIMEOUT, catch_errors=True, environ=environ)
+        with patience(waiting, what):
+            output = _output(_arguments(command, environ), environ)
+        return _parsed(output)
+    except _Fault as fault:
+        raise CredentialProcessError(
+            f"{what} {fault}", f"try by hand what credential_process says in {place}"
+        ) from None
+
+
+def _output(arguments: list[str], environ: Mapping[str, str]) -> bytes:
+    """Run a program, and return what it has written."""
+    try:
+        done = subprocesses.run(arguments, PROCESS_TIMEOUT, catch_errors=True, environ=environ)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise _process_error(profile, f"cannot start{_program(arguments[0])}: {reason}") from None
+        raise _Fault(f"cannot start{_program(arguments[0])}: {reason}") from None
     except ValueError:  # a NUL byte
-        raise _process_error(profile, "cannot start") from None
+        raise _Fault("cannot start") from None
     except subprocesses.StillRunningError:
-        raise _process_error(profile, f"gave nothing within {PROCESS_TIMEOUT}s") from None
+        raise _Fault(f"gave nothing within {PROCESS_TIMEOUT}s") from None
     except subprocesses.TooMuchOutputError:
-        raise _process_error(profile, "printed far more than credentials") from None
+        raise _Fault("printed far more than credentials") from None
     if done.status != 0:
         complaint = _last_words(done.complaint)
-        raise _process_error(profile, f"failed with status {done.status}{': ' if complaint else ''}{complaint}")
-    return _parsed(done.output, profile)
+        raise _Fault(f"failed with status {done.status}{': ' if complaint else ''}{complaint}")
+    return done.output
 
 
 def is_running_for(profile: str, environ: Mapping[str, str]) -> bool:
@@ -198,14 +214,14 @@ def _running_for(environ: Mapping[str, str]) -> list[str]:
     return [key for key in environ.get(_RUNNING_FOR, "").split("\n") if key]
 
 
-def _arguments(command: str, profile: str, environ: Mapping[str, str]) -> list[str]:
+def _arguments(command: str, environ: Mapping[str, str]) -> list[str]:
     """Split a command line as botocore does, without a shell. A ~ at the start of a word is the home folder."""
     try:
         words = shlex.split(command)
     except ValueError:
-        raise _process_error(profile, "has a quote that is not closed") from None
+        raise _Fault("has a quote that is not closed") from None
     if not words:
-        raise _process_error(profile, "is empty")
+        raise _Fault("is empty")
     return [str(home(environ)) + word[1:] if word == "~" or word.startswith("~/") else word for word in words]
 
 
@@ -216,39 +232,39 @@ def _program(word: str) -> str:
     return f" {one_line('/'.join(without_keys(part) for part in word.split('/')))}"
 
 
-def _parsed(output: bytes, profile: str) -> SessionCredentials:
+def _parsed(output: bytes) -> SessionCredentials:
     try:
         document: Any = json.loads(output)
     except (ValueError, RecursionError):  # no text is the first one, a thousand brackets are the second one
-        raise _process_error(profile, "did not print JSON") from None
+        raise _Fault("did not print JSON") from None
     if not isinstance(document, dict):
-        raise _process_error(profile, "did not print a JSON object")
+        raise _Fault("did not print a JSON object")
     if document.get("Version") != 1 or isinstance(document["Version"], bool):
-        raise _process_error(profile, "did not print Version 1")
+        raise _Fault("did not print Version 1")
     for name in ("AccessKeyId", "SecretAccessKey"):
         if not isinstance(document.get(name), str) or not document[name]:
-            raise _process_error(profile, f"printed no {name}")
+            raise _Fault(f"printed no {name}")
     token, expiration, account = (
         document.get("SessionToken"),
         document.get("Expiration"),
         str(document.get("AccountId")),
     )
     if token is not None and not isinstance(token, str):
-        raise _process_error(profile, "printed a SessionToken that is no text")
+        raise _Fault("printed a SessionToken that is no text")
     given = SessionCredentials(
         access_key_id=document["AccessKeyId"],
         secret_access_key=document["SecretAccessKey"],
         session_token=token or None,
-        expiration=_moment(expiration, profile) if expiration is not None else None,
+        expiration=_moment(expiration) if expiration is not None else None,
         issued=utc_now(),
         account_id=account if _ACCOUNT.fullmatch(account) else None,
     )
     if not given.is_usable(utc_now()):
-        raise _process_error(profile, "gave credentials that have expired already")
+        raise _Fault("gave credentials that have expired already")
     return given
 
 
-def _moment(text: object, profile: str) -> datetime:
+def _moment(text: object) -> datetime:
     """Read an Expiration: ISO 8601 with an offset, and whatever else botocore's parser accepts."""
     from dateutil.parser import parse  # noqa: PLC0415 - botocore's own
 
@@ -256,10 +272,10 @@ def _moment(text: object, profile: str) -> datetime:
         # Without tzinfos the parser writes warnings about unknown time zones to stderr.
         moment: datetime = parse(text if isinstance(text, str) else "", tzinfos=_zone)
         if moment.tzinfo is None:
-            raise _process_error(profile, "printed an Expiration without an offset")
+            raise _Fault("printed an Expiration without an offset")
         return in_utc(moment)
     except (ValueError, OverflowError):
-        raise _process_error(profile, "printed an Expiration that is no time") from None
+        raise _Fault("printed an Expiration that is no time") from None
 
 
 def _zone(_name: str | None, offset: int | None) -> tzinfo | None:
@@ -272,9 +288,3 @@ def _last_words(complaint: bytes) -> str:
     ours = [line.removeprefix(_OUR_WORDS) for line in lines if line.startswith(_OUR_WORDS)]  # a hint comes after it
     last = next(reversed(ours or lines), "")
     return without_keys(last)[:_LONGEST_COMPLAINT].rstrip(".")
-
-
-def _process_error(profile: str, what: str) -> CredentialProcessError:
-    return CredentialProcessError(
-        f"credential_process of profile {profile} {what}", f"try by hand what credential_process says in [{profile}]"
-    )

@@ -16,7 +16,7 @@ from awsdirenv.aws import sso_token
 from awsdirenv.aws.botocore_session import Budget, boto_session
 from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.aws.sso_token import SsoToken
-from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.aws_files import AwsFiles, place_of, section_header
 from awsdirenv.config.chain import Chain, SsoSession
 from awsdirenv.errors import AwsdirenvError, NetworkError, SignInFailedError
 from awsdirenv.records import Record
@@ -279,9 +279,9 @@ def oidc_service(
     chain: Chain, sso_session: SsoSession, files: AwsFiles, timeout: timedelta, waiting: Callable[[str], None]
 ) -> Oidc:
     """Make the service for a chain's sign-in. `timeout` is for each call, and `waiting` is told of slow ones."""
-    profile = chain.source_profile if chain.source_profile == "default" else f"profile {chain.source_profile}"
-    section = f"sso-session {sso_session.name}" if sso_session.name else profile
-    return Oidc(sso_session, f"[{section}]", boto_session(files, chain.profile), timeout.total_seconds(), waiting)
+    name = sso_session.name
+    section = section_header(name, "sso-session") if name else place_of(files, chain.source_profile, "sso_start_url")
+    return Oidc(sso_session, section, boto_session(files, chain.profile), timeout.total_seconds(), waiting)
 
 
 def sign_in_once(sign_in: SignIn, key: str, locks: Locks, before: SsoToken | None) -> None:

@@ -123,7 +123,12 @@ class Sts:
             raise broken_pair(self._files, chain.source_profile)
         if chain.source_kind == PROCESS:
             return providers.process_credentials(
-                self.process(), chain.source_profile, self._environ, chain.profile, self._budget.waiting
+                self.process(),
+                chain.source_profile,
+                self._section(chain.source_profile, "credential_process"),
+                self._environ,
+                chain.profile,
+                self._budget.waiting,
             )
         session = self._boto_session()
         with self._naming_setting(what):
@@ -218,9 +223,24 @@ class Sts:
         if not credentials.is_usable(utc_now()):
             raise CredentialSourceError(
                 f"the session token that is stored for profile {profile} has ended",
-                f"renew it with the tool that wrote it into [{profile}]",
+                f"renew it with the tool that wrote it into {self._section(profile, 'aws_access_key_id')}",
             )
         return credentials
+
+    def source_refused(self, source: SessionCredentials) -> SessionRefusedError:
+        """Make the error for credentials of the source that STS refuses."""
+        profile = self._chain.source_profile
+        if source.is_long_term:
+            section = self._section(profile, "aws_access_key_id")
+            return SessionRefusedError(
+                f"STS does not take the access key of profile {profile}",
+                f"check aws_access_key_id and aws_secret_access_key of {section}",
+            )
+        keys = {PROCESS: "credential_process", STATIC: "aws_access_key_id"}
+        section = self._section(profile, keys.get(self._chain.source_kind, ""))
+        return SessionRefusedError(
+            f"STS does not take the credentials of profile {profile}", f"renew what {section} takes them from"
+        )
 
     def process(self) -> str:
         """Return the credential_process that the chain starts from. Raises ConfigError if a setting is part of it."""
@@ -247,7 +267,7 @@ class Sts:
             named = _CREDENTIAL_SOURCE_BY_KIND[self._chain.source_kind]
             return NoCredentialsError(
                 f"profile {profile} has credential_source = {named}, and there are none here",
-                f"change credential_source in {section_header(profile)}, or go where it works",
+                f"change credential_source in {self._section(profile, 'credential_source')}, or go where it works",
             )
         alone = self._chain.source_kind == ATTACHED and not self._chain.hops
         return NoCredentialsError(
@@ -257,7 +277,7 @@ class Sts:
 
     def _missing(self, profile: str) -> str:
         """Return what to add to a profile that has no credentials, by what it has."""
-        values, section = self._files.profiles[profile], section_header(profile)
+        values, section = self._files.profiles[profile], self._section(profile)
         if "source_profile" in values or "credential_source" in values:
             key = "source_profile" if "source_profile" in values else "credential_source"
             return f"add role_arn to {section}: {key} alone gives no credentials"
@@ -279,13 +299,15 @@ class Sts:
         owners = [hop.profile for hop in self._chain.hops if hop.mfa_serial == self._chain.mfa_serial]
         return next(iter(owners), self._chain.source_profile)
 
-    def _section(self, profile: str) -> str:
-        return place_of(self._files, profile)
+    def _section(self, profile: str, key: str = "") -> str:
+        return place_of(self._files, profile, key)
 
     def _place(self, setting: Setting) -> str:
         """Name a setting of the config file and where it stands."""
         if setting.services:
-            return f"{setting.name} of sts in [services {setting.services}] of {self._files.config_path}"
+            return (
+                f"{setting.name} of sts in {section_header(setting.services, 'services')} of {self._files.config_path}"
+            )
         return f"{setting.name} in {self._section(self._chain.profile)}"
 
     def _call(

@@ -117,12 +117,12 @@ def _check(snapshot: Snapshot, values: dict[str, str], *, needs_token: bool) -> 
 def check_region(profile: str, region: str | None, where: Callable[[], str] | None = None) -> None:
     """Refuse what is no region, such as one with a comment behind it. Raises ConfigError.
 
-    `where` finds the line that says it, as `path:line`.
+    `where` finds the section and the line that say it.
     """
     if not _LINES["AWS_REGION"].takes(region or ""):
         raise ConfigError(
             f"profile {profile} has a region that cannot be one: {region!r}",
-            f"set region in {section_header(profile)}{f': {where()}' if where else ''}",
+            f"set region in {where() if where else section_header(profile)}",
         )
 
 

@@ -83,13 +83,16 @@ class AwsFiles(Record):
         return profiles
 
 
-def section_header(profile: str) -> str:
-    """Return the header of a profile's section in the config file, with quotes where botocore needs them."""
-    if profile == "default":
+def section_header(name: str, kind: str = "profile") -> str:
+    """Return the header of a section in the config file, with quotes where botocore needs them.
+
+    `kind` is `profile`, `sso-session` or `services`.
+    """
+    if (kind, name) == ("profile", "default"):
         return "[default]"
-    if re.fullmatch(r"[^\s'\"\\]+", profile):
-        return f"[profile {profile}]"
-    return f"[profile {shlex.quote(profile)}]" if set(profile) & set('"\\') else f'[profile "{profile}"]'
+    if re.fullmatch(r"[^\s'\"\\]+", name):
+        return f"[{kind} {name}]"
+    return f"[{kind} {shlex.quote(name)}]" if set(name) & set('"\\') else f'[{kind} "{name}"]'
 
 
 def headers_meant_for(path: str, profile: str) -> list[str]:
@@ -120,7 +123,7 @@ def stage_of(files: AwsFiles, profile: str) -> str | None:
     if not isinstance(stage, str) or len(stage) > LONGEST_STAGE or not stage.isprintable():
         raise ConfigError(
             f"profile {profile} has an {STAGE_KEY} that cannot be one",
-            f"set {STAGE_KEY} in {section_header(profile)} to a word such as production",
+            f"set {STAGE_KEY} in {place_of(files, profile, STAGE_KEY)} to a word such as production",
         )
     return stage
 
@@ -220,12 +223,23 @@ def has_empty_key(files: AwsFiles, profile: str) -> bool:
     return "" in (section.get("aws_access_key_id"), section.get("aws_secret_access_key"))
 
 
-def place_of(files: AwsFiles, profile: str) -> str:
-    """Name the section of a profile that a person has to change, and its file."""
-    in_credentials = profile not in files.config_profiles and profile in files.credentials_sections
-    if in_credentials:
-        return f"[{profile}] of {files.credentials_path}"
-    return f"{section_header(profile)} of {files.config_path}"
+def giver_of(files: AwsFiles, profile: str, key: str) -> tuple[str, bool]:
+    """Return the profile that gives a profile's value, itself or an included one, and if by the credentials file."""
+    giver = files.inclusions.get(profile, {}).get(key, profile)
+    return giver, key in files.credentials_sections.get(giver, {})
+
+
+def place_of(files: AwsFiles, profile: str, key: str = "") -> str:
+    """Name the section that a person has to change, and its file: the one with the key, or where it is to be added."""
+    return " of ".join(section_of(files, profile, key))
+
+
+def section_of(files: AwsFiles, profile: str, key: str) -> tuple[str, str]:
+    """Return the header of the section that has a profile's key, or where it is to be added, and the path."""
+    giver, in_credentials = giver_of(files, profile, key)
+    if in_credentials or (giver not in files.config_profiles and giver in files.credentials_sections):
+        return f"[{giver}]", files.credentials_path
+    return section_header(giver), files.config_path
 
 
 def stored_expiration(files: AwsFiles, profile: str) -> str | None:
@@ -284,18 +298,14 @@ def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
 
 def _where(error: Exception, path: str) -> str:
     """Return the place of a parse error, and the reason. The line is never quoted: it may have the secret key."""
-    from awsdirenv.config.ini_lines import bad_nested_line  # noqa: PLC0415 - configparser is slow to import
+    from awsdirenv.config.ini_lines import fault  # noqa: PLC0415 - configparser is slow to import
 
     cause = getattr(error, "kwargs", {}).get("error")
     if isinstance(cause, UnicodeDecodeError):
         is_utf8 = cause.encoding.lower() in ("utf-8", "utf8")
         locale = "" if is_utf8 else f"{cause.encoding.upper()}, the encoding of the locale,"
         return f": not {locale or 'UTF-8'} at byte {cause.start}"
-    line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", [])), (None,))[0]
+    line, reason = fault(path, cause) or (None, "")
     if line == 1 and (read_bytes(path) or b"").startswith(codecs.BOM_UTF8):
         return ", line 1: it begins with a byte order mark, which must go"
-    if line is not None:
-        detail = {"DuplicateOptionError": "a key stands twice", "DuplicateSectionError": "a section stands twice"}
-        return f", line {line}: {detail.get(type(cause).__name__, 'neither a section nor key = value')}"
-    line = bad_nested_line(path)
-    return "" if line is None else f", line {line}: an indented line that is not key = value"
+    return "" if line is None else f", line {line}: {reason}"

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, headers_meant_for, section_header
+from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, headers_meant_for, place_of, section_header
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -89,12 +89,13 @@ def _variables(files: AwsFiles, visited: Iterable[str]) -> tuple[str, ...]:
             if name and not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
                 raise ConfigError(
                     f"profile {profile} has awsdirenv_variables with what is no name of a variable",
-                    f"write {VARIABLES_KEY} = NAME, NAME in {section_header(profile)}",
+                    f"write {VARIABLES_KEY} = NAME, NAME in {place_of(files, profile, VARIABLES_KEY)}",
                 )
             if is_secret(name) or name in BLOCK:
+                place = place_of(files, profile, VARIABLES_KEY)
                 raise ConfigError(
                     f"profile {profile} has {name} in awsdirenv_variables, which may be secret or is set by us",
-                    f"name another variable in {section_header(profile)}: we write its value into files",
+                    f"name another variable in {place}: we write its value into files",
                 )
             named += [name] if name else []
     return tuple(dict.fromkeys(named))
@@ -110,7 +111,7 @@ def _check_length(files: AwsFiles, profile: str) -> None:
         if len(visited) > _MOST_ROLES:
             raise ConfigError(
                 f"profile {profile} has a chain of more than {_MOST_ROLES} roles",
-                f"shorten the chain that begins with source_profile in {section_header(profile)}",
+                f"shorten the chain that begins with source_profile in {place_of(files, profile, 'source_profile')}",
             )
         source = files.profiles[name].get("source_profile")
         if not isinstance(source, str) or source in visited or source not in files.profiles:
@@ -150,7 +151,9 @@ def _check_inclusion(files: AwsFiles, name: str) -> None:
     """Raise ConfigError for an include_profile that `load_files` could not follow."""
     problem = files.inclusion_problems.get(name)
     if problem:
-        raise ConfigError(f"profile {name}: {problem}", f"change include_profile in {section_header(name)}")
+        raise ConfigError(
+            f"profile {name}: {problem}", f"change include_profile in {place_of(files, name, 'include_profile')}"
+        )
 
 
 def _endpoint(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> str:
@@ -206,9 +209,10 @@ def _duration(files: AwsFiles, name: str) -> int | None:
         return None
     least, most = ROLE_DURATIONS
     if seconds is not None and not least <= seconds <= most:
+        place = place_of(files, name, "duration_seconds")
         raise ConfigError(
             f"profile {name} has a duration_seconds out of range: {text}",
-            f"set duration_seconds in {section_header(name)} between {least} (15m) and {most} (12h)",
+            f"set duration_seconds in {place} between {least} (15m) and {most} (12h)",
         )
     return seconds
 
@@ -223,7 +227,7 @@ def _session_tags(files: AwsFiles, name: str) -> tuple[tuple[tuple[str, str], ..
         if not equals or not key.strip():
             raise ConfigError(
                 f"profile {name} has session_tags that are not key=value: {part.strip()}",
-                f"write session_tags = Key=Value,Key=Value in {section_header(name)}",
+                f"write session_tags = Key=Value,Key=Value in {place_of(files, name, 'session_tags')}",
             )
         tags[key.strip()] = value.strip()
     transitive = tuple(
@@ -238,7 +242,7 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
     if source is not None and credential_source is not None:
         raise ConfigError(
             f"profile {name} has both source_profile and credential_source",
-            f"keep one of them in {section_header(name)}",
+            f"keep one of them in {place_of(files, name, 'source_profile')}",
         )
     if credential_source is not None:
         if credential_source not in CREDENTIAL_SOURCES:
@@ -250,7 +254,7 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
     if source is None:
         raise ConfigError(
             f"profile {name} has role_arn but neither source_profile nor credential_source",
-            f"add source_profile to {section_header(name)}",
+            f"add source_profile to {place_of(files, name)}",
         )
     if source not in files.profiles:
         raise ConfigError(
@@ -262,7 +266,7 @@ def _checked_source(files: AwsFiles, name: str, visited: list[str]) -> str | Non
     if source in visited and not (source == name and _has_static_keys(files.profiles[source])):
         raise ConfigError(
             f"profile {name} closes a loop: {' -> '.join([*visited, source])}",
-            f"change source_profile in {section_header(name)}",
+            f"change source_profile in {place_of(files, name, 'source_profile')}",
         )
     return source
 

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from awsdirenv.config.aws_files import INCLUDED, MOST_INCLUSIONS, AwsFiles, sections_by_kind
+from awsdirenv.config.aws_files import INCLUDED, MOST_INCLUSIONS, AwsFiles, giver_of, sections_by_kind
 from awsdirenv.config.ini_lines import Key, LineParser, parsed_lines, text_of
 from awsdirenv.records import Record
 
@@ -42,10 +42,8 @@ class Provenance:
 
     def of(self, profile: str, key: str) -> str:
         """Return the place of a profile's key: in the credentials file, the config file, or an included profile."""
-        giver = self._files.inclusions.get(profile, {}).get(key, profile)
-        if key in self._files.credentials_sections.get(giver, {}):
-            return self.in_credentials(giver, key)
-        return self.in_config(giver, key)
+        giver, in_credentials = giver_of(self._files, profile, key)
+        return self.in_credentials(giver, key) if in_credentials else self.in_config(giver, key)
 
     def in_config(self, profile: str, key: str) -> str:
         """Return the place of a key in a profile of the config file."""

@@ -19,6 +19,7 @@ from awsdirenv.config.aws_files import (
     broken_pair,
     place_of,
     section_header,
+    section_of,
     stage_of,
     static_keys,
 )
@@ -159,34 +160,43 @@ def _check_source(chain: Chain, files: AwsFiles, environ: Mapping[str, str], sts
     if chain.source_kind == WEB_IDENTITY and not files.profiles[profile].get("role_arn"):
         raise ConfigError(
             f"profile {profile} has web_identity_token_file and no role_arn",
-            f"add role_arn to {section_header(profile)}",
+            f"add role_arn to {place_of(files, profile)}",
         )
 
 
 def check_chain(chain: Chain, files: AwsFiles) -> None:
     """Refuse what STS or we would refuse, before anybody is asked for a code. Raises ConfigError."""
     stage_of(files, chain.profile)
-    check_region(chain.profile, chain.region, lambda: Provenance(files).of(chain.profile, "region"))
+    check_region(chain.profile, chain.region, lambda: _region_line(files, chain.profile))
     for hop in chain.hops:
         if not _ROLE_ARN.fullmatch(hop.role_arn):
+            place = place_of(files, hop.profile, "role_arn")
             raise ConfigError(
                 f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
-                f"correct role_arn in {section_header(hop.profile)}, as in arn:aws:iam::123456789012:role/NAME",
+                f"correct role_arn in {place}, as in arn:aws:iam::123456789012:role/NAME",
             )
         for key, parameter, taken in _PARAMETERS:
             if not taken.fullmatch(getattr(hop, key) or "--"):
-                raise _not_taken(hop.profile, key, parameter, f"correct {key} in {place_of(files, hop.profile)}")
-        _check_tags(hop)
+                raise _not_taken(hop.profile, key, parameter, f"correct {key} in {place_of(files, hop.profile, key)}")
+        _check_tags(hop, files)
     serial = (chain.mfa_serial or "").replace(USERNAME, "user")
     if serial and not _SERIAL.fullmatch(serial):
         owner = next((hop.profile for hop in chain.hops if hop.mfa_serial == chain.mfa_serial), chain.source_profile)
-        where = "AWS_MFA_SERIAL" if chain.environment_mfa_serial else f"mfa_serial in {section_header(owner)}"
+        where = (
+            "AWS_MFA_SERIAL"
+            if chain.environment_mfa_serial
+            else f"mfa_serial in {place_of(files, owner, 'mfa_serial')}"
+        )
         raise _not_taken(
             owner, "mfa_serial", "SerialNumber", f"correct {where}, as in arn:aws:iam::123456789012:mfa/NAME"
         )
 
 
-def _check_tags(hop: RoleHop) -> None:
+def _region_line(files: AwsFiles, profile: str) -> str:
+    return f"{section_of(files, profile, 'region')[0]}: {Provenance(files).of(profile, 'region')}"
+
+
+def _check_tags(hop: RoleHop, files: AwsFiles) -> None:
     """Raise ConfigError for session tags that STS does not take."""
     keys = {key.lower() for key, _ in hop.session_tags}
     is_sound = len(keys) == len(hop.session_tags) <= _MOST_TAGS and not any(key.startswith("aws:") for key in keys)
@@ -194,10 +204,10 @@ def _check_tags(hop: RoleHop) -> None:
         is_sound = is_sound and len(key) <= _LONGEST_TAG_KEY and len(value) <= _LONGEST_TAG_VALUE
         is_sound = is_sound and all(_may_be_in_tag(char) for char in key + value)
     if not is_sound:
-        hint = f"correct session_tags in {section_header(hop.profile)}"
+        hint = f"correct session_tags in {place_of(files, hop.profile, 'session_tags')}"
         raise _not_taken(hop.profile, "session_tags", "Tags", hint)
     if not keys.issuperset(key.lower() for key in hop.transitive_session_tags):
-        hint = f"name keys of session_tags only in {section_header(hop.profile)}"
+        hint = f"name keys of session_tags only in {place_of(files, hop.profile, 'transitive_session_tags')}"
         raise _not_taken(hop.profile, "transitive_session_tags", "TransitiveTagKeys", hint)
 
 
@@ -259,21 +269,22 @@ def _check_sso(files: AwsFiles, profile: str) -> None:
     if name and name not in sessions:
         raise ConfigError(
             f"profile {profile} names an sso_session that does not exist: {name}",
-            f"add [sso-session {name}] to {files.config_path}",
+            f"add {section_header(name, 'sso-session')} to {files.config_path}",
         )
     session = sessions[name] if name else {}
     different = next((key for key in _SSO_KEYS if key in values and session.get(key, values[key]) != values[key]), None)
     if different:
         raise ConfigError(
             f"profile {profile} and its sso_session {name} differ in {different}",
-            f"take {different} out of {section_header(profile)}",
+            f"take {different} out of {place_of(files, profile, different)}",
         )
     merged = {**values, **session}
     missing = next((key for key in _SSO_KEYS if not merged.get(key)), None)
     if missing:
-        section = f"sso-session {name}" if name and missing in _SSO_KEYS[:2] else section_header(profile)[1:-1]
+        in_session = name and missing in _SSO_KEYS[:2]
+        section = section_header(str(name), "sso-session") if in_session else place_of(files, profile, missing)
         raise ConfigError(
-            f"profile {profile} is of IAM Identity Center and has no {missing}", f"add {missing} to [{section}]"
+            f"profile {profile} is of IAM Identity Center and has no {missing}", f"add {missing} to {section}"
         )
 
 

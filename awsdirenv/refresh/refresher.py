@@ -38,6 +38,9 @@ class CredentialSource(Protocol):
     def source_credentials(self) -> SessionCredentials:
         """Return the credentials that the chain starts from."""
 
+    def source_refused(self, source: SessionCredentials) -> SessionRefusedError:
+        """Make the error for credentials of the source that STS refuses."""
+
     def may_renew_sign_in(self) -> bool:
         """Return whether `source_credentials` may renew the token of a sign-in."""
 
@@ -275,12 +278,4 @@ class Refresher:
         try:
             yield
         except SessionRefusedError:
-            name = self.chain.source_profile
-            if source.is_long_term:
-                raise SessionRefusedError(
-                    f"STS does not take the access key of profile {name}",
-                    f"check aws_access_key_id and aws_secret_access_key of [{name}]",
-                ) from None
-            raise SessionRefusedError(
-                f"STS does not take the credentials of profile {name}", f"renew what [{name}] takes them from"
-            ) from None
+            raise self.sts.source_refused(source) from None

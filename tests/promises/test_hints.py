@@ -73,7 +73,7 @@ CANNOT = {
     ): NETWORK_DISK,
     (
         "the credentials ended … ago",
-        "check aws_access_key_id and aws_secret_access_key of […]",
+        "check aws_access_key_id and aws_secret_access_key of …",
     ): "long-term keys have no end",
     ("bash … is too old", "have direnv run bash 4.4 or later: bash_path in direnv.toml"): "needs a bash of macOS",
 }

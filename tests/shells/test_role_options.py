@@ -52,7 +52,7 @@ def test_duration_seconds_out_of_range(world: World, text: str) -> None:
     world.role("plain", mfa=False, duration_seconds=text)
     message, hint = (closed if text == "899" else load_refused)(world, "plain")
     assert message == f"profile plain has a duration_seconds out of range: {text}"
-    assert hint == "set duration_seconds in [profile plain] between 900 (15m) and 43200 (12h)"
+    assert hint == f"set duration_seconds in [profile plain] of {world.config} between 900 (15m) and 43200 (12h)"
     assert not world.sts.calls
 
 

@@ -141,7 +141,7 @@ def test_a_source_that_stays_refused_is_an_error(world: World) -> None:
     world.sts.revoke(world.sts.calls[-1].access_key_id)
     message, hint = closed(world, "end")
     assert message == "STS does not take the credentials of profile start, on the way to end"
-    assert hint == "renew what [start] takes them from"
+    assert hint == f"renew what [profile start] of {world.config} takes them from"
     assert (source.asked(), world.sts.count("AssumeRole", ok=False)) == (2, 1)
 
 
@@ -421,7 +421,7 @@ def test_a_shell_without_keys_gets_none(world: World) -> None:
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
     message, hint = closed(world, "end", **nothing)
     assert message == "profile end has credential_source = Environment, and there are none here"
-    assert hint == "change credential_source in [profile end], or go where it works"
+    assert hint == f"change credential_source in [profile end] of {world.config}, or go where it works"
 
 
 @pytest.mark.parametrize("make", [environment, container, instance], ids=lambda make: make.__name__)

@@ -669,12 +669,12 @@ def test_long_term_keys_that_aws_refuses(home: World) -> None:
     env = inside(home, folder)
     home.sts.revoke(env["AWS_ACCESS_KEY_ID"])
     hint = whoami(home, folder, **env).problems["session-refused"]["hint"]
-    assert hint == "check aws_access_key_id and aws_secret_access_key of [base]"
+    assert hint == f"check aws_access_key_id and aws_secret_access_key of [base] of {home.credentials}"
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     hint = whoami(home, home.root, **{name: env[name] for name in names}).problems["session-refused"]["hint"]
     assert hint.startswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
     hint = whoami(home, home.root, AWS_PROFILE="base").problems["session-refused"]["hint"]
-    assert hint == "renew what [base] takes them from"
+    assert hint == f"renew what [base] of {home.credentials} takes them from"
 
 
 def test_a_sign_in_that_is_over(home: World) -> None:

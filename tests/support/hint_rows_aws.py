@@ -256,14 +256,14 @@ def _no_such_sso_role(walk: Walk) -> Steps:
     walk.edit(hint, sso_role_name="Developer")
 
 
-@row("STS does not take the access key of profile …", "check aws_access_key_id and aws_secret_access_key of […]")
+@row("STS does not take the access key of profile …", "check aws_access_key_id and aws_secret_access_key of …")
 def _dead_key(walk: Walk) -> Steps:
     walk.config(CHAIN)
     other = walk.world.sts.add_user("other")
     walk.world.sts.revoke(walk.world.user.access_key_id)
     hint = yield walk.load("p")
     keys = {"aws_access_key_id": other.access_key_id, "aws_secret_access_key": other.secret_access_key}
-    walk.rewrite(walk.world.credentials, hint.rpartition(" ")[2], **keys)
+    walk.edit(hint, **keys)
 
 
 def _document(walk: Walk) -> str:
@@ -271,14 +271,14 @@ def _document(walk: Walk) -> str:
     return json.dumps({"Version": 1, **given})
 
 
-@row("STS does not take the credentials of profile …", "renew what […] takes them from")
+@row("STS does not take the credentials of profile …", "renew what … takes them from")
 def _dead_session(walk: Walk) -> Steps:
     document = _document(walk)
     walk.world.sts.revoke(json.loads(document)["AccessKeyId"])
     program = walk.world.program("keys", f"echo '{document}'")
     walk.config(f"[profile q]\ncredential_process = {program}\n[profile p]\nrole_arn = {ARN}\nsource_profile = q\n")
     hint = yield walk.load("p")
-    assert "[q]" in hint
+    assert f"[profile q] of {walk.world.config}" in hint
     walk.world.program("keys", f"echo '{_document(walk)}'")
 
 
@@ -324,7 +324,7 @@ def _container(walk: Walk) -> Steps:
 
 # --- a program's credentials --------------------------------------------------------------------------------------
 
-BY_HAND = "try by hand what credential_process says in […]"
+BY_HAND = "try by hand what credential_process says in …"
 
 
 def _process(text: str) -> None:
@@ -333,7 +333,7 @@ def _process(text: str) -> None:
         program = walk.world.program("keys", text)
         walk.config(f"[profile p]\ncredential_process = {program}\n")
         hint = yield walk.load("p")
-        assert hint.endswith("[p]")
+        assert hint.endswith(f"[profile p] of {walk.world.config}")
         # By hand one sees what is wrong with it.
         done = walk.run(str(program))
         assert done.returncode or "AccessKeyId" not in done.stdout or "2020" in done.stdout

@@ -133,7 +133,7 @@ EDITS = [
     ),
     Edit(
         "profile … is of IAM Identity Center and has no …",
-        "add … to […]",
+        "add … to …",
         f"{SSO}[profile p]\nsso_session = corp\nsso_account_id = 123456789012\n",
         {"sso_role_name": "D"},
         how="awsdirenv explain -- p",
@@ -420,14 +420,14 @@ _half_a_key("aws_secret_access_key", "<secret>", "aws_access_key_id = <id>\naws_
 _half_a_key("aws_access_key_id", "<id>", "aws_access_key_id =\naws_secret_access_key = <secret>")
 
 
-@row("the session token that is stored for profile … has ended", "renew it with the tool that wrote it into […]")
+@row("the session token that is stored for profile … has ended", "renew it with the tool that wrote it into …")
 def _stored_token_over(walk: Walk) -> Steps:
     given = walk.world.sts.issue_credentials(ARN)
     keys = f"aws_access_key_id = {given['AccessKeyId']}\naws_secret_access_key = {given['SecretAccessKey']}\n"
     keys += f"aws_session_token = {given['SessionToken']}\n"
     walk.config(f"[tool]\n{keys}x_security_token_expires = 2020-01-01T00:00:00Z\n", walk.world.credentials)
     hint = yield walk.load("tool")
-    assert hint.endswith("[tool]")
+    assert hint.endswith(f"[tool] of {walk.world.credentials}")
     walk.rewrite(walk.world.credentials, "[tool]", x_security_token_expires="2099-01-01T00:00:00Z")
 
 
@@ -590,7 +590,7 @@ _unparsable("cannot parse …, line …: …", b"[profile q]\nregion = x\nregion
 _unparsable("cannot parse …, line …: …", b"[profile q]\n[profile q]\n", b"[profile q]\n")
 _unparsable("cannot parse …, line …: …", b"[profile q\n", b"[profile q]\n")
 _unparsable(
-    "cannot parse …, line …: an indented line that is not key = value",
+    "cannot parse …, line …: …",
     b"[profile q]\ns3 =\n  x\n",
     b"[profile q]\ns3 =\n  x = y\n",
 )

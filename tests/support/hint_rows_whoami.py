@@ -421,7 +421,7 @@ _over("AWS says that the credentials have expired", "awsdirenv login …", dead)
 _over("AWS says that the credentials have expired", RELOAD, renewed_meanwhile)
 _over("…", "awsdirenv login …", revoked)
 _over("…", RELOAD, revoked_renewed)
-CHECK = "check aws_access_key_id and aws_secret_access_key of […]"
+CHECK = "check aws_access_key_id and aws_secret_access_key of …"
 
 
 @row("…", CHECK)
@@ -431,7 +431,7 @@ def _dead_key(walk: Walk) -> Steps:
     hint = yield whoami(walk)
     other = walk.world.sts.add_user("other")
     keys = {"aws_access_key_id": other.access_key_id, "aws_secret_access_key": other.secret_access_key}
-    walk.rewrite(walk.world.credentials, hint.rpartition(" ")[2], **keys)
+    walk.edit(hint, **keys)
     new_shell(walk)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
+from awsdirenv.config.aws_files import load_files, place_of
 from awsdirenv.config.environment import BLOCK, CLOSED_PROFILE, NEVER_EXPORTED
-from awsdirenv.errors import CredentialSourceError, SessionRefusedError
+from awsdirenv.errors import ConfigError, CredentialSourceError, SessionRefusedError
 from awsdirenv.records import replace
 from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
 from awsdirenv.session_credentials import time_left
@@ -240,8 +241,8 @@ def _renewal(state: Look, otherwise: str) -> str:
     declared, key = state.declared, state.held.access_key_id
     if declared.refusal:
         return declared.refusal.hint
-    if declared.plain_keys:
-        return f"check aws_access_key_id and aws_secret_access_key of [{declared.plain_keys}]"
+    if declared.keys_place:
+        return f"check aws_access_key_id and aws_secret_access_key of {declared.keys_place}"
     if declared.profile is None or not declared.is_stored:
         return _login(state, otherwise)
     is_live = key is None and state.caller.outcome != NONE  # SDKs find the credentials by the profile
@@ -256,7 +257,11 @@ def _own_keys(state: Look) -> str:
     profile = named_profile(state.place.environ)
     if state.held.access_key_id or not profile:
         return unset_command("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    return f"renew what [{profile}] takes them from"
+    try:
+        place = place_of(load_files(state.place.environ), profile)
+    except ConfigError:  # the files have been changed since the SDK read them
+        place = f"profile {profile}"
+    return f"renew what {place} takes them from"
 
 
 def _by_hand(state: Look) -> str:

@@ -12,7 +12,7 @@ from awsdirenv.cache import live_files, snapshots
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config import envrc
-from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, static_keys
+from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, place_of, static_keys
 from awsdirenv.config.chain import WEB_IDENTITY, Chain, account_of, assumed_role, given_name
 from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.config.envrc import Declaration
@@ -51,7 +51,7 @@ class Declared(Record):
 
     `is_stored` says that credentials are stored for it which still hold, so that `awsdirenv login` changes nothing.
     `until` is the end of those. `mixed` names the variables that are not those of the access key beside them.
-    `plain_keys` is the profile whose long-term keys `--no-session` takes. `refusal` is the error of `--account` or
+    `keys_place` is where the long-term keys stand that `--no-session` takes. `refusal` is the error of `--account` or
     `--role` if the profile leads elsewhere.
     """
 
@@ -66,7 +66,7 @@ class Declared(Record):
     is_stored: bool = False
     until: datetime | None = None
     mixed: tuple[str, ...] = ()
-    plain_keys: str | None = None
+    keys_place: str | None = None
     refusal: WrongIdentityError | None = None
 
 
@@ -202,7 +202,7 @@ def _resolved(
         role=chain.role or (role_arn and role_arn.rpartition("/")[2]),
         key=keys[0] if keys else stored_key,
         duration=place.option("--duration"),
-        plain_keys=chain.source_profile if keys else None,
+        keys_place=place_of(files, chain.source_profile, "aws_access_key_id") if keys else None,
     )
 
 

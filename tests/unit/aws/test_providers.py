@@ -24,7 +24,7 @@ from world import AT_ONCE, REGION, World
 
 SECRET = f"{SECRET_PREFIX}abcdefghijklmnopqrstuvwxyz0123456789"
 ANSWER: dict[str, Any] = {"Version": 1, "AccessKeyId": "ASIATEST", "SecretAccessKey": SECRET, "SessionToken": "token"}
-HINT = "try by hand what credential_process says in [tool]"
+HINT = "try by hand what credential_process says in [profile tool] of /config"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def run(command: str, environ: dict[str, str]) -> SessionCredentials:
     """Run a command for the profile `tool`, which somebody wanted for itself."""
-    return process_credentials(command, "tool", environ, "tool")
+    return process_credentials(command, "tool", "[profile tool] of /config", environ, "tool")
 
 
 def printing(document: object) -> str:
@@ -271,7 +271,7 @@ def test_what_a_program_has(tmp_path: Path, environ: dict[str, str]) -> None:
 def test_whom_it_runs_for(tmp_path: Path, environ: dict[str, str]) -> None:
     """It is told for which profiles it runs, those around it included, and a profile of other files is another."""
     script(tmp_path, f'echo "$AWSDIRENV_RUNNING_FOR" >~/for\n{printing(ANSWER)}')
-    process_credentials("~/give", "tool", {**environ, "AWSDIRENV_RUNNING_FOR": "outer\n\ntool"}, "role with space")
+    process_credentials("~/give", "tool", "", {**environ, "AWSDIRENV_RUNNING_FOR": "outer\n\ntool"}, "role with space")
     told = (tmp_path / "for").read_text(encoding="utf-8").strip()
     assert told.splitlines() == ["outer", "tool", "role%20with%20space"]
     inside = {**environ, "AWSDIRENV_RUNNING_FOR": told}

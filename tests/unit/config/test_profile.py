@@ -722,13 +722,13 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
         role("p", A, "credential_source = Environment"),
         None,
         "profile p has both source_profile and credential_source",
-        "keep one of them in [profile p]",
+        "keep one of them in [profile p] of {config}",
     ),
     "neither": (
         role("p", A, source=None),
         None,
         "profile p has role_arn but neither source_profile nor credential_source",
-        "add source_profile to [profile p]",
+        "add source_profile to [profile p] of {config}",
     ),
     "unknown credential_source": (
         role("p", A, "credential_source = Heaven", source=None),
@@ -746,13 +746,13 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
         role("a", A, source="b") + role("b", B, source="a") + role("p", C, source="a"),
         None,
         "profile b closes a loop: p -> a -> b -> a",
-        "change source_profile in [profile b]",
+        "change source_profile in [profile b] of {config}",
     ),
     "itself": (
         role("p", A, source="p"),
         None,
         "profile p closes a loop: p -> p",
-        "change source_profile in [profile p]",
+        "change source_profile in [profile p] of {config}",
     ),
     "nested": (
         role("p", A, f"external_id =\n  a = {SENTINEL}"),
@@ -781,7 +781,7 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
     "no section": (
         "",
         f"\naws_secret_access_key = {SENTINEL}\n",
-        "cannot parse {credentials}, line 2: neither a section nor key = value",
+        "cannot parse {credentials}, line 2: a key above the first section",
         "mend {credentials}",
     ),
     "bad nesting": (

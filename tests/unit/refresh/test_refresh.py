@@ -554,7 +554,7 @@ def test_a_key_that_sts_does_not_know_is_named_by_its_profile(bench: Bench, valu
     with pytest.raises(SessionRefusedError) as caught:
         bench.load("dev")
     assert caught.value.message == "STS does not take the access key of profile base"
-    assert caught.value.hint == "check aws_access_key_id and aws_secret_access_key of [base]"
+    assert caught.value.hint.startswith("check aws_access_key_id and aws_secret_access_key of [base] of /")
     assert bench.sts.count("*") == 1
     assert list(bench.paths.sessions.iterdir()) == []
 

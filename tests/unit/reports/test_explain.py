@@ -598,7 +598,7 @@ def test_errors_come_after_the_steps(world: World) -> None:
     ]
     assert lines[-2:] == [
         "awsdirenv: error: profile work has a duration_seconds out of range: 60",
-        "awsdirenv: hint: set duration_seconds in [profile work] between 900 (15m) and 43200 (12h)",
+        f"awsdirenv: hint: set duration_seconds in [profile work] of {world.config} between 900 (15m) and 43200 (12h)",
     ]
     assert "not cached" not in "".join(lines)
     assert "next load" not in "".join(lines)
@@ -644,7 +644,7 @@ UNSOUND = {
     "sso-key": (
         SOUND.replace("sso_region", "region"),
         "profile p is of IAM Identity Center and has no sso_region",
-        "add sso_region to [profile p]",
+        "add sso_region to [profile p] of {config}",
     ),
     "sso-key-of-the-session": (
         "sso_session = s\nsso_account_id = 1\nsso_role_name = r\n[sso-session s]\nsso_start_url = https://x\n",
@@ -654,7 +654,7 @@ UNSOUND = {
     "sso-differs": (
         f"sso_session = s\n{SOUND}[sso-session s]\nsso_start_url = https://y\nsso_region = eu-west-1\n",
         "profile p and its sso_session s differ in sso_start_url",
-        "take sso_start_url out of [profile p]",
+        "take sso_start_url out of [profile p] of {config}",
     ),
     "half-a-key": (
         "aws_access_key_id = AKIDTEST1\n",
@@ -664,7 +664,7 @@ UNSOUND = {
     "web-identity": (
         "web_identity_token_file = /x\n",
         "profile p has web_identity_token_file and no role_arn",
-        "add role_arn to [profile p]",
+        "add role_arn to [profile p] of {config}",
     ),
     "process": (
         "credential_process = x\n  aws_secret_access_key = SENTINEL-SECRET-1\n",
@@ -674,7 +674,7 @@ UNSOUND = {
     "environment": (
         "role_arn = arn:aws:iam::123456789012:role/x\ncredential_source = Environment\n",
         "profile p has credential_source = Environment, and there are none here",
-        "change credential_source in [profile p], or go where it works",
+        "change credential_source in [profile p] of {config}, or go where it works",
     ),
     "nothing": (
         "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = q\n[profile q]\nregion = eu-west-1\n",
