@@ -170,6 +170,7 @@ def test_liquidprompt_in_bash(world: World, folder: Path, lines: tuple[str, ...]
     (world.home / ".config").mkdir(exist_ok=True)
     (world.home / ".config" / "liquidpromptrc").write_text("LP_ENABLE_BATT=0\nLP_ENABLE_LOAD=0\nLP_ENABLE_TEMP=0\n")
     with Shell(world, "bash") as shell:
+        shell.prompt = ""
         start(world, shell, *[f"source {theme}" if line == "liquid" else line for line in lines])
         works(shell, folder, waiting=lines[-1] == "liquid")
         keeps_status(shell)
@@ -193,6 +194,7 @@ def test_themes_of_zsh(world: World, folder: Path, theme: str, place: int) -> No
     lines = ["direnv", "ours"]
     lines.insert(place, line)
     with Shell(world, "zsh") as shell:
+        shell.prompt = ""
         start(world, shell, *lines)
         works(shell, folder, waiting=place == 2)
         keeps_status(shell)
@@ -307,7 +309,7 @@ def test_a_shell_in_a_shell(world: World, folder: Path, kind: str, inner: str) -
         set_due(shell, due)
         shell.run(f"cd {folder}" if inner == kind else "true")
         shell.start(command)
-        shell.kind = inner
+        shell.kind, shell.prompt = inner, ""
         shell.expect("INNER")  # fish 4 takes what is typed before
         shell.finish()
         shell.run(f"{_DIRENV[inner]}; source {hook(world, inner)}")

@@ -92,7 +92,6 @@ def test_a_plain_prompt_keeps_what_still_works(world: World, folder: Path) -> No
         asked.finish()
 
 
-@pytest.mark.cold
 def test_who_waits_for_a_waiting_one(world: World, folder: Path) -> None:
     """An `ls` does not wait for a process either that itself waits until a third one has its answer."""
     world.role("other")

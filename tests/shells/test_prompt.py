@@ -134,7 +134,8 @@ def folder(world: World) -> Path:
 
 
 def set_up(world: World, shell: Shell, text: str) -> None:
-    """Source a start-up file."""
+    """Source a start-up file, which sets a prompt."""
+    shell.prompt = ""
     file = world.root / f"start.{shell.kind}"
     file.write_text(text)
     shell.run(f"source {file}")

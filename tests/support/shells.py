@@ -38,6 +38,7 @@ class Shell:
 
     def __init__(self, world: World, kind: str, cwd: Path | None = None, **env: str) -> None:
         self.kind = kind
+        self.prompt = PROMPT  # its last word; "" where a test sets another one
         warm = {} if world.is_cold else variables_of_shell(world.env)
         self.child = Terminal(
             _COMMANDS[kind][0],
@@ -87,11 +88,17 @@ class Shell:
         self._pending = True
 
     def finish(self, timeout: float = 60) -> str:
-        """Wait until the shell takes commands again: it answers one that we type behind."""
+        """Wait until the shell takes commands again: it answers one that we type behind, and prompts.
+
+        What comes behind that answer is left on the screen. Before it prompts, the shell runs direnv's hook once more,
+        which would see what the test does next.
+        """
         half = len(self._mark) // 2
         first, second = self._mark[:half], self._mark[half:]
         self.send(f'echo "{first}""{second}"\r')
-        return self.expect(self._mark, timeout)
+        seen = self.expect(self._mark, timeout)
+        self.child.expect(re.compile(f"(?s)(?=.*{re.escape(self.prompt)})"), timeout=timeout)
+        return seen
 
     def variable(self, name: str) -> str:
         """Give the value that programs started from this shell see; empty when unset."""

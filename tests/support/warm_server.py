@@ -59,10 +59,12 @@ def serve(folder: Path, end: int, name: str, told: int | None = None) -> None:
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """Give a socket that listens at a path."""
+    """Give a socket that listens at a path. Whoever sees the path can connect."""
+    new = path.with_name(f"{path.name}.new")
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
+        listener.bind(str(new))
         listener.listen(64)
+        new.rename(path)
         yield listener
         path.unlink()
 
