@@ -123,6 +123,7 @@ class SessionRefusedError(AwsdirenvError):
     """STS refuses the credentials that signed the call (expired, revoked, unknown)."""
 
     kind = "session-refused"
+    code = ""  # AWS's own word, such as InvalidClientTokenId
 
 
 class NetworkError(AwsdirenvError):

@@ -212,9 +212,11 @@ def _client_error(what: str, response: Mapping[str, Any], where: str, *, with_co
             "set the clock, then direnv reload",
         )
     if code in _SESSION_REFUSED:
-        return SessionRefusedError(
+        refused = SessionRefusedError(
             f"{what}: STS no longer takes these credentials ({code})", "awsdirenv clear --all, then direnv reload"
         )
+        refused.code = code
+        return refused
     if code in _DENIED:
         return _denial(what, code, message, where, with_code=with_code)
     return _other_error(what, code, message, status, where)

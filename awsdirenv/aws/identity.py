@@ -46,6 +46,7 @@ class Caller(Record):
     access_key_id: str | None = None
     method: str | None = None
     error: AwsdirenvError | None = None
+    code: str = ""  # AWS's own, for credentials that have expired
 
 
 def ask_caller(environ: Mapping[str, str], seconds: float) -> Caller:
@@ -64,8 +65,8 @@ def ask_caller(environ: Mapping[str, str], seconds: float) -> Caller:
     except AwsdirenvError as error:
         is_first = isinstance(error, SignInNeededError) and error.is_first
         return replace(caller, outcome=NONE if is_first else _OUTCOMES.get(type(error), FAILED), error=error)
-    if answer is None:
-        return replace(caller, outcome=EXPIRED)
+    if isinstance(answer, str):
+        return replace(caller, outcome=EXPIRED, code=answer)
     arn, account_id, user_id = (str(answer.get(name) or "") or None for name in ("Arn", "Account", "UserId"))
     return replace(caller, outcome=KNOWN, arn=arn, account_id=account_id, user_id=user_id)
 
@@ -111,16 +112,17 @@ def _refuse_to_ask(_prompt: str) -> NoReturn:
     )
 
 
-def _identity(session: Any, region: str | None) -> dict[str, Any] | None:
-    """Return the answer of GetCallerIdentity, or None if it says that the credentials have expired."""
+def _identity(session: Any, region: str | None) -> dict[str, Any] | str:
+    """Return the answer of GetCallerIdentity, or the code with which it says that the credentials have expired."""
     import botocore.exceptions as bx  # noqa: PLC0415
 
     region = region or session.get_config_variable("region") or _ANY_REGION
     try:
         answer: dict[str, Any] = again_if_cut_off(session.create_client("sts", region_name=region).get_caller_identity)
     except bx.ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _EXPIRED:
-            return None
+        code = str(error.response.get("Error", {}).get("Code"))
+        if code in _EXPIRED:
+            return code
         raise
     if not isinstance(answer.get("Arn"), str):
         raise bad_answer(_STS)

@@ -173,16 +173,15 @@ def process_credentials(  # noqa: PLR0913, PLR0917
     `place` is where it stands, for the hint. `wanted_for` is the profile at the other end of the chain, which somebody
     wants to use. `waiting` is told when it takes longer than a second.
     """
-    what = f"credential_process of profile {profile}"
     keys = [*_running_for(environ), *(snapshot_key(name, environ) for name in (wanted_for, profile))]
     environ = {**environ, _RUNNING_FOR: "\n".join(dict.fromkeys(keys))}
     try:
-        with patience(waiting, what):
+        with patience(waiting, f"credential_process of profile {profile}"):
             output = _output(_arguments(command, environ), environ)
         return _parsed(output)
     except _Fault as fault:
         raise CredentialProcessError(
-            f"{what} {fault}", f"try by hand what credential_process says in {place}"
+            f"credential_process of profile {profile} {fault}", f"try by hand what credential_process says in {place}"
         ) from None
 
 

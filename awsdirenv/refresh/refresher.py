@@ -38,7 +38,7 @@ class CredentialSource(Protocol):
     def source_credentials(self) -> SessionCredentials:
         """Return the credentials that the chain starts from."""
 
-    def source_refused(self, source: SessionCredentials) -> SessionRefusedError:
+    def source_refused(self, source: SessionCredentials, code: str) -> SessionRefusedError:
         """Make the error for credentials of the source that STS refuses."""
 
     def may_renew_sign_in(self) -> bool:
@@ -277,5 +277,5 @@ class Refresher:
         """Name the source's profile in the error if STS refuses the source's credentials."""
         try:
             yield
-        except SessionRefusedError:
-            raise self.sts.source_refused(source) from None
+        except SessionRefusedError as error:
+            raise self.sts.source_refused(source, error.code) from None

@@ -137,7 +137,7 @@ def test_configuration(world: World, folder: Path) -> None:
         (broken(credentials=f"[base]\n{secret}\n".encode()), "neither a section nor key = value"),
         (
             broken(credentials=f"[base]\naws_access_key_id = AKIDNOBODY\naws_secret_access_key = {secret}\n".encode()),
-            "STS does not take the access key of profile base",
+            "STS does not take the access key of profile base (InvalidClientTokenId)",
         ),
     ]
     for write, words in cases:

@@ -140,7 +140,7 @@ def test_a_source_that_stays_refused_is_an_error(world: World) -> None:
     opened(world, "first")
     world.sts.revoke(world.sts.calls[-1].access_key_id)
     message, hint = closed(world, "end")
-    assert message == "STS does not take the credentials of profile start, on the way to end"
+    assert message == "STS does not take the credentials of profile start (InvalidClientTokenId), on the way to end"
     assert hint == f"renew what [profile start] of {world.config} takes them from"
     assert (source.asked(), world.sts.count("AssumeRole", ok=False)) == (2, 1)
 

@@ -612,7 +612,7 @@ def test_expired(home: World, who: str) -> None:
         problem["message"]
         == {
             "clock": "the credentials ended 1h30m ago",
-            "AWS": "AWS says that the credentials have expired",
+            "AWS": "AWS says that the credentials have expired (ExpiredToken)",
         }[who]
     )
 

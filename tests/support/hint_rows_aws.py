@@ -256,7 +256,7 @@ def _no_such_sso_role(walk: Walk) -> Steps:
     walk.edit(hint, sso_role_name="Developer")
 
 
-@row("STS does not take the access key of profile …", "check aws_access_key_id and aws_secret_access_key of …")
+@row("STS does not take the access key of profile … (…)", "check aws_access_key_id and aws_secret_access_key of …")
 def _dead_key(walk: Walk) -> Steps:
     walk.config(CHAIN)
     other = walk.world.sts.add_user("other")
@@ -271,7 +271,7 @@ def _document(walk: Walk) -> str:
     return json.dumps({"Version": 1, **given})
 
 
-@row("STS does not take the credentials of profile …", "renew what … takes them from")
+@row("STS does not take the credentials of profile … (…)", "renew what … takes them from")
 def _dead_session(walk: Walk) -> Steps:
     document = _document(walk)
     walk.world.sts.revoke(json.loads(document)["AccessKeyId"])

@@ -417,8 +417,8 @@ def revoked(walk: Walk) -> None:
 
 _over("the credentials ended … ago", "awsdirenv login …", by_the_clock)
 _over("the credentials ended … ago", RELOAD, by_the_clock_renewed)
-_over("AWS says that the credentials have expired", "awsdirenv login …", dead)
-_over("AWS says that the credentials have expired", RELOAD, renewed_meanwhile)
+_over("AWS says that the credentials have expired (…)", "awsdirenv login …", dead)
+_over("AWS says that the credentials have expired (…)", RELOAD, renewed_meanwhile)
 _over("…", "awsdirenv login …", revoked)
 _over("…", RELOAD, revoked_renewed)
 CHECK = "check aws_access_key_id and aws_secret_access_key of …"

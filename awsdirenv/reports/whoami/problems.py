@@ -212,7 +212,7 @@ def _expired(state: Look) -> Iterator[Problem]:
             "expired", f"the credentials ended {time_left(state.now, end)} ago", _renewal(state, "get new ones")
         )
     elif state.caller.outcome == EXPIRED:
-        said = error.message if error else "AWS says that the credentials have expired"
+        said = error.message if error else f"AWS says that the credentials have expired ({state.caller.code})"
         yield Problem("expired", said, _renewal(state, error.hint if error else "get new ones"))
 
 
@@ -258,7 +258,7 @@ def _own_keys(state: Look) -> str:
     if state.held.access_key_id or not profile:
         return unset_command("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     try:
-        place = place_of(load_files(state.place.environ), profile)
+        place = place_of(load_files(state.place.environ), profile, "aws_access_key_id")
     except ConfigError:  # the files have been changed since the SDK read them
         place = f"profile {profile}"
     return f"renew what {place} takes them from"

@@ -93,5 +93,5 @@ def test_a_refused_key_is_named_with_its_profile(world: World) -> None:
     world.profile("top", role_arn=world.sts.add_role("top"), source_profile="hop", region="eu-west-1")
     world.sts.revoke(world.user.access_key_id)
     done = world.run("awsdirenv", "login", "top")
-    assert "STS does not take the access key of profile base, on the way to top" in done.stderr
+    assert "STS does not take the access key of profile base (InvalidClientTokenId), on the way to top" in done.stderr
     assert "aws_access_key_id and aws_secret_access_key of [base]" in done.stderr

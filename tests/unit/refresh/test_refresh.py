@@ -553,7 +553,7 @@ def test_a_key_that_sts_does_not_know_is_named_by_its_profile(bench: Bench, valu
     bench.sts.revoke(bench.user.access_key_id)
     with pytest.raises(SessionRefusedError) as caught:
         bench.load("dev")
-    assert caught.value.message == "STS does not take the access key of profile base"
+    assert caught.value.message == "STS does not take the access key of profile base (InvalidClientTokenId)"
     assert caught.value.hint.startswith("check aws_access_key_id and aws_secret_access_key of [base] of /")
     assert bench.sts.count("*") == 1
     assert list(bench.paths.sessions.iterdir()) == []
