@@ -9,6 +9,7 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _leave_utf8_setting()
     # The imports take 150 ms and make no garbage. The collector would search for some a hundred times.
     gc.disable()
     # None makes Python treat `awscrt` as not installed. Otherwise botocore imports AWS's native library, a quarter of
@@ -28,6 +29,22 @@ def main() -> None:
             pass
     # A normal exit would free botocore's objects one by one, which takes 30 ms.
     os._exit(status)
+
+
+def _leave_utf8_setting() -> None:
+    """Start again as the extension starts us, where PYTHONUTF8 would make this process read files in another encoding.
+
+    The environment stays as it is, for the programs that we start.
+    """
+    if sys.flags.ignore_environment or "PYTHONUTF8" not in os.environ:
+        return
+    import _locale  # noqa: PLC0415 - `locale` is slower to import
+
+    if _locale.nl_langinfo(_locale.CODESET) != "UTF-8":  # in such a locale it makes no difference
+        from awsdirenv.shell.extension import own_command  # noqa: PLC0415
+
+        command = own_command()
+        os.execv(command[0], [*command, *sys.argv[1:]])  # noqa: S606 - it is this very program
 
 
 if __name__ == "__main__":

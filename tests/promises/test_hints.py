@@ -39,6 +39,10 @@ CANNOT = {
     ("the demo failed: bash ended", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
     ("the demo failed: `…` did not show: …", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
     ("cannot parse …", "mend …"): "for errors of botocore's parser yet to come",
+    (
+        "cannot parse …: not …, the encoding of the locale, at byte …",
+        "mend …",
+    ): "needs a locale that is neither UTF-8 nor Latin",
     ("cannot read …: …", "mend …"): "a disk that fails",
     (
         "the MFA process gave a code that will not do: …",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from world import World
@@ -44,3 +46,38 @@ def test_a_locale_that_is_not_installed(world: World, line: str) -> None:
             _, said = world.enter(folder, **({"LC_ALL": "xx_XX.UTF-8"} if folder == outside else {}))
             assert said.count(WARNING) == 1, said
             assert "awsdirenv: " in said  # which went to the same place
+
+
+# One call of each command that reads AWS's files; the profile's name and a comment are no ASCII.
+READING = (
+    "list",
+    "explain ümläut",
+    "login ümläut",
+    "load ümläut",
+    "export ümläut",
+    "exec ümläut -- sh -c 'echo $AWS_ACCESS_KEY_ID'",
+    "credential-process ümläut",
+    "status",
+    "whoami",
+    "doctor --offline",
+    "init ümläut",
+    "clear ümläut",
+)
+
+
+@pytest.mark.parametrize("setting", ["0", "1"])
+def test_every_command_reads_the_files_as_a_load_does(world: World, setting: str) -> None:
+    """PYTHONUTF8, which the extension keeps away from our process, changes nothing for the other commands either."""
+    world.role("ümläut", mfa=False)
+    world.config.write_text(world.config.read_text(encoding="utf-8") + "# é\n", encoding="utf-8")
+    folder = world.project("project", "use aws_profile ümläut\n")
+    world.enter(folder)
+    for command in READING:
+        done = [
+            world.run("awsdirenv", *shlex.split(command), cwd=folder, LC_ALL="POSIX", **more)
+            for more in ({}, {"PYTHONUTF8": setting})
+        ]
+        assert "cannot parse" not in done[1].stderr, command
+        assert done[1].returncode == done[0].returncode, (command, done[1].stderr)
+    kept = world.run("awsdirenv", "exec", "ümläut", "--", "printenv", "PYTHONUTF8", LC_ALL="POSIX", PYTHONUTF8=setting)
+    assert kept.stdout == f"{setting}\n"  # it is for the programs that the person runs

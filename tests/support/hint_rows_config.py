@@ -714,15 +714,6 @@ _region_row("AWS_REGION")
 _region_row("AWS_DEFAULT_REGION")
 
 
-@row("cannot parse …: not …, the encoding of the locale, at byte …", "mend …")
-def _not_in_the_locale(walk: Walk) -> Steps:
-    before = walk.world.config.read_bytes()
-    walk.world.config.write_bytes(before + "# é\n".encode())
-    walk.env |= {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    hint = yield walk.load("base")
-    Path(hint.removeprefix("mend ")).write_bytes(before + b"# e\n")
-
-
 def _line_break(command: str) -> None:
     @row("a value for … has a line break", "remove it from the path or name it came from")
     def line_break(walk: Walk) -> Steps:
