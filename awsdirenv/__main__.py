@@ -40,7 +40,9 @@ def _leave_utf8_setting() -> None:
         return
     import _locale  # noqa: PLC0415 - `locale` is slower to import
 
-    if _locale.nl_langinfo(_locale.CODESET) != "UTF-8":  # in such a locale it makes no difference
+    # Without that variable Python reads UTF-8 in the locale C, and what the locale says in any other.
+    is_c = _locale.setlocale(_locale.LC_CTYPE) in ("C", "POSIX")
+    if _locale.nl_langinfo(_locale.CODESET) != "UTF-8" and bool(sys.flags.utf8_mode) != is_c:
         from awsdirenv.shell.extension import own_command  # noqa: PLC0415
 
         command = own_command()
