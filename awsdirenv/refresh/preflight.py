@@ -42,7 +42,7 @@ _ROLE_ARN = re.compile(
 )
 # Values with which botocore's client is made for certain, by the profile's key or the variable. It has no part in the
 # keys that are not here and that `_NOT_THE_CLIENTS` names.
-_URL = re.compile(r"https?://[\w.-]+(:[0-9]{1,5})?/?", re.ASCII)
+_URL = re.compile(r"(https?://[\w.-]+(:[0-9]{1,5})?/?)?", re.ASCII)  # an empty one is none
 _PLAIN = {
     "region": re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}"),
     **dict.fromkeys(("endpoint_url", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "HTTPS_PROXY", "https_proxy"), _URL),

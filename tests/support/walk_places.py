@@ -227,6 +227,4 @@ class Places:
     def region(self, folder: str, env: Mapping[str, str]) -> str | None:
         """Give the region that is in the environment in a folder which is open."""
         line = self.line(folder)
-        # To a second line, the region in the environment is that of the first one.
-        outer = None if line.nested else env.get("AWS_REGION")
-        return line.region or outer or (None if line.live else REGION)
+        return line.region or env.get("AWS_REGION") or (None if line.live else REGION)
