@@ -140,7 +140,7 @@ EDITS = [
     ),
     Edit(
         "profile … is of IAM Identity Center and has no …",
-        "add … to [sso-session …]",
+        "add … to …",
         "[sso-session corp]\nsso_region = eu-west-1\n"
         "[profile p]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = D\n",
         {"sso_start_url": "https://corp.awsapps.com/start"},
@@ -194,7 +194,7 @@ EDITS = [
     ),
     Edit(
         "profile … has a region that cannot be one: …",
-        "set region in …: …",
+        "set region in …",
         f"{CHAIN}region = us-east-1 # prod lives here\n",
         {"region": "us-east-1"},
         how="awsdirenv explain -- p",
@@ -484,7 +484,7 @@ def _odd_setting_of_another_service(walk: Walk) -> Steps:
     walk.rewrite(walk.world.config, "[profile p]", s3=None)
 
 
-@row("…: botocore cannot use this value", "correct … of sts in [services …] of …")
+@row("…: botocore cannot use this value", "correct … of sts in … of …")
 def _odd_endpoint_for_sts(walk: Walk) -> Steps:
     del walk.world.env["AWS_ENDPOINT_URL"]
     walk.config(f"{CHAIN}services = local\n[services local]\nsts =\n  endpoint_url = nowhere\n")
@@ -527,7 +527,7 @@ def _proxy_that_is_no_url(walk: Walk) -> Steps:
     return "…: the proxy does not let us through"
 
 
-@row("profile … names an sso_session that does not exist: …", "add [sso-session …] to …")
+@row("profile … names an sso_session that does not exist: …", "add … to …")
 def _no_such_sso_session(walk: Walk) -> Steps:
     walk.config("[profile p]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = D\n")
     hint = yield walk.shell("awsdirenv explain p")
