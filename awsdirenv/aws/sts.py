@@ -37,6 +37,7 @@ from awsdirenv.config.chain import (
     account_of,
     partition_of,
 )
+from awsdirenv.config.resolve import source_place
 from awsdirenv.errors import (
     AwsdirenvError,
     BadAnswerError,
@@ -230,14 +231,12 @@ class Sts:
     def source_refused(self, source: SessionCredentials, code: str) -> SessionRefusedError:
         """Make the error for credentials of the source that STS refuses with this code."""
         profile = self._chain.source_profile
+        section = source_place(self._files, profile)
         if source.is_long_term:
-            section = self._section(profile, "aws_access_key_id")
             return SessionRefusedError(
                 f"STS does not take the access key of profile {profile} ({code})",
                 f"check aws_access_key_id and aws_secret_access_key of {section}",
             )
-        keys = {PROCESS: "credential_process", STATIC: "aws_access_key_id"}
-        section = self._section(profile, keys.get(self._chain.source_kind, ""))
         return SessionRefusedError(
             f"STS does not take the credentials of profile {profile} ({code})", f"renew what {section} takes them from"
         )

@@ -134,6 +134,18 @@ def source_kind(files: AwsFiles, name: str) -> str:
     return next((kind for kind, does_answer in in_order if does_answer), ATTACHED)
 
 
+def source_place(files: AwsFiles, profile: str) -> str:
+    """Name the section, and its file, that has the key by which a profile gets its credentials."""
+    keys = {
+        WEB_IDENTITY: "web_identity_token_file",
+        STATIC: "aws_access_key_id",
+        LOGIN: "login_session",
+        PROCESS: "credential_process",
+    }
+    kind = source_kind(files, profile) if profile in files.profiles else ATTACHED
+    return place_of(files, profile, keys.get(kind, ""))
+
+
 def _sso_session(files: AwsFiles, name: str) -> SsoSession | None:
     """Return the sign-in of an SSO profile. None if a key is missing: botocore then says which one."""
     session = _text(files, name, "sso_session")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
-from awsdirenv.config.aws_files import load_files, place_of
+from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.environment import BLOCK, CLOSED_PROFILE, NEVER_EXPORTED
+from awsdirenv.config.resolve import source_place
 from awsdirenv.errors import ConfigError, CredentialSourceError, SessionRefusedError
 from awsdirenv.records import replace
 from awsdirenv.reports.whoami.report import Look, Problem, actual_role, named_profile
@@ -258,7 +259,7 @@ def _own_keys(state: Look) -> str:
     if state.held.access_key_id or not profile:
         return unset_command("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     try:
-        place = place_of(load_files(state.place.environ), profile, "aws_access_key_id")
+        place = source_place(load_files(state.place.environ), profile)
     except ConfigError:  # the files have been changed since the SDK read them
         place = f"profile {profile}"
     return f"renew what {place} takes them from"
