@@ -8,6 +8,7 @@ gone. What the row returns is the message that stands in its place, if there is 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -46,6 +47,7 @@ class Walk:
     def __init__(self, world: World) -> None:
         self.world = world
         self.env: dict[str, str] = {}  # of this person's shell
+        self.writes = 0
         world.sts.add_role("r")
         self.folder = world.root / "project"
 
@@ -100,7 +102,14 @@ class Walk:
     def config(self, text: str, path: Path | None = None) -> None:
         """Append to the config file, or to another one."""
         path = path or self.world.config
-        path.write_text((path.read_text(encoding="utf-8") if path.exists() else "") + text, encoding="utf-8")
+        self._write(path, (path.read_text(encoding="utf-8") if path.exists() else "") + text)
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a file in a second of its own: direnv compares whole seconds, and a person is not that fast."""
+        path.write_text(text, encoding="utf-8")
+        self.writes += 1
+        second = time.time() - 1000 + 2 * self.writes
+        os.utime(path, (second, second))
 
     def edit(self, hint: Hint, **values: str | None) -> None:
         """Set or remove keys in the section that a hint names, in the file that it names, else in the config file.
@@ -125,7 +134,7 @@ class Walk:
         body = "".join(f"{line}\n" for line in lines)
         if not found:
             before, bracket, rest = f"{before.rstrip()}\n", "", ""
-        path.write_text(f"{before.lstrip()}\n{header}\n{body}{bracket.strip()}{rest}", encoding="utf-8")
+        self._write(path, f"{before.lstrip()}\n{header}\n{body}{bracket.strip()}{rest}")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ are no terminal. What only a process can show (its end, its isolation, what it t
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - where a test has broken its first import, Python remembers that there is no such codec
 import os
 import shutil
 import signal
