@@ -36,6 +36,7 @@ def no_root() -> Iterator[None]:
 @contextmanager
 def strangers_home(walk: Walk) -> Iterator[Path]:
     """Have a home that belongs to such a person, in a place that they may enter."""
+    walk.does("awsdirenv load base")  # what is imported late is root's, and a stranger may not read it
     with tempfile.TemporaryDirectory(prefix="awsdirenv-hints-") as name:
         home = Path(name)
         shutil.copytree(walk.world.home / ".aws", home / ".aws")
