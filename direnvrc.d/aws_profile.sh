@@ -3,12 +3,12 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
 #                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 use_aws_profile() {
-  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
+  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
-  set +axvefuET +o pipefail +o posix    # a trace must not show values, and strict_env must not end .envrc half-way
-  _awsdirenv_take_block || _ad_unread=2 # closed, until the last lines open it
-  { builtin declare -gx "${_ad_exports[@]}" || builtin export "${_ad_exports[@]}"; } 2>/dev/null || :
-  [[ $_ad_unread != 2 ]] || return 0
+  set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
+  _awsdirenv_take_block || _ad_refused=1
+  { builtin declare -gx "${_ad_exports[@]}" || builtin export "${_ad_exports[@]}"; } 2>/dev/null || : # closed, until the last line opens it
+  [[ ! $_ad_refused ]] || return 0
   shopt -u "${_ad_shopts[@]}" 2>/dev/null
   _awsdirenv_run warm _awsdirenv_use "$@"
   [[ $BASHOPTS == "$_ad_bashopts" ]] || for _ad_name in "${_ad_shopts[@]}"; do [[ :$_ad_bashopts: != *:$_ad_name:* ]] || shopt -s "$_ad_name"; done

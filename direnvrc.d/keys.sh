@@ -21,6 +21,7 @@ _awsdirenv_open() {
   fi
   _awsdirenv_keep_fresh
   _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD") _ad_unset=(AWS_PROFILE)
+  # The switch that has closed the directory goes back to what it is around the line.
   if [[ ! ${AWS_EC2_METADATA_DISABLED-} ]]; then
     _ad_unset+=(AWS_EC2_METADATA_DISABLED)
   elif [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]]; then
@@ -33,7 +34,7 @@ _awsdirenv_open() {
 _awsdirenv_make_block() {
   local _ad_reply
   _ad_region=${_ad_option_region:-$_ad_region}
-  # A region that an earlier `use aws_profile` of this evaluation exported is not the environment's word.
+  # The region of a directory that direnv has lost sight of is not the person's word.
   [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
   [[ ! $_ad_region ]] || _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
   _ad_block=(

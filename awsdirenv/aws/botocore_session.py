@@ -84,11 +84,8 @@ def endpoint_setting(files: AwsFiles, profile: str, environ: Mapping[str, str]) 
     provider = ConfiguredEndpointProvider({"services": sections}, {**config, **own}, "sts", variables)
     try:
         setting = provider.provide()
-    except (
-        AttributeError,
-        BotoCoreError,
-    ):  # a services section that is not there, or is none: botocore makes no client
-        return None
+    except (AttributeError, BotoCoreError):
+        return None  # a services section that is not there, or is none: botocore makes no client then
     return str(setting) if setting else None
 
 

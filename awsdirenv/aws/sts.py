@@ -100,8 +100,9 @@ class Sts:
                 f"check the values in {self._section(self._chain.profile)}",
             ) from None
         url = self._client.meta.endpoint_url
-        bundle = unusable_bundle(self._files.profiles[self._chain.profile], self._environ)
-        if url.startswith("https:") and bundle:
+        is_encrypted = url.startswith("https:")
+        bundle = unusable_bundle(self._files.profiles[self._chain.profile], self._environ) if is_encrypted else None
+        if bundle:
             where = bundle.name if bundle.is_variable else f"{bundle.name} in {self._section(self._chain.profile)}"
             raise ConfigError(
                 f"{what}: the certificates to trust cannot be read",

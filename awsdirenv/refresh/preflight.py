@@ -55,9 +55,8 @@ _NOT_THE_CLIENTS |= {"aws_access_key_id", "aws_secret_access_key", "aws_session_
 _NOT_THE_CLIENTS |= {"x_security_token_expires", "aws_credential_expiration", STAGE_KEY, VARIABLES_KEY}
 _NOT_THE_CLIENTS -= {*_PLAIN}
 _CLIENTS_VARIABLES = re.compile("AWS_|(https?_proxy|REQUESTS_CA_BUNDLE)$", re.IGNORECASE)
-_HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"} - {
-    *_PLAIN
-}
+_HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"}
+_HARMLESS_VARIABLES -= {*_PLAIN}
 # What STS documents of these parameters; the device and its user's name are in the serial.
 _SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 _NAME = r"[\w+=,.@-]{2,%d}"
@@ -77,9 +76,8 @@ class Preflight:
         """Keep the files and the environment."""
         self._files = files
         self._environ = environ
-        self._errors: dict[
-            object, tuple[str, AwsdirenvError | None]
-        ] = {}  # with the first profile, by what was checked
+        # By what was checked: the first profile that it was checked for, and what came of it.
+        self._outcomes: dict[object, tuple[str, AwsdirenvError | None]] = {}
 
     def check(self, chain: Chain) -> None:
         """Raise the error that a load would raise, or a similar one: ConfigError, NoCredentialsError and others.
@@ -94,24 +92,22 @@ class Preflight:
         self._once(source, chain, lambda: _check_source(chain, self._files, self._environ, self._sts(chain)))
         settings = self._odd_settings(chain)
         if settings and needs_sts(chain, self._files):
-            self._once(settings, chain, self._sts(chain).check_settings)
+            self._once(settings, chain, lambda: self._sts(chain).check_settings())
 
     def _once(self, what: object, chain: Chain, check: Callable[[], None]) -> None:
         """Check, or raise again what the same check has raised before, for this chain's profile."""
-        if what in self._errors:
-            first_profile, error = self._errors[what]
+        if what in self._outcomes:
+            first_profile, error = self._outcomes[what]
             if error:
-                message = error.message.replace(
-                    f"settings of profile {first_profile}", f"settings of profile {chain.profile}"
-                )
-                raise type(error)(message, error.hint)
+                of_first, of_this = (f"settings of profile {name}" for name in (first_profile, chain.profile))
+                raise type(error)(error.message.replace(of_first, of_this), error.hint)
             return
         try:
             check()
         except AwsdirenvError as error:
-            self._errors[what] = chain.profile, error
+            self._outcomes[what] = chain.profile, error
             raise
-        self._errors[what] = chain.profile, None
+        self._outcomes[what] = chain.profile, None
 
     def _sts(self, chain: Chain) -> Sts:
         # Not imported at the top: a load calls `refuse_feedback` before it needs these slow modules.
@@ -126,9 +122,8 @@ class Preflight:
         profile = {key: str(value) for key, value in self._files.profiles[chain.profile].items()}
         settings = {key: value for key, value in profile.items() if key not in _NOT_THE_CLIENTS and key[:4] != "cli_"}
         names = {name for name in self._environ if _CLIENTS_VARIABLES.match(name)} - _HARMLESS_VARIABLES
-        settings |= {name: self._environ[name] for name in names} | {
-            "region": environment_region(self._environ) or chain.region or ""
-        }
+        settings |= {name: self._environ[name] for name in names}
+        settings["region"] = environment_region(self._environ) or chain.region or ""
         return frozenset(pair for pair in settings.items() if not _is_plain(*pair))
 
 
@@ -182,11 +177,8 @@ def check_chain(chain: Chain, files: AwsFiles) -> None:
     serial = (chain.mfa_serial or "").replace(USERNAME, "user")
     if serial and not _SERIAL.fullmatch(serial):
         owner = next((hop.profile for hop in chain.hops if hop.mfa_serial == chain.mfa_serial), chain.source_profile)
-        where = (
-            "AWS_MFA_SERIAL"
-            if chain.environment_mfa_serial
-            else f"mfa_serial in {place_of(files, owner, 'mfa_serial')}"
-        )
+        in_files = f"mfa_serial in {place_of(files, owner, 'mfa_serial')}"
+        where = "AWS_MFA_SERIAL" if chain.environment_mfa_serial else in_files
         raise _not_taken(
             owner, "mfa_serial", "SerialNumber", f"correct {where}, as in arn:aws:iam::123456789012:mfa/NAME"
         )

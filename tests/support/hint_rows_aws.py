@@ -104,15 +104,28 @@ _answer("…: AWS has a problem (…)", WAIT, 500, "")
 _answer("…: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page", 404, "")
 
 
+@contextmanager
+def _behind_tls(walk: Walk) -> Iterator[tuple[TlsFront, str]]:
+    """Have STS behind a certificate that only a bundle vouches for; give its front and that bundle."""
+    authority = Authority(walk.world.root / "authority")
+    with TlsFront(walk.world.sts.port, authority) as front:
+        walk.env["AWS_ENDPOINT_URL"] = front.url
+        yield front, str(authority.bundle)
+
+
+def _without_bundle(walk: Walk, profile: str) -> Steps:
+    """Have AWS_CA_BUNDLE name nothing, and then the file."""
+    with _behind_tls(walk) as (_, bundle):
+        walk.env["AWS_CA_BUNDLE"] = "/nowhere"
+        yield walk.load(profile)
+        walk.env["AWS_CA_BUNDLE"] = bundle
+        yield walk.load(profile)
+
+
 @row("…: the certificates to trust cannot be read", "check AWS_CA_BUNDLE, and ca_bundle of the profile")
 def _no_bundle_of_a_source(walk: Walk) -> Steps:
     walk.world.web_identity_profile("pod")
-    authority = Authority(walk.world.root / "authority")
-    with TlsFront(walk.world.sts.port, authority) as front:
-        walk.env |= {"AWS_ENDPOINT_URL": front.url, "AWS_CA_BUNDLE": "/nowhere"}
-        yield walk.load("pod")
-        walk.env["AWS_CA_BUNDLE"] = str(authority.bundle)
-        yield walk.load("pod")
+    yield from _without_bundle(walk, "pod")
 
 
 @row(
@@ -121,12 +134,7 @@ def _no_bundle_of_a_source(walk: Walk) -> Steps:
 )
 def _no_bundle(walk: Walk) -> Steps:
     walk.config(CHAIN)
-    authority = Authority(walk.world.root / "authority")
-    with TlsFront(walk.world.sts.port, authority) as front:
-        walk.env |= {"AWS_ENDPOINT_URL": front.url, "AWS_CA_BUNDLE": "/nowhere"}
-        yield walk.load("p")
-        walk.env["AWS_CA_BUNDLE"] = str(authority.bundle)
-        yield walk.load("p")
+    yield from _without_bundle(walk, "p")
 
 
 @row(
@@ -135,11 +143,9 @@ def _no_bundle(walk: Walk) -> Steps:
 )
 def _no_bundle_of_the_profile(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}ca_bundle = /nowhere\n")
-    authority = Authority(walk.world.root / "authority")
-    with TlsFront(walk.world.sts.port, authority) as front:
-        walk.env |= {"AWS_ENDPOINT_URL": front.url}
+    with _behind_tls(walk) as (_, bundle):
         yield walk.load("p")
-        walk.rewrite(walk.world.config, "[profile p]", ca_bundle=str(authority.bundle))
+        walk.rewrite(walk.world.config, "[profile p]", ca_bundle=bundle)
         yield walk.load("p")
 
 
@@ -149,20 +155,17 @@ def _no_bundle_of_the_profile(walk: Walk) -> Steps:
 )
 def _unknown_authority(walk: Walk) -> Steps:
     walk.config(CHAIN)
-    authority = Authority(walk.world.root / "authority")
-    with TlsFront(walk.world.sts.port, authority) as front:
-        walk.env |= {"AWS_ENDPOINT_URL": front.url}
+    with _behind_tls(walk) as (_, bundle):
         yield walk.load("p")
-        walk.env["AWS_CA_BUNDLE"] = str(authority.bundle)
+        walk.env["AWS_CA_BUNDLE"] = bundle
         yield walk.load("p")
 
 
 @row("…: the proxy does not let us through", "check HTTPS_PROXY and NO_PROXY")
 def _proxy(walk: Walk) -> Steps:
     walk.config(CHAIN)
-    authority = Authority(walk.world.root / "authority")
-    with TlsFront(walk.world.sts.port, authority) as front, ConnectProxy(front.port, "jo:secret") as proxy:
-        walk.env |= {"AWS_ENDPOINT_URL": front.url, "AWS_CA_BUNDLE": str(authority.bundle)}
+    with _behind_tls(walk) as (front, bundle), ConnectProxy(front.port, "jo:secret") as proxy:
+        walk.env["AWS_CA_BUNDLE"] = bundle
         walk.env["HTTPS_PROXY"] = re.sub("jo:[^@]*@", "", proxy.url)
         yield walk.load("p")
         walk.env["NO_PROXY"] = str(urlsplit(front.url).hostname)

@@ -199,6 +199,8 @@ EDITS = [
         {"region": "us-east-1"},
         how="awsdirenv explain -- p",
     ),
+    Edit("…: botocore cannot use this value", "correct … in …", f"{CHAIN}max_attempts = x\n", {"max_attempts": "3"}),
+    Edit("…: …", "correct … in …", f"{CHAIN}defaults_mode = none\n", {"defaults_mode": "standard"}),
 ]
 
 
@@ -462,13 +464,6 @@ def _odd_serial_in_the_environment(walk: Walk) -> Steps:
 
 
 @row("…: botocore cannot use this value", "correct … in …")
-def _odd_setting(walk: Walk) -> Steps:
-    walk.config(f"{CHAIN}max_attempts = x\n")
-    hint = yield walk.load("p")
-    walk.edit(hint, max_attempts="3")
-
-
-@row("…: botocore cannot use this value", "correct … in …")
 def _odd_setting_in_the_credentials_file(walk: Walk) -> Steps:
     text = f"[p]\nrole_arn = {ARN}\nsource_profile = base\nmax_attempts = x\n"
     walk.config(text, walk.world.credentials)
@@ -492,13 +487,6 @@ def _odd_endpoint_for_sts(walk: Walk) -> Steps:
     text = walk.world.config.read_text(encoding="utf-8")
     assert "endpoint_url of sts in [services local]" in hint
     walk.world.config.write_text(text.replace("nowhere", walk.world.sts.url), encoding="utf-8")
-
-
-@row("…: …", "correct … in …")
-def _setting_that_botocore_refuses(walk: Walk) -> Steps:
-    walk.config(f"{CHAIN}defaults_mode = none\n")
-    hint = yield walk.load("p")
-    walk.edit(hint, defaults_mode="standard")
 
 
 @row("…: …", "correct …, or unset it")
