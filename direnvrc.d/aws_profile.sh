@@ -3,7 +3,7 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
 #                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
 use_aws_profile() {
-  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
+  local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_parts='' _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
   set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
   _awsdirenv_take_block || _ad_refused=1
@@ -20,8 +20,8 @@ _awsdirenv_take_block() { # whatever fails from here on: no credentials are left
   _awsdirenv_unset_block 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }
 _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
-  declare -F "_awsdirenv_$1_end" >/dev/null || _awsdirenv_part "$1" builtin source 2>/dev/null
-  declare -F "_awsdirenv_$1_end" >/dev/null && { "${@:2}" || return; } && return
+  [[ $_ad_parts == *" $1 "* ]] || _awsdirenv_part "$1" builtin source 2>/dev/null
+  [[ $_ad_parts == *" $1 "* ]] && { "${@:2}" || return; } && return
   [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
 }
 _awsdirenv_unset() { # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it

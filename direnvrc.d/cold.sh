@@ -493,4 +493,4 @@ _awsdirenv_encode_all() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_cold_end() { :; }
+_ad_parts+=' cold '

@@ -101,4 +101,4 @@ _awsdirenv_in_bytes_and_said() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_context_end() { :; }
+_ad_parts+=' context '

@@ -98,4 +98,4 @@ _awsdirenv_may_work_behind() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_keys_end() { :; }
+_ad_parts+=' keys '

@@ -75,4 +75,4 @@ _awsdirenv_open_live() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_live_end() { :; }
+_ad_parts+=' live '

@@ -126,4 +126,4 @@ _awsdirenv_quote() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_options_end() { :; }
+_ad_parts+=' options '

@@ -200,4 +200,4 @@ _awsdirenv_say_where() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_snapshot_end() { :; }
+_ad_parts+=' snapshot '

@@ -175,4 +175,4 @@ _awsdirenv_use() {
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
-_awsdirenv_warm_end() { :; }
+_ad_parts+=' warm '

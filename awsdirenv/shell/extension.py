@@ -110,7 +110,7 @@ def unreadable_part(text: str) -> Path | None:
             text = part.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return part
-        if not text.endswith(f"\n_awsdirenv_{name}_end() {{ :; }}\n"):
+        if not text.endswith(f"\n_ad_parts+=' {name} '\n"):
             return part
     return None
 
