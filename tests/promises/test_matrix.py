@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import matrix
-from machine import CannotRunError, Machine
+from machine import CannotRunError, Machine, changed_line
 from rows import ROWS, Row
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,13 @@ def test_a_row_that_cannot_run_says_why(row: Row, reason: str) -> None:
     assert (result.passed, result.failed) == (0, [])
     assert result.reason.endswith(reason)
     assert f"did not run: {result.reason} |" in matrix.table([result])
+
+
+def test_a_row_about_code_that_is_gone_fails() -> None:
+    """A row that changes a line of ours, which has another wording by now, is no row that this machine cannot run."""
+    change = changed_line("awsdirenv/system/stamps.py", "NOBODY = 1", "NOBODY = 2")
+    result = matrix.run_row(Row("stat", "of nobody", ("tests/nothing.py",), (change,)), 1)
+    assert (result.reason, result.failed) == ("", ["awsdirenv/system/stamps.py has no line NOBODY = 1"])
 
 
 def test_a_name_that_no_test_has_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

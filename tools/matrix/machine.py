@@ -27,6 +27,10 @@ class CannotRunError(Exception):
     """What a row takes is not to be had here; the message says why."""
 
 
+class OutdatedRowError(Exception):
+    """A row is about code that is not there any more: a fault of ours, on every machine."""
+
+
 @dataclass
 class Machine:
     """What differs. `layers` are folders to lay over /usr, the first one uppermost."""
@@ -135,7 +139,7 @@ def changed_line(path: str, old: str, new: str) -> Part:
     def change(machine: Machine) -> None:
         text = (ROOT / path).read_text(encoding="utf-8")
         if text.count(f"{old}\n") != 1:
-            raise CannotRunError(f"{path} has no line {old}")
+            raise OutdatedRowError(f"{path} has no line {old}")
         copy = BUILD / "changed" / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(text.replace(f"{old}\n", f"{new}\n"), encoding="utf-8")

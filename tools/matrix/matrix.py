@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from machine import BUILD, CannotRunError, Machine
+from machine import BUILD, CannotRunError, Machine, OutdatedRowError
 from rows import ROWS, Row
 
 SECONDS = 900  # that a row's tests may take
@@ -51,6 +51,8 @@ def run_row(row: Row, jobs: int) -> Result:
         _run_tests(row, machine, jobs, result)
     except CannotRunError as error:
         result.reason = str(error)
+    except OutdatedRowError as error:
+        result.failed = [str(error)]
     except subprocess.TimeoutExpired:
         result.failed = [f"the tests took more than {SECONDS} seconds"]
     result.seconds = round(time.monotonic() - begin)

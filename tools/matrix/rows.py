@@ -74,8 +74,8 @@ shift 4
 exec /usr/local/bin/stat -L -c "$format" -- "$@" """
 _SYSTEM = (
     "awsdirenv/system/stamps.py",
-    '_IS_BSD = sys.platform == "darwin" or "bsd" in sys.platform',
-    "_IS_BSD = True",
+    'IS_BSD = sys.platform == "darwin" or "bsd" in sys.platform',
+    "IS_BSD = True",
 )
 _UUTILS = "/usr/lib/cargo/bin/coreutils/stat"
 _LIBC = ("libc6", "libgcc-s1")
