@@ -155,6 +155,7 @@ def _replace_by_draft(draft: Path, target: Path, data: bytes, mode: int, mtime: 
         # Nobody else can read a private file, not even before it is complete.
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
+            _leave_to_owner(descriptor, draft.parent)
             os.fchmod(descriptor, mode)  # a default ACL or an unusual umask may have changed it
             file.write(data)
         if mtime is not None:
@@ -182,10 +183,18 @@ def make_folder(folder: Path, mode: int = 0o755) -> None:
 
     Those above it get the mode 0755 without what the umask takes away.
     """
-    for above in reversed(folder.parents):
-        if not above.exists():
-            above.mkdir(0o755, exist_ok=True)
-    folder.mkdir(mode, exist_ok=True)
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(mode if path == folder else 0o755, exist_ok=True)
+            _leave_to_owner(path, path.parent)
+    folder.mkdir(mode, exist_ok=True)  # raises if it is no folder
+
+
+def _leave_to_owner(made: Path | int, folder: Path) -> None:
+    """Give what root has made in somebody's folder to that person, who could not change it: `sudo -E` keeps HOME."""
+    if os.geteuid() == 0 and (info := folder.stat()).st_uid:
+        with contextlib.suppress(OSError):  # some file systems know no owners
+            os.chown(made, info.st_uid, info.st_gid)
 
 
 def ensure_private_folder(folder: Path) -> None:
@@ -202,10 +211,9 @@ def ensure_private_folder(folder: Path) -> None:
         make_folder(folder, 0o700)
         info = folder.stat()
         if info.st_uid != os.geteuid():
-            raise CacheError(
-                f"{folder} belongs to another user",
-                f"{command_line('rm -r', str(folder))} as its owner, or set XDG_CACHE_HOME",
-            )
+            is_lost = folder.parent.stat().st_uid == os.geteuid()  # else it is at home there, and we are not
+            way = f"{command_line('rm -r', str(folder))} as its owner" if is_lost else "be that user (sudo without -E)"
+            raise CacheError(f"{folder} belongs to another user", f"{way}, or set XDG_CACHE_HOME")
         if stat.S_IMODE(info.st_mode) != 0o700:  # a umask may have removed bits, a setgid parent may have added one
             folder.chmod(0o700)
     except OSError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def test_an_editor_is_never_asked(world: World, folder: Path, stdin: str, line: 
     if "--live" not in line:
         assert_nobody(changes, OUTER)
     assert "awsdirenv: hint: awsdirenv login adminrole\n" in said
-    assert world.sts.calls == []
+    assert world.sts.count("AssumeRole") == 0
     sign_in(world)
     changes, said = as_an_editor(world, folder, stdin)
     if "--confirm" in line:
@@ -114,3 +116,52 @@ def test_files_of_windows(world: World) -> None:
         changes, said = world.enter(project, **OUTER)
         assert changes["AWSDIRENV_PROFILE"] == "plain", said
     assert len(world.sts.calls) == 1
+
+
+# `sudo -E` keeps HOME: root is at work in somebody's home.
+BY_ROOT = [
+    ["direnv", "export", "json"],
+    ["direnv", "exec", ".", "true"],
+    *(
+        ["awsdirenv", *words]
+        for words in (
+            ["setup"],
+            ["init", "plain"],
+            ["login", "plain"],
+            ["exec", "plain", "--", "true"],
+            ["export", "plain", "--output", ".env"],
+            ["credential-process", "plain"],
+            ["status"],
+            ["list"],
+            ["explain", "plain"],
+            ["whoami"],
+            ["doctor"],
+            ["clear", "--all"],
+        )
+    ),
+]
+
+
+@pytest.mark.needs("root")
+@pytest.mark.parametrize("is_new", [True, False], ids=["first use", "later use"])
+def test_root_leaves_nothing_of_its_own_in_somebody_s_home(world: World, is_new: bool) -> None:
+    """The person is never locked out of a file or a folder, nothing is open, and an error says how to go on."""
+    world.role("plain", mfa=False)
+    folder, inner = world.project("work", "use aws_profile plain\n"), world.root / "work" / "inner"
+    inner.mkdir()
+    if is_new:
+        shutil.rmtree(world.cache.parent)
+        shutil.rmtree(world.home / ".local" / "share" / "awsdirenv")
+    places = (folder, world.home)
+    for path in (place for top in places for place in (top, *top.rglob("*"))):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    for command in BY_ROOT:
+        done = world.run(*command, cwd=inner if "init" in command else folder)
+        assert "Traceback" not in done.stderr
+        if "login" in command:
+            hint = "be that user (sudo without -E), or set XDG_CACHE_HOME"
+            assert f"{world.cache} belongs to another user\nawsdirenv: hint: {hint}\n" in done.stderr
+    allowed = world.home / ".local" / "share" / "direnv"  # direnv writes it itself
+    owners = {path: path.lstat().st_uid for place in places for path in place.rglob("*") if allowed not in path.parents}
+    assert [path for path, owner in owners.items() if owner == 0] == []
+    assert world.sts.count("AssumeRole") == 0

@@ -400,6 +400,14 @@ def _cache_of_a_stranger(walk: Walk) -> Steps:
     walk.does(hint.partition(" as its owner")[0])
 
 
+@row("… belongs to another user", "be that user (sudo without -E), or set XDG_CACHE_HOME")
+def _home_of_a_stranger(walk: Walk) -> Steps:
+    with strangers_home(walk) as home:
+        act = walk.shell("awsdirenv load base", home)
+        yield act
+        yield stranger(act)
+
+
 @row("cannot read …: permission denied", "chmod u+r …")
 def _unreadable(walk: Walk) -> Steps:
     with strangers_home(walk) as home:

@@ -357,6 +357,22 @@ def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
     assert mode(folder) == 0o777
 
 
+@pytest.mark.needs("root")
+def test_what_root_makes_in_somebody_s_folder_is_theirs(tmp_path: Path) -> None:
+    """`sudo -E` keeps HOME. The person could not change what root owns there; our own folder is refused to root."""
+    os.chown(tmp_path, STRANGER, STRANGER)
+    files.make_folder(tmp_path / "a" / "b")
+    files.replace_file(tmp_path / "a" / "file", b"text", 0o644)
+    files.replace_file(tmp_path / "a" / "file", b"again", 0o600)
+    with pytest.raises(CacheError) as caught:
+        files.ensure_private_folder(tmp_path / "cache" / "ours")
+    assert caught.value.hint == "be that user (sudo without -E), or set XDG_CACHE_HOME"
+    assert mode(tmp_path / "a" / "file") == 0o600
+    made = sorted(path for path in tmp_path.rglob("*"))
+    assert [path.name for path in made] == ["a", "b", "file", "cache", "ours"]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(STRANGER, STRANGER)}
+
+
 def test_a_file_in_the_folder_s_place_is_an_error_of_ours(tmp_path: Path) -> None:
     """What can be no folder is reported as such."""
     (tmp_path / "file").touch()
