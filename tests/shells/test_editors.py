@@ -144,7 +144,7 @@ BY_ROOT = [
 
 @pytest.mark.needs("root")
 @pytest.mark.parametrize("is_new", [True, False], ids=["first use", "later use"])
-def test_root_leaves_nothing_of_its_own_in_somebody_s_home(world: World, is_new: bool) -> None:
+def test_root_leaves_nothing_of_its_own_in_somebody_s_home(world: World, *, is_new: bool) -> None:
     """The person is never locked out of a file or a folder, nothing is open, and an error says how to go on."""
     world.role("plain", mfa=False)
     folder, inner = world.project("work", "use aws_profile plain\n"), world.root / "work" / "inner"
