@@ -200,6 +200,11 @@ def no_proc(machine: Machine) -> None:
     ]
 
 
+def hidepid(machine: Machine) -> None:
+    """Have a /proc that shows nobody the processes of others, as on shared and on hardened machines."""
+    machine.before.append("mount -t proc -o hidepid=invisible none /proc")
+
+
 def ordinary_user(umask: str, *, has_name: bool = True) -> Part:
     """Be nobody in particular, with a umask; without a name there is no line in /etc/passwd."""
 

@@ -232,6 +232,10 @@ _AWKS = (
     ),
 )
 
-_KERNEL = (Row("kernel", "no /proc but for /dev/fd", (*LOAD, *WARM, *on_terminal("bash")), (m.no_proc,), ()),)
+_SEEN = 'ls -d /proc/1 2>&- || echo "others\' processes are hidden"'
+_KERNEL = (
+    Row("kernel", "no /proc but for /dev/fd", (*LOAD, *WARM, *on_terminal("bash")), (m.no_proc,), ()),
+    Row("kernel", "/proc with hidepid=2, ordinary user", MAIN, (m.hidepid, m.ordinary_user("022")), (_SEEN,)),
+)
 
 ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_SID, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS)
