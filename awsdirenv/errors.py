@@ -195,6 +195,12 @@ class SetupError(AwsdirenvError):
     kind = "setup"
 
 
+class MigrationError(AwsdirenvError):
+    """`init --migrate` cannot show that an `.envrc` would mean the same with our line."""
+
+    kind = "migration"
+
+
 class OutputError(AwsdirenvError):
     """Our stdout cannot be written to."""
 

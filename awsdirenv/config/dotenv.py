@@ -6,12 +6,12 @@ import io
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from awsdirenv.config.environment import is_secret
 from awsdirenv.errors import ConfigError, SetupError
-from awsdirenv.system.files import replace_file
+from awsdirenv.system.files import read_text, replace_file
 
 # Only an unquoted value means the same to python-dotenv, Docker, systemd and a shell. All values of AWS can be written
 # without quotes.
@@ -67,6 +67,18 @@ def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
             f"write the value of AWS_PROFILE into {path}",
         )
     return ours.get("AWS_PROFILE"), variables
+
+
+def values_of(path: Path, names: Container[str]) -> dict[str, str]:
+    """Return the variables of these names, as the file sets them. None of them for a file that cannot be read."""
+    from dotenv import dotenv_values  # noqa: PLC0415
+
+    text = read_text(path)
+    if text is None or "AWS_" not in text:
+        return {}
+    logging.getLogger("dotenv").addHandler(logging.NullHandler())
+    values = dotenv_values(stream=io.StringIO(text))
+    return {name: value for name, value in values.items() if value and name in names}
 
 
 def _read(path: Path) -> tuple[dict[str, str], Mapping[str, frozenset[str]]]:

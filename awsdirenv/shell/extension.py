@@ -11,14 +11,14 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from awsdirenv.config.envrc import has_carriage_returns, uses
+from awsdirenv.config.envrc import has_carriage_returns, use_line, uses
 from awsdirenv.errors import SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
 from awsdirenv.system import stamps
 from awsdirenv.system.files import direnv_lib, extension_source, make_folder, own_python, read_text, replace_file
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
-from awsdirenv.system.text import command_line, unix_lines_command
+from awsdirenv.system.text import command_line, shell_word, unix_lines_command
 
 # The lines of the extension that have the paths of the installation.
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command|stat)\(\) \{ .* \}\n", re.MULTILINE)
@@ -148,22 +148,12 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         raise SetupError(f"cannot remove {target}: {error.strerror}", f"make {target.parent} writable") from None
 
 
-def use_line(profile: str | None) -> str:
-    """Return the line for `.envrc`."""
-    if not profile:
-        return "use aws_profile"
-    return command_line("use aws_profile", profile)
-
-
 def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
     """Add our line to `.envrc`, unless it is there, and show the whole file. Raises SetupError."""
     envrc = directory / ".envrc"
-    line = use_line(profile)
+    line = use_line(shell_word(profile) if profile else "")
     present = _read(envrc)
-    if has_carriage_returns((present or "").encode("utf-8", "surrogateescape")):
-        raise SetupError(
-            f"the lines of {envrc} end as on Windows, with CR LF", unix_lines_command(str(envrc), str(directory))
-        )
+    check_lines(envrc, (present or "").encode("utf-8", "surrogateescape"))
     present_uses = uses(present or "")
     for use in present_uses:
         if use.profile == (profile or ""):
@@ -181,6 +171,32 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     mode = envrc.stat().st_mode & 0o777 if present is not None else 0o644
     _write(envrc, after, mode)
     return envrc
+
+
+def check_lines(envrc: Path, data: bytes) -> None:
+    """Raise SetupError for an `.envrc` whose lines end with CR LF."""
+    if has_carriage_returns(data):
+        raise SetupError(
+            f"the lines of {envrc} end as on Windows, with CR LF", unix_lines_command(str(envrc), str(envrc.parent))
+        )
+
+
+def direnv_allows(directory: Path, environ: Mapping[str, str]) -> bool:
+    """Return whether direnv would load the `.envrc` of a directory. False if it cannot be asked."""
+    try:
+        done = subprocess.run(
+            ["direnv", "status"],
+            env={**environ, "PWD": str(directory)},
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError:
+        return False
+    # direnv prints `true` for yes, and since 2.33 it prints 0.
+    return re.search(r"^Found RC allowed (?:true|0)$", done.stdout, re.MULTILINE) is not None
 
 
 def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:

@@ -1,24 +1,50 @@
-"""Write `use aws_profile PROFILE` into the .envrc of this folder, and allow it."""
+"""Write `use aws_profile PROFILE` into the .envrc of this folder, and allow it.
+
+With --migrate: replace what gives AWS credentials in existing .envrc files.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
-from awsdirenv.cli.output import say, warn
+from awsdirenv.cli.output import report, say, warn
 from awsdirenv.cli.parser import add_profile
-from awsdirenv.errors import AwsdirenvError
+from awsdirenv.errors import AwsdirenvError, MigrationError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from awsdirenv.reports.migration import Plan
 
 POSITION = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the profile."""
+    """Add the profile, and the options for existing files."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "example: awsdirenv init adminrole\nexample: awsdirenv init --migrate ~/work --recursive --write"
     add_profile(parser, "without it, the line names none, and each person's .env or AWS_PROFILE decides")
+    parser.add_argument(
+        "--migrate",
+        metavar="DIR",
+        nargs="*",
+        type=Path,
+        help="show how the .envrc of each DIR (default: here) can use awsdirenv instead of AWS_PROFILE or another tool",
+    )
+    parser.add_argument("--recursive", action="store_true", help="with --migrate: also the folders below each DIR")
+    parser.add_argument("--write", action="store_true", help="with --migrate: write what is shown")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the line, run `direnv allow`, and warn of errors that a load would end with."""
+    """Write the line, run `direnv allow`, and warn of errors that a load would end with; or migrate files."""
+    if options.migrate is not None:
+        if options.profile is not None:
+            raise UsageError("--migrate reads the profile from each .envrc, and takes none", "awsdirenv init --help")
+        return _migrate(options.migrate, is_recursive=options.recursive, is_writing=options.write)
+    if options.write or options.recursive:
+        raise UsageError("--write and --recursive are for --migrate", "awsdirenv init --help")
     from awsdirenv.cache import drafts
     from awsdirenv.cache.layout import CachePaths
     from awsdirenv.config.aws_files import load_files
@@ -43,3 +69,65 @@ def run(options: argparse.Namespace) -> int:
     except AwsdirenvError as error:
         warn(error.message, error.hint)
     return 0
+
+
+def _migrate(directories: Sequence[Path], *, is_recursive: bool, is_writing: bool) -> int:
+    """Show, and if wanted write, what each `.envrc` becomes. The status is 1 if one of them could not be moved."""
+    from awsdirenv.config.environment import BLOCK
+    from awsdirenv.reports import migration
+    from awsdirenv.system.direnv import without_ours, working_directory
+
+    here = working_directory(os.environ)
+    folders = [Path(os.path.normpath(here / directory)) for directory in directories or [Path()]]
+    envrcs = list(migration.find(folders, is_recursive=is_recursive))
+    if not envrcs:
+        raise MigrationError(f"no .envrc in {folders[0]}", "name folders that have one, or add --recursive")
+    environ = without_ours(os.environ, BLOCK)
+    definitions = migration.own_definitions(environ)
+    plans, refused = [], 0
+    for envrc in envrcs:
+        try:
+            plan = migration.plan(envrc, environ, definitions)
+        except AwsdirenvError as error:
+            refused += 1
+            say(f"! {envrc}")
+            report(error)
+            continue
+        if plan is None:
+            say(f"  {envrc} has nothing to move")
+            continue
+        plans.append(plan)
+        for line in migration.diff(plan)[2:] and [f"~ {envrc}", *migration.diff(plan)[2:]]:
+            say(line if line.startswith("~ ") else f"  {line}")
+        for note in plan.notes:
+            say(f"  note: {note}")
+    if any(plan.unsets_profile for plan in plans):
+        say("  note: AWS_PROFILE itself is not set any more. For programs that need it, add --live to the line.")
+    if plans and not is_writing:
+        say("  nothing is written; to write this, add --write")
+    return _write(plans, refused) if is_writing else min(refused, 1)
+
+
+def _write(plans: Sequence[Plan], refused: int) -> int:
+    """Write the files, and allow again those that were allowed."""
+    from awsdirenv.cache import drafts
+    from awsdirenv.cache.layout import CachePaths
+    from awsdirenv.reports import migration
+    from awsdirenv.shell import extension
+
+    allowed = {plan.envrc: extension.direnv_allows(plan.envrc.parent, os.environ) for plan in plans}
+    paths = CachePaths.from_environ(os.environ)
+    for plan in plans:
+        try:
+            with drafts.noted(paths, plan.envrc):
+                migration.write(plan)
+            if allowed[plan.envrc]:
+                extension.direnv_allow(plan.envrc.parent, os.environ)
+        except AwsdirenvError as error:
+            refused += 1
+            say(f"! {plan.envrc}")
+            report(error)
+            continue
+        note = "allowed, as before" if allowed[plan.envrc] else "not allowed, as before"
+        say(f"  {plan.envrc} is written; {note}")
+    return min(refused, 1)

@@ -1,0 +1,411 @@
+"""Finds the lines of an `.envrc` that give AWS credentials without us, and what they set. Nothing in it is ever run.
+
+A line that may give credentials, and that is not understood, is an error: we never guess who somebody is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from awsdirenv.config import dotenv
+from awsdirenv.config.bash_outline import Function, Outline, Statement, as_argument, expand
+from awsdirenv.config.bash_text import Word, inside_substitution
+from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES
+from awsdirenv.config.foreign_tools import (
+    CHECK,
+    SIGN_IN,
+    NotUnderstoodError,
+    Tool,
+    Value,
+    tool_in,
+    tool_of,
+)
+from awsdirenv.records import Record
+from awsdirenv.system.files import read_text
+from awsdirenv.system.text import shell_word
+
+PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+KEY_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+_MARKERS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWS_VAULT", "AWSUME_PROFILE")
+_READ = frozenset((*PROFILES, *REGIONS, *KEY_NAMES, "AWS_ACCOUNT_ID"))  # what we look for in a `.env`
+
+# The kinds of what is found.
+PROFILE, REGION, KEY, TOOL, CONTEXT, ACCOUNT, DOTENV, UNSET, OURS, OTHER = (
+    *("profile", "region", "key", "tool", "context", "account", "dotenv", "unset", "ours", "other"),
+)
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.ASCII | re.DOTALL)
+_MENTION = re.compile(
+    r"AWS_(?!PAGER|DEFAULT_OUTPUT|REGION|DEFAULT_REGION)|\baws(?:$|[\s_-])|awsume|\bassume\b", re.IGNORECASE
+)
+_KEY_MENTION = re.compile(r"AWS_(?:ACCESS_KEY|SECRET|SESSION_TOKEN)|aws-|awsume|\bassume\b|export-credentials")
+_DEFAULT = re.compile(r'"?\$\{(AWS_(?:DEFAULT_)?PROFILE):?=([^{}"]*)\}"?')
+_EXPORTERS = ("export", "declare", "typeset", "readonly", "local")
+_SETTERS = frozenset((*_EXPORTERS, "eval", "source", ".", "read", "printf", "mapfile", "readarray", "direnv_load"))
+_SOURCES = ("source_up", "source_up_if_exists", "source_env", "source_env_if_exists", "source", ".")
+# What a function that only sets variables may do besides, and what nobody misses when its call is replaced.
+_CHATTER = frozenset(
+    ("log_status", "log_error", "echo", "printf", "return", "exit", ":", "true", "[", "[[", "test", "has")
+)
+
+
+class Found(Record):
+    """Something about AWS in an `.envrc`. `words` are those of the statement that have to go; none: all of it.
+
+    `stays` says that the statement is no obstacle and is left as it is.
+    """
+
+    kind: str
+    statement: Statement
+    name: str = ""
+    value: Value | None = None
+    tool: Tool | None = None
+    words: tuple[Word, ...] = ()
+    stays: bool = False
+    path: Path | None = None
+    values: Mapping[str, str] = {}
+
+
+class Foreign(Record):
+    """What an `.envrc` says about AWS, in the order of its lines. `functions` are its own that nothing else calls."""
+
+    whole: Outline
+    found: tuple[Found, ...]
+    functions: tuple[Function, ...]
+    others: tuple[Statement, ...]
+
+    def line(self, found: Found) -> int:
+        """Return the number of the line."""
+        return self.whole.line(found.statement)
+
+
+class UnclearError(Exception):
+    """A line that may give credentials, and is not understood: its number, and what about it is not clear."""
+
+    def __init__(self, line: int, what: str) -> None:
+        """Create the error. `what` has no secrets."""
+        super().__init__(line, what)
+        self.line = line
+        self.what = what
+
+
+Definitions = Mapping[str, tuple[Outline, Function]]
+
+
+class Reader:
+    """Reads the statements of a script, or of a function that it calls."""
+
+    def __init__(self, folder: Path, whole: Outline, variables: Mapping[str, str], definitions: Definitions) -> None:
+        """Prepare for an `.envrc` in a folder. `definitions` are the functions that other files define, too."""
+        self.folder = folder
+        self.whole = whole
+        self.variables = dict(variables)
+        self.definitions = {**definitions, **{name: (whole, one) for name, one in whole.functions.items()}}
+        self.found: list[Found] = []
+        self.others: list[Statement] = []
+        self.called: set[str] = set()
+        self._captured: dict[str, Tool] = {}
+        self._pending: dict[str, Found] = {}  # assigned, and not exported yet
+        self._exports_all = False
+
+    def read(self, statements: Sequence[Statement], body: str = "") -> None:
+        """Read the statements: of the function `body`, or outside of all functions. Raises UnclearError."""
+        for statement in statements:
+            if statement.function != body:
+                continue
+            try:
+                found = self._of(statement)
+                if not found:
+                    self._check_other(statement, body)
+                elif any(not one.stays for one in found):
+                    self._check_place(statement, found, body)
+            except NotUnderstoodError as error:
+                raise UnclearError(self.whole.line(statement), str(error)) from None
+            self.found += found
+            if not found or all(one.stays for one in found):
+                self.others.append(statement)
+        self._check_lists(statements)
+        for name, found in self._pending.items():
+            raise UnclearError(self.whole.line(found.statement), f"{name}, which is set and not exported")
+
+    def _check_lists(self, statements: Sequence[Statement]) -> None:
+        """Raise UnclearError for a command that counts only if another one succeeds, which is not about AWS."""
+        settled = {one.statement.start for one in self.found if not one.stays}
+        for one, after in itertools.pairwise(statements):
+            if after.before == "&&" and (one.start in settled) != (after.start in settled):
+                raise UnclearError(self.whole.line(one), "AWS in a list with &&")
+
+    def _check_place(self, statement: Statement, found: list[Found], body: str) -> None:
+        """Raise NotUnderstoodError for what counts only sometimes, or only somewhere."""
+        is_list = {statement.before, statement.after} <= {"", "&&"}
+        where = "" if body and statement.where == "a function" else statement.where
+        if where or not is_list:
+            raise NotUnderstoodError(f"{found[0].name or found[0].kind} inside {where or 'a list with || or |'}")
+        if any(
+            not one[:1].isdigit() and one[:1] != ">" and one != "</dev/null" and one[:2] != "&>"
+            for one in statement.redirections
+        ):
+            raise NotUnderstoodError("its redirection")
+
+    def _check_other(self, statement: Statement, body: str) -> None:
+        """Raise NotUnderstoodError for a command that may set something of AWS, or that a function must not do."""
+        first = statement.words[0].text
+        raw = self.whole.raw(statement)
+        if body and first not in _CHATTER and not (first in _EXPORTERS and not _MENTION.search(raw)):
+            raise NotUnderstoodError(f"`{first}` in the function {body}")
+        if (
+            first in _SETTERS
+            and first not in _EXPORTERS
+            and _MENTION.search(raw)
+            and not (first == "printf" and "-v" not in raw)
+        ):
+            raise NotUnderstoodError(f"`{first}`")
+
+    def _of(self, statement: Statement) -> list[Found]:
+        """Return what a statement says about AWS."""
+        words = list(statement.words)
+        while words and _ASSIGNMENT.match(self.whole.raw(words[0])):
+            words.pop(0)
+        if not words:
+            return self._assignments(statement, statement.words, is_exported=self._exports_all)
+        name = words[0].text if words[0].is_literal else ""
+        if name in _EXPORTERS:
+            return self._exports(statement, words, name)
+        handler = {
+            "unset": self._unset,
+            "eval": self._evaluated,
+            "direnv_load": self._loaded,
+            "dotenv": self._dotenv,
+            "dotenv_if_exists": self._dotenv,
+            "set": self._set,
+            ":": self._default,
+            **dict.fromkeys(_SOURCES, self._sourced),
+        }.get(name)
+        if handler:
+            return handler(statement, words)
+        if function := self._function(words):
+            return self._call(statement, *function)
+        tool = tool_in(statement, self.whole.raw, self.variables)
+        if tool and tool.kind in (SIGN_IN, CHECK):
+            return [
+                Found(OTHER, statement, tool.program, tool=tool, stays=tool.kind == CHECK or not statement.is_alone)
+            ]
+        return []
+
+    def _assignments(self, statement: Statement, words: Sequence[Word], *, is_exported: bool) -> list[Found]:
+        found = []
+        for word in words:
+            raw = self.whole.raw(word)
+            if word.is_literal and raw[:1] in "\"'":
+                raw = word.text.partition("=")[0] + "=" + shell_word(word.text.partition("=")[2])
+            match = _ASSIGNMENT.match(raw)
+            one = self._assigned(statement, match[1], match[3]) if match else None
+            if one is None:
+                continue
+            if match and match[2]:
+                raise NotUnderstoodError(f"{one.name}+=")
+            one = Found(
+                **{**one.__dict__, "words": (word,) if len(words) > 1 or len(statement.words) > len(words) + 1 else ()}
+            )
+            found.append(one)
+            if not is_exported and one.kind != OTHER:
+                self._pending[one.name] = one
+            else:
+                self._pending.pop(one.name, None)
+        if len(found) == len(words):
+            found = [Found(**{**one.__dict__, "words": ()}) for one in found]
+        return found
+
+    def _assigned(self, statement: Statement, name: str, raw: str) -> Found | None:
+        """Return what an assignment says, and note the value of the variable."""
+        text = expand(raw, self.variables)
+        value = Value(raw, text)
+        captured = next((self._captured[one] for one in self._captured if re.search(rf"\$\{{?{one}\b", raw)), None)
+        inside = inside_substitution(raw)
+        tool = captured or (tool_of(inside, self.variables) if inside else None)
+        if text is None:
+            self.variables.pop(name, None)
+        else:
+            self.variables[name] = text
+        if name in KEY_NAMES:
+            if tool is None and text is None:
+                raise NotUnderstoodError(f"where {name} comes from")
+            return Found(KEY, statement, name, value, tool)
+        if name in PROFILES:
+            if text is None and (as_argument(raw) if not inside else f'"{raw}"') is None:
+                raise NotUnderstoodError(name)
+            return Found(PROFILE, statement, name, value)
+        if name in REGIONS or name == "AWS_ACCOUNT_ID" or name in CONTEXT_VARIABLES:
+            kind = REGION if name in REGIONS else ACCOUNT if name == "AWS_ACCOUNT_ID" else CONTEXT
+            return Found(kind, statement, name, value, stays=kind != REGION)
+        if name in _MARKERS:
+            return Found(OTHER, statement, name)
+        if name in BLOCK:
+            raise NotUnderstoodError(name)
+        if tool and tool.kind not in (SIGN_IN, CHECK):
+            self._captured[name] = tool
+            return Found(OTHER, statement, name)
+        return None
+
+    def _exports(self, statement: Statement, words: Sequence[Word], name: str) -> list[Found]:
+        options = [word for word in words[1:] if word.text.startswith("-")]
+        rest = [word for word in words[1:] if word not in options]
+        is_exported = name == "export" or any("x" in word.text for word in options) or self._exports_all
+        if name == "export" and options:
+            if _MENTION.search(self.whole.raw(statement)):
+                raise NotUnderstoodError(f"export {options[0].text[:2]}")
+            return []
+        found = self._assignments(statement, [w for w in rest if self._is_assignment(w)], is_exported=is_exported)
+        for word in rest:
+            raw = self.whole.raw(word)
+            if word.is_literal and word.text in self._pending:
+                self._pending.pop(word.text)
+                found.append(Found(OTHER, statement, word.text, words=(word,) if len(rest) > 1 else ()))
+            elif not self._is_assignment(word) and not word.is_literal:
+                found += self._substituted(statement, raw)
+        if len(found) == len(rest):
+            return [Found(**{**one.__dict__, "words": ()}) for one in found]
+        return found
+
+    def _is_assignment(self, word: Word) -> bool:
+        return _ASSIGNMENT.match(word.text if word.is_literal else self.whole.raw(word)) is not None
+
+    def _substituted(self, statement: Statement, raw: str) -> list[Found]:
+        """Return what comes of evaluating or exporting the output of a program. Raises NotUnderstoodError."""
+        inside = inside_substitution(raw)
+        if inside is None:
+            raise NotUnderstoodError("what only bash can tell")
+        file = re.fullmatch(
+            r"(?:cat|x?args\s*<|e?grep\s[^|]*\s|sed\s[^|]*\s)\s*([\w./-]+)\s*(?:\|.*)?|xargs\s*<\s*([\w./-]+)",
+            inside.strip(),
+            re.DOTALL,
+        )
+        if file and (file[1] or file[2]):
+            return self._file(statement, file[1] or file[2])
+        tool = tool_of(inside, self.variables)
+        if tool is None and "assume-role" in inside and (nested := re.search(r"\$\((aws\s[^()]*)\)", inside)):
+            tool = tool_of(nested[1], self.variables)
+        if tool and tool.kind not in (SIGN_IN, CHECK):
+            return [Found(TOOL, statement, tool.program, tool=tool)]
+        if _MENTION.search(inside):
+            raise NotUnderstoodError("what it evaluates")
+        return []
+
+    def _unset(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
+        found = [Found(UNSET, statement, word.text, words=(word,)) for word in words[1:] if word.text in BLOCK]
+        if len(found) == len([word for word in words[1:] if not word.text.startswith("-")]):
+            return [Found(UNSET, statement, one.name) for one in found]
+        return found
+
+    def _evaluated(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
+        return (
+            self._substituted(statement, self.whole.raw(words[1]))
+            if len(words) == 2 and not words[1].is_literal
+            else []
+        )
+
+    def _loaded(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
+        raw = self.whole.text[words[1].start : words[-1].end] if len(words) > 1 else ""
+        return self._substituted(statement, f"$({raw})")
+
+    def _set(self, statement: Statement, words: Sequence[Word]) -> list[Found]:  # noqa: ARG002 - as the others
+        text = " ".join(word.text for word in words[1:])
+        if text in ("-a", "-o allexport", "+a", "+o allexport"):
+            self._exports_all = text[0] == "-"
+        return []
+
+    def _default(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
+        match = _DEFAULT.fullmatch(self.whole.raw(words[1])) if len(words) == 2 else None
+        if not match:
+            return []
+        found = Found(PROFILE, statement, match[1], Value(f"${{{match[1]}:-{match[2]}}}", None))
+        self._pending[match[1]] = found
+        return [found]
+
+    def _dotenv(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
+        name = expand(self.whole.raw(words[1]), self.variables) if len(words) > 1 else ".env"
+        if name is None:
+            raise NotUnderstoodError("which file it reads")
+        return self._file(statement, name)
+
+    def _file(self, statement: Statement, name: str) -> list[Found]:
+        path = self.folder / name
+        path = path / ".env" if path.is_dir() else path
+        values = dotenv.values_of(path, _READ)
+        return [Found(DOTENV, statement, name, stays=True, path=path, values=values)] if values else []
+
+    def _sourced(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
+        """Return what comes of reading another script."""
+        raw = self.whole.raw(words[1]) if len(words) > 1 else ""
+        if raw.startswith("<("):
+            return self._substituted(statement, raw)
+        path = expand(raw, self.variables)
+        program = (path or inside_substitution(raw) or "").rpartition("/")[2].split(" ")[-1]
+        if words[0].text in ("source", ".") and program in ("awsume", "assume"):
+            named = Statement(**{**statement.__dict__, "words": tuple(words[1:])})
+            tool = tool_of(" ".join([program, *map(self.whole.raw, named.words[1:])]), self.variables)
+            return [Found(TOOL, statement, program, tool=tool)] if tool else []
+        if words[0].text.startswith("source_up"):
+            above = (folder / (path or ".envrc") for folder in self.folder.parents)
+            path = str(next((one for one in above if one.is_file()), ""))
+        if not path:
+            return []
+        file = self.folder / path
+        if words[0].text.startswith("source_env") and file.is_dir():
+            file /= ".envrc"
+        text = read_text(file) or ""
+        if self._exports_all and re.fullmatch(r"(?:\s*(?:#.*|(?:export )?\w+=.*)?\n?)*", text):
+            return self._file(statement, path)
+        is_late = any(one.kind in (PROFILE, KEY, TOOL, OURS) for one in self.found)
+        if _KEY_MENTION.search(text) or (is_late and re.search(r"AWS_(?:DEFAULT_)?PROFILE\b|aws_profile", text)):
+            raise NotUnderstoodError(f"{file}, which it reads and which is about AWS, too")
+        return []
+
+    def _function(self, words: Sequence[Word]) -> tuple[str, Sequence[Word]] | None:
+        """Return the function that a command calls, if it may be about AWS, and the arguments."""
+        first = words[0].text
+        name, arguments = first, words[1:]
+        if first in ("use", "layout") and len(words) > 1 and words[1].is_literal:
+            name, arguments = f"{first}_{words[1].text}", words[2:]
+        if name in self.definitions:
+            whole, function = self.definitions[name]
+            return (name, arguments) if _MENTION.search(whole.text[function.start : function.end]) else None
+        is_ours = name == "use_aws_profile"
+        return (name, arguments) if is_ours or re.match(r"(?:use|layout)_aws(?:$|[_-])", name) else None
+
+    def _call(self, statement: Statement, name: str, arguments: Sequence[Word]) -> list[Found]:
+        """Return what a function says that is called with these arguments."""
+        if name not in self.definitions:
+            if name == "use_aws_profile":
+                return [Found(OURS, statement, name, stays=True)]
+            raise NotUnderstoodError(f"{name}, which is defined nowhere that we know")
+        whole, function = self.definitions[name]
+        texts = [expand(self.whole.raw(word), self.variables) for word in arguments]
+        known = {str(number): text for number, text in enumerate(texts, 1) if text is not None}
+        missing = {str(number): "" for number in range(len(texts) + 1, 10)}
+        outer = {key: value for key, value in self.variables.items() if not key.isdigit()}
+        inner = Reader(self.folder, whole, {**outer, **known, **missing}, self.definitions if not self.called else {})
+        try:
+            inner.read(function.statements, name)
+        except UnclearError as error:
+            raise NotUnderstoodError(f"the function {name}: {error.what}") from None
+        self.called.add(name)
+        found = []
+        for one in inner.found:
+            value = one.value and Value(shell_word(one.value.text or ""), one.value.text)
+            if (value and value.text is None) or (one.tool and one.tool.profile and one.tool.profile.text is None):
+                raise NotUnderstoodError(f"the arguments of {name}")
+            found.append(Found(**{**one.__dict__, "statement": statement, "value": value, "words": ()}))
+        return found
+
+
+def read(folder: Path, whole: Outline, variables: Mapping[str, str], definitions: Definitions) -> Foreign:
+    """Return what an `.envrc` in a folder says about AWS. Raises UnclearError, and ConfigError for a `.env`."""
+    reader = Reader(folder, whole, variables, definitions)
+    reader.read(whole.statements)
+    functions = tuple(whole.functions[name] for name in reader.called if name in whole.functions)
+    return Foreign(whole, tuple(reader.found), functions, tuple(reader.others))
