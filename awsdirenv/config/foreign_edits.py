@@ -6,20 +6,27 @@ import re
 from collections.abc import Sequence
 
 from awsdirenv.config.bash_text import Word
-from awsdirenv.config.foreign_lines import PROFILES, Foreign, Found
+from awsdirenv.config.foreign_found import PROFILES, Foreign, Found, UnclearError
 
 _USE = re.compile(r"\$\{?(AWS_(?:DEFAULT_)?PROFILE)\b")
+_KEY_USE = re.compile(r"\$\{?AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)\b")
 _MASK = "\0"  # stands for what goes; no `.envrc` has it
 
 
 def uses_after(foreign: Foreign, place: int) -> list[int]:
-    """Return the lines behind a place that use AWS_PROFILE, also as the prefix of a command."""
+    """Return the lines behind a place that use AWS_PROFILE, also as the prefix of a command.
+
+    Raises UnclearError if others use keys: a directory has the one or the other.
+    """
     found = []
+    with_keys = [one for one in foreign.others if one.start > place and _KEY_USE.search(foreign.whole.raw(one))]
     for one in foreign.others:
         raw = foreign.whole.raw(one)
         is_use = _USE.search(raw) or raw.startswith(tuple(f"{name}=" for name in PROFILES))
         if one.start > place and (is_use or (raw.startswith("env_vars_required") and "AWS_PROFILE" in raw)):
             found.append(foreign.whole.line(one))
+    if found and with_keys:
+        raise UnclearError(foreign.whole.line(with_keys[0]), "AWS_PROFILE and a key, which no directory has both")
     return found
 
 

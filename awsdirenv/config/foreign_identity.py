@@ -8,7 +8,7 @@ from pathlib import Path
 from awsdirenv.config import dotenv
 from awsdirenv.config.aws_files import AwsFiles, place_of, static_keys
 from awsdirenv.config.chain import ATTACHED, STATIC, Chain
-from awsdirenv.config.foreign_lines import (
+from awsdirenv.config.foreign_found import (
     ACCOUNT,
     DOTENV,
     KEY,
@@ -110,6 +110,10 @@ class _State:
 
     def _set_tool(self, found: Found, tool: Tool) -> None:
         current = next(iter(self.profiles.values()), None)
+        if current and tool.profile and tool.profile.text is None and "AWS_" in tool.profile.raw:
+            if tool.profile.raw.strip('"').strip("${}") not in PROFILES:
+                raise UnclearError(self.foreign.line(found), f"the profile of {tool.program}")
+            tool = replace(tool, profile=current[1])
         if not tool.profile and current and not tool.account_id:
             tool = replace(tool, profile=current[1])
         if self.tool and _identity(self.tool[1]) != _identity(tool):
@@ -191,7 +195,7 @@ class Finder:
             name = declared.profile.text
         chain = self._chain(declared, name)
         raw = declared.profile.raw if declared.profile and declared.profile.text == name else ""
-        is_dynamic = "$" in raw or "`" in raw
+        is_dynamic = ("$" in raw or "`" in raw) and "AWS_" not in raw  # those variables are not set there any more
         argument = (declared.profile.argument if declared.profile and is_dynamic else None) or shell_word(name)
         return Identity(argument, chain, declared)
 

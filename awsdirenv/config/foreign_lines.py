@@ -14,6 +14,24 @@ from awsdirenv.config import dotenv
 from awsdirenv.config.bash_outline import Function, Outline, Statement, as_argument, expand
 from awsdirenv.config.bash_text import Word, inside_substitution
 from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES
+from awsdirenv.config.foreign_found import (
+    ACCOUNT,
+    CONTEXT,
+    DOTENV,
+    KEY,
+    KEY_NAMES,
+    OTHER,
+    OURS,
+    PROFILE,
+    PROFILES,
+    REGION,
+    REGIONS,
+    TOOL,
+    UNSET,
+    Foreign,
+    Found,
+    UnclearError,
+)
 from awsdirenv.config.foreign_tools import (
     CHECK,
     SIGN_IN,
@@ -23,20 +41,11 @@ from awsdirenv.config.foreign_tools import (
     tool_in,
     tool_of,
 )
-from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 from awsdirenv.system.text import shell_word
 
-PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-KEY_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _MARKERS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWS_VAULT", "AWSUME_PROFILE")
 _READ = frozenset((*PROFILES, *REGIONS, *KEY_NAMES, "AWS_ACCOUNT_ID"))  # what we look for in a `.env`
-
-# The kinds of what is found.
-PROFILE, REGION, KEY, TOOL, CONTEXT, ACCOUNT, DOTENV, UNSET, OURS, OTHER = (
-    *("profile", "region", "key", "tool", "context", "account", "dotenv", "unset", "ours", "other"),
-)
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.ASCII | re.DOTALL)
 _MENTION = re.compile(
@@ -45,52 +54,12 @@ _MENTION = re.compile(
 _KEY_MENTION = re.compile(r"AWS_(?:ACCESS_KEY|SECRET|SESSION_TOKEN)|aws-|awsume|\bassume\b|export-credentials")
 _DEFAULT = re.compile(r'"?\$\{(AWS_(?:DEFAULT_)?PROFILE):?=([^{}"]*)\}"?')
 _EXPORTERS = ("export", "declare", "typeset", "readonly", "local")
-_SETTERS = frozenset((*_EXPORTERS, "eval", "source", ".", "read", "printf", "mapfile", "readarray", "direnv_load"))
+_SETTERS = frozenset(("eval", "source", ".", "read", "printf", "mapfile", "readarray", "direnv_load"))
 _SOURCES = ("source_up", "source_up_if_exists", "source_env", "source_env_if_exists", "source", ".")
 # What a function that only sets variables may do besides, and what nobody misses when its call is replaced.
 _CHATTER = frozenset(
     ("log_status", "log_error", "echo", "printf", "return", "exit", ":", "true", "[", "[[", "test", "has")
 )
-
-
-class Found(Record):
-    """Something about AWS in an `.envrc`. `words` are those of the statement that have to go; none: all of it.
-
-    `stays` says that the statement is no obstacle and is left as it is.
-    """
-
-    kind: str
-    statement: Statement
-    name: str = ""
-    value: Value | None = None
-    tool: Tool | None = None
-    words: tuple[Word, ...] = ()
-    stays: bool = False
-    path: Path | None = None
-    values: Mapping[str, str] = {}
-
-
-class Foreign(Record):
-    """What an `.envrc` says about AWS, in the order of its lines. `functions` are its own that nothing else calls."""
-
-    whole: Outline
-    found: tuple[Found, ...]
-    functions: tuple[Function, ...]
-    others: tuple[Statement, ...]
-
-    def line(self, found: Found) -> int:
-        """Return the number of the line."""
-        return self.whole.line(found.statement)
-
-
-class UnclearError(Exception):
-    """A line that may give credentials, and is not understood: its number, and what about it is not clear."""
-
-    def __init__(self, line: int, what: str) -> None:
-        """Create the error. `what` has no secrets."""
-        super().__init__(line, what)
-        self.line = line
-        self.what = what
 
 
 Definitions = Mapping[str, tuple[Outline, Function]]
@@ -127,17 +96,24 @@ class Reader:
                 raise UnclearError(self.whole.line(statement), str(error)) from None
             self.found += found
             if not found or all(one.stays for one in found):
+                self._check_captured(statement)
                 self.others.append(statement)
         self._check_lists(statements)
-        for name, found in self._pending.items():
-            raise UnclearError(self.whole.line(found.statement), f"{name}, which is set and not exported")
+        for name, assigned in self._pending.items():
+            raise UnclearError(self.whole.line(assigned.statement), f"{name}, which is set and not exported")
+
+    def _check_captured(self, statement: Statement) -> None:
+        """Raise UnclearError for another use of a variable whose assignment goes."""
+        for name in self._captured:
+            if re.search(rf"\$\{{?{name}\b", self.whole.raw(statement)):
+                raise UnclearError(self.whole.line(statement), f"{name}, which is used here, too")
 
     def _check_lists(self, statements: Sequence[Statement]) -> None:
         """Raise UnclearError for a command that counts only if another one succeeds, which is not about AWS."""
         settled = {one.statement.start for one in self.found if not one.stays}
-        for one, after in itertools.pairwise(statements):
-            if after.before == "&&" and (one.start in settled) != (after.start in settled):
-                raise UnclearError(self.whole.line(one), "AWS in a list with &&")
+        for first, after in itertools.pairwise(statements):
+            if after.before == "&&" and (first.start in settled) != (after.start in settled):
+                raise UnclearError(self.whole.line(first), "AWS in a list with &&")
 
     def _check_place(self, statement: Statement, found: list[Found], body: str) -> None:
         """Raise NotUnderstoodError for what counts only sometimes, or only somewhere."""

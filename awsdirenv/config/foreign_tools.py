@@ -86,7 +86,8 @@ _ASSUME = _spec("--region:region -r:region --duration:duration -d:duration", "--
 _EXPORT_CREDENTIALS = _spec("--profile:profile", "--env --env-export --export --json --pretty")
 _WRAP = _spec("--profile:profile", "--export")
 _AWS_SSO = _spec(
-    "--profile:profile -p:profile --account:account -A:account --role:role -R:role --arn:arn -a:arn --sso -S --region:region --level -L",
+    "--profile:profile -p:profile --account:account -A:account "
+    "--role:role -R:role --arn:arn -a:arn --sso -S --region:region --level -L",
     "--no-region -n --refresh -r",
 )
 _SAML = _spec("--profile:profile -p:profile --shell", "--skip-prompt --quiet")
@@ -245,6 +246,8 @@ def _optional(spec: _Spec, *names: str, kind: str = KEYS, store: str = "") -> Ca
         if arn := options.get("arn"):
             parts = ["", *(arn.text or "").split(":")]
             account, role = (Value(part, part) for part in (parts[-2], parts[-1].rpartition("/")[2]))
+        if program == "aws-sso" and not (options.get("profile") or (account and account.text and role)):
+            raise NotUnderstoodError("aws-sso without a profile, and without an account and a role")
         if program == "saml2aws" and "profile" not in options:
             raise NotUnderstoodError("saml2aws without --profile")
         return _tool(

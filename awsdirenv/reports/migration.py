@@ -8,14 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from awsdirenv.config import foreign_lines as lines
+from awsdirenv.config import foreign_found as kinds
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.bash_outline import Function, Outline, outline
 from awsdirenv.config.environment import BLOCK, is_secret
 from awsdirenv.config.envrc import use_line, uses
 from awsdirenv.config.foreign_edits import rewrite, uses_after
+from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
 from awsdirenv.config.foreign_identity import Finder, Identity, declared
-from awsdirenv.config.foreign_lines import Foreign, Found, UnclearError
+from awsdirenv.config.foreign_lines import read
 from awsdirenv.config.foreign_tools import SIGN_IN
 from awsdirenv.config.settings import role_duration
 from awsdirenv.errors import MigrationError
@@ -25,7 +26,8 @@ from awsdirenv.system.files import LARGEST, direnv_lib, home, read_bytes, read_t
 from awsdirenv.system.text import login_command, printable, shell_word
 
 _SKIPPED = frozenset((".git", ".hg", "node_modules", ".venv", "venv", ".terraform", ".direnv", "__pycache__"))
-_IDENTITY = (lines.PROFILE, lines.KEY, lines.TOOL, lines.DOTENV)
+_LEAVE_OUT = "see to that, or leave that folder out"
+_IDENTITY = (kinds.PROFILE, kinds.KEY, kinds.TOOL, kinds.DOTENV)
 _REGION_USE = re.compile(r"\$\{?AWS_(?:DEFAULT_)?REGION\b")
 _ASSIGNED = re.compile(r"""\b(\w+)(=|: )(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.|[^\s"';])+""", re.DOTALL)
 _KEY_TEXT = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}|[A-Za-z0-9/+=]{40,}|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")
@@ -88,6 +90,8 @@ def plan(envrc: Path, environ: Mapping[str, str], definitions: Definitions) -> P
     text = data.decode("utf-8", "surrogateescape")
     try:
         return _plan(envrc, text, environ, definitions)
+    except RecursionError:
+        raise MigrationError(f"cannot read {envrc}: nested too deeply", _LEAVE_OUT) from None
     except UnclearError as error:
         if not re.search(r"aws|\bassume\b", text, re.IGNORECASE):
             return None
@@ -107,13 +111,13 @@ def _content(envrc: Path) -> bytes:
         reason = "permission denied" if envrc.is_file() else "not a regular file"
         if envrc.is_file() and envrc.stat().st_size > LARGEST:
             reason = "too large"
-    raise MigrationError(f"cannot read {envrc}: {reason}", "see to that, or leave that folder out")
+    raise MigrationError(f"cannot read {envrc}: {reason}", _LEAVE_OUT)
 
 
 def _plan(envrc: Path, text: str, environ: Mapping[str, str], definitions: Definitions) -> Plan | None:
     whole = outline(text)
     variables = {"PWD": str(envrc.parent), "HOME": str(home(environ)), "USER": environ.get("USER", "")}
-    foreign = lines.read(envrc.parent, whole, {name: text for name, text in variables.items() if text}, definitions)
+    foreign = read(envrc.parent, whole, {name: text for name, text in variables.items() if text}, definitions)
     declaration = declared(envrc, foreign)
     if declaration is None:
         return None
@@ -122,7 +126,7 @@ def _plan(envrc: Path, text: str, environ: Mapping[str, str], definitions: Defin
     own = set(whole.functions) - {function.name for function in foreign.functions}
     if "use_aws_profile" in own:
         raise MigrationError(f"{envrc} defines use_aws_profile, which wins over ours", "rename or remove that function")
-    ours = [found for found in foreign.found if found.kind == lines.OURS]
+    ours = [found for found in foreign.found if found.kind == kinds.OURS]
     if (
         ours
         and not uses(text)[-1].profile
@@ -145,7 +149,7 @@ def _environ(foreign: Foreign, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment in which the profiles are looked up: with the files that the `.envrc` chooses."""
     context = {}
     for found in foreign.found:
-        if found.kind == lines.CONTEXT and found.value:
+        if found.kind == kinds.CONTEXT and found.value:
             if found.value.text is None:
                 raise UnclearError(foreign.line(found), f"what {found.name} is")
             context[found.name] = found.value.text
@@ -212,13 +216,13 @@ class _Writer:
             self.identity.argument and not set('$`"') & set(self.identity.argument),
         )
         candidates = _deciding(self.foreign)
-        main = candidates[0] if is_known and candidates[0].kind != lines.DOTENV else deciding
-        context = [found for found in self.foreign.found if found.kind == lines.CONTEXT]
+        main = candidates[0] if is_known and candidates[0].kind != kinds.DOTENV else deciding
+        context = [found for found in self.foreign.found if found.kind == kinds.CONTEXT]
         return context[-1] if context and context[-1].statement.start > main.statement.start else main
 
     def _region(self) -> tuple[list[str], list[Found]]:
         """Return our option for the region, and the lines about a region that stay."""
-        found = [one for one in self.foreign.found if one.kind == lines.REGION]
+        found = [one for one in self.foreign.found if one.kind == kinds.REGION]
         texts = [one.value.text for one in found if one.value]
         tool = self.identity.declared.tool
         if tool and tool.region:

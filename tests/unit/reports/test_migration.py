@@ -1,0 +1,106 @@
+"""What an `.envrc` becomes that gives AWS credentials without us: a table of shapes, with the exact result of each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from awsdirenv.config.envrc import uses
+from awsdirenv.errors import AwsdirenvError
+from awsdirenv.reports import migration
+from envrc_shapes import ARN, SHAPES, Shape
+
+KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "sentinel/SECRETsentinelSECRETsentinelSEC"
+CONFIG = f"""[profile base]
+region = eu-west-1
+[profile x]
+role_arn = {ARN}
+source_profile = base
+[profile y]
+role_arn = arn:aws:iam::123456789012:role/y
+source_profile = base
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = eu-west-1
+[profile dev]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = Developer
+[profile empty]
+region = eu-west-1
+"""
+
+
+class Home:
+    """A home with AWS's files, and a folder with an `.envrc`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path / "project"
+        self.folder.mkdir()
+        self.envrc = self.folder / ".envrc"
+        (path / ".aws").mkdir()
+        self.config = path / ".aws" / "config"
+        self.config.write_text(CONFIG, encoding="utf-8")
+        (path / ".aws" / "credentials").write_text(
+            f"[base]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n", encoding="utf-8"
+        )
+        self.env = {"HOME": str(path), "PATH": os.environ["PATH"]}
+
+    def has(self, text: str) -> migration.Plan | None:
+        """Write an `.envrc`, and give what it becomes."""
+        self.envrc.write_bytes(text.encode("utf-8", "surrogateescape"))
+        return self.plan()
+
+    def plan(self) -> migration.Plan | None:
+        """Give what the `.envrc` becomes."""
+        return migration.plan(self.envrc, self.env, migration.own_definitions(self.env))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Make a home."""
+    return Home(tmp_path)
+
+
+def keys(text: str) -> str:
+    """Put the keys into a text of the table."""
+    return text.replace("=KEY_ID", f"={KEY_ID}").replace('="KEY_ID', f'="{KEY_ID}').replace("SECRET_KEY", SECRET)
+
+
+def refusal(home: Home, shape: Shape) -> str:
+    """Give the message of an error, which must have no secret."""
+    with pytest.raises(AwsdirenvError) as caught:
+        home.has(keys(shape.text))
+    assert not {KEY_ID, SECRET} & {*f"{caught.value.message} {caught.value.hint}".replace('"', " ").split()}
+    return caught.value.message
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_shapes(home: Home, shape: Shape) -> None:
+    """Each shape becomes exactly this, with these notes, or is refused; a second run has nothing to do."""
+    for name, text in {**shape.files, **({".env": shape.dotenv} if shape.dotenv else {})}.items():
+        (home.folder / name).write_text(keys(text), encoding="utf-8")
+    if shape.after is not None and shape.after.startswith("!"):
+        wanted = shape.after[1:].replace("FOLDER", str(home.folder))
+        assert wanted in refusal(home, shape)
+        return
+    plan = home.has(keys(shape.text))
+    if plan is None:
+        assert shape.after is None
+        return
+    assert plan.after.decode("utf-8", "surrogateescape") == shape.after
+    assert plan.notes == tuple(note.replace("FOLDER", str(home.folder)) for note in shape.notes)
+    assert len(uses(shape.after or "")) == 1
+    assert home.has(shape.after or "") is None
+    assert not any(secret in line for line in migration.diff(plan) for secret in (KEY_ID, SECRET))
+
+
+def test_there_are_enough_shapes() -> None:
+    """The table has what the promise says: at least fifty shapes, of which some are refused."""
+    refused = [name for name, shape in SHAPES.items() if (shape.after or "").startswith("!")]
+    assert len(SHAPES) - len(refused) >= 50
+    assert len(refused) >= 25
+    assert len([name for name, shape in SHAPES.items() if shape.runs]) >= 20
