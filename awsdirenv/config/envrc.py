@@ -41,7 +41,7 @@ class Declaration(Record):
     options: Mapping[str, str] = MappingProxyType({})
 
 
-def use_line(argument: str, *options: str) -> str:
+def line_of(argument: str, *options: str) -> str:
     """Return our line for the text of an argument in bash, or for "" if it names no profile."""
     words = [*options, "--", argument] if argument.startswith(("-", "'-", '"-')) else [argument, *options]
     return " ".join(["use aws_profile", *filter(None, words)])

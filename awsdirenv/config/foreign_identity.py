@@ -23,7 +23,7 @@ from awsdirenv.config.foreign_found import (
 )
 from awsdirenv.config.foreign_tools import GET, ROLE, Tool, Value
 from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.errors import AwsdirenvError, ConfigError, MigrationError
+from awsdirenv.errors import AwsdirenvError, MigrationError
 from awsdirenv.records import Record, replace
 from awsdirenv.system.text import shell_word
 
@@ -272,13 +272,11 @@ class Finder:
         tool, found = declared.tool, declared.found
         if tool and tool.program == "aws-vault":
             self._check_vault(declared, name)
-        try:
-            chain = resolve_chain(self.files, name, self.environ)
-        except ConfigError:
-            if tool and tool.store and name in self.files.profiles:
-                raise self._store_error(tool, found, name) from None
-            raise
-        if tool and chain.source_kind == ATTACHED and tool.program != "aws configure export-credentials":
+        missing = self._missing_source(name)
+        if tool and tool.store and missing:
+            raise self._store_error(tool, found, missing)
+        chain = resolve_chain(self.files, name, self.environ)
+        if tool and tool.store and chain.source_kind == ATTACHED:
             raise self._store_error(tool, found, chain.source_profile)
         if tool and tool.kind == GET and (chain.source_kind, chain.hops) != (STATIC, ()):
             raise UnclearError(self.foreign.line(found), f"{tool.program} for a profile without keys of its own")
@@ -287,7 +285,7 @@ class Finder:
         return chain
 
     def _store_error(self, tool: Tool, found: Found, source: str) -> MigrationError:
-        command = tool.store.replace("…", shell_word(source)) or "a program that prints its keys"
+        command = tool.store.replace("…", shell_word(source))
         return MigrationError(
             f"{self.place(found)}: {tool.program} has the keys of profile {source}, and AWS's files do not",
             f"add credential_process = {command} to {place_of(self.files, source)}, then try again",
@@ -298,12 +296,18 @@ class Finder:
             section = self.files.profiles[profile]
             default = self.files.config_profiles.get("default", {})
             lost = [] if section.get("include_profile") else [key for key in _DECIDES if default.get(key)]
-            lost = [key for key in lost if not section.get(key)]
+            lost = [key for key in lost if not section.get(key) and default[key] != profile]
             if lost and profile != "default":
                 raise MigrationError(
                     f"{self.place(declared.found)}: aws-vault takes {lost[0]} of {profile} from [default], and only it",
                     f"add {lost[0]} to {place_of(self.files, profile)}, or remove it from [default], then try again",
                 )
+
+    def _missing_source(self, name: str) -> str | None:
+        """Return the source_profile on the way that no file has."""
+        last = [*self._way(name)][-1:]
+        source = self.files.profiles[last[0]].get("source_profile") if last else None
+        return source if isinstance(source, str) and source not in self.files.profiles else None
 
     def _way(self, name: str) -> Iterator[str]:
         """Yield the profiles on the way from a profile to its source."""

@@ -276,5 +276,5 @@ _READERS: dict[str, Callable[..., Tool | None]] = {
     "aws2-wrap": _optional(_WRAP),
     "aws-sso": _optional(_AWS_SSO, "eval", store="aws-sso process --profile …"),
     "aws-sso-util": _optional(_EXPORT_CREDENTIALS, "credential-process"),
-    "saml2aws": _optional(_SAML, "script"),
+    "saml2aws": _optional(_SAML, "script", kind=GET),
 }

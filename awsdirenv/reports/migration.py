@@ -12,7 +12,7 @@ from awsdirenv.config import foreign_found as kinds
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.bash_outline import Function, Outline, outline
 from awsdirenv.config.environment import BLOCK, is_secret
-from awsdirenv.config.envrc import use_line, uses
+from awsdirenv.config.envrc import line_of, uses
 from awsdirenv.config.foreign_edits import rewrite, uses_after
 from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
 from awsdirenv.config.foreign_identity import Finder, Identity, declared
@@ -95,8 +95,9 @@ def plan(envrc: Path, environ: Mapping[str, str], definitions: Definitions) -> P
     except UnclearError as error:
         if not re.search(r"aws|\bassume\b", text, re.IGNORECASE):
             return None
+        place = f"{envrc}:{error.line}"
         raise MigrationError(
-            f"{envrc}:{error.line}: this is not clear: {error.what}",
+            f"{place}: this is not clear: {error.what}",
             "change that line by hand to: use aws_profile PROFILE",
         ) from None
 
@@ -201,7 +202,7 @@ class _Writer:
             self.notes.append(f"line {lines_of_use[0]} uses AWS_PROFILE, which is set only with --live")
         elif declared.tool and declared.tool.is_without_session and not has_roles:
             options.append("--no-session")
-        line = use_line(self.identity.argument, *options)
+        line = line_of(self.identity.argument, *options)
         gone = [found for found in self.foreign.found if not found.stays and found not in kept]
         after = rewrite(self.foreign, line, self.main, gone)
         self._note(gone)

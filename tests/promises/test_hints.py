@@ -38,6 +38,7 @@ CANNOT = {
     ("the demo failed: bash hangs", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
     ("the demo failed: bash ended", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
     ("the demo failed: `…` did not show: …", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
+    ("… has changed meanwhile", "look again, then repeat the command"): "needs two at once: tests/unit/reports",
     ("cannot parse …", "mend …"): "for errors of botocore's parser yet to come",
     (
         "cannot parse …: not …, the encoding of the locale, at byte …",

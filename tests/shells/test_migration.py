@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from unittest import mock
 import botocore.session
 import pytest
 
+from documents import ROOT
 from envrc_shapes import ARN, SHAPES, Shape
 from hint_rows_commands import strangers_home
 from hint_walk import Walk
@@ -269,3 +271,23 @@ def test_an_own_function_in_direnvrc(programs: World) -> None:
     done = programs.run("awsdirenv", "init", "--migrate", "--write", cwd=folder)
     assert done.returncode == 1
     assert f"{direnvrc} defines use_aws_profile, which wins over ours" in done.stderr
+
+
+def test_what_the_document_shows(world: World) -> None:
+    """The example of docs/moving.md is what the command prints."""
+    text = (ROOT / "docs" / "moving.md").read_text(encoding="utf-8")
+    block = re.search(r"(?:^    .*\n)+", text, re.MULTILINE)
+    assert block
+    world.role("adminrole")
+    plain = "export AWS_PROFILE=adminrole"
+    for name, envrc in (
+        ("old", f"if true; then\n  {plain}\nfi\n"),
+        (
+            "shop",
+            "layout python\nexport AWS_PROFILE=adminrole\nexport AWS_REGION=eu-west-1\nexport DB_PASSWORD=hunter2\n",
+        ),
+    ):
+        world.project(f"work/{name}", envrc)
+    done = world.run("awsdirenv", "init", "--migrate", "work", "--recursive")
+    shown = re.sub("(?m)^    ", "", block[0])
+    assert done.stderr.replace(str(world.root), "/home/ada") == shown

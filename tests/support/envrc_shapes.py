@@ -314,6 +314,11 @@ PROGRAMS = [
     _same("awsume for a role", f". awsume base --role-arn {ARN}\n", f"!:1: {UNCLEAR}the option --role-arn of awsume"),
     _same("assume-role", 'eval "$(assume-role x)"\n', "use aws_profile x\n"),
     _same("saml2aws", 'eval "$(saml2aws script --shell=bash --profile base)"\n', "use aws_profile base\n"),
+    _same(
+        "saml2aws for a role",
+        "eval $(saml2aws script -p x)\n",
+        f"!:1: {UNCLEAR}saml2aws for a profile without keys of its own",
+    ),
     _same("saml2aws for anybody", "eval $(saml2aws script)\n", f"!:1: {UNCLEAR}saml2aws without --profile"),
     _same("aws-okta", 'eval "$(aws-okta env x)"\n', "use aws_profile x\n"),
     _same(

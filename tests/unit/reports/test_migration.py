@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from awsdirenv.config.envrc import uses
-from awsdirenv.errors import AwsdirenvError
+from awsdirenv.errors import AwsdirenvError, MigrationError
 from awsdirenv.reports import migration
 from envrc_shapes import ARN, SHAPES, Shape
 
@@ -104,3 +104,35 @@ def test_there_are_enough_shapes() -> None:
     assert len(SHAPES) - len(refused) >= 50
     assert len(refused) >= 25
     assert len([name for name, shape in SHAPES.items() if shape.runs]) >= 20
+
+
+def test_a_file_that_changes_meanwhile(home: Home) -> None:
+    """What was shown is what is written, or nothing; a file that has the new text already is left alone."""
+    plan = home.has("export AWS_PROFILE=x\n")
+    assert plan
+    home.envrc.write_text("export AWS_PROFILE=y\n", encoding="utf-8")
+    with pytest.raises(MigrationError, match="has changed meanwhile"):
+        migration.write(plan)
+    assert home.envrc.read_text(encoding="utf-8") == "export AWS_PROFILE=y\n"
+    home.envrc.write_bytes(plan.after)
+    os.utime(home.envrc, (1, 1))
+    migration.write(plan)
+    assert home.envrc.stat().st_mtime == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("export AWS_SECRET_ACCESS_KEY=abc", "export AWS_SECRET_ACCESS_KEY=…"),
+        ('export DB_PASSWORD="a \\" b" A=1', "export DB_PASSWORD=… A=1"),
+        ("export TOKEN=a'b c'd; x", "export TOKEN=…; x"),
+        ("# password: abc", "# password: …"),
+        ("URL=postgres://me:pw@host/db", "URL=postgres://…@host/db"),
+        (f"aws configure set x {SECRET}", "aws configure set x …"),
+        (f"echo {KEY_ID}", "echo …"),
+        ("export AWS_PROFILE=x TOKEN_FILE=/a", "export AWS_PROFILE=x TOKEN_FILE=/a"),
+    ],
+)
+def test_what_is_masked(line: str, shown: str) -> None:
+    """A value that may be secret is not shown, whatever its quotes; all else is."""
+    assert migration.masked(f"{line}\nA=1\n") == f"{shown}\nA=1\n"
