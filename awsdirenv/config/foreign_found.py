@@ -19,10 +19,10 @@ PROFILE, REGION, KEY, TOOL, CONTEXT, ACCOUNT, DOTENV, UNSET, OURS, OTHER = (
 )
 
 
-class Found(Record):
+class Found(Record, hidden=("value", "values")):
     """Something about AWS in an `.envrc`. `words` are those of the statement that have to go; none: all of it.
 
-    `stays` says that the statement is no obstacle and is left as it is.
+    `stays` says that the statement is no obstacle and is left as it is. `origins` are assignments that only lead to it.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Found(Record):
     stays: bool = False
     path: Path | None = None
     values: Mapping[str, str] = {}
+    origins: tuple[Found, ...] = ()
 
 
 class Foreign(Record):

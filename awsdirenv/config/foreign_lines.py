@@ -34,6 +34,7 @@ from awsdirenv.config.foreign_found import (
 )
 from awsdirenv.config.foreign_tools import (
     CHECK,
+    GET,
     SIGN_IN,
     NotUnderstoodError,
     Tool,
@@ -77,7 +78,7 @@ class Reader:
         self.found: list[Found] = []
         self.others: list[Statement] = []
         self.called: set[str] = set()
-        self._captured: dict[str, Tool] = {}
+        self._captured: dict[str, tuple[Tool, tuple[Found, ...]]] = {}  # what variables have of a program's answer
         self._pending: dict[str, Found] = {}  # assigned, and not exported yet
         self._exports_all = False
 
@@ -95,18 +96,22 @@ class Reader:
             except NotUnderstoodError as error:
                 raise UnclearError(self.whole.line(statement), str(error)) from None
             self.found += found
-            if not found or all(one.stays for one in found):
-                self._check_captured(statement)
+            if not found or any(one.stays or one.words for one in found):
                 self.others.append(statement)
+        self._settle_captured()
         self._check_lists(statements)
         for name, assigned in self._pending.items():
             raise UnclearError(self.whole.line(assigned.statement), f"{name}, which is set and not exported")
 
-    def _check_captured(self, statement: Statement) -> None:
-        """Raise UnclearError for another use of a variable whose assignment goes."""
-        for name in self._captured:
-            if re.search(rf"\$\{{?{name}\b", self.whole.raw(statement)):
-                raise UnclearError(self.whole.line(statement), f"{name}, which is used here, too")
+    def _settle_captured(self) -> None:
+        """Let the assignments go that only lead to keys. Raises UnclearError if anything else uses their variables."""
+        gone = {found.statement.start: found for one in self.found for found in one.origins}
+        self.others = [one for one in self.others if one.start not in gone]
+        for statement in self.others:
+            for found in gone.values():
+                if re.search(rf"\$\{{?{found.name}\b", self.whole.raw(statement)):
+                    raise UnclearError(self.whole.line(statement), f"{found.name}, which is used here, too")
+        self.found += gone.values()
 
     def _check_lists(self, statements: Sequence[Statement]) -> None:
         """Raise UnclearError for a command that counts only if another one succeeds, which is not about AWS."""
@@ -184,25 +189,20 @@ class Reader:
                 continue
             if match and match[2]:
                 raise NotUnderstoodError(f"{one.name}+=")
-            one = Found(
-                **{**one.__dict__, "words": (word,) if len(words) > 1 or len(statement.words) > len(words) + 1 else ()}
-            )
-            found.append(one)
-            if not is_exported and one.kind != OTHER:
+            found.append(Found(**{**one.__dict__, "words": (word,)}))
+            if not is_exported and one.kind not in (OTHER, ACCOUNT):
                 self._pending[one.name] = one
             else:
                 self._pending.pop(one.name, None)
-        if len(found) == len(words):
-            found = [Found(**{**one.__dict__, "words": ()}) for one in found]
-        return found
+        return _as_a_whole(found, len(statement.words))
 
     def _assigned(self, statement: Statement, name: str, raw: str) -> Found | None:
         """Return what an assignment says, and note the value of the variable."""
         text = expand(raw, self.variables)
         value = Value(raw, text)
-        captured = next((self._captured[one] for one in self._captured if re.search(rf"\$\{{?{one}\b", raw)), None)
+        captured = [self._captured[one] for one in self._captured if re.search(rf"\$\{{?{one}\b", raw)]
         inside = inside_substitution(raw)
-        tool = captured or (tool_of(inside, self.variables) if inside else None)
+        tool, origins = captured[0] if captured else (tool_of(inside, self.variables) if inside else None, ())
         if text is None:
             self.variables.pop(name, None)
         else:
@@ -210,21 +210,23 @@ class Reader:
         if name in KEY_NAMES:
             if tool is None and text is None:
                 raise NotUnderstoodError(f"where {name} comes from")
-            return Found(KEY, statement, name, value, tool)
+            return Found(KEY, statement, name, value, tool, origins=origins)
         if name in PROFILES:
             if text is None and (as_argument(raw) if not inside else f'"{raw}"') is None:
                 raise NotUnderstoodError(name)
             return Found(PROFILE, statement, name, value)
         if name in REGIONS or name == "AWS_ACCOUNT_ID" or name in CONTEXT_VARIABLES:
             kind = REGION if name in REGIONS else ACCOUNT if name == "AWS_ACCOUNT_ID" else CONTEXT
-            return Found(kind, statement, name, value, stays=kind != REGION)
+            own = tool if tool and tool.kind == GET and tool.key == "region" else None
+            return Found(kind, statement, name, value, own, stays=kind != REGION)
         if name in _MARKERS:
             return Found(OTHER, statement, name)
         if name in BLOCK:
             raise NotUnderstoodError(name)
-        if tool and tool.kind not in (SIGN_IN, CHECK):
-            self._captured[name] = tool
-            return Found(OTHER, statement, name)
+        if tool and tool.kind not in (SIGN_IN, CHECK) and not statement.where.startswith("a "):
+            self._captured[name] = (tool, (*origins, Found(OTHER, statement, name)))
+        else:
+            self._captured.pop(name, None)
         return None
 
     def _exports(self, statement: Statement, words: Sequence[Word], name: str) -> list[Found]:
@@ -240,12 +242,10 @@ class Reader:
             raw = self.whole.raw(word)
             if word.is_literal and word.text in self._pending:
                 self._pending.pop(word.text)
-                found.append(Found(OTHER, statement, word.text, words=(word,) if len(rest) > 1 else ()))
+                found.append(Found(OTHER, statement, word.text, words=(word,)))
             elif not self._is_assignment(word) and not word.is_literal:
                 found += self._substituted(statement, raw)
-        if len(found) == len(rest):
-            return [Found(**{**one.__dict__, "words": ()}) for one in found]
-        return found
+        return _as_a_whole(found, len(rest))
 
     def _is_assignment(self, word: Word) -> bool:
         return _ASSIGNMENT.match(word.text if word.is_literal else self.whole.raw(word)) is not None
@@ -329,6 +329,8 @@ class Reader:
             above = (folder / (path or ".envrc") for folder in self.folder.parents)
             path = str(next((one for one in above if one.is_file()), ""))
         if not path:
+            if re.search(r"\.env|aws|cred|secret", raw, re.IGNORECASE):
+                raise NotUnderstoodError("which file it reads")
             return []
         file = self.folder / path
         if words[0].text.startswith("source_env") and file.is_dir():
@@ -377,6 +379,13 @@ class Reader:
                 raise NotUnderstoodError(f"the arguments of {name}")
             found.append(Found(**{**one.__dict__, "statement": statement, "value": value, "words": ()}))
         return found
+
+
+def _as_a_whole(found: list[Found], number: int) -> list[Found]:
+    """Return what a statement says, as a whole if all its words go. `number` is how many they are."""
+    if len(found) != number or any(one.stays for one in found):
+        return found
+    return [Found(**{**one.__dict__, "words": ()}) for one in found]
 
 
 def read(folder: Path, whole: Outline, variables: Mapping[str, str], definitions: Definitions) -> Foreign:

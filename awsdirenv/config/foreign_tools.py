@@ -212,19 +212,30 @@ _AWS_NAMES = frozenset(
 )
 
 
+def _prints(words: Sequence[str], arguments: Sequence[str | None]) -> bool:
+    """Return whether the command that a program starts prints its environment. It may stand behind `--`."""
+    run = words[words.index("--") + 1 :] if "--" in words else arguments
+    return [*run][:1] in (["env"], ["printenv"], ["/usr/bin/env"], ["direnv"], ["sh"], ["bash"]) or not run
+
+
 def _aws_vault(program: str, words: Sequence[str], variables: Mapping[str, str]) -> Tool | None:
     arguments, options = _parsed(program, words, _AWS_VAULT, variables)
     names = [argument.text for argument in arguments]
-    if names[:1] not in (["exec"], ["export"], ["e"]) or len(arguments) < 2:
-        raise NotUnderstoodError(f"{program} without exec or export")
+    if names[:1] not in (["exec"], ["export"]) or len(arguments) < 2:
+        return None
+    if names[0] == "exec" and not _prints(words, names[2:]):
+        return None
     return _tool(program, arguments[1], options, store="aws-vault export --no-session --format=json …")
 
 
-def _named(spec: _Spec, store: str = "", skip: int = 0) -> Callable[..., Tool | None]:
-    """Return a reader for a program whose first argument, behind subcommands, is a profile."""
+def _named(spec: _Spec, store: str = "", commands: Sequence[str] = ()) -> Callable[..., Tool | None]:
+    """Return a reader for a program whose first argument, behind one of these subcommands, is a profile."""
+    skip = 1 if commands else 0
 
     def read(program: str, words: Sequence[str], variables: Mapping[str, str]) -> Tool | None:
         arguments, options = _parsed(program, words, spec, variables)
+        if commands and (not arguments or arguments[0].text not in commands):
+            return None
         if len(arguments) <= skip:
             raise NotUnderstoodError(f"{program} without a profile")
         return _tool(program, arguments[skip], options, store=store)
@@ -269,9 +280,9 @@ _READERS: dict[str, Callable[..., Tool | None]] = {
     "aws-vault": _aws_vault,
     "awsume": _named(_AWSUME),
     "assume": _named(_ASSUME, "granted credential-process --profile …"),
-    "aws-okta": _named(_OKTA, "aws-okta cred-process …", skip=1),
+    "aws-okta": _named(_OKTA, "aws-okta cred-process …", ("env",)),
     "assume-role": _named(_ASSUME_ROLE),
-    "awsdirenv": _named(_OURS, skip=1),
+    "awsdirenv": _named(_OURS, commands=("export",)),
     "aws-export-credentials": _optional(_EXPORT_CREDENTIALS),
     "aws2-wrap": _optional(_WRAP),
     "aws-sso": _optional(_AWS_SSO, "eval", store="aws-sso process --profile …"),

@@ -17,7 +17,7 @@ from awsdirenv.config.foreign_edits import rewrite, uses_after
 from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
 from awsdirenv.config.foreign_identity import Finder, Identity, declared
 from awsdirenv.config.foreign_lines import read
-from awsdirenv.config.foreign_tools import SIGN_IN
+from awsdirenv.config.foreign_tools import SIGN_IN, Tool
 from awsdirenv.config.settings import role_duration
 from awsdirenv.errors import MigrationError
 from awsdirenv.records import Record
@@ -224,6 +224,7 @@ class _Writer:
     def _region(self) -> tuple[list[str], list[Found]]:
         """Return our option for the region, and the lines about a region that stay."""
         found = [one for one in self.foreign.found if one.kind == kinds.REGION]
+        found = [one for one in found if not (one.tool and self._is_own(one.tool))]
         texts = [one.value.text for one in found if one.value]
         tool = self.identity.declared.tool
         if tool and tool.region:
@@ -242,6 +243,12 @@ class _Writer:
             one for one in self.foreign.others if one.start < start and _REGION_USE.search(self.foreign.whole.raw(one))
         ]
         return (options, []) if not between else (options, [one for one in found if one.statement.start < start])
+
+    def _is_own(self, tool: Tool) -> bool:
+        """Return whether `aws configure get region` gives what our line exports."""
+        chain = self.identity.chain
+        named = tool.profile.text if tool.profile else chain and chain.profile
+        return chain is not None and named == chain.profile and bool(chain.region)
 
     def _duration(self) -> list[str]:
         tool = self.identity.declared.tool

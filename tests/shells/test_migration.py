@@ -14,6 +14,7 @@ from unittest import mock
 import botocore.session
 import pytest
 
+from awsdirenv.config.bash_outline import expand
 from documents import ROOT
 from envrc_shapes import ARN, SHAPES, Shape
 from hint_rows_commands import strangers_home
@@ -291,3 +292,20 @@ def test_what_the_document_shows(world: World) -> None:
     done = world.run("awsdirenv", "init", "--migrate", "work", "--recursive")
     shown = re.sub("(?m)^    ", "", block[0])
     assert done.stderr.replace(str(world.root), "/home/ada") == shown
+
+
+WORDS = (
+    *("$A-b", '"${A}x"', "'$A'", "${N:-d}", "${N-d}", "${A:-d}", r"a\ b", r'"a\b"', r'"a\"b"', "a'b c'\"d e\""),
+    *("$(pwd)/x", "$PWD/y", "~/x", '"~/x"', "$HOME/z", "a*b", "{a,b}", "${A}${N}", '"$A $A"', "", "a=b", r"\$A"),
+    *(r"'it'\''s'", r'"\$A"', r'"a\\b"', r"a\\b", "'\"'", '"\'"'),
+)
+UNKNOWN = ("$X", "$(date)", "`date`", "${A%b}", "${A/b}", "'a", '"a')
+
+
+def test_words_are_expanded_as_by_bash(world: World) -> None:
+    """What a word of an assignment comes to is what bash makes of it."""
+    script = "".join(f"V={word}\nprintf '%s\\0' \"$V\"\n" for word in WORDS)
+    told = world.process("env", "A=a b", "N=", "bash", "-c", script).stdout.split("\0")[:-1]
+    variables = {"A": "a b", "N": "", "HOME": world.env["HOME"], "PWD": str(world.root)}
+    assert [expand(word, variables) for word in WORDS] == told
+    assert [expand(word, variables) for word in UNKNOWN] == [None] * len(UNKNOWN)

@@ -37,6 +37,7 @@ def _runs(name: str, text: str, after: str, *notes: str, dotenv: str | None = No
 LIVE = "line 2 uses AWS_PROFILE, which is set only with --live"
 BY_BASH = "bash works out the profile's name, so it could not be looked up"
 SESSION = "the keys become a session of the same user; for most of IAM, add --no-session"
+ASSUME = f"aws sts assume-role --profile base --role-arn {ARN} --role-session-name s"
 ASSUMED = f"""CREDS=$(aws sts assume-role --profile base --role-arn {ARN} --role-session-name me --output json)
 export AWS_ACCESS_KEY_ID=$(echo "$CREDS" | jq -r .Credentials.AccessKeyId)
 export AWS_SECRET_ACCESS_KEY=$(echo "$CREDS" | jq -r .Credentials.SecretAccessKey)
@@ -514,6 +515,58 @@ OTHERS = [
     _same("Latin-1", "# J\udcfcrgen\nexport AWS_PROFILE=x\n", "# J\udcfcrgen\nuse aws_profile x\n"),
 ]
 
+MORE = [
+    _same(
+        "a region of the profile",
+        "export AWS_PROFILE=base\nexport AWS_REGION=$(aws configure get region)\n",
+        "use aws_profile base\n",
+    ),
+    _same(
+        "a region of another profile",
+        "export AWS_PROFILE=x\nexport AWS_REGION=$(aws configure get region --profile base)\n",
+        f"!:2: {UNCLEAR}the region",
+    ),
+    _same("with an older variable", "A=1\nexport A AWS_PROFILE=x\n", "A=1\nexport A\nuse aws_profile x\n"),
+    _same(
+        "with a file in one statement",
+        "export AWS_CONFIG_FILE=~/.aws/config AWS_PROFILE=x\n",
+        "export AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile x\n",
+    ),
+    _same(
+        "its account by hand",
+        "export AWS_PROFILE=x\nAWS_ACCOUNT_ID=$(aws sts get-caller-identity --query Account)\n",
+        "use aws_profile x\nAWS_ACCOUNT_ID=$(aws sts get-caller-identity --query Account)\n",
+    ),
+    _same(
+        "what others say of it",
+        "export AWS_PROFILE=x\nA=$(aws configure get sso_account_id)\n"
+        "export B=$(aws-vault exec x -- terraform output)\n",
+        "use aws_profile x\nA=$(aws configure get sso_account_id)\nexport B=$(aws-vault exec x -- terraform output)\n",
+    ),
+    _same(
+        "one key each",
+        "export AWS_ACCESS_KEY_ID=$(aws-vault exec x -- printenv AWS_ACCESS_KEY_ID)\n"
+        "export AWS_SECRET_ACCESS_KEY=$(aws-vault exec x -- printenv AWS_SECRET_ACCESS_KEY)\n",
+        "use aws_profile x\n",
+    ),
+    _same("an own program by aws-vault", 'eval "$(aws-vault exec x -- ./own)"\n', f"!:1: {UNCLEAR}what it evaluates"),
+    _same(
+        "with an unknown file", 'source "$X/.envrc.local"\nexport AWS_PROFILE=x\n', f"!:1: {UNCLEAR}which file it reads"
+    ),
+    _same(
+        "by many variables",
+        f"C=$({ASSUME})\nK=$(echo $C | jq -r .Credentials.AccessKeyId)\n"
+        "S=$(echo $C | jq -r .Credentials.SecretAccessKey)\n"
+        "export AWS_ACCESS_KEY_ID=$K AWS_SECRET_ACCESS_KEY=$S\n",
+        "use aws_profile x\n",
+    ),
+    _same(
+        "an answer that is kept",
+        f"C=$({ASSUME})\nexport AWS_PROFILE=x\necho $C\n",
+        f"C=$({ASSUME})\nuse aws_profile x\necho $C\n",
+    ),
+]
+
 SHAPES = {
     f"{group}: {one.name}": one
     for group, shapes in (
@@ -525,6 +578,7 @@ SHAPES = {
         ("keys", IN_PLAIN_SIGHT),
         ("dotenv", DOTENV),
         ("other", OTHERS),
+        ("more", MORE),
     )
     for one in shapes
 }

@@ -98,6 +98,31 @@ def test_shapes(home: Home, shape: Shape) -> None:
     assert not any(secret in line for line in migration.diff(plan) for secret in (KEY_ID, SECRET))
 
 
+# What is not about AWS, and hard to read: quotes, here-documents, compound commands, comments, bytes, no full line.
+NEUTRAL = (
+    '# it\'s "a" comment with $(parts) and `more`\n'
+    "export A='x; y' B=\"$(date \"+%Y\")\" C=$((1 << 2)) D=${E:-'}'}\n"
+    'f() {\n  local a=$1\n  case $a in x|y) echo "f" ;; (z) : ;; esac\n}\n'
+    "if [[ -n $X && ! -f y ]]; then g 1; elif h; then :; fi >/dev/null 2>&1\n"
+    "cat <<-'E' >/dev/null\n\tit's \"open\n\tE\n"
+    'while read -r l; do n+=("$l"); done < <(i | j)\n'
+    "{ k; l; } && ( m ) || n; o | p & \n"
+    "PATH_add bin; layout python3 \\\n  3.12   \t\n\n\n# J\udcfcrgen\n"
+)
+MOVED = {name: shape for name, shape in SHAPES.items() if shape.after and not shape.after.startswith("!")}
+
+
+@pytest.mark.parametrize("shape", MOVED.values(), ids=MOVED)
+def test_the_rest_stays(home: Home, shape: Shape) -> None:
+    """Whatever stands above and below the lines that move stays as it is, byte by byte."""
+    for name, text in {**shape.files, **({".env": shape.dotenv} if shape.dotenv else {})}.items():
+        (home.folder / name).write_text(keys(text), encoding="utf-8")
+    end = "" if shape.text.endswith("\n") else "\n"
+    plan = home.has(keys(f"{NEUTRAL}{shape.text}{end}{NEUTRAL}"))
+    assert plan
+    assert plan.after.decode("utf-8", "surrogateescape") == f"{NEUTRAL}{shape.after}{end}{NEUTRAL}"
+
+
 def test_there_are_enough_shapes() -> None:
     """The table has what the promise says: at least fifty shapes, of which some are refused."""
     refused = [name for name, shape in SHAPES.items() if (shape.after or "").startswith("!")]
