@@ -44,7 +44,10 @@ def files(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> list[I
 
 
 class _Place(Record):
-    """What kind of value is expected: one of `choices`, a `profile`, a `file`, or `text`, which is not completed."""
+    """What kind of value is expected: one of `choices`, a `profile`, a `file`, or `text`, which is not completed.
+
+    `repeats` says that more of them may follow: arguments of a command, or files behind an option.
+    """
 
     kind: str
     label: str
@@ -133,7 +136,7 @@ def _bash(commands: list[_Command]) -> str:
         for option in command.options:
             if option.place is not None:
                 pattern = " | ".join(shlex.quote(f"{command.name} {name}") for name in option.names)
-                lines.append(f"{pattern}) place=({_bash_place(option.place)}) ;;")
+                lines.append(f"{pattern}) place=({_bash_place(option.place, is_option=True)}) ;;")
         for number, place in enumerate(command.places, 1):
             pattern = f"'{command.name} '[0-9]*" if place.repeats else f"'{command.name} {number}'"
             lines.append(f"{pattern}) place=({_bash_place(place)}) ;;")
@@ -144,7 +147,9 @@ def _bash(commands: list[_Command]) -> str:
     return text.replace("# @PROFILES@", profiles)
 
 
-def _bash_place(place: _Place) -> str:
+def _bash_place(place: _Place, *, is_option: bool = False) -> str:
+    if is_option and place.repeats:
+        return f"{place.kind}s"
     return shlex.join(["choices", *place.choices]) if place.kind == "choices" else place.kind
 
 
@@ -178,7 +183,11 @@ def _zsh_options(command: _Command) -> list[str]:
             if option.place is not None:
                 label = option.place.label.replace(":", r"\:")
                 value = f":{label}:{_zsh_action(option.place)}"
-            join = "=" if option.place is not None and name.startswith("--") else ""
+                if option.place.repeats:  # all words up to one that begins with a hyphen, which may be this one
+                    names = shlex.join(name for option in command.options for name in option.names)
+                    value = f":*-*:{label}:{{[[ $PREFIX == -* ]] && compadd -- {names} || {_zsh_action(option.place)}}}"
+            is_joined = option.place is not None and not option.place.repeats and name.startswith("--")
+            join = "=" if is_joined else ""
             specs.append(shlex.quote(f"{others}{name}{join}[{text}]{value}"))
     return specs
 
@@ -190,7 +199,7 @@ def _zsh_action(place: _Place) -> str:
 
 def _fish(commands: list[_Command]) -> str:
     lines = []
-    values = []
+    values, lists = [], []
     for command in commands:
         at = f"__awsdirenv_at {fish_quote(command.name)}"
         if command.name:
@@ -198,7 +207,11 @@ def _fish(commands: list[_Command]) -> str:
         for option in command.options:
             names = " ".join(_fish_name(name) for name in option.names)
             if option.place is not None:
-                values += [f"{command.name} {name}" for name in option.names]
+                taken = [f"{command.name} {name}" for name in option.names]
+                values += taken
+                if option.place.repeats:
+                    lists += taken
+                    lines.append(_fish_line(f"{at} list", _fish_place(option.place), option.place.label))
                 names += f" -r {_fish_place(option.place)}"
             lines.append(_fish_line(at, names, option.help))
         for number, place in enumerate(command.places, 1):
@@ -206,6 +219,7 @@ def _fish(commands: list[_Command]) -> str:
                 last = 9999 if place.repeats else number
                 lines.append(_fish_line(f"{at} {number} {last}", _fish_place(place), place.label))
     text = _template("awsdirenv.fish").replace("@VALUES@", " ".join(fish_quote(value) for value in values))
+    text = text.replace("@LISTS@", " ".join(fish_quote(value) for value in lists))
     return text.replace("@AWK@", fish_quote(_awk("offer.awk"))) + "\n".join(lines) + "\n"
 
 

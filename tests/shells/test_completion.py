@@ -226,6 +226,11 @@ def test_zsh_lists_every_command_with_its_help(scripts: dict[str, Path], env: di
         (["awsdirenv", "export", "o"], ["other"]),
         (["awsdirenv", "completion", ""], ["bash", "fish", "zsh"]),
         (["awsdirenv", "setup", ""], []),
+        (["awsdirenv", "init", "a"], ["adminrole"]),
+        (["awsdirenv", "init", "--migrate", "x", "y", "--w"], ["--write"]),
+        (["awsdirenv", "init", "--migrate", "a"], []),
+        (["awsdirenv", "init", "--migrate", "x", "a"], []),
+        (["awsdirenv", "init", "--migrate", "x", "--write", "a"], ["adminrole"]),
         (["awsdirenv", "nonsense", ""], []),
         (["awsdirenv", "clear", "login", ""], []),
     ],
@@ -272,6 +277,14 @@ def test_zsh_takes_awkward_help(tmp_path: Path, env: dict[str, str]) -> None:
     assert started.words_of("awsdirenv tele\tmars --sp\tit") == "<teleport><mars><--speed=it's fast>"
     assert started.words_of("awsdirenv tele\tbase other ad") == "<teleport><base><other><adminrole>"
     started.child.close(force=True)
+
+
+def test_folders_behind_an_option(keyboard: Keyboard, env: dict[str, str]) -> None:
+    """Where an option takes several folders, a Tab finishes each of them, and the next option."""
+    for name in ("work", "other place"):
+        (Path(env["HOME"]) / name).mkdir()
+    words = keyboard.words_of("awsdirenv init --migrate wor\t oth\t --wri")
+    assert words.replace("/>", ">") == "<init><--migrate><work><other place><--write>"
 
 
 def test_tab_makes_words(keyboard: Keyboard, env: dict[str, str]) -> None:

@@ -57,16 +57,18 @@ _awsdirenv_unquote() {
 
 _awsdirenv() {
   local IFS=$'\n' raw='' broken='' before=('') place=() word names globs=''
-  local plain style opened command='' value='' only_arguments='' count=1 current head lead=''
+  local plain style opened command='' value='' is_list='' only_arguments='' count=1 current head lead=''
   _awsdirenv_words
   for word in "${before[@]:1}"; do
-    if [[ $value ]]; then
-      value=''
+    if [[ $value && ! ($is_list && $word == -*) ]]; then
+      [[ $is_list ]] || value=''
     elif [[ ! $only_arguments && $word == -- ]]; then
       only_arguments=1
     elif [[ ! $only_arguments && $word == -?* ]]; then
+      value='' is_list=''
       _awsdirenv_place "$command $word"
       [[ ${place+set} != set ]] || value=$word
+      [[ ${place-} != files ]] || is_list=1
     elif [[ ! $command ]]; then
       command=$word
     else
@@ -78,7 +80,7 @@ _awsdirenv() {
   _awsdirenv_unquote "$raw"
   current=$plain
   [[ ! $style ]] || head=$opened
-  if [[ $value ]]; then
+  if [[ $value && ! ($is_list && $current == -*) ]]; then
     _awsdirenv_place "$command $value"
   elif [[ ! $only_arguments && $current == --*=* ]]; then
     word=${current%%=*}=
@@ -105,7 +107,7 @@ _awsdirenv() {
       COMPREPLY=($names)
       [[ ! $globs ]] || set +f
       ;;
-    file) compopt -o default 2>/dev/null || : ;; # readline knows best how to quote a file
+    file | files) compopt -o default 2>/dev/null || : ;; # readline knows best how to quote a file
   esac
 }
 

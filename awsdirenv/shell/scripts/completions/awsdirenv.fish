@@ -15,7 +15,8 @@ function __awsdirenv_profiles
     LC_ALL=C command awk @AWK@ kind=config $files[1] kind=credentials $files[2] 2>/dev/null
 end
 
-# Whether the cursor is in a command ('' before there is one) and, if a number is given, at that argument of it.
+# Whether the cursor is in a command ('' before there is one) and, if a number is given, at that argument of it; with
+# `list`, whether it is behind an option that takes all words up to the next option.
 function __awsdirenv_at
     set -l command ''
     set -l count 1
@@ -25,10 +26,14 @@ function __awsdirenv_at
     for word in $words[2..-1]
         if test $has_value = 1
             set has_value 0
+        else if test $has_value = 2; and not string match -q -- '-*' $word
+            continue
         else if test $only_arguments = 0; and test "$word" = --
             set only_arguments 1
         else if test $only_arguments = 0; and string match -qr -- '^-.' $word
+            set has_value 0
             contains -- "$command $word" @VALUES@; and set has_value 1
+            contains -- "$command $word" @LISTS@; and set has_value 2
         else if test -z "$command"
             set command $word
         else
@@ -37,6 +42,10 @@ function __awsdirenv_at
     end
     test "$command" = "$argv[1]"; or return 1
     set -q argv[2]; or return 0
+    if test $has_value = 2 -o $argv[2] = list
+        test $has_value = 2 -a $argv[2] = list
+        return
+    end
     test $count -ge $argv[2]; and test $count -le $argv[-1]
 end
 
