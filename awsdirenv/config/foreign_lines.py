@@ -11,27 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from awsdirenv.config import dotenv
+from awsdirenv.config import foreign_found as kinds
 from awsdirenv.config.bash_outline import Function, Outline, Statement, as_argument, expand
 from awsdirenv.config.bash_text import Word, inside_substitution
 from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES
-from awsdirenv.config.foreign_found import (
-    ACCOUNT,
-    CONTEXT,
-    DOTENV,
-    KEY,
-    KEY_NAMES,
-    OTHER,
-    OURS,
-    PROFILE,
-    PROFILES,
-    REGION,
-    REGIONS,
-    TOOL,
-    UNSET,
-    Foreign,
-    Found,
-    UnclearError,
-)
+from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
 from awsdirenv.config.foreign_tools import (
     CHECK,
     GET,
@@ -42,11 +26,12 @@ from awsdirenv.config.foreign_tools import (
     tool_in,
     tool_of,
 )
+from awsdirenv.records import replace
 from awsdirenv.system.files import read_text
 from awsdirenv.system.text import shell_word
 
 _MARKERS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWS_VAULT", "AWSUME_PROFILE")
-_READ = frozenset((*PROFILES, *REGIONS, *KEY_NAMES, "AWS_ACCOUNT_ID"))  # what we look for in a `.env`
+_READ = frozenset((*kinds.PROFILES, *kinds.REGIONS, *kinds.KEY_NAMES, "AWS_ACCOUNT_ID"))  # what we look for in a `.env`
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.ASCII | re.DOTALL)
 _MENTION = re.compile(
@@ -70,11 +55,11 @@ class Reader:
     """Reads the statements of a script, or of a function that it calls."""
 
     def __init__(self, folder: Path, whole: Outline, variables: Mapping[str, str], definitions: Definitions) -> None:
-        """Prepare for an `.envrc` in a folder. `definitions` are the functions that other files define, too."""
+        """Prepare for an `.envrc` in a folder. `definitions` are all functions that it may call."""
         self.folder = folder
         self.whole = whole
         self.variables = dict(variables)
-        self.definitions = {**definitions, **{name: (whole, one) for name, one in whole.functions.items()}}
+        self.definitions = definitions
         self.found: list[Found] = []
         self.others: list[Statement] = []
         self.called: set[str] = set()
@@ -173,7 +158,9 @@ class Reader:
         tool = tool_in(statement, self.whole.raw, self.variables)
         if tool and tool.kind in (SIGN_IN, CHECK):
             return [
-                Found(OTHER, statement, tool.program, tool=tool, stays=tool.kind == CHECK or not statement.is_alone)
+                Found(
+                    kinds.OTHER, statement, tool.program, tool=tool, stays=tool.kind == CHECK or not statement.is_alone
+                )
             ]
         return []
 
@@ -189,8 +176,8 @@ class Reader:
                 continue
             if match and match[2]:
                 raise NotUnderstoodError(f"{one.name}+=")
-            found.append(Found(**{**one.__dict__, "words": (word,)}))
-            if not is_exported and one.kind not in (OTHER, ACCOUNT):
+            found.append(replace(one, words=(word,)))
+            if not is_exported and one.kind not in (kinds.OTHER, kinds.ACCOUNT):
                 self._pending[one.name] = one
             else:
                 self._pending.pop(one.name, None)
@@ -207,24 +194,26 @@ class Reader:
             self.variables.pop(name, None)
         else:
             self.variables[name] = text
-        if name in KEY_NAMES:
+        if name in kinds.KEY_NAMES:
             if tool is None and text is None:
                 raise NotUnderstoodError(f"where {name} comes from")
-            return Found(KEY, statement, name, value, tool, origins=origins)
-        if name in PROFILES:
+            return Found(kinds.KEY, statement, name, value, tool, origins=origins)
+        if name in kinds.PROFILES:
             if text is None and (as_argument(raw) if not inside else f'"{raw}"') is None:
                 raise NotUnderstoodError(name)
-            return Found(PROFILE, statement, name, value)
-        if name in REGIONS or name == "AWS_ACCOUNT_ID" or name in CONTEXT_VARIABLES:
-            kind = REGION if name in REGIONS else ACCOUNT if name == "AWS_ACCOUNT_ID" else CONTEXT
+            return Found(kinds.PROFILE, statement, name, value)
+        if name in kinds.REGIONS or name == "AWS_ACCOUNT_ID" or name in CONTEXT_VARIABLES:
+            kind = (
+                kinds.REGION if name in kinds.REGIONS else kinds.ACCOUNT if name == "AWS_ACCOUNT_ID" else kinds.CONTEXT
+            )
             own = tool if tool and tool.kind == GET and tool.key == "region" else None
-            return Found(kind, statement, name, value, own, stays=kind != REGION)
+            return Found(kind, statement, name, value, own, stays=kind != kinds.REGION)
         if name in _MARKERS:
-            return Found(OTHER, statement, name)
+            return Found(kinds.OTHER, statement, name)
         if name in BLOCK:
             raise NotUnderstoodError(name)
         if tool and tool.kind not in (SIGN_IN, CHECK) and not statement.where.startswith("a "):
-            self._captured[name] = (tool, (*origins, Found(OTHER, statement, name)))
+            self._captured[name] = (tool, (*origins, Found(kinds.OTHER, statement, name)))
         else:
             self._captured.pop(name, None)
         return None
@@ -242,7 +231,7 @@ class Reader:
             raw = self.whole.raw(word)
             if word.is_literal and word.text in self._pending:
                 self._pending.pop(word.text)
-                found.append(Found(OTHER, statement, word.text, words=(word,)))
+                found.append(Found(kinds.OTHER, statement, word.text, words=(word,)))
             elif not self._is_assignment(word) and not word.is_literal:
                 found += self._substituted(statement, raw)
         return _as_a_whole(found, len(rest))
@@ -266,15 +255,15 @@ class Reader:
         if tool is None and "assume-role" in inside and (nested := re.search(r"\$\((aws\s[^()]*)\)", inside)):
             tool = tool_of(nested[1], self.variables)
         if tool and tool.kind not in (SIGN_IN, CHECK):
-            return [Found(TOOL, statement, tool.program, tool=tool)]
+            return [Found(kinds.TOOL, statement, tool.program, tool=tool)]
         if _MENTION.search(inside):
             raise NotUnderstoodError("what it evaluates")
         return []
 
     def _unset(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
-        found = [Found(UNSET, statement, word.text, words=(word,)) for word in words[1:] if word.text in BLOCK]
+        found = [Found(kinds.UNSET, statement, word.text, words=(word,)) for word in words[1:] if word.text in BLOCK]
         if len(found) == len([word for word in words[1:] if not word.text.startswith("-")]):
-            return [Found(UNSET, statement, one.name) for one in found]
+            return [Found(kinds.UNSET, statement, one.name) for one in found]
         return found
 
     def _evaluated(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
@@ -298,7 +287,7 @@ class Reader:
         match = _DEFAULT.fullmatch(self.whole.raw(words[1])) if len(words) == 2 else None
         if not match:
             return []
-        found = Found(PROFILE, statement, match[1], Value(f"${{{match[1]}:-{match[2]}}}", None))
+        found = Found(kinds.PROFILE, statement, match[1], Value(f"${{{match[1]}:-{match[2]}}}", None))
         self._pending[match[1]] = found
         return [found]
 
@@ -312,7 +301,7 @@ class Reader:
         path = self.folder / name
         path = path / ".env" if path.is_dir() else path
         values = dotenv.values_of(path, _READ)
-        return [Found(DOTENV, statement, name, stays=True, path=path, values=values)] if values else []
+        return [Found(kinds.DOTENV, statement, name, stays=True, path=path, values=values)] if values else []
 
     def _sourced(self, statement: Statement, words: Sequence[Word]) -> list[Found]:
         """Return what comes of reading another script."""
@@ -322,9 +311,8 @@ class Reader:
         path = expand(raw, self.variables)
         program = (path or inside_substitution(raw) or "").rpartition("/")[2].split(" ")[-1]
         if words[0].text in ("source", ".") and program in ("awsume", "assume"):
-            named = Statement(**{**statement.__dict__, "words": tuple(words[1:])})
-            tool = tool_of(" ".join([program, *map(self.whole.raw, named.words[1:])]), self.variables)
-            return [Found(TOOL, statement, program, tool=tool)] if tool else []
+            tool = tool_of(" ".join([program, *map(self.whole.raw, words[2:])]), self.variables)
+            return [Found(kinds.TOOL, statement, program, tool=tool)] if tool else []
         if words[0].text.startswith("source_up"):
             above = (folder / (path or ".envrc") for folder in self.folder.parents)
             path = str(next((one for one in above if one.is_file()), ""))
@@ -338,7 +326,7 @@ class Reader:
         text = read_text(file) or ""
         if self._exports_all and re.fullmatch(r"(?:\s*(?:#.*|(?:export )?\w+=.*)?\n?)*", text):
             return self._file(statement, path)
-        is_late = any(one.kind in (PROFILE, KEY, TOOL, OURS) for one in self.found)
+        is_late = any(one.kind in (kinds.PROFILE, kinds.KEY, kinds.TOOL, kinds.OURS) for one in self.found)
         if _KEY_MENTION.search(text) or (is_late and re.search(r"AWS_(?:DEFAULT_)?PROFILE\b|aws_profile", text)):
             raise NotUnderstoodError(f"{file}, which it reads and which is about AWS, too")
         return []
@@ -350,23 +338,31 @@ class Reader:
         if first in ("use", "layout") and len(words) > 1 and words[1].is_literal:
             name, arguments = f"{first}_{words[1].text}", words[2:]
         if name in self.definitions:
-            whole, function = self.definitions[name]
-            return (name, arguments) if _MENTION.search(whole.text[function.start : function.end]) else None
+            return (name, arguments) if self._is_about_aws(name, set()) else None
         is_ours = name == "use_aws_profile"
         return (name, arguments) if is_ours or re.match(r"(?:use|layout)_aws(?:$|[_-])", name) else None
+
+    def _is_about_aws(self, name: str, visited: set[str]) -> bool:
+        """Return whether a function, or one that it may call, has to do with AWS."""
+        whole, function = self.definitions[name]
+        text = whole.text[function.start : function.end]
+        visited.add(name)
+        called = [other for other in self.definitions if other not in visited and other in text]
+        return bool(_MENTION.search(text)) or "aws" in name or any(self._is_about_aws(one, visited) for one in called)
 
     def _call(self, statement: Statement, name: str, arguments: Sequence[Word]) -> list[Found]:
         """Return what a function says that is called with these arguments."""
         if name not in self.definitions:
             if name == "use_aws_profile":
-                return [Found(OURS, statement, name, stays=True)]
+                return [Found(kinds.OURS, statement, name, stays=True)]
             raise NotUnderstoodError(f"{name}, which is defined nowhere that we know")
         whole, function = self.definitions[name]
         texts = [expand(self.whole.raw(word), self.variables) for word in arguments]
         known = {str(number): text for number, text in enumerate(texts, 1) if text is not None}
         missing = {str(number): "" for number in range(len(texts) + 1, 10)}
         outer = {key: value for key, value in self.variables.items() if not key.isdigit()}
-        inner = Reader(self.folder, whole, {**outer, **known, **missing}, self.definitions if not self.called else {})
+        others = {key: one for key, one in self.definitions.items() if key != name}
+        inner = Reader(self.folder, whole, {**outer, **known, **missing}, others)
         try:
             inner.read(function.statements, name)
         except UnclearError as error:
@@ -377,7 +373,7 @@ class Reader:
             value = one.value and Value(shell_word(one.value.text or ""), one.value.text)
             if (value and value.text is None) or (one.tool and one.tool.profile and one.tool.profile.text is None):
                 raise NotUnderstoodError(f"the arguments of {name}")
-            found.append(Found(**{**one.__dict__, "statement": statement, "value": value, "words": ()}))
+            found.append(replace(one, statement=statement, value=value, words=()))
         return found
 
 
@@ -385,12 +381,16 @@ def _as_a_whole(found: list[Found], number: int) -> list[Found]:
     """Return what a statement says, as a whole if all its words go. `number` is how many they are."""
     if len(found) != number or any(one.stays for one in found):
         return found
-    return [Found(**{**one.__dict__, "words": ()}) for one in found]
+    return [replace(one, words=()) for one in found]
 
 
 def read(folder: Path, whole: Outline, variables: Mapping[str, str], definitions: Definitions) -> Foreign:
-    """Return what an `.envrc` in a folder says about AWS. Raises UnclearError, and ConfigError for a `.env`."""
-    reader = Reader(folder, whole, variables, definitions)
+    """Return what an `.envrc` in a folder says about AWS. `definitions` are the functions of other files.
+
+    Raises UnclearError.
+    """
+    own = {name: (whole, function) for name, function in whole.functions.items()}
+    reader = Reader(folder, whole, variables, {**definitions, **own})
     reader.read(whole.statements)
     functions = tuple(whole.functions[name] for name in reader.called if name in whole.functions)
     return Foreign(whole, tuple(reader.found), functions, tuple(reader.others))

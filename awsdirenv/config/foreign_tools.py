@@ -192,7 +192,7 @@ def _tool(program: str, profile: Value | None, options: Options, kind: str = KEY
 def _aws(program: str, words: Sequence[str], variables: Mapping[str, str]) -> Tool | None:
     texts = [expand(word, variables) or "" for word in words]
     names = " ".join(text for text in texts if text and text in _AWS_NAMES)
-    known = ("configure export-credentials", "configure get", "sts assume-role", "sts get-caller-identity")
+    known = ("configure export-credentials", "configure get", "sts assume-role", "sts get-caller-identity", _SESSION)
     if names not in (*known, "sso login", "login"):
         return None
     arguments, options = _parsed(program, words, _AWS, variables)
@@ -203,13 +203,14 @@ def _aws(program: str, words: Sequence[str], variables: Mapping[str, str]) -> To
         if arn is None or arn.text is None:
             raise NotUnderstoodError("the role of aws sts assume-role")
         return _tool("aws sts assume-role", None, options, kind=ROLE, role_arn=arn.text)
-    kinds = {"configure export-credentials": KEYS, "sts get-caller-identity": CHECK}
+    kinds = {"configure export-credentials": KEYS, "sts get-caller-identity": CHECK, _SESSION: GET}
     return _tool(f"aws {names}", None, options, kind=kinds.get(names, SIGN_IN))
 
 
+_SESSION = "sts get-session-token"
 _AWS_NAMES = frozenset(
     ("configure", "export-credentials", "get", "sts", "assume-role", "get-caller-identity", "sso", "login")
-)
+) | {"get-session-token"}
 
 
 def _prints(words: Sequence[str], arguments: Sequence[str | None]) -> bool:

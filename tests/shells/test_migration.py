@@ -231,7 +231,11 @@ def test_what_cannot_be_read_is_said(programs: World) -> None:
     (programs.root / "nul" / ".envrc").write_bytes(b"export AWS_PROFILE=x\0\n")
     (programs.root / "gone" / ".envrc").symlink_to("nowhere")
     good = programs.project("good", "export AWS_PROFILE=x\n")
-    done = programs.run("awsdirenv", "init", "--migrate", "folder", "fifo", "huge", "nul", "gone", "good", "--write")
+    (programs.root / "empty").mkdir()
+    done = programs.run(
+        "awsdirenv", "init", "--migrate", "folder", "fifo", "huge", "nul", "gone", "good", "empty", "--write"
+    )
+    assert f"  {programs.root}/empty has no .envrc\n" in done.stderr
     assert done.returncode == 1
     for name, reason in (("folder", "not a regular file"), ("fifo", "not a regular file"), ("huge", "too large")):
         assert f"cannot read {programs.root}/{name}/.envrc: {reason}\n" in done.stderr

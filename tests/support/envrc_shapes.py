@@ -554,6 +554,19 @@ MORE = [
         "with an unknown file", 'source "$X/.envrc.local"\nexport AWS_PROFILE=x\n', f"!:1: {UNCLEAR}which file it reads"
     ),
     _same(
+        "a session by hand",
+        "read -r CODE\nC=$(aws --profile base sts get-session-token --serial-number arn:x --token-code $CODE)\n"
+        'export AWS_ACCESS_KEY_ID=$(jq -r .Credentials.AccessKeyId <<<"$C")\n'
+        'export AWS_SECRET_ACCESS_KEY=$(jq -r .Credentials.SecretAccessKey <<<"$C")\n',
+        "read -r CODE\nuse aws_profile base\n",
+    ),
+    _same(
+        "a function by a function",
+        "a() { export AWS_PROFILE=$1; }\nuse_aws() { a x; }\nuse aws\n",
+        "a() { export AWS_PROFILE=$1; }\nuse aws_profile x\n",
+    ),
+    _same("a function by itself", "use_aws() { use_aws $1; }\nuse aws x\n", f"!:2: {UNCLEAR}the function use_aws: "),
+    _same(
         "by many variables",
         f"C=$({ASSUME})\nK=$(echo $C | jq -r .Credentials.AccessKeyId)\n"
         "S=$(echo $C | jq -r .Credentials.SecretAccessKey)\n"

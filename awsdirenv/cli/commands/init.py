@@ -6,6 +6,7 @@ With --migrate: replace what gives AWS credentials in existing .envrc files.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,15 +76,19 @@ def _migrate(directories: Sequence[Path], *, is_recursive: bool, is_writing: boo
     """Show, and if wanted write, what each `.envrc` becomes. The status is 1 if one of them could not be moved."""
     from awsdirenv.config.environment import BLOCK
     from awsdirenv.reports import migration
+    from awsdirenv.shell import extension
     from awsdirenv.system.direnv import without_ours, working_directory
 
     here = working_directory(os.environ)
     folders = [Path(os.path.normpath(here / directory)) for directory in directories or [Path()]]
-    envrcs = list(migration.find(folders, is_recursive=is_recursive))
+    found = {folder: list(migration.find([folder], is_recursive=is_recursive)) for folder in folders}
+    envrcs = list(dict.fromkeys(itertools.chain(*found.values())))
     if not envrcs:
         raise MigrationError(f"no .envrc in {folders[0]}", "name folders that have one, or add --recursive")
     environ = without_ours(os.environ, BLOCK)
     definitions = migration.own_definitions(environ)
+    for folder in [folder for folder, below in found.items() if not below]:
+        say(f"  {folder} has no .envrc")
     plans, refused = [], 0
     for envrc in envrcs:
         try:
@@ -97,15 +102,24 @@ def _migrate(directories: Sequence[Path], *, is_recursive: bool, is_writing: boo
             say(f"  {envrc} has nothing to move")
             continue
         plans.append(plan)
-        for line in migration.diff(plan)[2:] and [f"~ {envrc}", *migration.diff(plan)[2:]]:
-            say(line if line.startswith("~ ") else f"  {line}")
-        for note in plan.notes:
-            say(f"  note: {note}")
+        _show(plan)
+    if plans and not extension.extension_path(os.environ).exists():
+        warn("the extension is not installed", "awsdirenv setup")
     if any(plan.unsets_profile for plan in plans):
         say("  note: AWS_PROFILE itself is not set any more. For programs that need it, add --live to the line.")
     if plans and not is_writing:
         say("  nothing is written; to write this, add --write")
     return _write(plans, refused) if is_writing else min(refused, 1)
+
+
+def _show(plan: Plan) -> None:
+    from awsdirenv.reports import migration
+
+    say(f"~ {plan.envrc}")
+    for line in migration.diff(plan)[2:]:
+        say(f"  {line}")
+    for note in plan.notes:
+        say(f"  note: {note}")
 
 
 def _write(plans: Sequence[Plan], refused: int) -> int:
