@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 
 from awsdirenv.config.bash_text import Word
-from awsdirenv.config.foreign_found import PROFILES, Foreign, Found, UnclearError
+from awsdirenv.config.foreign_found import KEY, PROFILE, PROFILES, TOOL, Foreign, Found, UnclearError
 
 _USE = re.compile(r"\$\{?(AWS_(?:DEFAULT_)?PROFILE)\b")
 _KEY_USE = re.compile(r"\$\{?AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)\b")
+_NEEDS = re.compile(rf"{_USE.pattern}|{_KEY_USE.pattern}|\baws[\s-]")
 _MASK = "\0"  # stands for what goes; no `.envrc` has it
 
 
@@ -28,6 +29,14 @@ def uses_after(foreign: Foreign, place: int) -> list[int]:
     if found and with_keys:
         raise UnclearError(foreign.whole.line(with_keys[0]), "AWS_PROFILE and a key, which no directory has both")
     return found
+
+
+def check_between(foreign: Foreign, gone: Sequence[Found], place: int) -> None:
+    """Raise UnclearError for a line above our place that takes its identity from a line above that, which goes."""
+    first = min((one.statement.start for one in gone if one.kind in (PROFILE, KEY, TOOL)), default=place)
+    for one in foreign.others:
+        if first < one.start < place and _NEEDS.search(foreign.whole.raw(one)):
+            raise UnclearError(foreign.whole.line(one), "it uses what a line above it sets, and ours stands below")
 
 
 def rewrite(foreign: Foreign, line: str, main: Found, gone: Sequence[Found]) -> str:

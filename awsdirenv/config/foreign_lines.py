@@ -39,6 +39,7 @@ _MENTION = re.compile(
 )
 _KEY_MENTION = re.compile(r"AWS_(?:ACCESS_KEY|SECRET|SESSION_TOKEN)|aws-|awsume|\bassume\b|export-credentials")
 _DEFAULT = re.compile(r'"?\$\{(AWS_(?:DEFAULT_)?PROFILE):?=([^{}"]*)\}"?')
+_ASSIGNED_BY_DEFAULT = re.compile(r"\$\{AWS_\w+:?=")
 _EXPORTERS = ("export", "declare", "typeset", "readonly", "local")
 _SETTERS = frozenset(("eval", "source", ".", "read", "printf", "mapfile", "readarray", "direnv_load"))
 _SOURCES = ("source_up", "source_up_if_exists", "source_env", "source_env_if_exists", "source", ".")
@@ -123,6 +124,8 @@ class Reader:
         raw = self.whole.raw(statement)
         if body and first not in _CHATTER and not (first in _EXPORTERS and not _MENTION.search(raw)):
             raise NotUnderstoodError(f"`{first}` in the function {body}")
+        if _ASSIGNED_BY_DEFAULT.search(raw):
+            raise NotUnderstoodError("a value that is assigned by default")
         if (
             first in _SETTERS
             and first not in _EXPORTERS
@@ -222,9 +225,9 @@ class Reader:
         options = [word for word in words[1:] if word.text.startswith("-")]
         rest = [word for word in words[1:] if word not in options]
         is_exported = name == "export" or any("x" in word.text for word in options) or self._exports_all
-        if name == "export" and options:
+        if (name == "export" and options) or any(set(word.text) - set("-gxri") for word in options):
             if _MENTION.search(self.whole.raw(statement)):
-                raise NotUnderstoodError(f"export {options[0].text[:2]}")
+                raise NotUnderstoodError(f"{name} {options[0].text[:2]}")
             return []
         found = self._assignments(statement, [w for w in rest if self._is_assignment(w)], is_exported=is_exported)
         for word in rest:

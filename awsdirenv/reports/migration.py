@@ -13,7 +13,7 @@ from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.bash_outline import Function, Outline, outline
 from awsdirenv.config.environment import BLOCK, is_secret
 from awsdirenv.config.envrc import line_of, uses
-from awsdirenv.config.foreign_edits import rewrite, uses_after
+from awsdirenv.config.foreign_edits import check_between, rewrite, uses_after
 from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
 from awsdirenv.config.foreign_identity import Finder, Identity, declared
 from awsdirenv.config.foreign_lines import read
@@ -171,6 +171,9 @@ def _with_ours(envrc: Path, foreign: Foreign, identity: Identity, ours: Found) -
             f"{envrc} names two identities, in line {numbers[0]} and in line {numbers[1]}",
             "remove the one that should not count, then try again",
         )
+    check_between(foreign, gone, ours.statement.start)
+    if "--live" not in use.options and (needing := uses_after(foreign, ours.statement.start)):
+        raise UnclearError(needing[0], "it uses AWS_PROFILE, which our line sets only with --live")
     after = rewrite(foreign, "", ours, gone)
     return Plan(envrc, _bytes(foreign.whole.text), _bytes(after), use.line, (), unsets_profile=True)
 
@@ -204,6 +207,7 @@ class _Writer:
             options.append("--no-session")
         line = line_of(self.identity.argument, *options)
         gone = [found for found in self.foreign.found if not found.stays and found not in kept]
+        check_between(self.foreign, gone, self.main.statement.start)
         after = rewrite(self.foreign, line, self.main, gone)
         self._note(gone)
         is_plain = declared.tool is None and not lines_of_use

@@ -567,6 +567,23 @@ MORE = [
     ),
     _same("a function by itself", "use_aws() { use_aws $1; }\nuse aws x\n", f"!:2: {UNCLEAR}the function use_aws: "),
     _same(
+        "used before a name by a variable",
+        "export AWS_PROFILE=x\nA=$AWS_PROFILE\nP=x\nexport AWS_PROFILE=$P\n",
+        f"!:2: {UNCLEAR}it uses what a line above it sets, and ours stands below",
+    ),
+    _same(
+        "used before a file is chosen",
+        'export AWS_PROFILE=x\nA=$(aws s3 ls)\nexport AWS_CONFIG_FILE="$HOME/.aws/config"\n',
+        f"!:2: {UNCLEAR}it uses what a line above it sets, and ours stands below",
+    ),
+    _same(
+        "used below ours",
+        "use aws_profile x\nexport AWS_PROFILE=x\nexport A=$AWS_PROFILE\n",
+        f"!:3: {UNCLEAR}it uses AWS_PROFILE, which our line sets only with --live",
+    ),
+    _same("assigned in passing", 'echo "${AWS_PROFILE:=x}"\nexport AWS_PROFILE=x\n', f"!:1: {UNCLEAR}a value that is"),
+    _same("an odd option", "declare -xl AWS_PROFILE=X\n", f"!:1: {UNCLEAR}declare -x"),
+    _same(
         "by many variables",
         f"C=$({ASSUME})\nK=$(echo $C | jq -r .Credentials.AccessKeyId)\n"
         "S=$(echo $C | jq -r .Credentials.SecretAccessKey)\n"

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import AwsdirenvError, MigrationError
@@ -161,3 +163,29 @@ def test_a_file_that_changes_meanwhile(home: Home) -> None:
 def test_what_is_masked(line: str, shown: str) -> None:
     """A value that may be secret is not shown, whatever its quotes; all else is."""
     assert migration.masked(f"{line}\nA=1\n") == f"{shown}\nA=1\n"
+
+
+PIECES = [line for shape in SHAPES.values() for line in shape.text.splitlines(keepends=True)]
+SIGNS = [*"\n ;|(){}'\"`#\\=\t\udcfc", "&&", "||", "$(", "<<E", "if", "fi"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_text_is_moved_whole_or_refused(home: Home, data: st.DataObject) -> None:
+    """Lines of other files, cut and mixed: each is moved once, so that a second run has nothing to do, or refused."""
+    pieces = data.draw(st.lists(st.sampled_from([*PIECES, *SIGNS]), max_size=6))
+    text = keys("".join(pieces))
+    cut = data.draw(st.integers(0, len(text)))
+    text = text[:cut] + data.draw(st.sampled_from(["", *SIGNS])) + text[cut:]
+    try:
+        plan = home.has(text)
+    except AwsdirenvError as error:
+        plan, said = None, error.message + error.hint
+        assert SECRET not in said
+    if plan is None:
+        return
+    after = plan.after.decode("utf-8", "surrogateescape")
+    assert "use aws_profile" in after
+    assert "\0" not in after
+    assert not any(SECRET in line for line in migration.diff(plan))
+    assert home.has(after) is None
