@@ -126,12 +126,7 @@ class Reader:
             raise NotUnderstoodError(f"`{first}` in the function {body}")
         if _ASSIGNED_BY_DEFAULT.search(raw):
             raise NotUnderstoodError("a value that is assigned by default")
-        if (
-            first in _SETTERS
-            and first not in _EXPORTERS
-            and _MENTION.search(raw)
-            and not (first == "printf" and "-v" not in raw)
-        ):
+        if first in _SETTERS and _MENTION.search(raw) and (first != "printf" or "-v" in raw):
             raise NotUnderstoodError(f"`{first}`")
 
     def _of(self, statement: Statement) -> list[Found]:
@@ -340,10 +335,15 @@ class Reader:
         name, arguments = first, words[1:]
         if first in ("use", "layout") and len(words) > 1 and words[1].is_literal:
             name, arguments = f"{first}_{words[1].text}", words[2:]
-        if name in self.definitions:
+        if self._defined(name, words[0].start):
             return (name, arguments) if self._is_about_aws(name, set()) else None
         is_ours = name == "use_aws_profile"
         return (name, arguments) if is_ours or re.match(r"(?:use|layout)_aws(?:$|[_-])", name) else None
+
+    def _defined(self, name: str, place: int) -> tuple[Outline, Function] | None:
+        """Return the function of this name, if it is there at a place of the script."""
+        found = self.definitions.get(name)
+        return found if found and (found[0] is not self.whole or found[1].start < place) else None
 
     def _is_about_aws(self, name: str, visited: set[str]) -> bool:
         """Return whether a function, or one that it may call, has to do with AWS."""
@@ -355,11 +355,12 @@ class Reader:
 
     def _call(self, statement: Statement, name: str, arguments: Sequence[Word]) -> list[Found]:
         """Return what a function says that is called with these arguments."""
-        if name not in self.definitions:
-            if name == "use_aws_profile":
-                return [Found(kinds.OURS, statement, name, stays=True)]
+        found_at = self._defined(name, statement.start)
+        if found_at is None and name == "use_aws_profile":
+            return [Found(kinds.OURS, statement, name, stays=True)]
+        if found_at is None:
             raise NotUnderstoodError(f"{name}, which is defined nowhere that we know")
-        whole, function = self.definitions[name]
+        whole, function = found_at
         texts = [expand(self.whole.raw(word), self.variables) for word in arguments]
         known = {str(number): text for number, text in enumerate(texts, 1) if text is not None}
         missing = {str(number): "" for number in range(len(texts) + 1, 10)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import re
 import stat
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ import botocore.session
 import pytest
 
 from awsdirenv.config.bash_outline import expand
+from awsdirenv.errors import AwsdirenvError
+from awsdirenv.reports import migration
 from documents import ROOT
 from envrc_shapes import ARN, SHAPES, Shape
 from hint_rows_commands import strangers_home
@@ -313,3 +317,75 @@ def test_words_are_expanded_as_by_bash(world: World) -> None:
     variables = {"A": "a b", "N": "", "HOME": world.env["HOME"], "PWD": str(world.root)}
     assert [expand(word, variables) for word in WORDS] == told
     assert [expand(word, variables) for word in UNKNOWN] == [None] * len(UNKNOWN)
+
+
+# What lines of an `.envrc` call here, so that bash runs them without direnv, AWS or us.
+PRELUDE = r"""
+use() { local name=$1; shift; "use_$name" "$@"; }
+layout() { local name=$1; shift; "layout_$name" "$@"; }
+for name in layout_{python,python3,go} use_flake log_status env_vars_required strict_env PATH_add source_up aws; do
+  eval "$name() { :; }"
+done
+has() { :; }
+use_aws_profile() {
+  local name='' live='' region=${AWS_REGION-${AWS_DEFAULT_REGION-}}
+  while (($#)); do
+    case $1 in --live) live=1 ;; --region) region=$2; shift ;; *) name=$1 ;; esac
+    shift
+  done
+  unset AWS_PROFILE AWS_DEFAULT_PROFILE
+  who=$name
+  [[ -z $region ]] || export AWS_REGION=$region
+  [[ -z $live ]] || export AWS_PROFILE=$name
+}
+"""
+TELL = r"""
+{
+  echo "who=${who-${AWS_PROFILE-${AWS_DEFAULT_PROFILE-}}}"
+  echo "region=${AWS_REGION-${AWS_DEFAULT_REGION-}}"
+  env | grep -E '^(A|B|C|P|TF_VAR_p|KUBECONFIG)=' || :
+} >&3
+"""
+BREAKS = (
+    *("\n", " ", "; ", " && ", " || ", " | ", "( ", " )", "{ ", "; }", "'", '"', "`", "$(", "# ", "if true; then "),
+    *("; fi\n", "\t", "export ", "P=y\n", "set -a\n", "unset AWS_PROFILE\n", "AWS_PROFILE=", "y", "$AWS_PROFILE"),
+)
+
+
+def mixed(seed: int) -> str:
+    """Mix the lines of some shapes that call no program, and break them somewhere."""
+    chance = random.Random(seed)
+    groups = ("plain: ", "region: ", "variable: ", "function: ", "other: ")
+    texts = [shape.text for name, shape in SHAPES.items() if name.startswith(groups) and not shape.files]
+    texts = [text for text in texts if not re.search("aws-vault|awsume|CONFIG_FILE|dotenv|use aws_profile", text)]
+    pieces = [*texts, *(line for text in texts for line in text.splitlines(keepends=True))]
+    text = "".join(chance.choice(pieces) for _ in range(chance.randint(1, 4)))
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        at = chance.randint(0, len(text))
+        text = text[:at] + chance.choice(BREAKS) + text[at:]
+    return text
+
+
+def test_bash_says_the_same_before_and_after(world: World) -> None:
+    """Of lines that are mixed and broken at random, each that is moved gives the same profile and variables in bash."""
+    for name in ("x", "y"):
+        world.role(name, mfa=False)
+    folder = world.project("project", "")
+    parts, moved = [PRELUDE], []
+    for seed in range(600):
+        (folder / ".envrc").write_bytes(mixed(seed).encode("utf-8", "surrogateescape"))
+        with contextlib.suppress(AwsdirenvError):
+            if plan := migration.plan(folder / ".envrc", world.env, {}):
+                moved.append(plan)
+    for number, plan in enumerate(moved):
+        for what, data in (("before", plan.before), ("after", plan.after)):
+            script = world.root / f"{number}.{what}"
+            script.write_bytes(data + TELL.encode())
+            parts.append(f"( . {script} 3>{script}.told >/dev/null 2>&1 </dev/null )\n")
+    world.process("bash", "-c", "".join(parts), cwd=folder)
+    told = [[world.root / f"{number}.{what}.told" for what in ("before", "after")] for number in range(len(moved))]
+    for plan, paths in zip(moved, told, strict=True):
+        was, is_now = (dict(line.split("=", 1) for line in path.read_text("utf-8").splitlines()) for path in paths)
+        if was:  # bash came to its end
+            assert is_now == was, (plan.before, plan.after)
+    assert len(moved) > 100

@@ -584,6 +584,11 @@ MORE = [
     _same("assigned in passing", 'echo "${AWS_PROFILE:=x}"\nexport AWS_PROFILE=x\n', f"!:1: {UNCLEAR}a value that is"),
     _same("an odd option", "declare -xl AWS_PROFILE=X\n", f"!:1: {UNCLEAR}declare -x"),
     _same(
+        "a function that comes later",
+        "use aws x\nuse_aws() { export AWS_PROFILE=$1; }\n",
+        f"!:1: {UNCLEAR}use_aws, which",
+    ),
+    _same(
         "by many variables",
         f"C=$({ASSUME})\nK=$(echo $C | jq -r .Credentials.AccessKeyId)\n"
         "S=$(echo $C | jq -r .Credentials.SecretAccessKey)\n"
