@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hint_rows_commands import stranger, strangers_home
+from hint_rows_commands import no_root, stranger, strangers_home
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Steps, Walk, row
 
@@ -164,6 +164,8 @@ def _a_folder(walk: Walk) -> Steps:
 @row("cannot read …: permission denied", UNREADABLE)
 def _no_rights(walk: Walk) -> Steps:
     with strangers_home(walk) as home:
+        with no_root():
+            walk.does("awsdirenv setup", home)
         (home / ".envrc").write_text("export AWS_PROFILE=base\n", encoding="utf-8")
         (home / ".envrc").chmod(0)
         act = stranger(walk.shell(MIGRATE, home))
@@ -175,6 +177,8 @@ def _no_rights(walk: Walk) -> Steps:
 @row("cannot write …: …", "make … writable")
 def _fixed_folder(walk: Walk) -> Steps:
     with strangers_home(walk) as home:
+        with no_root():
+            walk.does("awsdirenv setup", home)
         (home / ".envrc").write_text("export AWS_PROFILE=base\n", encoding="utf-8")
         home.chmod(0o555)
         act = stranger(walk.shell(f"{MIGRATE} --write", home))
