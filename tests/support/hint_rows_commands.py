@@ -219,11 +219,24 @@ def _too_much_to_clear(walk: Walk) -> Steps:
     yield walk.shell("awsdirenv clear --all")
 
 
-@row("…", "… --help")
-def _no_such_command(walk: Walk) -> Steps:
+@row("there is no command …", "awsdirenv …")
+def _mistyped_command(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv exprt base")
+    yield walk.shell(f"{hint} base --output x.json")
+
+
+@row("there is no command …", "awsdirenv --help")
+def _no_such_command(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv write base")
     assert "export" in walk.does(hint)
     yield walk.shell("awsdirenv export base --output x.json")
+
+
+@row("…", "… --help")
+def _wrong_choice(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv export base --format yaml")
+    assert "--format" in walk.does(hint)
+    yield walk.shell("awsdirenv export base --format json")
 
 
 @row("unrecognized arguments: …", "… --help")

@@ -26,6 +26,8 @@ from typing import Any, NamedTuple
 from awsdirenv.errors import AwsdirenvError, SetupError
 
 POSITION = 190
+GROUP = "set up"
+EXAMPLE = "awsdirenv demo --interactive"
 _USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto's own, and moto accepts any code
 _MFA_SERIAL = f"arn:aws:iam::{_ACCOUNT}:mfa/{_USER}"
 _MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}

@@ -10,6 +10,8 @@ from awsdirenv.cli.parser import add_profile
 from awsdirenv.errors import AwsdirenvError
 
 POSITION = 20
+GROUP = "set up"
+EXAMPLE = "awsdirenv init adminrole"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from awsdirenv.refresh.request import Request
 
 POSITION = 40
+EXAMPLE = "awsdirenv load adminrole"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

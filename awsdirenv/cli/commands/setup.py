@@ -8,6 +8,8 @@ import os
 from awsdirenv.cli.output import say, warn
 
 POSITION = 10
+GROUP = "set up"
+EXAMPLE = "awsdirenv setup"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Show what is held and what runs: profiles, MFA sessions, locks, timers, and which directories use them."""
+"""Show what is stored and what runs: profiles, MFA sessions, locks, timers, and the directories that use them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import argparse
 
 POSITION = 90
+GROUP = "look"
+EXAMPLE = "awsdirenv status"
 BARE = {"json": False}  # the options of a call without arguments
 
 
