@@ -27,6 +27,10 @@ from awsdirenv.system.text import command_line, fish_quote, sh_quote
 SHELLS = ("bash", "zsh", "fish")
 
 _MOST_FILES = 60
+_BASH_COMPLETION = (Path("/usr/share/bash-completion/bash_completion"), Path("/etc/bash_completion"))
+_BREWS_COMPLETION = "etc/profile.d/bash_completion.sh"
+# What runs compinit: the line, or a framework of zsh's.
+_COMPINIT = re.compile(r"\bcompinit\b|oh-my-zsh|prezto|\bzim\b|antidote|zinit|antigen|zplug")
 _SOURCE = re.compile(
     r"""(?:^|[;&|{(]|\bthen\b|\bdo\b|\bbuiltin\b|\band\b)\s*(?:source|\\?\.)\s+
         (?P<name>"[^"]+"|'[^']+'|(?:\\.|[^\s;&|)}<>"'])+)""",
@@ -69,6 +73,22 @@ def line_to_add(environ: Mapping[str, str]) -> str | None:
     if shell not in SHELLS or any(f"awsdirenv/hook.{shell}" in line.text for line in interactive(shell, environ)):
         return None
     return command_line("source", str(installed(shell, environ)))
+
+
+def lacking_for_completion(shell: str, environ: Mapping[str, str]) -> str | None:
+    """Return what to do so that the shell offers our commands and profiles. None: nothing, or the shell is unknown."""
+    if shell == "bash":
+        places = [*_BASH_COMPLETION, Path(environ.get("HOMEBREW_PREFIX") or "/opt/homebrew") / _BREWS_COMPLETION]
+        loader = next(filter(Path.exists, places), None)
+        if loader is None:
+            return "install bash-completion"
+        lines = [*of_user(shell, environ), *of_system(shell, environ)]
+        # Its own file is read as well, if a line names it.
+        if not any("bash_completion" in line.text for line in lines):
+            return f"add to {rc_file(shell, environ)}: {command_line('source', str(loader))}"
+    if shell == "zsh" and not any(_COMPINIT.search(line.text) for line in interactive(shell, environ)):
+        return f"add to {rc_file(shell, environ)}: autoload -Uz compinit && compinit"
+    return None
 
 
 def _stale_watches() -> str:

@@ -17,7 +17,6 @@ from hint_walk import Act, Said, Steps, Walk, row
 from world import BIN
 
 MOVE = "move it away, then: awsdirenv setup"
-HOOK = "direnv's hook is not in …"
 WRITABLE = "make … writable"
 
 
@@ -273,7 +272,6 @@ def _not_ours(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv setup")
     target.rename(target.with_suffix(".old"))
     yield walk.shell(hint.partition(": ")[2])
-    return HOOK
 
 
 @row("… is not ours", "remove it by hand if you do not need it")
@@ -310,7 +308,6 @@ def _extension_is_a_folder(walk: Walk) -> Steps:
     target.mkdir()
     hint = yield walk.shell("awsdirenv setup")
     Path(hint.removeprefix("mend or move ")).rename(target.with_suffix(".old"))
-    return HOOK
 
 
 def _init(walk: Walk, text: str | None) -> Act:

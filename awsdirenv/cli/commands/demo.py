@@ -45,7 +45,8 @@ awsdirenv: projects in a throw-away home, which is gone after `exit`; try:
   cd ~/projects/development        asks for an MFA code: any six digits will do
   aws sts get-caller-identity
   cd ../production/yatteiki        another account, and no further question
-  cd; env | grep AWS_              nothing left but where the AWS of this demo is
+  cd                               leave: the credentials are gone
+  env | grep AWS_                  nothing left but where the AWS of this demo is
 """
 
 
