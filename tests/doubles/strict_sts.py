@@ -43,6 +43,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+import trust_policy
+
 if TYPE_CHECKING:
     from aws_doubles import Double
 
@@ -139,6 +141,7 @@ class Key:
 class Role:
     """A role and the conditions of its trust policy; `trusted=None` lets every caller in.
 
+    `trust` is a whole policy, which has a say beside them.
     `denied` names what else AssumeRole may need, and the policy does not allow: sts:TagSession, sts:SetSourceIdentity.
     """
 
@@ -148,6 +151,7 @@ class Role:
     trusted: list[str] | None = None
     max_duration: int = 43200
     denied: list[str] = field(default_factory=list)
+    trust: dict[str, Any] | None = None
     role_id: str = field(default_factory=lambda: random_id("AROA", 21))
 
     def admits(self, caller: Key, *, mfa: bool, external_id: str | None) -> bool:
@@ -155,6 +159,11 @@ class Role:
         partition = caller.arn.split(":")[1]
         names = {caller.arn, caller.role_arn, f"arn:{partition}:iam::{caller.account}:root"} - {""}
         trusted = self.trusted is None or not names.isdisjoint(self.trusted)
+        if self.trust is not None:
+            context = {"sts:ExternalId": external_id} if external_id else {}
+            if caller.kind != "user" or mfa:  # a request by a long-term key alone does not have it
+                context["aws:MultiFactorAuthPresent"] = str(mfa).lower()
+            trusted &= trust_policy.admits(self.trust, "sts:AssumeRole", names, context)
         return trusted and (mfa or not self.require_mfa) and self.external_id in (None, external_id)
 
 
@@ -484,7 +493,7 @@ class StrictSts:
         return User(name, account, key.arn, key_id, secret, serial, seed, self.now)
 
     def add_role(self, name: str, account: str = "123456789012", *, partition: str = "aws", **conditions: Any) -> str:
-        """Create a role, with Role's require_mfa, external_id, trusted, max_duration and denied; returns its ARN."""
+        """Create a role, with what Role says of require_mfa, external_id and so on; returns its ARN."""
         role = Role(f"arn:{partition}:iam::{account}:role/{name}", **conditions)
         with self._lock:
             self.roles[role.arn] = role
