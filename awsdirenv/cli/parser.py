@@ -86,7 +86,7 @@ def add_no_session(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
 
 
-def add_json(sub: argparse.ArgumentParser) -> None:
+def add_json(sub: argparse._ActionsContainer) -> None:
     """Add --json."""
     sub.add_argument("--json", action="store_true", help="print JSON, for programs")
 

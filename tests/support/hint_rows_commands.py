@@ -224,6 +224,12 @@ def _mistyped_command(walk: Walk) -> Steps:
     yield walk.shell(f"{hint} base --output x.json")
 
 
+@row("--watch needs a terminal", "awsdirenv status")
+def _watching_in_a_pipe(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv status --watch")
+    yield walk.shell(hint)
+
+
 @row("there is no command …", "awsdirenv --help")
 def _no_such_command(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv write base")
