@@ -42,9 +42,10 @@ def _server() -> Path | None:
     folder = Path(temporary.name)
     client = folder / "bin" / "awsdirenv"
     client.parent.mkdir()
-    named = [f'-D{name}="{path}"' for name, path in (("FOLDER", folder), ("REAL", _BIN))]
+    named = [f'-D{name}="{path}"' for name, path in (("FOLDER", folder), ("REAL", _BIN), ("PYTHON", python))]
     subprocess.run(["cc", "-O2", *named, "-o", client, _HERE / "warm_client.c"], check=True)
-    (folder / "client").symlink_to(client)
+    for name in ("client", "python3"):
+        (folder / name).symlink_to(client)
     # Where the client is killed, bash says so, with the whole line, to the stderr that the function has.
     call = f'{folder}/client {python} "$@" 2>&8 8>&-'
     (folder / "functions.sh").write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
@@ -73,10 +74,20 @@ def variables() -> dict[str, str]:
     return {"BASH_ENV": f"{folder}/functions.sh"} if folder else {}
 
 
+def as_program() -> Path | None:
+    """Give the path of a program that can be started in the place of the interpreter."""
+    folder = _server()
+    return folder / "python3" if folder else None
+
+
 def variables_of_shell(env: Mapping[str, str]) -> dict[str, str]:
     """Give the variables with which a shell does."""
-    path = env["PATH"].replace(f"{_BIN}:", f"{_server()}/bin:{_BIN}:")
-    return {**variables(), "PATH": path} if sys.platform == "linux" and _server() else {}
+    return {**variables(), **path_of_programs(env)} if sys.platform == "linux" else {}
+
+
+def path_of_programs(env: Mapping[str, str]) -> dict[str, str]:
+    """Give the PATH in which `awsdirenv` is forked."""
+    return {"PATH": env["PATH"].replace(f"{_BIN}:", f"{_server()}/bin:{_BIN}:")} if _server() else {}
 
 
 def start_on_terminal(

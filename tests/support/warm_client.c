@@ -1,6 +1,7 @@
 /* Stands in for a Python that runs awsdirenv: has a process forked off one that has imported everything, with this one's
    streams, folder, mask, signals, process group, terminal, arguments and environment, and ends as that ends; see warm.py.
-   Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us), or, called awsdirenv: ARGUMENT...
+   Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us); called as PYTHON is, without that
+   word; or, called awsdirenv: ARGUMENT...
    FOLDER has the sockets, and REAL is the folder of the programs that this stands for. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,7 +30,7 @@ static int is_one_of(const char *word, const char **words) {
    nothing behind, and no variable that counts from a process's start only. */
 static int is_plain(int is_command, int count, char **words) {
   if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
-                               : !is_one_of(words[0], (const char *[]){"load", "look", NULL})))
+                               : !is_one_of(words[0], (const char *[]){"load", "look", "credential-process", NULL})))
     return 0;
   for (int stream = 0; stream < 3; stream++)
     if (fcntl(stream, F_GETFD) < 0)
@@ -47,7 +48,7 @@ static void add(FILE *request, char **texts, int count) {
     fwrite(texts[i], 1, strlen(texts[i]) + 1, request);
 }
 
-/* Connects to the server of this session, or, where no stream is a terminal, to the one of all. */
+/* Connects to the server of this session, or, where there is no terminal, to the one of all. */
 static int connected(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -55,7 +56,7 @@ static int connected(void) {
   if (!connect(server, (struct sockaddr *)&address, sizeof address))
     return server;
   strcpy(address.sun_path, FOLDER "/socket");
-  return isatty(0) || isatty(1) || isatty(2) || connect(server, (struct sockaddr *)&address, sizeof address) ? -1 : server;
+  return isatty(0) || isatty(1) || isatty(2) || open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0 || connect(server, (struct sockaddr *)&address, sizeof address) ? -1 : server;
 }
 
 /* What the terminal sends to the process group reaches the other process, too; what somebody sends to this one does not. */
@@ -120,8 +121,8 @@ static int ask(int server, int count, char **words) {
 }
 
 int main(int count, char **arguments) {
-  const char *name = strrchr(arguments[0], '/');
-  int is_command = !strcmp(name ? name + 1 : arguments[0], "awsdirenv"), status, server = -1;
+  const char *slash = strrchr(arguments[0], '/'), *name = slash ? slash + 1 : arguments[0];
+  int is_command = !strcmp(name, "awsdirenv"), status, server = -1;
   char *words[count + 2]; /* of the real command */
   int before = is_command ? 2 : 5, is_ours = 1;
   if (is_command) {
@@ -131,6 +132,10 @@ int main(int count, char **arguments) {
     count += 2;
   } else {
     memcpy(words, arguments + 1, (size_t)count-- * sizeof *words);
+    if (strcmp(name, "client")) { /* the interpreter's own name */
+      memcpy(words + 1, arguments + 1, (size_t)++count * sizeof *words);
+      words[0] = PYTHON;
+    }
     is_ours = count > 5 && !strcmp(words[1], "-I") && !strcmp(words[2], "-c");
   }
   if (is_ours && is_plain(is_command, count - before, words + before))
