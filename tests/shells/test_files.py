@@ -25,8 +25,6 @@ from awsdirenv.system.lock import Locks
 from files import STRANGER, VALUES, mode
 from world import World, assert_nobody, tree
 
-pytestmark = pytest.mark.cold
-
 
 def in_child(action: Callable[[], object]) -> str:
     """Run something in a process of its own that may change itself; give its result or error as text."""

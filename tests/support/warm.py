@@ -14,6 +14,7 @@ import fcntl
 import functools
 import os
 import re
+import resource
 import socket
 import struct
 import subprocess
@@ -27,9 +28,33 @@ from pathlib import Path
 import ptyprocess  # type: ignore[import-untyped]
 
 from awsdirenv.system.files import own_python
+from container import allows
 
 _HERE = Path(__file__).parent
 _BIN = Path(sys.executable).parent
+
+
+@functools.cache
+def _wall_clock() -> tempfile.TemporaryDirectory[str] | None:
+    if not allows("LD_PRELOAD"):
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-wall-")
+    source = _HERE / "wall_clock.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/wall_clock.so", source], check=True)
+    return folder
+
+
+def wall_clock() -> str:
+    """Compile the clock that wall.py sets, once for all worlds of a process; give its path, or nothing."""
+    folder = _wall_clock()
+    return f"{folder.name}/wall_clock.so" if folder else ""
+
+
+def _circumstances() -> str:
+    """Give what a process has from the one that started it, and does not hand on to one that is forked elsewhere."""
+    spaces = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net") if allows("/proc")]
+    limits = [resource.getrlimit(number)[0] for number in range(16)]
+    return " ".join(map(str, (os.geteuid(), os.getegid(), *spaces, *limits)))
 
 
 @functools.cache
@@ -42,7 +67,8 @@ def _server() -> Path | None:
     folder = Path(temporary.name)
     client = folder / "bin" / "awsdirenv"
     client.parent.mkdir()
-    named = [f'-D{name}="{path}"' for name, path in (("FOLDER", folder), ("REAL", _BIN), ("PYTHON", python))]
+    paths = {"FOLDER": folder, "REAL": _BIN, "PYTHON": python, "WALL": wall_clock(), "ALIKE": _circumstances()}
+    named = [f'-D{name}="{path}"' for name, path in paths.items()]
     subprocess.run(["cc", "-O2", *named, "-o", client, _HERE / "warm_client.c"], check=True)
     for name in ("client", "python3"):
         (folder / name).symlink_to(client)
@@ -51,7 +77,13 @@ def _server() -> Path | None:
     (folder / "functions.sh").write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
     server = subprocess.Popen(
         [sys.executable, "-I", _HERE / "warm_server.py", folder, " " * 4000],
-        env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true"},
+        env={
+            "LD_PRELOAD": wall_clock(),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "PATH": "/usr/bin:/bin",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

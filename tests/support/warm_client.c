@@ -2,7 +2,7 @@
    streams, folder, mask, signals, process group, terminal, arguments and environment, and ends as that ends; see warm.py.
    Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us); called as PYTHON is, without that
    word; or, called awsdirenv: ARGUMENT...
-   FOLDER has the sockets, and REAL is the folder of the programs that this stands for. */
+   FOLDER has the sockets, REAL is the folder of the programs that this stands for, and WALL is wall_clock.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,7 +28,7 @@ static int is_one_of(const char *word, const char **words) {
 }
 
 /* Whether a new Python would be just like the one that is there: a command of awsdirenv that ends by itself and leaves
-   nothing behind, and no variable that counts from a process's start only. */
+   nothing behind, and no variable that counts from a process's start only, but for WALL, which is there already. */
 static int is_plain(int is_command, int count, char **words) {
   if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
                                : !is_one_of(words[0], (const char *[]){"load", "look", "credential-process", NULL})))
@@ -36,11 +37,30 @@ static int is_plain(int is_command, int count, char **words) {
     if (fcntl(stream, F_GETFD) < 0)
       return 0;
   for (char **variable = environ; *variable; variable++)
-    for (const char **name = (const char *[]){"LC_", "LANGUAGE=", "LD_", "PYTHON", "TZ=", NULL}; *name; name++)
-      if (!strncmp(*variable, *name, strlen(*name)))
+    for (const char **name = (const char *[]){"LC_", "LANGUAGE=", "LD_", "PYTHON", NULL}; *name; name++)
+      if (!strncmp(*variable, *name, strlen(*name)) && strcmp(*variable, "LD_PRELOAD=" WALL))
         return 0;
   const char *language = getenv("LANG");
   return language && !strcmp(language, "C.UTF-8");
+}
+
+/* Whether this process has the user, the mounts, the network and the limits of the server: see `_circumstances` in warm.py. */
+static int is_alike(void) {
+  char *text, link[2][64] = {"", ""};
+  size_t size;
+  FILE *file = open_memstream(&text, &size);
+  ssize_t mounts = readlink("/proc/self/ns/mnt", link[0], sizeof link[0] - 1);
+  ssize_t network = readlink("/proc/self/ns/net", link[1], sizeof link[1] - 1);
+  if (mounts < 0 || network < 0)
+    return 0;
+  fprintf(file, "%d %d %s %s", geteuid(), getegid(), link[0], link[1]);
+  for (int resource = 0; resource < 16; resource++) {
+    struct rlimit limit;
+    getrlimit(resource, &limit);
+    fprintf(file, " %lld", (long long)limit.rlim_cur);
+  }
+  fclose(file);
+  return !strcmp(text, ALIKE);
 }
 
 static void add(FILE *request, char **texts, int count) {
@@ -138,7 +158,7 @@ int main(int count, char **arguments) {
     }
     is_ours = count > 5 && !strcmp(words[1], "-I") && !strcmp(words[2], "-c");
   }
-  if (is_ours && is_plain(is_command, count - before, words + before))
+  if (is_ours && is_plain(is_command, count - before, words + before) && is_alike())
     server = connected();
   if (server < 0) {
     execv(words[is_command], words + is_command);

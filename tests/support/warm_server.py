@@ -218,6 +218,7 @@ def take_over(client: socket.socket) -> None:
     sys.argv = [os.fsdecode(text) for text in ([b"-c", *command[5:]] if command[1] == b"-I" else command[1:])]
     os.environ.clear()
     os.environb.update(text.partition(b"=")[::2] for text in texts[int(count) :] if b"=" in text)
+    time.tzset()
     from botocore_once import use_sso_cache  # noqa: PLC0415 - it is there; see `import_all`
 
     use_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
