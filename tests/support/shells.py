@@ -53,8 +53,8 @@ class Shell:
         self.child.delaybeforesend = 0.02
         self.log = ""
         self._numbers = itertools.count(1)
-        self.child.send(_SETUP[kind] + "\r")
-        self.run("true")
+        self.start(_SETUP[kind])
+        self.finish()
 
     def __enter__(self) -> Shell:
         return self
@@ -87,15 +87,23 @@ class Shell:
         self.send(f"{command}\r")
         self._pending = True
 
+    def _look(self, command: str) -> str:
+        """Type a command that asks for nothing and changes nothing, with its mark in one line; give what shows."""
+        self._mark = f"done{next(self._numbers)}"
+        return self._expect_mark(f"{command}; ")
+
     def finish(self, timeout: float = 60) -> str:
         """Wait until the shell takes commands again: it answers one that we type behind, and prompts.
 
         What comes behind that answer is left on the screen. Before it prompts, the shell runs direnv's hook once more,
         which would see what the test does next.
         """
+        return self._expect_mark("", timeout)
+
+    def _expect_mark(self, before: str, timeout: float = 60) -> str:
         half = len(self._mark) // 2
         first, second = self._mark[:half], self._mark[half:]
-        self.send(f'echo "{first}""{second}"\r')
+        self.send(f'{before}echo "{first}""{second}"\r')
         seen = self.expect(self._mark, timeout)
         self.child.expect(re.compile(f"(?s)(?=.*{re.escape(self.prompt)})"), timeout=timeout)
         return seen
@@ -103,14 +111,14 @@ class Shell:
     def variable(self, name: str) -> str:
         """Give the value that programs started from this shell see; empty when unset."""
         way = {"fish": f'echo "<<"(printenv {name})">>"', "tcsh": f'echo "<<`printenv {name}`>>"'}
-        out = self.run(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
+        out = self._look(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
         found = re.findall(r"<<([^<>$()`]*)>>", out.replace("\r", "").replace("\n", ""))
         return str(found[-1]) if found else ""
 
     def modes(self) -> str:
         """Give the terminal's settings as commands of this shell find them."""
         # In one write: a program in the background may print something right before it.
-        found = re.findall(r"modes=([0-9a-f]+(?::[0-9a-f]+){10,})", self.run('echo "modes=$(stty -g </dev/tty)"'))
+        found = re.findall(r"modes=([0-9a-f]+(?::[0-9a-f]+){10,})", self._look('echo "modes=$(stty -g </dev/tty)"'))
         assert found, "stty said nothing"
         return str(found[-1])
 
