@@ -780,8 +780,8 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, sts: StrictSts) -> None:
         self.sts = sts
         self._open: set[Any] = set()
-        self._end, self._ended = socket.socketpair()
         super().__init__(("127.0.0.1", sts.port), _Handler)
+        self._end, self._ended = socket.socketpair()
 
     def serve(self) -> None:
         """Serve until the end. Not `serve_forever`, which looks only now and then whether it is over."""
