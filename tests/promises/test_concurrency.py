@@ -16,9 +16,7 @@ import pexpect
 import pytest
 
 from awsdirenv.system.files import name_of
-from shells import SHELLS, Shell, asking_process, clean
-from terminal import Terminal
-from warm import variables_of_shell
+from shells import SHELLS, Shell, asking_process, clean, on_terminal
 from world import AT_ONCE, World, wait_for
 
 MANY = 24
@@ -31,17 +29,11 @@ class Crowd:
         self.gate = world.root / "gate"
         os.mkfifo(self.gate)
         self.outputs = [world.root / f"out{number}" for number in range(len(folders))]
-        warm = {} if world.is_cold else variables_of_shell(world.env)
         self.terminals = [
-            Terminal(
-                "bash",
-                ["-c", f"touch {output}.here; read -r _ <{self.gate}; exec direnv export json >{output}"],
-                env={**world.env, **warm},
-                is_warm=bool(warm),
-                cwd=str(folder),
-                encoding="utf-8",
-                timeout=30,
-                dimensions=(24, 300),
+            on_terminal(
+                world,
+                ["bash", "-c", f"touch {output}.here; read -r _ <{self.gate}; exec direnv export json >{output}"],
+                cwd=folder,
             )
             for folder, output in zip(folders, self.outputs, strict=True)
         ]

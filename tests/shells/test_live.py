@@ -23,9 +23,8 @@ from in_process import caller_arn
 from interpreter import count_interpreters
 from sdks import at_once, sdk_of
 from sentinels import SENTINELS, holders
-from shells import SHELLS, Shell
+from shells import SHELLS, Shell, on_terminal
 from terminal import Terminal
-from warm import variables_of_shell
 from world import AT_ONCE, BIN, BLOCK, CLOSED, OUTER, REGION, World, assert_nobody, told, wait_for
 
 LIVE = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWSDIRENV_PROFILE", "AWSDIRENV_LOADED")
@@ -378,9 +377,7 @@ def test_no_timer(world: World, folder: Path) -> None:
 
 def in_terminal(world: World, admin: Path, env: dict[str, str], command: str) -> Terminal:
     """Start something in a terminal."""
-    whole = {**world.env, **env}
-    whole |= variables_of_shell(whole)
-    return Terminal("sh", ["-c", command], env=whole, is_warm=True, cwd=str(admin), encoding="utf-8", timeout=30)
+    return on_terminal(world, ["sh", "-c", command], env, admin)
 
 
 def caller(profile: str) -> str:

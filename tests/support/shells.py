@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +15,7 @@ import pexpect
 from container import proc
 from terminal import Terminal
 from warm import variables_of_shell
-from world import BIN, World
+from world import World
 
 SHELLS = ("bash", "zsh", "fish")
 _COMMANDS = {
@@ -180,17 +181,27 @@ def asking_process(shell: Shell) -> int:
     raise AssertionError("nobody asks")
 
 
-def shown(world: World, columns: int, *words: str, **env: str) -> str:
-    """Give what a command shows in a terminal with so many columns."""
-    child: pexpect.spawn[str] = pexpect.spawn(
-        str(BIN / "awsdirenv"),
-        list(words),
-        env={**world.env, **env},
-        cwd=str(world.root),
+def on_terminal(
+    world: World, words: list[str], env: Mapping[str, str] | None = None, cwd: Path | None = None, columns: int = 300
+) -> Terminal:
+    """Start a program on a terminal of its own; ours are forked there, unless the world `is_cold`."""
+    whole = {**world.env, **(env or {})}
+    warm = {} if world.is_cold else variables_of_shell(whole)
+    return Terminal(
+        words[0],
+        words[1:],
+        env={**whole, **warm},
+        is_warm=bool(warm),
+        cwd=str(cwd or world.root),
         encoding="utf-8",
         timeout=60,
-        dimensions=(24, columns),
+        dimensions=(50, columns),
     )
+
+
+def shown(world: World, columns: int, *words: str, **env: str) -> str:
+    """Give what a command shows in a terminal with so many columns."""
+    child = on_terminal(world, ["awsdirenv", *words], env, columns=columns)
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
