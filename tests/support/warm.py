@@ -52,9 +52,10 @@ def wall_clock() -> str:
 
 def _circumstances() -> str:
     """Give what a process has from the one that started it, and does not hand on to one that is forked elsewhere."""
-    spaces = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net") if allows("/proc")]
+    spaces = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net")]
     limits = [resource.getrlimit(number)[0] for number in range(16)]
-    return " ".join(map(str, (os.geteuid(), os.getegid(), *spaces, *limits)))
+    rights = re.findall(r"^CapEff:\s*(\S+)", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
+    return " ".join(map(str, (os.geteuid(), os.getegid(), *spaces, *rights, *limits)))
 
 
 @functools.cache
@@ -70,8 +71,13 @@ def _server() -> Path | None:
     paths = {"FOLDER": folder, "REAL": _BIN, "PYTHON": python, "WALL": wall_clock(), "ALIKE": _circumstances()}
     named = [f'-D{name}="{path}"' for name, path in paths.items()]
     subprocess.run(["cc", "-O2", *named, "-o", client, _HERE / "warm_client.c"], check=True)
-    for name in ("client", "python3"):
-        (folder / name).symlink_to(client)
+    (folder / "client").symlink_to(client)
+    # So that also a Python that is really started there, as timers are, has that name for itself, and finds its modules.
+    interpreter = folder / "venv" / "bin" / "python3"
+    interpreter.parent.mkdir(parents=True)
+    interpreter.symlink_to(client)
+    for name in ("lib", "pyvenv.cfg"):
+        (folder / "venv" / name).symlink_to(_BIN.parent / name)
     # Where the client is killed, bash says so, with the whole line, to the stderr that the function has.
     call = f'{folder}/client {python} "$@" 2>&8 8>&-'
     (folder / "functions.sh").write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
@@ -109,7 +115,7 @@ def variables() -> dict[str, str]:
 def as_program() -> Path | None:
     """Give the path of a program that can be started in the place of the interpreter."""
     folder = _server()
-    return folder / "python3" if folder else None
+    return folder / "venv" / "bin" / "python3" if folder else None
 
 
 def variables_of_shell(env: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 extern char **environ;
+static char interpreter[] = PYTHON;
 static volatile pid_t process; /* that does the work */
 
 static int is_one_of(const char *word, const char **words) {
@@ -44,16 +45,22 @@ static int is_plain(int is_command, int count, char **words) {
   return language && !strcmp(language, "C.UTF-8");
 }
 
-/* Whether this process has the user, the mounts, the network and the limits of the server: see `_circumstances` in warm.py. */
+/* Whether this process has the user, the mounts, the network, the rights and the limits of the server: see
+   `_circumstances` in warm.py. */
 static int is_alike(void) {
-  char *text, link[2][64] = {"", ""};
+  char *text, link[2][64] = {"", ""}, line[256], rights[64] = "";
   size_t size;
   FILE *file = open_memstream(&text, &size);
   ssize_t mounts = readlink("/proc/self/ns/mnt", link[0], sizeof link[0] - 1);
   ssize_t network = readlink("/proc/self/ns/net", link[1], sizeof link[1] - 1);
   if (mounts < 0 || network < 0)
     return 0;
-  fprintf(file, "%d %d %s %s", geteuid(), getegid(), link[0], link[1]);
+  FILE *status = fopen("/proc/self/status", "re");
+  while (status && !*rights && fgets(line, sizeof line, status))
+    sscanf(line, "CapEff: %63s", rights);
+  if (status)
+    fclose(status);
+  fprintf(file, "%d %d %s %s %s", geteuid(), getegid(), link[0], link[1], rights);
   for (int resource = 0; resource < 16; resource++) {
     struct rlimit limit;
     getrlimit(resource, &limit);
@@ -154,14 +161,17 @@ int main(int count, char **arguments) {
     memcpy(words, arguments + 1, (size_t)count-- * sizeof *words);
     if (strcmp(name, "client")) { /* the interpreter's own name */
       memcpy(words + 1, arguments + 1, (size_t)++count * sizeof *words);
-      words[0] = PYTHON;
+      words[0] = interpreter;
     }
     is_ours = count > 5 && !strcmp(words[1], "-I") && !strcmp(words[2], "-c");
   }
   if (is_ours && is_plain(is_command, count - before, words + before) && is_alike())
     server = connected();
   if (server < 0) {
-    execv(words[is_command], words + is_command);
+    const char *program = words[is_command];
+    if (words[0] == interpreter)
+      words[0] = arguments[0];
+    execv(program, words + is_command);
     return 126;
   }
   status = ask(server, count, words);

@@ -225,7 +225,7 @@ def take_over(client: socket.socket) -> None:
     if "load" in sys.argv[1:2]:
         from live_python import name_in_live_files  # noqa: PLC0415 - the same
 
-        name_in_live_files(lambda: Path(sys.orig_argv[3]) / "python3")
+        name_in_live_files(lambda: Path(sys.orig_argv[3], "venv", "bin", "python3"))
 
 
 def show(command: list[bytes]) -> None:
