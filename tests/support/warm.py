@@ -72,7 +72,7 @@ def _server() -> Path | None:
     named = [f'-D{name}="{path}"' for name, path in paths.items()]
     subprocess.run(["cc", "-O2", *named, "-o", client, _HERE / "warm_client.c"], check=True)
     (folder / "client").symlink_to(client)
-    # So that also a Python that is really started there, as timers are, has that name for itself, and finds its modules.
+    # So that a Python that is really started there, as timers are, has that name for itself, and finds its modules.
     interpreter = folder / "venv" / "bin" / "python3"
     interpreter.parent.mkdir(parents=True)
     interpreter.symlink_to(client)
