@@ -43,7 +43,7 @@ LOADS = ("plain", "prod", "live", "ambient", "ambient/live", "dotenv", "prod/inn
 COSTLY = {"bare", "unknown", "pinned"}
 # What another program has loaded before, mostly: that costs no process here.
 ELSEWHERE = 0.98
-LONGEST = 0.4  # seconds until something happens to a load: it is under way, also on a fast machine
+LONGEST = 0.15  # seconds until something happens to a load: it is under way, also on a fast machine, where it is forked
 
 
 class Loaded(NamedTuple):
