@@ -20,6 +20,7 @@ import operator
 import random
 import re
 import secrets
+import selectors
 import signal
 import socket
 import socketserver
@@ -443,14 +444,16 @@ class StrictSts:
         self._stopping.clear()
         self._server = _Server(self)
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._serving = threading.Thread(target=self._server.serve, daemon=True)
+        self._serving.start()
         return self
 
     def stop(self) -> None:
         """Stop listening and cut every open connection, hanging ones included."""
         self._stopping.set()
         if self._server:
-            self._server.shutdown()
+            self._server.end()
+            self._serving.join()
             self._server.server_close()
             self._server.cut_connections()
         if self._moto:
@@ -780,12 +783,26 @@ def start_moto() -> Any:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    timeout = 0  # of `handle_request`, where a client has gone meanwhile
     request_queue_size = 256
 
     def __init__(self, sts: StrictSts) -> None:
         self.sts = sts
         self._open: set[Any] = set()
         super().__init__(("127.0.0.1", sts.port), _Handler)
+        self._end, self._ended = socket.socketpair()
+
+    def serve(self) -> None:
+        """Serve until the end. Not `serve_forever`, which looks only now and then whether it is over."""
+        with self._ended, selectors.DefaultSelector() as selector:
+            for one in (self, self._ended):
+                selector.register(one, selectors.EVENT_READ)
+            while self._ended not in [key.fileobj for key, _ in selector.select()]:
+                self.handle_request()
+
+    def end(self) -> None:
+        """End that."""
+        self._end.close()
 
     def server_bind(self) -> None:
         # Not HTTPServer's: its reverse lookup may wait for a name server.

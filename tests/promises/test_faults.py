@@ -15,8 +15,6 @@ import pytest
 
 from world import AT_ONCE, BLOCK, CLOSED, OUTER, World
 
-pytestmark = pytest.mark.cold
-
 ENVRC = "use aws_profile plain\nexport REST_OF_ENVRC=loaded\n"
 
 

@@ -141,7 +141,7 @@ SURROUNDINGS = {
 
 
 @pytest.mark.parametrize("case", SURROUNDINGS)
-@pytest.mark.parametrize("line", [pytest.param("plain", marks=pytest.mark.cold), "plain --live", "nothere"])
+@pytest.mark.parametrize("line", [pytest.param("plain", marks=pytest.mark.as_program), "plain --live", "nothere"])
 def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: str) -> None:
     """Variables, aliases, options, functions and traps of a person's own change nothing, and no secret is traced.
 
@@ -160,7 +160,7 @@ def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: 
         assert "readonly variable" not in said
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWSDIRENV_LOADED"])
 def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
     """Where one cannot be taken out, no profile is put beside it: one error names it, and programs do not see it."""
@@ -178,7 +178,7 @@ def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
     assert f"awsdirenv: error: readonly in this .envrc, so no profile can be used: {name}\n" in said
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("path", ["", "/nowhere"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_without_the_system_s_programs(world: World, path: str, line: str) -> None:
@@ -205,7 +205,7 @@ STATS = {
 
 
 @pytest.mark.parametrize(
-    "line", [pytest.param("plain", marks=pytest.mark.cold), "plain --live", "base --no-session", "nothere"]
+    "line", [pytest.param("plain", marks=pytest.mark.as_program), "plain --live", "base --no-session", "nothere"]
 )
 @pytest.mark.parametrize("case", STATS)
 def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
@@ -262,7 +262,7 @@ export AFTER=1 COUNT=$_count
 """
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("test", [">=", "=="])
 @pytest.mark.parametrize(("line", "step"), [("plain", 7), ("plain --live", 11), ("nothere", 53), ("cold", 61)])
 def test_our_function_given_up_at_any_command(world: World, parts: Path, test: str, line: str, step: int) -> None:
@@ -301,7 +301,7 @@ def test_our_function_given_up_at_any_command(world: World, parts: Path, test: s
     assert None in seen
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("name", ["_ad_profile", "_ad_declared", "_ad_lines", "LC_ALL", "IFS", "DIRENV_WATCHES"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, line: str) -> None:
@@ -314,7 +314,7 @@ def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, li
     assert {*changes} >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"}
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize(
     "above", ["", "use aws_profile nothere", "use aws_profile plain --live", "use aws_profile plain"]
 )

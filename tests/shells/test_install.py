@@ -18,8 +18,6 @@ from awsdirenv.shell.extension import init, use_line
 from in_process import call
 from world import BIN, REGION, WHOLE_EXTENSION, World
 
-pytestmark = pytest.mark.cold
-
 NEXT = "  next, in a project: awsdirenv init PROFILE\n"
 HOOKS = {
     "bash": (".bashrc", 'eval "$(direnv hook bash)"'),

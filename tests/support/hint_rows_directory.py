@@ -16,7 +16,7 @@ from awsdirenv.config.aws_files import section_header
 from awsdirenv.session_credentials import utc_now
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Hint, Said, Steps, Walk, row, said
-from shells import Shell, clean
+from shells import Shell, clean, on_terminal
 from world import BIN, wait_for
 
 RELOAD = "direnv reload"
@@ -29,22 +29,14 @@ def typed(walk: Walk, line: str, *answers: str, question: str = QUESTION) -> Act
 
     def act() -> Said:
         walk.wait_for_reload(line)
-        child: pexpect.spawn[str] = pexpect.spawn(
-            "bash",
-            ["-c", line],
-            env={**walk.world.env, **walk.env},
-            cwd=str(walk.world.root),
-            encoding="utf-8",
-            timeout=60,
-            dimensions=(50, 300),
-        )
+        child = on_terminal(walk.world, ["bash", "-c", line], walk.env)
         shown = ""
         for answer in answers:
             child.expect_exact(question)
-            shown += child.before or ""
+            shown += str(child.before or "")
             child.send(answer)
         child.expect(pexpect.EOF)
-        shown += child.before or ""
+        shown += str(child.before or "")
         child.close()
         return lines(shown)
 
