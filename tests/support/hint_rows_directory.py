@@ -390,19 +390,20 @@ def _uninstalled(walk: Walk) -> Steps:
     walk.does(hint)
 
 
-def _once(message: str, envrc: str, text: str) -> None:
-    """Note a row for what went wrong once: `direnv reload` evaluates again."""
+def _once(message: str, envrc: str, text: str, times: int = 1) -> None:
+    """Note a row for what went wrong once, which may take some starts: `direnv reload` evaluates again."""
 
     @row(message, RELOAD)
     def once(walk: Walk) -> Steps:
         walk.config(f"{CHAIN}region = eu-west-1\n")
-        _program(walk, f'[ -e {walk.world.root}/once ] && exec $real "$@"; >{walk.world.root}/once; {text}')
+        starts = walk.world.root / "starts"
+        _program(walk, f'echo >>{starts}; [ "$(wc -l <{starts})" -le {times} ] || exec $real "$@"; {text}')
         yield walk.enter(envrc)
 
 
 _once("awsdirenv was ended by signal …", "use aws_profile p\n", "kill -9 $$")
-_once("the snapshot for … cannot be used", "use aws_profile p\n", "exit 0")
-_once("the live files for … cannot be used", "use aws_profile p --live\n", "exit 0")
+_once("the snapshot for … cannot be used", "use aws_profile p\n", "exit 0", 3)
+_once("the live files for … cannot be used", "use aws_profile p --live\n", "exit 0", 3)
 
 
 @row(
