@@ -7,6 +7,7 @@
 # Leaves no AWS credential, neither an outer directory's nor the login shell's. What `_ad_exports` has from its beginning
 # keeps programs from [default] and from the machine's role; see CLOSED_PROFILE in awsdirenv/config/environment.py.
 _awsdirenv_close() {
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_close_metadata
   ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
   _ad_exports+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   # So that `awsdirenv login`, typed here, is for what the directory wants.
@@ -44,16 +45,37 @@ _awsdirenv_warn_in_subshell() {
 
 # The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
 _awsdirenv_refuse_readonly() {
-  local _ad_readonly=()
-  for _ad_name in "${!AWS@}" "${!AMAZON@}"; do
-    [[ ${!_ad_name@a} != *r* ]] || _ad_readonly+=("$_ad_name")
-  done
-  builtin export -n "${_ad_readonly[@]}"
+  local _ad_readonly=() _ad_reply
+  while read -r _ _ _ad_reply; do
+    _ad_reply=${_ad_reply%%=*}
+    case $_ad_reply in *[!A-Za-z0-9_]*) ;; AWS* | AMAZON*) _ad_readonly+=("$_ad_reply") ;; esac
+  done < <(builtin readonly -p 2>/dev/null 3>&-) # also those without a value
+  # Without a name it would show every variable.
+  [[ ! ${_ad_readonly[*]} ]] || builtin export -n "${_ad_readonly[@]}"
   # Where nothing can be written into AWS_PROFILE, programs find no file with [default].
   [[ " ${_ad_readonly[*]} " != *' AWS_PROFILE '* ]] ||
     _ad_exports=(AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true)
+  [[ " ${_ad_readonly[*]} " != *' AWS_EC2_METADATA_DISABLED '* ]] || _awsdirenv_close_metadata
   _awsdirenv_refuse "readonly in this .envrc, so no profile can be used: ${_ad_readonly[*]}" \
     "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
+}
+
+# Keeps programs from the machine's role where its switch is readonly: there is another way.
+_awsdirenv_close_metadata() {
+  local _ad_kept=()
+  for _ad_name in "${_ad_exports[@]}"; do [[ $_ad_name == AWS_EC2_METADATA_DISABLED=* ]] || _ad_kept+=("$_ad_name"); done
+  _ad_exports=("${_ad_kept[@]}" AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9)
+}
+
+# True where bash sees a variable that decides for us as programs do. One that is not exported, or an array, is ours alone.
+_awsdirenv_check_exported() {
+  for _ad_name in HOME XDG_CACHE_HOME AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL \
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_MFA_SERIAL AWSDIRENV_CONFIRM; do
+    if [[ -R $_ad_name ]] || [[ -v $_ad_name && (${!_ad_name@a} != *x* || ${!_ad_name@a} == *[aA]*) ]]; then
+      _awsdirenv_refuse "$_ad_name is set, but programs do not see it" "write it in .envrc as: export $_ad_name=VALUE"
+      return 1
+    fi
+  done
 }
 
 # Says that what Python has just made cannot be used. Fails.
@@ -244,6 +266,7 @@ _awsdirenv_start_timer() {
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
   local _ad_arguments=(load --envrc "--evaluation=$$") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  _awsdirenv_check_exported || return
   exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
   _ad_output=$_awsdirenv_stderr
   [[ ! $_ad_option_no_session ]] || _ad_arguments+=(--no-session) _ad_output=1

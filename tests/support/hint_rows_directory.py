@@ -416,6 +416,13 @@ def _readonly(walk: Walk) -> Steps:
     yield walk.enter("AWS_PROFILE=x\nuse aws_profile p\n")
 
 
+@row("… is set, but programs do not see it", "write it in .envrc as: export …=VALUE")
+def _unseen(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    yield walk.enter("AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
+    yield walk.enter("export AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
+
+
 @row("this line sets nothing here: it is in a pipe or in parentheses", "make it a line of its own, without | and ( )")
 def _in_a_pipe(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
