@@ -43,8 +43,14 @@ _awsdirenv_warn_in_subshell() {
     "make it a line of its own, without | and ( )"
 }
 
-# The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
+# The way out where a variable of the block is readonly. The switch for the machine's role may be: nobody is led astray by it.
 _awsdirenv_refuse_readonly() {
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || ! _awsdirenv_unset_block 2>/dev/null || return 0
+  _awsdirenv_refuse_readonly_names
+}
+
+# Nothing can be put in the place of what is readonly, but it can be kept from programs.
+_awsdirenv_refuse_readonly_names() {
   local _ad_readonly=() _ad_reply
   while read -r _ _ _ad_reply; do
     _ad_reply=${_ad_reply%%=*}

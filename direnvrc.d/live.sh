@@ -64,7 +64,7 @@ _awsdirenv_open_live() {
   [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
   # What a person has declared of them would change what we write, and what is readonly cannot be written.
   if ! _awsdirenv_unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE 2>/dev/null; then
-    _awsdirenv_run cold _awsdirenv_refuse_readonly || _awsdirenv_run cold _awsdirenv_close
+    _awsdirenv_run cold _awsdirenv_refuse_readonly_names || _awsdirenv_run cold _awsdirenv_close
     return
   fi
   _ad_exports=(

@@ -92,7 +92,7 @@ def without_documents(text: str) -> str:
 
 
 def without_printed(line: str) -> str:
-    """Return a line of a script without the commands that only show their arguments. What a pipe takes from them stays."""
+    """Return a line of a script without commands that only show their arguments, unless a pipe takes them."""
     if not _PRINTS.search(line):
         return line
     end = len(line)
