@@ -1,4 +1,4 @@
-"""Finds our line in an `.envrc`. The file is read as text; nothing in it is ever run.
+"""Finds our line in an `.envrc`, and what a script runs. The file is read as text; nothing in it is ever run.
 
 A call counts here if it counts for bash: after `&&`, in an `if` on one line, or on two lines with a backslash between.
 Comments, quoted text, here-documents and definitions of functions do not count.
@@ -15,7 +15,7 @@ from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 
 FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
-_ABOVE = re.compile(r"^[ \t]*source_(?:up|up_if_exists|env|env_if_exists)\b", re.MULTILINE)
+_ABOVE = re.compile(r"source_(?:up|up_if_exists|env|env_if_exists)$")
 
 _BLANK = re.compile(r"(?:[^\S\n]|\\\n)+")
 _WHOLE_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
@@ -32,6 +32,9 @@ _EXPANDED = re.compile(r"[*?\[]|^~|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _ASSIGNMENT = re.compile(r"\w+(?:\[[^\]]*\])?\+?=")
 # Words that may stand before a command.
 _RESERVED = frozenset(("if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time", "function"))
+# Commands that only show or keep their arguments, and words that may stand before them, in fish, too.
+_PRINTS = re.compile(r"\b(?:echo|printf|print|alias|abbr)\b")
+_BEFORE_COMMAND = frozenset(("and", "or", "not", "begin", "builtin", "command"))
 
 
 class Use(Record):
@@ -71,9 +74,34 @@ def nearest(directory: Path) -> Declaration | None:
         calls = uses(text)
         if calls:
             return Declaration(folder / ".envrc", calls[-1].profile, calls[-1].options)
-        if not _ABOVE.search(text):
+        if not any(_ABOVE.match(words[0].text) for words in _Script(text).commands()):
             return None
     return None
+
+
+def without_documents(text: str) -> str:
+    """Return a script with empty lines in the place of its here-documents. One whose end is missing stays."""
+    if "<<" not in text:
+        return text
+    script = _Script(text)
+    for _ in script.commands():
+        pass
+    for start, end in reversed(script.documents):
+        text = text[:start] + "\n" * text.count("\n", start, end) + text[end:]
+    return text
+
+
+def without_printed(line: str) -> str:
+    """Return a line of a script without commands that only show their arguments, unless a pipe takes them."""
+    if not _PRINTS.search(line):
+        return line
+    end = len(line)
+    for words in reversed(list(_Script(line).commands())):
+        name = next((word.text for word in words if word.text not in _BEFORE_COMMAND), "")
+        if _PRINTS.fullmatch(name) and not re.search(r"[^|]\|&?\s*$", line[:end]):
+            line = line[: words[0].start] + line[end:]
+        end = words[0].start
+    return line
 
 
 def uses(text: str) -> list[Use]:
@@ -161,6 +189,7 @@ class _Script:
         self._text = text
         self._at = 0
         self._documents: list[tuple[str, bool]] = []  # coming here-documents: last line, and whether tabs are removed
+        self.documents: list[tuple[int, int]] = []  # the begin and the end of those that were passed
 
     def commands(self) -> Iterator[list[_Word]]:
         """Yield the words of each simple command, without reserved words, assignments and redirections before it."""
@@ -203,17 +232,19 @@ class _Script:
     def _redirect(self, operator: str) -> None:
         self._take(_BLANK)
         target = self._word() if self._at < len(self._text) and not _SEPARATOR.match(self._text, self._at) else None
-        if target and operator.endswith(("<<", "<<-")):
+        if target and re.search(r"(?<!<)<<-?$", operator):  # <<< takes the next word
             self._documents.append((target.text, operator.endswith("-")))
 
     def _skip_documents(self) -> None:
         for last, has_tabs in self._documents:
+            start = self._at
             while self._at < len(self._text):
                 end = self._text.find("\n", self._at)
                 end = len(self._text) if end < 0 else end
                 line = self._text[self._at : end]
                 self._at = end + 1
                 if (line.lstrip("\t") if has_tabs else line) == last:
+                    self.documents.append((start, min(self._at, len(self._text))))
                     break
         self._documents = []
 

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from awsdirenv.config.envrc import without_documents, without_printed
 from awsdirenv.records import Record
 from awsdirenv.system.files import data_folder, extension_source, home, read_text
 from awsdirenv.system.text import command_line, fish_quote, sh_quote
@@ -104,7 +105,7 @@ def _printer_for_bash() -> str:
 
 
 class Line(Record):
-    """One line that is not a comment, with its place."""
+    """One line that is not a comment, with its place, without what it only prints."""
 
     path: Path
     number: int
@@ -184,8 +185,11 @@ def _lines(paths: list[Path], environ: Mapping[str, str], visited: set[str]) -> 
         if real in visited or len(visited) >= _MOST_FILES:
             continue
         visited.add(real)
-        for number, text in enumerate((read_text(path) or "").splitlines(), start=1):
-            if text.lstrip().startswith("#"):
+        script = read_text(path) or ""
+        script = script if path.suffix == ".fish" else without_documents(script)
+        for number, whole in enumerate(script.splitlines(), start=1):
+            text = without_printed(whole)
+            if text.lstrip().startswith("#") or (whole and not text):
                 continue
             yield Line(path, number, text)
             named = [_named(source_word["name"], environ) for source_word in _SOURCE.finditer(text)]

@@ -382,19 +382,20 @@ def _uninstalled(walk: Walk) -> Steps:
     walk.does(hint)
 
 
-def _once(message: str, envrc: str, text: str) -> None:
-    """Note a row for what went wrong once: `direnv reload` evaluates again."""
+def _once(message: str, envrc: str, text: str, times: int = 1) -> None:
+    """Note a row for what went wrong once, which may take some starts: `direnv reload` evaluates again."""
 
     @row(message, RELOAD)
     def once(walk: Walk) -> Steps:
         walk.config(f"{CHAIN}region = eu-west-1\n")
-        _program(walk, f'[ -e {walk.world.root}/once ] && exec $real "$@"; >{walk.world.root}/once; {text}')
+        starts = walk.world.root / "starts"
+        _program(walk, f'echo >>{starts}; [ "$(wc -l <{starts})" -le {times} ] || exec $real "$@"; {text}')
         yield walk.enter(envrc)
 
 
 _once("awsdirenv was ended by signal …", "use aws_profile p\n", "kill -9 $$")
-_once("the snapshot for … cannot be used", "use aws_profile p\n", "exit 0")
-_once("the live files for … cannot be used", "use aws_profile p --live\n", "exit 0")
+_once("the snapshot for … cannot be used", "use aws_profile p\n", "exit 0", 3)
+_once("the live files for … cannot be used", "use aws_profile p --live\n", "exit 0", 3)
 
 
 @row(
@@ -405,6 +406,13 @@ def _readonly(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
     yield walk.enter("readonly AWS_PROFILE=x\nuse aws_profile p\n")
     yield walk.enter("AWS_PROFILE=x\nuse aws_profile p\n")
+
+
+@row("… is set, but programs do not see it", "write it in .envrc as: export …=VALUE")
+def _unseen(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    yield walk.enter("AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
+    yield walk.enter("export AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
 
 
 @row("this line sets nothing here: it is in a pipe or in parentheses", "make it a line of its own, without | and ( )")
