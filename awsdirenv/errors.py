@@ -127,9 +127,10 @@ class SessionRefusedError(AwsdirenvError):
 
 
 class NetworkError(AwsdirenvError):
-    """STS did not answer."""
+    """STS did not answer. `is_unsent` says that it has not even begun the call: an MFA code in it still holds."""
 
     kind = "network"
+    is_unsent = False
 
 
 class BadAnswerError(AwsdirenvError):

@@ -12,12 +12,12 @@ use_aws_profile() {
   shopt -u "${_ad_shopts[@]}" 2>/dev/null
   _awsdirenv_run warm _awsdirenv_use "$@"
   [[ $BASHOPTS == "$_ad_bashopts" ]] || for _ad_name in "${_ad_shopts[@]}"; do [[ :$_ad_bashopts: != *:$_ad_name:* ]] || shopt -s "$_ad_name"; done
-  ! builtin declare -gx "${_ad_exports[@]}" || [[ ! ${_ad_unset-} ]] || _awsdirenv_unset "${_ad_unset[@]}"
+  ! builtin declare -gx "${_ad_exports[@]}" || [[ ! ${_ad_unset-} ]] || _awsdirenv_unset "${_ad_unset[@]}" 2>/dev/null
 }
 _awsdirenv_take_block() { # whatever fails from here on: no credentials are left. It keeps its values in _ad_around
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
   for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* || ${!_ad_name} == closed-by-awsdirenv:* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
-  _awsdirenv_unset_block 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
+  _awsdirenv_unset_block AWS_EC2_METADATA_DISABLED 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }
 _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
   [[ $_ad_parts == *" $1 "* ]] || _awsdirenv_part "$1" builtin source 2>/dev/null
@@ -25,10 +25,10 @@ _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes la
   [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
 }
 _awsdirenv_unset() { # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it
-  { ((BASH_VERSINFO[0] < 4)) || builtin declare -g +x "$@"; } || : && builtin unset "$@"
+  if ((BASH_VERSINFO[0] < 4)) || builtin declare -g +nx "$@"; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
 }
 _awsdirenv_unset_block() {
-  _awsdirenv_unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID \
+  _awsdirenv_unset "$@" AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID \
     AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT \
     AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT \
     AWSDIRENV_LOADED AWSDIRENV_KEY_ID AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE AMAZON_ACCESS_KEY_ID \

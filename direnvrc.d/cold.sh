@@ -7,6 +7,7 @@
 # Leaves no AWS credential, neither an outer directory's nor the login shell's. What `_ad_exports` has from its beginning
 # keeps programs from [default] and from the machine's role; see CLOSED_PROFILE in awsdirenv/config/environment.py.
 _awsdirenv_close() {
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_close_metadata
   ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
   _ad_exports+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   # So that `awsdirenv login`, typed here, is for what the directory wants.
@@ -42,18 +43,45 @@ _awsdirenv_warn_in_subshell() {
     "make it a line of its own, without | and ( )"
 }
 
-# The way out where a variable of the block is readonly: nothing can be put in its place, but it can be kept from programs.
+# The way out where a variable of the block is readonly. The switch for the machine's role may be: nobody is led astray by it.
 _awsdirenv_refuse_readonly() {
-  local _ad_readonly=()
-  for _ad_name in "${!AWS@}" "${!AMAZON@}"; do
-    [[ ${!_ad_name@a} != *r* ]] || _ad_readonly+=("$_ad_name")
-  done
-  builtin export -n "${_ad_readonly[@]}"
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || ! _awsdirenv_unset_block 2>/dev/null || return 0
+  _awsdirenv_refuse_readonly_names
+}
+
+# Nothing can be put in the place of what is readonly, but it can be kept from programs.
+_awsdirenv_refuse_readonly_names() {
+  local _ad_readonly=() _ad_reply
+  while read -r _ _ _ad_reply; do
+    _ad_reply=${_ad_reply%%=*}
+    case $_ad_reply in *[!A-Za-z0-9_]*) ;; AWS* | AMAZON*) _ad_readonly+=("$_ad_reply") ;; esac
+  done < <(builtin readonly -p 2>/dev/null 3>&-) # also those without a value
+  # Without a name it would show every variable.
+  [[ ! ${_ad_readonly[*]} ]] || builtin export -n "${_ad_readonly[@]}"
   # Where nothing can be written into AWS_PROFILE, programs find no file with [default].
   [[ " ${_ad_readonly[*]} " != *' AWS_PROFILE '* ]] ||
     _ad_exports=(AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true)
+  [[ " ${_ad_readonly[*]} " != *' AWS_EC2_METADATA_DISABLED '* ]] || _awsdirenv_close_metadata
   _awsdirenv_refuse "readonly in this .envrc, so no profile can be used: ${_ad_readonly[*]}" \
     "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
+}
+
+# Keeps programs from the machine's role where its switch is readonly: there is another way.
+_awsdirenv_close_metadata() {
+  local _ad_kept=()
+  for _ad_name in "${_ad_exports[@]}"; do [[ $_ad_name == AWS_EC2_METADATA_DISABLED=* ]] || _ad_kept+=("$_ad_name"); done
+  _ad_exports=("${_ad_kept[@]}" AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9)
+}
+
+# True where bash sees a variable that decides for us as programs do. One that is not exported, or an array, is ours alone.
+_awsdirenv_check_exported() {
+  for _ad_name in HOME XDG_CACHE_HOME AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL \
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_MFA_SERIAL AWSDIRENV_CONFIRM; do
+    if [[ -R $_ad_name ]] || [[ -v $_ad_name && (${!_ad_name@a} != *x* || ${!_ad_name@a} == *[aA]*) ]]; then
+      _awsdirenv_refuse "$_ad_name is set, but programs do not see it" "write it in .envrc as: export $_ad_name=VALUE"
+      return 1
+    fi
+  done
 }
 
 # Says that what Python has just made cannot be used. Fails.
@@ -98,7 +126,7 @@ _awsdirenv_replace_unprintable() {
 
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
-  local _ad_watches _ad_watches_if_closed _ad_status=0
+  local _ad_watches _ad_watches_if_closed _ad_status _ad_try
   # Not once Python has made what cannot be read; and the watch of such a part must stay.
   _awsdirenv_run snapshot : && _awsdirenv_run keys : || return 1
   if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_fresh_snapshot; then
@@ -108,28 +136,36 @@ _awsdirenv_renew() {
   _ad_watches=${DIRENV_WATCHES-}
   _awsdirenv_watch_if_closed
   _ad_watches_if_closed=${DIRENV_WATCHES-}
-  _awsdirenv_load || _ad_status=$?
-  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
-  export DIRENV_WATCHES=$_ad_watches
-  if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : _awsdirenv_watch_files; then
-    _awsdirenv_open
-    return 0
-  fi
-  # First watch, then look again: a refresh by another shell is then either in what we read, or a change that direnv
-  # will see at the next prompt.
-  export DIRENV_WATCHES=$_ad_watches_if_closed
-  _awsdirenv_watch "$_ad_snapshot"
-  for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
-    if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
+  for _ad_try in '' again again; do
+    _awsdirenv_load_and_locate
+    export DIRENV_WATCHES=$_ad_watches
+    if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : _awsdirenv_watch_files; then
       _awsdirenv_open
       return 0
     fi
-    ((_ad_status == 0)) || break
+    # First watch, then look again: a refresh by another shell is then either in what we read, or a change that direnv
+    # will see at the next prompt.
+    export DIRENV_WATCHES=$_ad_watches_if_closed
+    _awsdirenv_watch "$_ad_snapshot"
+    for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
+      if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
+        _awsdirenv_open
+        return 0
+      fi
+      ((_ad_status == 0)) || break 2
+    done
   done
-  if ((_ad_status == 0)); then
-    _awsdirenv_refuse_files
-  fi
+  ((_ad_status)) || _awsdirenv_refuse_files
   _awsdirenv_close
+}
+
+# Has Python make what is missing, and finds it. The caller's `_ad_try` is empty for the first time. After a load that went
+# well, what it has made for us may be another shell's by now: two that differ in a variable to which .env refers, or in one
+# that the profile's program reads, write the same file. All is stored by then, so that to load again asks nobody.
+_awsdirenv_load_and_locate() {
+  _ad_status=0
+  _awsdirenv_load || _ad_status=$?
+  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
 }
 
 # Watches what a directory that stays closed waits for: AWS's files in the state before they are read, the next MFA session,
@@ -141,19 +177,26 @@ _awsdirenv_watch_if_closed() {
 
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
 _awsdirenv_open_without_session() {
-  local _ad_lines=() _ad_stamps=() _ad_fd
-  printf -v _ad_now '%(%s)T' -1
+  local _ad_lines _ad_stamps=() _ad_fd _ad_status _ad_try
   _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
-  exec {_ad_fd}< <(_awsdirenv_load)
-  mapfile -t -n 40 -u "$_ad_fd" _ad_lines
-  exec {_ad_fd}<&-
-  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
   _awsdirenv_look_at_envrc
-  if _awsdirenv_run snapshot _awsdirenv_in_bytes _awsdirenv_take_values && _awsdirenv_run keys :; then
-    _awsdirenv_open
-  else
-    _awsdirenv_close
-  fi
+  for _ad_try in '' again again; do
+    _ad_lines=()
+    printf -v _ad_now '%(%s)T' -1
+    exec {_ad_fd}< <(_awsdirenv_load)
+    mapfile -t -n 40 -u "$_ad_fd" _ad_lines
+    exec {_ad_fd}<&-
+    _ad_status=0
+    wait "$!" 2>/dev/null || _ad_status=$?
+    [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # see _awsdirenv_load_and_locate
+    if _awsdirenv_run snapshot _awsdirenv_in_bytes _awsdirenv_take_values && _awsdirenv_run keys :; then
+      _awsdirenv_open
+      return 0
+    fi
+    ((_ad_status == 0)) || break
+  done
+  ((_ad_status)) || _awsdirenv_refuse_files
+  _awsdirenv_close
 }
 
 # First the watch, then the look, so that no change falls between; and the outcome is kept for the next time.
@@ -229,6 +272,7 @@ _awsdirenv_start_timer() {
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
   local _ad_arguments=(load --envrc "--evaluation=$$") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  _awsdirenv_check_exported || return
   exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
   _ad_output=$_awsdirenv_stderr
   [[ ! $_ad_option_no_session ]] || _ad_arguments+=(--no-session) _ad_output=1
@@ -238,7 +282,7 @@ _awsdirenv_load() {
   [[ ! $_ad_option_stage ]] || _ad_arguments+=("--stage=$_ad_option_stage")
   [[ ! $_ad_option_confirm ]] || _ad_arguments+=(--confirm)
   [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
-  [[ ! $_ad_option_min_life ]] || _ad_arguments+=("--min-life=$_ad_option_min_life")
+  [[ ! $_ad_option_min_life || ${_ad_try-} ]] || _ad_arguments+=("--min-life=$_ad_option_min_life") # not again
   [[ $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
   [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
@@ -277,33 +321,33 @@ _awsdirenv_is_confirmed() {
 # The cold path: Python makes the files, and gets credentials. True where the directory may be opened: also without
 # credentials, unless the line insists on what only they can tell.
 _awsdirenv_make_live() {
-  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_if_closed _ad_status=0 \
+  local _ad_watches=${DIRENV_WATCHES-} _ad_watches_before _ad_watches_if_closed _ad_status _ad_try \
+    _ad_insists=$_ad_option_account$_ad_option_role$_ad_option_confirm${AWSDIRENV_CONFIRM-} \
     _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage
   _awsdirenv_run snapshot : || return 1
   if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
     return 0
   fi
   _awsdirenv_watch_if_closed
-  _ad_watches_if_closed=${DIRENV_WATCHES-}
-  _awsdirenv_load || _ad_status=$?
-  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
-  # First watch, then look: see _awsdirenv_renew.
-  export DIRENV_WATCHES=$_ad_watches_if_closed
-  _awsdirenv_watch "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}"
-  _ad_watches_if_closed=${DIRENV_WATCHES-}
-  export DIRENV_WATCHES=$_ad_watches
-  for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
-    ! _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live || return 0
+  _ad_watches_before=${DIRENV_WATCHES-}
+  for _ad_try in '' again again; do
+    _awsdirenv_load_and_locate
+    # First watch, then look: see _awsdirenv_renew.
+    export DIRENV_WATCHES=$_ad_watches_before
+    _awsdirenv_watch "$_ad_snapshot" "${_ad_key:+$_ad_cache/live/$_ad_key}"
+    _ad_watches_if_closed=${DIRENV_WATCHES-}
+    export DIRENV_WATCHES=$_ad_watches
+    for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
+      ! _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live || return 0
+      ((_ad_status == 0 || _ad_status == 10)) || break # 10: why there are no credentials has been said
+      if [[ ! $_ad_insists ]] && _awsdirenv_in_bytes _awsdirenv_read_live; then
+        _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
+        return 0
+      fi
+    done
     ((_ad_status == 0)) || break
-    if _awsdirenv_in_bytes _awsdirenv_read_live; then
-      _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
-      # Why there are no credentials has been said.
-      [[ $_ad_option_account || $_ad_option_role || $_ad_option_confirm || ${AWSDIRENV_CONFIRM-} ]] || return 0
-      _ad_status=1
-      break
-    fi
   done
-  ((_ad_status)) || _awsdirenv_refuse_files
+  [[ $_ad_status != 0 && $_ad_insists$_ad_status != 10 ]] || _awsdirenv_refuse_files
   export DIRENV_WATCHES=$_ad_watches_if_closed
   _awsdirenv_close
   return 1

@@ -22,9 +22,11 @@ _awsdirenv_open() {
   _awsdirenv_keep_fresh
   _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD") _ad_unset=(AWS_PROFILE)
   # The switch that has closed the directory goes back to what it is around the line.
-  if [[ ! ${AWS_EC2_METADATA_DISABLED-} ]]; then
+  if [[ ${AWS_EC2_METADATA_DISABLED@a} == *r* ]]; then
+    : # nobody has closed it
+  elif [[ ! ${AWS_EC2_METADATA_DISABLED-} ]]; then
     _ad_unset+=(AWS_EC2_METADATA_DISABLED)
-  elif [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]]; then
+  else
     _ad_exports+=("AWS_EC2_METADATA_DISABLED=$AWS_EC2_METADATA_DISABLED")
   fi
   _awsdirenv_say_where

@@ -62,6 +62,11 @@ _awsdirenv_open_live() {
     return
   fi
   [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
+  # What a person has declared of them would change what we write, and what is readonly cannot be written.
+  if ! _awsdirenv_unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE 2>/dev/null; then
+    _awsdirenv_run cold _awsdirenv_refuse_readonly_names || _awsdirenv_run cold _awsdirenv_close
+    return
+  fi
   _ad_exports=(
     "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
@@ -70,6 +75,7 @@ _awsdirenv_open_live() {
     # Not the profile's own, which would be wrong for every other profile.
     ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
   )
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_run cold _awsdirenv_close_metadata
   _ad_region=${_ad_wanted:-$_ad_region} _ad_expiration=''
   _awsdirenv_say_where
 }

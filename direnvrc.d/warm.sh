@@ -146,7 +146,11 @@ _awsdirenv_use() {
   # Only in here: the environment as it was around the line. See _awsdirenv_run_around for what we start.
   local AWS_PROFILE AWS_EC2_METADATA_DISABLED 2>/dev/null
   [[ ! ${_awsdirenv_left-} ]] || _awsdirenv_run context _awsdirenv_look_behind_line_above
-  for _ad_name in "${_ad_around[@]}"; do [[ -v ${_ad_name%%=*} ]] || local -x "$_ad_name"; done
+  local _ad_value # what .envrc has declared may have hidden another one, which is not exported any more
+  for _ad_value in "${_ad_around[@]}"; do
+    _ad_name=${_ad_value%%=*}
+    [[ -v $_ad_name && ${!_ad_name} == "${_ad_value#*=}" ]] || local -x "$_ad_value"
+  done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
     _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
     _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \

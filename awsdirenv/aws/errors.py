@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from awsdirenv.errors import (
@@ -42,6 +43,8 @@ _SIGNATURE = {"InvalidSignatureException", "SignatureDoesNotMatch"}
 _ABOUT_CLOCK = re.compile(r"signature (expired|(is )?not yet current)", re.IGNORECASE)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown")
+# botocore's exceptions for a connection that was not made.
+_UNSENT = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
 _REGION_CLOSED = {"RegionDisabledException", "OptInRequired"}
 # Exceptions of botocore's for a sign-in that has ended or never was. By name: older versions lack some of them.
 _SIGN_IN = {
@@ -122,6 +125,20 @@ def again_if_cut_off(call: Callable[[], T]) -> T:
     return call()
 
 
+def send_once(event: Mapping[str, Any]) -> None:
+    """Raise what has become of a call with an MFA code that AWS may have carried out: botocore would repeat it.
+
+    `event` is botocore's, from before a retry.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    response, error = event.get("response"), event.get("caught_exception")
+    if error is not None and not was_not_sent(error):
+        raise error
+    if response is not None and response[0].status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise ClientError(response[1], event["operation"].name)
+
+
 def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | None) -> T:
     """Call one of botocore's credential providers, and turn every failure into an AwsdirenvError.
 
@@ -181,6 +198,18 @@ def _no_answer(what: str, error: Exception) -> AwsdirenvError:
 
     No address is quoted: that of a proxy may hold a password.
     """
+    answer = _lost_answer(what, error)
+    if isinstance(answer, NetworkError):
+        answer.is_unsent = was_not_sent(error)
+    return answer
+
+
+def was_not_sent(error: Exception) -> bool:
+    """Return whether a call has failed before it reached a server."""
+    return type(error).__name__ in _UNSENT
+
+
+def _lost_answer(what: str, error: Exception) -> AwsdirenvError:
     name = type(error).__name__
     if name == "SSLError" and _is_about_bundle(error):
         return ConfigError(
@@ -231,7 +260,9 @@ def _said(response: Mapping[str, Any]) -> tuple[str, str]:
 
 def _other_error(what: str, code: str, message: str, status: int, where: str) -> AwsdirenvError:
     if _THROTTLED.search(code):
-        return NetworkError(f"{what}: AWS asks for fewer calls ({code})", "wait a moment, then direnv reload")
+        throttled = NetworkError(f"{what}: AWS asks for fewer calls ({code})", "wait a moment, then direnv reload")
+        throttled.is_unsent = True
+        return throttled
     if status == 511:  # "Network Authentication Required": always somebody on the way
         return bad_answer(what)
     if status >= 500:

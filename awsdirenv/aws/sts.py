@@ -15,7 +15,7 @@ from typing import Any
 from awsdirenv.aws import providers, sso_token
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
 from awsdirenv.aws.client_settings import Setting, setting_at_fault, unusable_bundle, unusable_proxy
-from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
+from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source, send_once
 from awsdirenv.config.aws_files import (
     AwsFiles,
     broken_pair,
@@ -81,12 +81,10 @@ class Sts:
         self._client: Any = None
         self._signer: Any = None
         self._clock = AwsClock(tell)
+        self._sends_code = False
 
     def check_settings(self) -> None:
-        """Make the client, and raise ConfigError for a setting that botocore would refuse, now or with the first call.
-
-        botocore reads the settings of the profile and the environment when a client is made.
-        """
+        """Make the client. Raises ConfigError for a setting that botocore would refuse, now or with the first call."""
         what = f"the settings of profile {self._chain.profile}"
         if self._chain.source_kind == LOGIN:
             self._boto_session()  # before `guarded` imports botocore: a part of it has to be imported first
@@ -206,7 +204,7 @@ class Sts:
         return str(answer.get("Account", "")), str(answer.get("Arn", ""))
 
     def confirmed(self, session: SessionCredentials) -> SessionCredentials:
-        """Ask STS whether it still accepts credentials whose end our clock cannot tell, and correct their times.
+        """Ask STS whether it still accepts credentials, and correct their times.
 
         Raises SessionRefusedError where they have ended, and NetworkError.
         """
@@ -321,12 +319,12 @@ class Sts:
             answer: dict[str, Any] = self._clock.in_time(lambda: getattr(client, operation)(**request))
             return answer
 
-        with_code = "TokenCode" in request
-        attempt = call if with_code else lambda: again_if_cut_off(call)
+        self._sends_code = "TokenCode" in request
+        attempt = call if self._sends_code else lambda: again_if_cut_off(call)
         spend = lambda: self._budget.spend(what, attempt)  # noqa: E731
         try:
             with self._naming_setting(what):
-                return guarded(what, spend, self._section(profile), with_code=with_code)
+                return guarded(what, spend, self._section(profile), with_code=self._sends_code)
         except AwsdirenvError as error:
             if not self._may_be_store():
                 raise
@@ -372,6 +370,8 @@ class Sts:
             session.set_credentials("-", "-")
             self._signer = session.get_credentials()
             self._client = session.create_client("sts", region_name=self._region)
+            once = lambda **event: send_once(event) if self._sends_code else None  # noqa: E731
+            self._client.meta.events.register_first("needs-retry.sts", once)
         return self._client
 
 

@@ -89,13 +89,19 @@ class UsedCodes:
         self._folder = folder
 
     def remember(self, mfa_serial: str, code: str, now: datetime) -> None:
-        """Note that STS has taken this code."""
+        """Note that STS has taken this code, or may have."""
         kept = self._recent(mfa_serial, now)
         kept[self._hash(mfa_serial, code)] = str(int(now.timestamp()))
         files.write_private(self._path(mfa_serial), kept)
 
+    def forget(self, mfa_serial: str, code: str, now: datetime) -> None:
+        """Take back that this code may have been taken: STS has said that it was not, or nothing was sent."""
+        kept = self._recent(mfa_serial, now)
+        if kept.pop(self._hash(mfa_serial, code), None):
+            files.write_private(self._path(mfa_serial), kept)
+
     def contains(self, mfa_serial: str, code: str, now: datetime) -> bool:
-        """Whether STS has taken this code of this device lately."""
+        """Whether STS has, or may have, taken this code of this device lately."""
         return self._hash(mfa_serial, code) in self._recent(mfa_serial, now)
 
     def _recent(self, mfa_serial: str, now: datetime) -> dict[str, str]:

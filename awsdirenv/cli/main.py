@@ -2,7 +2,8 @@
 
 A command is a file in `commands`: `credential_process.py` makes the command `credential-process`. Such a file has
 - a docstring, whose first line is the help,
-- POSITION, a number by which `--help` orders the commands,
+- POSITION, a number by which `--help` orders the commands, GROUP, under which it shows this one (without it the command
+  is for our own use, and not shown), and EXAMPLE, a line to type,
 - `run(options)`, which runs the command and returns the exit status,
 - `arguments(parser)`, which adds the arguments, if there are any,
 - IN_LIVE_FILES = True, if in a closed or live directory it must see what programs see, and not the user's own files,
@@ -39,8 +40,10 @@ def run(arguments: list[str]) -> int:
         if called and arguments == called and hasattr(command, "BARE"):
             options: Any = SimpleNamespace(**command.BARE)
         else:
-            from awsdirenv.cli.parser import parse  # noqa: PLC0415
+            from awsdirenv.cli.parser import parse, unknown_command  # noqa: PLC0415
 
+            if not called and arguments and not arguments[0].startswith("-"):
+                raise unknown_command(arguments[0], names)
             options = parse(_parser(called or names), arguments)
         if not getattr(command, "IN_LIVE_FILES", False) and not {"AWS_CONFIG_FILE", "AWS_PROFILE"}.isdisjoint(
             os.environ

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import ModuleType
 from typing import Any, NoReturn
@@ -11,7 +13,12 @@ from typing import Any, NoReturn
 from awsdirenv import __version__
 from awsdirenv.cli.output import emit
 from awsdirenv.errors import SettingError, UsageError
+from awsdirenv.system.files import extension_source, read_text
 
+# The groups of commands in the general help, in their order; a command without a group is for our own use.
+_GROUPS = ("set up", "every day", "look", "for shells and programs")
+_DOCUMENTATION = "Documentation: README.md and docs/ in awsdirenv's source, from docs/usage.md on."
+_STATUSES = "Exit status: 0 ok, 1 failed, 2 usage, 3 a person must act, 4 gave up waiting for another awsdirenv."
 _PROFILE = (
     "default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, else `default`"
 )
@@ -22,16 +29,22 @@ def make(commands: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
     top = _Parser(
         prog="awsdirenv",
         description="Short-lived AWS credentials per directory: `use aws_profile NAME` in .envrc, then cd.",
-        epilog="Exit status: 0 ok, 1 failed, 2 usage, 3 a person must act, 4 gave up waiting for another awsdirenv.",
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"awsdirenv {__version__}")
     add = top.add_subparsers(metavar="COMMAND", required=True)
+    top.groups = {title: [] for title in _GROUPS}
     for name, command in sorted(commands.items(), key=lambda item: (item[1].POSITION, item[0])):
         text = str(command.__doc__).partition("\n")[0]
-        sub = add.add_parser(name, help=text[0].lower() + text[1:].rstrip("."), description=text, allow_abbrev=False)
+        group = getattr(command, "GROUP", "")
+        shown: dict[str, Any] = {"help": text[0].lower() + text[1:].rstrip(".")} if group else {}
+        sub = add.add_parser(name, **shown, description=text, allow_abbrev=False)
+        if hasattr(command, "EXAMPLE"):
+            sub.example = command.EXAMPLE
         if hasattr(command, "arguments"):
             command.arguments(sub)
+        if group:
+            top.groups[group].append(add._choices_actions[-1])  # noqa: SLF001 - argparse has no public way to its help
     return top
 
 
@@ -48,6 +61,12 @@ def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Na
     options = top.parse_args(arguments[: _cut(arguments)])
     options.words = words
     return options
+
+
+def unknown_command(word: str, names: Iterable[str]) -> UsageError:
+    """Return the error for a word that is no command, with the command that was meant, if one is like it."""
+    likely = difflib.get_close_matches(word, names, 1)
+    return UsageError(f"there is no command {word}", f"awsdirenv {likely[0] if likely else '--help'}")
 
 
 def add_profile(sub: argparse.ArgumentParser, text: str = _PROFILE) -> None:
@@ -67,7 +86,7 @@ def add_no_session(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
 
 
-def add_json(sub: argparse.ArgumentParser) -> None:
+def add_json(sub: argparse._ActionsContainer) -> None:
     """Add --json."""
     sub.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -101,7 +120,30 @@ def _cut(arguments: Sequence[str]) -> int:
     return list(arguments).index("--") if "--" in arguments else len(arguments)
 
 
+def _line_in_envrc() -> str:
+    """Return the usage of our line, as it stands in the extension."""
+    usage = re.findall(r"^# Usage: (.*(?:\n#  +.*)*)", read_text(extension_source()) or "", re.MULTILINE)
+    return "".join(f"  {re.sub('^# {8}', '', line)}\n" for text in usage for line in text.splitlines())
+
+
 class _Parser(argparse.ArgumentParser):
+    groups: dict[str, list[argparse.Action]] | None = None
+    example = ""
+
+    def format_help(self) -> str:
+        """Return the help. That of the program has its commands in groups; that of a command has an example."""
+        if self.groups is None:
+            return super().format_help() + (f"\nexample: {self.example}\n" if self.example else "")
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        options = [action for action in self._actions if action.option_strings]
+        for title, actions in {**self.groups, "options": options}.items():
+            formatter.start_section(title)
+            formatter.add_arguments(actions)
+            formatter.end_section()
+        return f"{formatter.format_help()}\nin .envrc:\n{_line_in_envrc()}\n{_DOCUMENTATION}\n{_STATUSES}\n"
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:  # argparse leaves that to the parser of all commands, whose help has no option of any

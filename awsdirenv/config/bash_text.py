@@ -21,6 +21,9 @@ _EXPANDED = re.compile(r"[*?\[]|^~|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _ASSIGNMENT = re.compile(r"\w+(?:\[[^\]]*\])?\+?=")
 # Words that may stand before a command.
 _RESERVED = frozenset(("if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time", "function"))
+# Commands that only show or keep their arguments, and words that may stand before them, in fish, too.
+_PRINTS = re.compile(r"\b(?:echo|printf|print|alias|abbr)\b")
+_BEFORE_COMMAND = frozenset(("and", "or", "not", "begin", "builtin", "command"))
 
 
 class Word(Record):
@@ -56,6 +59,7 @@ class Script:
         self._at = 0
         self.is_finished = True  # False: the text ends inside quotes or a substitution
         self._documents: list[tuple[str, bool]] = []  # coming here-documents: last line, and whether tabs are removed
+        self.documents: list[tuple[int, int]] = []  # the begin and the end of those that were passed
 
     def substituted(self) -> str | None:
         """Return the script inside, where the text is one command or process substitution, and nothing else."""
@@ -121,18 +125,20 @@ class Script:
         """Read the target of a redirection, and return its text."""
         self._take(_BLANK)
         target = self._word() if self._at < len(self._text) and not _SEPARATOR.match(self._text, self._at) else None
-        if target and operator.endswith(("<<", "<<-")):
+        if target and re.search(r"(?<!<)<<-?$", operator):  # <<< takes the next word
             self._documents.append((target.text, operator.endswith("-")))
         return self._text[target.start : target.end] if target else ""
 
     def _skip_documents(self) -> None:
         for last, has_tabs in self._documents:
+            start = self._at
             while self._at < len(self._text):
                 end = self._text.find("\n", self._at)
                 end = len(self._text) if end < 0 else end
                 line = self._text[self._at : end]
                 self._at = end + 1
                 if (line.lstrip("\t") if has_tabs else line) == last:
+                    self.documents.append((start, min(self._at, len(self._text))))
                     break
         self._documents = []
 
@@ -220,6 +226,31 @@ class Script:
             else:
                 self._at += 1
         raise UnfinishedError
+
+
+def without_documents(text: str) -> str:
+    """Return a script with empty lines in the place of its here-documents. One whose end is missing stays."""
+    if "<<" not in text:
+        return text
+    script = Script(text)
+    for _ in script.commands():
+        pass
+    for start, end in reversed(script.documents):
+        text = text[:start] + "\n" * text.count("\n", start, end) + text[end:]
+    return text
+
+
+def without_printed(line: str) -> str:
+    """Return a line of a script without commands that only show their arguments, unless a pipe takes them."""
+    if not _PRINTS.search(line):
+        return line
+    end = len(line)
+    for words in reversed(list(Script(line).commands())):
+        name = next((word.text for word in words if word.text not in _BEFORE_COMMAND), "")
+        if _PRINTS.fullmatch(name) and not re.search(r"[^|]\|&?\s*$", line[:end]):
+            line = line[: words[0].start] + line[end:]
+        end = words[0].start
+    return line
 
 
 def _command(words: Sequence[Word]) -> list[Word]:

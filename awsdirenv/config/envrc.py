@@ -16,7 +16,7 @@ from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 
 FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
-_ABOVE = re.compile(r"^[ \t]*source_(?:up|up_if_exists|env|env_if_exists)\b", re.MULTILINE)
+_ABOVE = re.compile(r"source_(?:up|up_if_exists|env|env_if_exists)$")
 
 _WHOLE_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
 
@@ -64,7 +64,7 @@ def nearest(directory: Path) -> Declaration | None:
         calls = uses(text)
         if calls:
             return Declaration(folder / ".envrc", calls[-1].profile, calls[-1].options)
-        if not _ABOVE.search(text):
+        if not any(_ABOVE.match(words[0].text) for words in Script(text).commands()):
             return None
     return None
 

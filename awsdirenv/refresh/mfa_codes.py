@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from awsdirenv.cache.sessions import UsedCodes
-from awsdirenv.errors import AwsdirenvError, CodeProcessError, CodeRefusedError, PersonNeededError
+from awsdirenv.errors import (
+    AwsdirenvError,
+    BadAnswerError,
+    CodeProcessError,
+    CodeRefusedError,
+    NetworkError,
+    PersonNeededError,
+)
 from awsdirenv.records import Record
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import patience
@@ -222,8 +229,9 @@ def prove(
 ) -> T:
     """Get codes until `attempt` accepts one, and return its result. The caller holds the lock of the device.
 
-    A code can be used once. AWS refuses a used code with the same words as a wrong one, so we remember the used ones.
-    Raises CodeRefusedError after three wrong codes, and what the source or the attempt raises.
+    A code can be used once. AWS refuses a used code with the same words as a wrong one, so we remember the used ones,
+    from before a code is sent, as the answer may be lost. Raises CodeRefusedError after three wrong codes, and what the
+    source or the attempt raises.
     """
     tries_left = codes.tries
     while True:
@@ -231,9 +239,12 @@ def prove(
         if used.contains(mfa_serial, code, now()):
             codes.refused("that code was already used", wait=True)
             continue
+        used.remember(mfa_serial, code, now())
         try:
-            result = attempt(code)
+            return attempt(code)
         except CodeRefusedError as error:
+            if not _says_used(error):
+                used.forget(mfa_serial, code, now())
             tries_left -= 1
             if tries_left <= 0:
                 if codes.tries > 1:
@@ -243,9 +254,12 @@ def prove(
                     ) from None
                 raise
             codes.refused("STS refused that code", wait=_says_used(error))
-            continue
-        used.remember(mfa_serial, code, now())
-        return result
+        except AwsdirenvError as error:
+            if not isinstance(error, BadAnswerError | NetworkError) or (
+                isinstance(error, NetworkError) and error.is_unsent
+            ):
+                used.forget(mfa_serial, code, now())
+            raise
 
 
 def _says_used(error: CodeRefusedError) -> bool:

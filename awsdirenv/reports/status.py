@@ -117,10 +117,11 @@ def document(status: Status) -> str:
 
 def text(status: Status, home: str, canvas: Canvas) -> str:
     """Return the status as tables for people. Paths below `home` begin with `~`. Times are in the local time zone."""
+    # First who is being asked, and where: others wait for that.
     tables = [
+        table(_LOCKS, [_lock_row(held, status.now) for held in status.locks], canvas),
         table(_PROFILES, [_profile_row(held, home, status.now) for held in status.profiles], canvas),
         table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, status.now)) for s in status.mfa_sessions], canvas),
-        table(_LOCKS, [_lock_row(held, status.now) for held in status.locks], canvas),
         table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, status.now)) for t, at in status.timers], canvas),
         table(
             _DIRECTORIES, [(with_tilde(str(known.path), home), known.profile) for known in status.directories], canvas

@@ -64,18 +64,21 @@ class _Option(Record):
 
 
 class _Command(Record):
-    """A subcommand. The one without a name is the program itself."""
+    """A subcommand. The one without a name is the program itself. Those for our own use are not offered."""
 
     name: str
     help: str
     options: tuple[_Option, ...]
     places: tuple[_Place, ...]
+    is_offered: bool
 
 
 def _commands(parser: argparse.ArgumentParser) -> list[_Command]:
     """Read the parser: the program itself first, then every subcommand."""
     choices = [action.choices for action in _actions(parser) if isinstance(action.choices, dict)]
-    return [_command("", parser), *(_command(name, sub) for named in choices for name, sub in named.items())]
+    top = _command("", parser, is_offered=False)
+    subs = [(name, sub) for named in choices for name, sub in named.items()]
+    return [top, *(_command(name, sub, is_offered=name in top.places[0].choices) for name, sub in subs)]
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
@@ -83,7 +86,7 @@ def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [action for action in actions if action.help != argparse.SUPPRESS]
 
 
-def _command(name: str, parser: argparse.ArgumentParser) -> _Command:
+def _command(name: str, parser: argparse.ArgumentParser, *, is_offered: bool) -> _Command:
     options, places = [], []
     for action in _actions(parser):
         if not action.option_strings:
@@ -93,12 +96,14 @@ def _command(name: str, parser: argparse.ArgumentParser) -> _Command:
         shown = (action.help or "") % {**vars(action), "prog": parser.prog}
         options.append(_Option(tuple(action.option_strings), shown, place))
     text = (parser.description or "").partition("\n")[0].rstrip(".")
-    return _Command(name, text, tuple(options), tuple(places))
+    return _Command(name, text, tuple(options), tuple(places), is_offered)
 
 
 def _place(action: argparse.Action) -> _Place:
     label = action.metavar if isinstance(action.metavar, str) else action.dest
     repeats = action.nargs in ("*", "+", argparse.REMAINDER)
+    if isinstance(action.choices, dict):  # commands: those that `--help` shows
+        return _Place("choices", label, tuple(shown.dest for shown in action._choices_actions))  # type: ignore[attr-defined] # noqa: SLF001
     if action.choices is not None:
         return _Place("choices", label, tuple(str(choice) for choice in action.choices), repeats)
     if label == "PROFILE":
@@ -159,7 +164,7 @@ def _zsh(commands: list[_Command]) -> str:
         f"{shlex.quote(command.name)}) _arguments -S {' '.join(_zsh_specs(command))} && ret=0 ;;"
         for command in subcommands
     ]
-    named = [shlex.quote(f"{command.name}:{command.help}") for command in subcommands]
+    named = [shlex.quote(f"{command.name}:{command.help}") for command in subcommands if command.is_offered]
     text = _template("awsdirenv.zsh").replace("@TOP@", " ".join(_zsh_options(top)))
     text = text.replace("@COMMANDS@", "\n        ".join(named)).replace("# @CASES@", "\n        ".join(cases))
     return text.replace("# @PROFILES@", _sh_profiles("offer.awk"))
@@ -202,7 +207,7 @@ def _fish(commands: list[_Command]) -> str:
     values, lists = [], []
     for command in commands:
         at = f"__awsdirenv_at {fish_quote(command.name)}"
-        if command.name:
+        if command.is_offered:
             lines.append(_fish_line("__awsdirenv_at '' 1", f"-a {fish_quote(command.name)}", command.help))
         for option in command.options:
             names = " ".join(_fish_name(name) for name in option.names)

@@ -132,6 +132,25 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     _write(target, text, 0o644)
 
 
+def extension_file(environ: Mapping[str, str]) -> InstalledFile:
+    """Return the extension as `setup` installs it."""
+    return InstalledFile(extension_path(environ), extension_text(), FIRST_WORDS)
+
+
+def show_changes(file: InstalledFile, say: Callable[[str], None]) -> None:
+    """Show what `setup` would change in a file. Raises SetupError for one that cannot be read."""
+    before = _read(file.path)
+    if before is not None and file.words not in before:
+        say(f"  {file.path} is not ours, and stays as it is")
+        return
+    if before == file.text:
+        say(f"  {file.path} is up to date")
+        return
+    names = (str(file.path) if before is not None else "/dev/null", str(file.path))
+    for line in difflib.unified_diff((before or "").splitlines(), file.text.splitlines(), *names, lineterm=""):
+        say(line)
+
+
 def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Remove the extension, and nothing else. Raises SetupError for a file that is not ours."""
     target = extension_path(environ)

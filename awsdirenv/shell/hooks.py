@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from awsdirenv.config.bash_text import without_documents, without_printed
 from awsdirenv.records import Record
 from awsdirenv.system.files import data_folder, extension_source, home, read_text
 from awsdirenv.system.text import command_line, fish_quote, sh_quote
@@ -27,6 +28,10 @@ from awsdirenv.system.text import command_line, fish_quote, sh_quote
 SHELLS = ("bash", "zsh", "fish")
 
 _MOST_FILES = 60
+_BASH_COMPLETION = (Path("/usr/share/bash-completion/bash_completion"), Path("/etc/bash_completion"))
+_BREWS_COMPLETION = "etc/profile.d/bash_completion.sh"
+# What runs compinit: the line, or a framework of zsh's.
+_COMPINIT = re.compile(r"\bcompinit\b|oh-my-zsh|prezto|\bzim\b|antidote|zinit|antigen|zplug")
 _SOURCE = re.compile(
     r"""(?:^|[;&|{(]|\bthen\b|\bdo\b|\bbuiltin\b|\band\b)\s*(?:source|\\?\.)\s+
         (?P<name>"[^"]+"|'[^']+'|(?:\\.|[^\s;&|)}<>"'])+)""",
@@ -71,6 +76,22 @@ def line_to_add(environ: Mapping[str, str]) -> str | None:
     return command_line("source", str(installed(shell, environ)))
 
 
+def lacking_for_completion(shell: str, environ: Mapping[str, str]) -> str | None:
+    """Return what to do so that the shell offers our commands and profiles. None: nothing, or the shell is unknown."""
+    if shell == "bash":
+        places = [*_BASH_COMPLETION, Path(environ.get("HOMEBREW_PREFIX") or "/opt/homebrew") / _BREWS_COMPLETION]
+        loader = next(filter(Path.exists, places), None)
+        if loader is None:
+            return "install bash-completion"
+        lines = [*of_user(shell, environ), *of_system(shell, environ)]
+        # Its own file is read as well, if a line names it.
+        if not any("bash_completion" in line.text for line in lines):
+            return f"add to {rc_file(shell, environ)}: {command_line('source', str(loader))}"
+    if shell == "zsh" and not any(_COMPINIT.search(line.text) for line in interactive(shell, environ)):
+        return f"add to {rc_file(shell, environ)}: autoload -Uz compinit && compinit"
+    return None
+
+
 def _stale_watches() -> str:
     """Return a valid DIRENV_WATCHES that is wrong on every machine: it says that the root folder is from 1970."""
     watches = json.dumps([{"path": "/", "modtime": 0, "exists": True}], separators=(",", ":"))
@@ -84,7 +105,7 @@ def _printer_for_bash() -> str:
 
 
 class Line(Record):
-    """One line that is not a comment, with its place."""
+    """One line that is not a comment, with its place, without what it only prints."""
 
     path: Path
     number: int
@@ -164,8 +185,11 @@ def _lines(paths: list[Path], environ: Mapping[str, str], visited: set[str]) -> 
         if real in visited or len(visited) >= _MOST_FILES:
             continue
         visited.add(real)
-        for number, text in enumerate((read_text(path) or "").splitlines(), start=1):
-            if text.lstrip().startswith("#"):
+        script = read_text(path) or ""
+        script = script if path.suffix == ".fish" else without_documents(script)
+        for number, whole in enumerate(script.splitlines(), start=1):
+            text = without_printed(whole)
+            if text.lstrip().startswith("#") or (whole and not text):
                 continue
             yield Line(path, number, text)
             named = [_named(source_word["name"], environ) for source_word in _SOURCE.finditer(text)]

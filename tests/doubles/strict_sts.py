@@ -20,6 +20,7 @@ import operator
 import random
 import re
 import secrets
+import selectors
 import signal
 import socket
 import socketserver
@@ -42,6 +43,8 @@ from xml.sax.saxutils import escape
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+import trust_policy
 
 if TYPE_CHECKING:
     from aws_doubles import Double
@@ -139,6 +142,7 @@ class Key:
 class Role:
     """A role and the conditions of its trust policy; `trusted=None` lets every caller in.
 
+    `trust` is a whole policy, which has a say beside them.
     `denied` names what else AssumeRole may need, and the policy does not allow: sts:TagSession, sts:SetSourceIdentity.
     """
 
@@ -148,6 +152,7 @@ class Role:
     trusted: list[str] | None = None
     max_duration: int = 43200
     denied: list[str] = field(default_factory=list)
+    trust: dict[str, Any] | None = None
     role_id: str = field(default_factory=lambda: random_id("AROA", 21))
 
     def admits(self, caller: Key, *, mfa: bool, external_id: str | None) -> bool:
@@ -155,6 +160,11 @@ class Role:
         partition = caller.arn.split(":")[1]
         names = {caller.arn, caller.role_arn, f"arn:{partition}:iam::{caller.account}:root"} - {""}
         trusted = self.trusted is None or not names.isdisjoint(self.trusted)
+        if self.trust is not None:
+            context = {"sts:ExternalId": external_id} if external_id else {}
+            if caller.kind != "user" or mfa:  # a request by a long-term key alone does not have it
+                context["aws:MultiFactorAuthPresent"] = str(mfa).lower()
+            trusted &= trust_policy.admits(self.trust, "sts:AssumeRole", names, context)
         return trusted and (mfa or not self.require_mfa) and self.external_id in (None, external_id)
 
 
@@ -434,14 +444,16 @@ class StrictSts:
         self._stopping.clear()
         self._server = _Server(self)
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._serving = threading.Thread(target=self._server.serve, daemon=True)
+        self._serving.start()
         return self
 
     def stop(self) -> None:
         """Stop listening and cut every open connection, hanging ones included."""
         self._stopping.set()
         if self._server:
-            self._server.shutdown()
+            self._server.end()
+            self._serving.join()
             self._server.server_close()
             self._server.cut_connections()
         if self._moto:
@@ -484,7 +496,7 @@ class StrictSts:
         return User(name, account, key.arn, key_id, secret, serial, seed, self.now)
 
     def add_role(self, name: str, account: str = "123456789012", *, partition: str = "aws", **conditions: Any) -> str:
-        """Create a role, with Role's require_mfa, external_id, trusted, max_duration and denied; returns its ARN."""
+        """Create a role, with what Role says of require_mfa, external_id and so on; returns its ARN."""
         role = Role(f"arn:{partition}:iam::{account}:role/{name}", **conditions)
         with self._lock:
             self.roles[role.arn] = role
@@ -771,12 +783,26 @@ def start_moto() -> Any:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    timeout = 0  # of `handle_request`, where a client has gone meanwhile
     request_queue_size = 256
 
     def __init__(self, sts: StrictSts) -> None:
         self.sts = sts
         self._open: set[Any] = set()
         super().__init__(("127.0.0.1", sts.port), _Handler)
+        self._end, self._ended = socket.socketpair()
+
+    def serve(self) -> None:
+        """Serve until the end. Not `serve_forever`, which looks only now and then whether it is over."""
+        with self._ended, selectors.DefaultSelector() as selector:
+            for one in (self, self._ended):
+                selector.register(one, selectors.EVENT_READ)
+            while self._ended not in [key.fileobj for key, _ in selector.select()]:
+                self.handle_request()
+
+    def end(self) -> None:
+        """End that."""
+        self._end.close()
 
     def server_bind(self) -> None:
         # Not HTTPServer's: its reverse lookup may wait for a name server.

@@ -14,7 +14,7 @@ from world import World
 
 FACTS = r"""#!/bin/bash
 {
-  env | grep -v '^\(BASH_ENV\|_\|SHLVL\|DIRENV_[A-Z_]*\)=' | sort
+  env | grep -v '^\(BASH_ENV\|_\|SHLVL\|PATH\|DIRENV_[A-Z_]*\)=' | sort
   umask; pwd; ulimit -a; nice
   grep '^Sig[BIC]\|^Cpus_allowed:' /proc/self/status
   readlink /proc/self/fd/{0,2} | tr -d '[:digit:]'; ls /proc/self/fd | wc -l

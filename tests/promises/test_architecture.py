@@ -337,7 +337,7 @@ def test_a_command_is_its_file(world: World, tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, copy)
     (copy / "cli" / "commands" / "list.py").unlink()
     (copy / "cli" / "commands" / "say_hello.py").write_text(
-        '"""Greet somebody."""\nPOSITION = 1\n\n'
+        '"""Greet somebody."""\nPOSITION = 1\nGROUP = "set up"\n\n'
         "def arguments(parser):\n    parser.add_argument('--loud', action='store_true')\n\n"
         "def run(options):\n    print('HELLO' if options.loud else 'hello')\n    return 7\n"
     )
@@ -346,15 +346,15 @@ def test_a_command_is_its_file(world: World, tmp_path: Path) -> None:
         code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from awsdirenv.__main__ import main; main()"
         return world.run(str(BIN / "python"), "-I", "-c", code, *words)
 
-    names = re.findall(r"^    ([a-z-]+) ", ours("--help").stdout, re.MULTILINE)
+    names = re.findall(r"^  ([a-z-]+) ", ours("--help").stdout, re.MULTILINE)
     assert (names[0], "list" in names, "status" in names) == ("say-hello", False, True)
     assert "greet somebody" in ours("--help").stdout
     script = ours("completion", "bash").stdout
     assert "'say-hello options') place=(choices -h --help --loud)" in script
     assert "'list options'" not in script
     assert (ours("say-hello", "--loud").stdout, ours("say-hello").returncode) == ("HELLO\n", 7)
-    assert "invalid choice: 'list'" in ours("list").stderr
-    assert "invalid choice: 'say_hello'" in ours("say_hello").stderr
+    assert "there is no command list" in ours("list").stderr
+    assert "there is no command say_hello" in ours("say_hello").stderr
 
 
 @pytest.fixture

@@ -16,10 +16,8 @@ import pexpect
 import pytest
 
 from awsdirenv.system.files import name_of
-from shells import SHELLS, Shell, asking_process, clean
+from shells import SHELLS, Shell, asking_process, clean, on_terminal
 from world import AT_ONCE, World, wait_for
-
-pytestmark = pytest.mark.cold
 
 MANY = 24
 
@@ -31,15 +29,11 @@ class Crowd:
         self.gate = world.root / "gate"
         os.mkfifo(self.gate)
         self.outputs = [world.root / f"out{number}" for number in range(len(folders))]
-        self.terminals: list[pexpect.spawn[str]] = [
-            pexpect.spawn(
-                "bash",
-                ["-c", f"touch {output}.here; read -r _ <{self.gate}; exec direnv export json >{output}"],
-                env=world.env,
-                cwd=str(folder),
-                encoding="utf-8",
-                timeout=30,
-                dimensions=(24, 300),
+        self.terminals = [
+            on_terminal(
+                world,
+                ["bash", "-c", f"touch {output}.here; read -r _ <{self.gate}; exec direnv export json >{output}"],
+                cwd=folder,
             )
             for folder, output in zip(folders, self.outputs, strict=True)
         ]
@@ -116,6 +110,7 @@ def test_many_directories_of_one_profile(world: World, question: str) -> None:
     assert world.sts.count("AssumeRole") == 1
 
 
+@pytest.mark.cold
 def test_ten_profiles_behind_one_device(world: World, question: str) -> None:
     """Ten profiles behind one device make one prompt, one GetSessionToken and ten AssumeRole."""
     names = [f"role{number}" for number in range(10)]
@@ -185,6 +180,7 @@ def test_who_waits_is_told_and_served(world: World, asking: Shell) -> None:
     assert world.sts.count("GetSessionToken") == 1
 
 
+@pytest.mark.cold
 def test_who_waits_can_leave(world: World, asking: Shell) -> None:
     """Ctrl-C while waiting ends this step only, and another shell's success still reaches this one."""
     with contextlib.ExitStack() as stack:
@@ -219,6 +215,7 @@ def test_nobody_waits_without_a_human(world: World, asking: Shell) -> None:
     assert "awsdirenv: hint: awsdirenv login adminrole" in said
 
 
+@pytest.mark.cold
 def test_killed_holder_is_followed(world: World, asking: Shell, question: str) -> None:
     """When the asking process is killed, the next in line asks at once."""
     with Shell(world, "zsh") as shell:
@@ -254,6 +251,7 @@ def test_refresh_reaches_every_shell(world: World) -> None:
             seen = now
 
 
+@pytest.mark.cold
 def test_killing_at_any_moment(world: World) -> None:
     """A refresher killed at any point leaves nothing torn or locked: the next one succeeds at once."""
     world.role("plain", mfa=False)
@@ -277,6 +275,7 @@ def test_killing_at_any_moment(world: World) -> None:
         assert time.monotonic() - before < whole * 2 + AT_ONCE
 
 
+@pytest.mark.cold
 def test_many_without_a_human(world: World) -> None:
     """Twelve evaluations with nobody at a terminal run the command for codes once, and all have the result."""
     world.role("adminrole")

@@ -12,7 +12,7 @@ import pytest
 
 from awsdirenv import errors
 from awsdirenv.cli.output import report
-from catalogue import CLASSES, PACKAGE, PLACEHOLDER, ROOT, modules, placeholders, written
+from catalogue import CLASSES, PLACEHOLDER, ROOT, hook_sites, modules, placeholders, written
 from recorders import RUN, recorded, recorders
 from shells import SHELLS
 from world import World
@@ -80,11 +80,8 @@ def all_messages() -> set[Line]:
     in_python = {text for _, text in found}
     found |= {(EXTENSION_SECTION, text) for text in shell_lines(script, "error") - in_python}
     found |= {(WARNING_SECTION, text) for text in shell_lines(script, "warning")}
-    # What an export for fish says when fish evaluates it.
-    exported = (PACKAGE / "cli" / "commands" / "export.py").read_text(encoding="utf-8")
-    found |= {
-        (WARNING_SECTION, placeholders(text)) for text in re.findall(r"\"awsdirenv: warning: ([^\"]*)\"", exported)
-    }
+    # What the shells say: at a prompt, and where fish evaluates an export.
+    found |= {(WARNING_SECTION, text) for site in hook_sites() for text in site.messages}
     return found
 
 

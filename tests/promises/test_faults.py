@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from network import closed_port
+from strict_sts import BLIND_FAULTS, ERROR_FAULTS, SPOILING_FAULTS
 from world import AT_ONCE, BLOCK, CLOSED, OUTER, World
-
-pytestmark = pytest.mark.cold
 
 ENVRC = "use aws_profile plain\nexport REST_OF_ENVRC=loaded\n"
 
@@ -302,3 +302,39 @@ def test_broken_credential_process(world: World) -> None:
         whole = f"awsdirenv: error: credential_process of profile made{number} {words}\n"
         assert_refused(world, f"made{number}", whole)
     assert_closed(world, world.project("made", ENVRC.replace("plain", f"made{number}")), whole)
+
+
+# Answers that say that STS has not taken the code.
+NOT_TAKEN = {"404", "throttle", "throttling-exception", "access-denied"} | {
+    kind for kind in ERROR_FAULTS if "signature" in kind or "skewed" in kind
+}
+
+
+@pytest.mark.parametrize("kind", sorted({*BLIND_FAULTS, *ERROR_FAULTS, *SPOILING_FAULTS} - {"date"}))
+def test_a_code_is_not_sent_again(world: World, kind: str) -> None:
+    """A code whose answer is lost may be spent: neither botocore nor a second try sends it again, and that is said."""
+    world.role("adminrole")
+    world.env["AWSDIRENV_STS_TIMEOUT"] = "1s"
+    # What was left behind by a time limit must not meet the second try.
+    world.sts.add_fault("GetSessionToken", kind, seconds=20 if kind == "hang" else 2 if kind == "delay" else None)
+    words = ("awsdirenv", "login", "--token-code", code := world.code(), "adminrole")
+    tries = [world.run(*words), world.run(*words)]
+    sent = [call for call in world.sts.calls if "TokenCode" in call.params]
+    if kind in NOT_TAKEN:
+        assert [call.status == 200 for call in sent] == [False, True]
+        assert tries[1].returncode == 0
+    else:
+        assert len(sent) == 1, [(call.action, call.status) for call in world.sts.calls]
+        assert tries[0].returncode == 1
+        error = f"awsdirenv: error: that code was already used: {code}"
+        assert tries[1].stderr.startswith(error), tries[1].stderr
+        world.login("adminrole")
+
+
+def test_a_code_that_never_left_is_good(world: World) -> None:
+    """Where no connection is made, the same code may be typed again."""
+    world.role("adminrole")
+    words = ("awsdirenv", "login", "--token-code", world.code(), "adminrole")
+    refused = world.run(*words, AWS_ENDPOINT_URL=closed_port())
+    assert (refused.returncode, "no answer" in refused.stderr) == (1, True)
+    assert world.run(*words).returncode == 0

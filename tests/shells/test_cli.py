@@ -76,6 +76,14 @@ def test_help(command: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: awsdirenv {command}".rstrip())
     assert re.search(r"^[A-Z].*", done.stdout, re.MULTILINE)
+    assert not command or re.search(rf"^example: .*awsdirenv {command}\b", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("statsu", "status"), ("whomai", "whoami"), ("logni", "login")])
+def test_a_mistyped_command(tmp_path: Path, typed: str, meant: str) -> None:
+    """The one that was meant is the hint, with nothing behind it: it is typed once more."""
+    said = fails(alone(tmp_path, typed, "adminrole"), 2)
+    assert said == f"awsdirenv: error: there is no command {typed}\nawsdirenv: hint: awsdirenv {meant}\n"
 
 
 @pytest.mark.parametrize("name", [name for name in commands() if hasattr(main._command(name), "BARE")])
@@ -84,10 +92,13 @@ def test_nothing_typed_behind_a_quick_command(name: str) -> None:
     assert vars(parser().parse_args([name])) == main._command(name).BARE
 
 
-def test_help_names_the_exit_statuses() -> None:
-    """The general help lists every command and what each exit status means."""
+def test_general_help() -> None:
+    """It lists every command but for those for our own use, the options of our line, and what an exit status means."""
     done = subprocess.run([BIN / "awsdirenv", "--help"], capture_output=True, text=True, check=False)
-    assert all(re.search(rf"^    {name}\b", done.stdout, re.MULTILINE) for name in commands())
+    shown = {name for name in commands() if re.search(rf"^  {name}\b", done.stdout, re.MULTILINE)}
+    assert set(commands()) - shown == {"load", "look", "timer"}
+    assert "use aws_profile [<profile>] [--region <region>]" in done.stdout
+    assert all(option in done.stdout for option in ("--live", "--confirm"))
     meanings = "Exit status: 0 ok, 1 failed, 2 usage, 3 a person must act, 4 gave up waiting for another awsdirenv."
     assert meanings in re.sub(r"\s+", " ", done.stdout)
 
@@ -96,7 +107,7 @@ def test_help_names_the_exit_statuses() -> None:
     ("words", "fragment", "help_of"),
     [
         ([], "COMMAND", "awsdirenv"),
-        (["nonsense"], "invalid choice: 'nonsense'", "awsdirenv"),
+        (["nonsense"], "there is no command nonsense", "awsdirenv"),
         (["--nonsense", "load"], "--nonsense", "awsdirenv"),
         (["export", "--format", "yaml"], "argument --format: invalid choice: 'yaml'", "awsdirenv export"),
         (["export", "--format"], "argument --format: expected one argument", "awsdirenv export"),

@@ -191,10 +191,15 @@ def test_shellcheck_has_nothing_to_say(scripts: dict[str, Path]) -> None:
     assert done.stdout == ""
 
 
+def shown_commands() -> set[str]:
+    """Give the names of the commands that are not for our own use only."""
+    return set(re.findall(r"^  ([a-z]\S+)  ", parser().format_help(), re.MULTILINE)) - {"use"}
+
+
 @pytest.mark.parametrize("shell", ["bash", "fish"])
 def test_every_command_is_offered(shell: str, scripts: dict[str, Path], env: dict[str, str]) -> None:
-    """Every subcommand of the parser is offered as the first word, and nothing else is."""
-    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    """Every subcommand that the general help shows is offered as the first word, and nothing else is."""
+    commands = shown_commands()
     assert sorted(offered(shell, scripts[shell], ["awsdirenv", ""], env)) == sorted(commands)
 
 
@@ -202,8 +207,7 @@ def test_zsh_lists_every_command_with_its_help(scripts: dict[str, Path], env: di
     """In zsh a Tab shows every subcommand with the words that `--help` has for it."""
     started = Keyboard("zsh", scripts["zsh"], env)
     started.child.send("awsdirenv \t")
-    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
-    for name in sorted(commands):
+    for name in sorted(shown_commands()):
         started.child.expect(rf"{name} +-- [A-Z]")
     started.child.close(force=True)
 
@@ -212,7 +216,7 @@ def test_zsh_lists_every_command_with_its_help(scripts: dict[str, Path], env: di
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["awsdirenv", "lo"], ["load", "login", "look"]),
+        (["awsdirenv", "lo"], ["login"]),
         (["awsdirenv", "login", ""], ["adminrole", "base", "default", "other"]),
         (["awsdirenv", "login", "--force", "a"], ["adminrole"]),
         (["awsdirenv", "login", "--token-code", ""], []),
@@ -246,7 +250,7 @@ def test_offers(
 def test_later_commands_appear_by_themselves(shell: str, tmp_path: Path, env: dict[str, str]) -> None:
     """A parser that this module has never seen is completed in full: the scripts know no command by name."""
     made = argparse.ArgumentParser(prog="awsdirenv")
-    sub = made.add_subparsers().add_parser("teleport", description="Go elsewhere: fast [really], 100%.")
+    sub = made.add_subparsers().add_parser("teleport", help="go", description="Go elsewhere: fast [really], 100%.")
     sub.add_argument("planet", choices=("mars", "venus"))
     sub.add_argument("profiles", nargs="*", metavar="PROFILE")
     sub.add_argument("-s", "--speed", choices=("slow", "it's fast"), help="how 'fast' [m/s]: %(default)s")
@@ -268,7 +272,7 @@ def test_later_commands_appear_by_themselves(shell: str, tmp_path: Path, env: di
 def test_zsh_takes_awkward_help(tmp_path: Path, env: dict[str, str]) -> None:
     """Brackets, colons, quotes and percent signs in help and choices leave zsh's completion whole."""
     made = argparse.ArgumentParser(prog="awsdirenv")
-    sub = made.add_subparsers().add_parser("teleport", description="Go elsewhere: fast [really], 100%.")
+    sub = made.add_subparsers().add_parser("teleport", help="go", description="Go elsewhere: fast [really], 100%.")
     sub.add_argument("--speed", choices=("slow", "it's fast"), metavar="m:s", help="how 'fast' [m/s]: %(default)s")
     sub.add_argument("profiles", nargs="*", metavar="PROFILE")
     path = tmp_path / "script"

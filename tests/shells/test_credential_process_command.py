@@ -13,6 +13,7 @@ import pytest
 from credential_documents import NEEDS_CODE, ONE_LINE, locks, printed, with_sdk_profiles
 from in_process import caller_arn
 from sdks import ONE_OF_EACH, SDKS, at_once, sdk_of
+from shells import on_terminal
 from world import AT_ONCE, REGION, World
 
 
@@ -110,7 +111,7 @@ def test_at_once(ours: World) -> None:
 
 def test_while_another_one_asks(ours: World) -> None:
     """While another terminal is asked for the code, nobody waits: status 3 and one line that names the terminal."""
-    child = pexpect.spawn("awsdirenv", ["login", "adminrole"], env=ours.env, cwd=str(ours.root), encoding="utf-8")
+    child = on_terminal(ours, ["awsdirenv", "login", "adminrole"])
     child.expect_exact("Enter MFA code for ", timeout=60)
     done = ours.run("awsdirenv", "credential-process", "adminrole")
     child.close(force=True)
@@ -171,7 +172,7 @@ def test_by_hand(ours: World) -> None:
     """Run by a person in a terminal it asks, and what it prints is whole."""
     out = ours.root / "out"
     command = f"awsdirenv credential-process adminrole >{out}"
-    child = pexpect.spawn("sh", ["-c", command], env=ours.env, cwd=str(ours.root), encoding="utf-8", timeout=60)
+    child = on_terminal(ours, ["sh", "-c", command])
     child.expect_exact(f"Enter MFA code for {ours.mfa_serial}: ")
     child.send(ours.code() + "\r")
     child.expect(pexpect.EOF)

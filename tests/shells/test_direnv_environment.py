@@ -16,8 +16,6 @@ from interpreter import count_interpreters
 from shells import SHELLS, Shell
 from world import AT_ONCE, World, wait_for
 
-pytestmark = pytest.mark.cold
-
 LINE = re.compile(
     r"^awsdirenv: (?P<profile>.*): account (?P<account>\d+), role (?P<role>\S+), (?P<where>.*) left$", re.MULTILINE
 )
@@ -31,6 +29,7 @@ def folder(world: World) -> Path:
     return world.project("plain")
 
 
+@pytest.mark.cold
 def test_exported(world: World, folder: Path) -> None:
     """Exactly the promised variables are exported, with the values that STS gave."""
     changes, said = world.enter(folder)
@@ -61,6 +60,7 @@ def test_exported(world: World, folder: Path) -> None:
     }
 
 
+@pytest.mark.cold
 def test_python_is_started_only_when_due(world: World, folder: Path) -> None:
     """A fresh snapshot costs no Python, in another directory of the profile neither."""
     log = count_interpreters(world)
@@ -105,6 +105,7 @@ def test_region(world: World, folder: Path) -> None:
         assert f"role plain, {expected}, " in said
 
 
+@pytest.mark.cold
 def test_no_region(world: World) -> None:
     """Where nothing names a region none is made up: one warning names the key to set."""
     world.profile("nowhere", role_arn=world.sts.add_role("nowhere"), source_profile="base")
@@ -123,6 +124,7 @@ def test_quiet(world: World, folder: Path, env: dict[str, str]) -> None:
     assert "awsdirenv: error: " in world.enter(world.project("gone"), **env)[1]
 
 
+@pytest.mark.cold
 def test_inner_directory(world: World, folder: Path) -> None:
     """With source_up an inner profile replaces the outer one whole, its region included."""
     world.profile("inner", role_arn=world.sts.add_role("inner"), source_profile="base")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from awsdirenv.system.stamps import OPTIONS
 from world import CLOSED, World, assert_nobody
 
 OUTER = {"AWS_ACCESS_KEY_ID": "OUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_PROFILE": "outer", "AWS_REGION": "eu-x-1"}
+SWITCH, ENDPOINT = "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 HINT = "awsdirenv: hint: install awsdirenv again, then: awsdirenv setup\n"
 
 
@@ -141,7 +143,7 @@ SURROUNDINGS = {
 
 
 @pytest.mark.parametrize("case", SURROUNDINGS)
-@pytest.mark.parametrize("line", [pytest.param("plain", marks=pytest.mark.cold), "plain --live", "nothere"])
+@pytest.mark.parametrize("line", [pytest.param("plain", marks=pytest.mark.as_program), "plain --live", "nothere"])
 def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: str) -> None:
     """Variables, aliases, options, functions and traps of a person's own change nothing, and no secret is traced.
 
@@ -160,7 +162,7 @@ def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: 
         assert "readonly variable" not in said
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWSDIRENV_LOADED"])
 def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
     """Where one cannot be taken out, no profile is put beside it: one error names it, and programs do not see it."""
@@ -178,7 +180,7 @@ def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:
     assert f"awsdirenv: error: readonly in this .envrc, so no profile can be used: {name}\n" in said
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("path", ["", "/nowhere"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_without_the_system_s_programs(world: World, path: str, line: str) -> None:
@@ -205,7 +207,7 @@ STATS = {
 
 
 @pytest.mark.parametrize(
-    "line", [pytest.param("plain", marks=pytest.mark.cold), "plain --live", "base --no-session", "nothere"]
+    "line", [pytest.param("plain", marks=pytest.mark.as_program), "plain --live", "base --no-session", "nothere"]
 )
 @pytest.mark.parametrize("case", STATS)
 def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
@@ -262,7 +264,7 @@ export AFTER=1 COUNT=$_count
 """
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("test", [">=", "=="])
 @pytest.mark.parametrize(("line", "step"), [("plain", 7), ("plain --live", 11), ("nothere", 53), ("cold", 61)])
 def test_our_function_given_up_at_any_command(world: World, parts: Path, test: str, line: str, step: int) -> None:
@@ -301,7 +303,7 @@ def test_our_function_given_up_at_any_command(world: World, parts: Path, test: s
     assert None in seen
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize("name", ["_ad_profile", "_ad_declared", "_ad_lines", "LC_ALL", "IFS", "DIRENV_WATCHES"])
 @pytest.mark.parametrize("line", ["plain", "plain --live"])
 def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, line: str) -> None:
@@ -314,7 +316,7 @@ def test_bash_that_gives_us_up_leaves_no_credentials(world: World, name: str, li
     assert {*changes} >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"}
 
 
-@pytest.mark.cold
+@pytest.mark.as_program
 @pytest.mark.parametrize(
     "above", ["", "use aws_profile nothere", "use aws_profile plain --live", "use aws_profile plain"]
 )
@@ -362,6 +364,7 @@ DECLARED = {
     "readonly profile": "local -r AWS_PROFILE=mine\n{}",
     "readonly keys": "declare -rx AWS_ACCESS_KEY_ID=mine\n{}",
     "switch": "declare -x AWS_EC2_METADATA_DISABLED=false\n{}",
+    "region": "declare -x AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n{}",
     "switch, unexported": "declare AWS_EC2_METADATA_DISABLED=false\n{}",
     "files": "declare -x AWS_CONFIG_FILE=$HOME/.aws/config AWS_SHARED_CREDENTIALS_FILE=$HOME/.aws/credentials\n{}",
     "an array": "declare -a AWS_PROFILE=(mine)\n{}",
@@ -381,6 +384,9 @@ def test_variables_that_are_declared_above_the_line(world: World, case: str, lin
     env = {name: value for name, value in {**world.env, **OUTER, **changes}.items() if value is not None}
     key = env.get("AWS_ACCESS_KEY_ID", "")
     is_refused = "nothere" in line or "readonly" in case
+    if not is_refused:  # what is declared for programs counts for our line as what is exported, and we export it
+        assert case != "region" or env["AWS_REGION"] == env["AWS_DEFAULT_REGION"] == "us-east-1", said
+        assert case != "switch" or env[SWITCH] == ("true" if "--live" in line else "false")
     assert ("error" in said) == is_refused, said
     if is_refused:
         assert not {*OUTER.values()} & {*env.values()}
@@ -400,6 +406,67 @@ def test_variables_that_are_declared_above_the_line(world: World, case: str, lin
     else:
         assert world.sts.keys[key].role_arn == arn
         assert "AWS_PROFILE" not in env
+
+
+WRITTEN = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", SWITCH)
+
+
+@pytest.mark.parametrize("has_value", [True, False])
+@pytest.mark.parametrize("attributes", ["r", "gr", "gn", "rn", "ga", "gA", "gi", "gu", "gux"])
+def test_attributes_of_what_we_write(world: World, attributes: str, has_value: bool) -> None:  # noqa: FBT001
+    """A variable that bash has as readonly, another name, a list, a number or in upper case: declared, live or closed.
+
+    There is one error or none, and no word of bash's own, which could show values.
+    """
+    arn = world.role("plain", mfa=False)
+    files = {"AWS_CONFIG_FILE": world.config, "AWS_SHARED_CREDENTIALS_FILE": world.credentials}
+    outer = {"AWS_ACCESS_KEY_ID": "OUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_PROFILE": "outer", SWITCH: "false"}
+    for name in WRITTEN:
+        value = f"={files.get(name, 'mine')}" if has_value else ""
+        if "i" in attributes and name in files and value:
+            continue  # bash gives up in the person's own line
+        value = {"n": "=OTHER", "a": f"=({value[1:]})", "A": f"=([k]={value[1:]})"}.get(attributes[-1], value)
+        for line in ("plain", "nothere", "plain --live"):
+            text = f"OTHER=other\ndeclare -{attributes} {name}{value if has_value else ''}\nuse aws_profile {line}\n"
+            changes, said = world.enter(world.project("p", text), **outer)
+            env = {key: text for key, text in {**world.env, **outer, **changes}.items() if text is not None}
+            case = f"{name}, {line}: {said}"
+            assert re.sub(r"\x1b\[\d*m", "", said).count("\n") == len(
+                re.findall(r"(?m)^\S*(?:awsdirenv|direnv): ", said)
+            ), case
+            assert said.count("error") <= 1, case
+            assert not {"OUTER", "outer"} & {*env.values()}, case
+            if key := env.get("AWS_ACCESS_KEY_ID"):
+                assert (world.sts.keys[key].role_arn, env.get("AWS_PROFILE"), line) == (arn, None, "plain"), case
+                continue
+            assert env[SWITCH] == "true" or env[ENDPOINT] == "http://127.0.0.1:9", case
+            if env.get("AWS_PROFILE") == "plain":
+                assert env["AWS_CONFIG_FILE"].startswith(f"{world.cache}/live/"), case
+                assert env["AWS_SHARED_CREDENTIALS_FILE"] == f"{world.cache}/live/.empty", case
+            else:
+                assert "error" in said, case
+                assert env.get("AWS_CONFIG_FILE") == "/dev/null" or env["AWS_PROFILE"] == CLOSED_PROFILE, case
+
+
+UNSEEN = (
+    "AWS_CONFIG_FILE={}",
+    "AWS_ENDPOINT_URL_STS=http://x",
+    "declare -a AWS_CONFIG_FILE=({})",
+    "XDG_CACHE_HOME=$HOME/c",
+)
+
+
+@pytest.mark.parametrize("line", ["plain", "plain --live", "base --no-session"])
+@pytest.mark.parametrize("set_it", UNSEEN)
+def test_a_variable_that_programs_do_not_see(world: World, set_it: str, line: str) -> None:
+    """What decides for us, and is not exported, is named: bash and Python would take it for two things."""
+    world.role("plain", mfa=False)
+    changes, said = world.enter(world.project("p", f"{set_it.format(world.config)}\nuse aws_profile {line}\n"), **OUTER)
+    assert_nobody(changes)
+    name = set_it.removeprefix("declare -a ").partition("=")[0]
+    assert f"awsdirenv: error: {name} is set, but programs do not see it\n" in said
+    assert f"awsdirenv: hint: write it in .envrc as: export {name}=VALUE\n" in said
+    assert said.count("error") == 1
 
 
 @pytest.mark.parametrize("line", ["plain", "plain --live", "nothere"])

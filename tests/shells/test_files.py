@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -24,8 +26,6 @@ from awsdirenv.system import files
 from awsdirenv.system.lock import Locks
 from files import STRANGER, VALUES, mode
 from world import World, assert_nobody, tree
-
-pytestmark = pytest.mark.cold
 
 
 def in_child(action: Callable[[], object]) -> str:
@@ -259,9 +259,10 @@ def test_a_dotenv_that_is_saved_while_we_look(world: World) -> None:
     name = f"name-{name_key(dotenv, world.env)}"
     with locks.hold(name):
         command = ["direnv", "export", "json"]
+        opened = opens(world.cache / "locks" / f"{name}.lock")
         process = subprocess.Popen(command, cwd=folder, env=world.env, stdout=subprocess.PIPE, text=True)
-        while not _opened_by_others(name):
-            time.sleep(0.05)
+        assert select.select([opened], [], [], 60)[0], "nobody has come to the lock, which is after the .env was read"
+        os.close(opened)
         dotenv.write_text("AWS_PROFILE=second\n")
     changes = json.loads(process.communicate(timeout=60)[0])
     assert world.enter(folder)[0]["AWSDIRENV_PROFILE"] == "second"
@@ -269,12 +270,9 @@ def test_a_dotenv_that_is_saved_while_we_look(world: World) -> None:
     assert {**shell, **world.enter(folder, **shell)[0]}["AWSDIRENV_PROFILE"] == "second"
 
 
-def _opened_by_others(lock: str) -> bool:
-    """Say whether another process has opened a lock, which it does after it has read the `.env`."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):  # it may have ended
-            for number in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    if int(pid) != os.getpid() and lock in os.readlink(f"/proc/{pid}/fd/{number}"):
-                        return True
-    return False
+def opens(path: Path) -> int:
+    """Give a descriptor that can be read once a process opens a file from now on (Linux's inotify)."""
+    libc = ctypes.CDLL(None)
+    watch: int = libc.inotify_init1(os.O_CLOEXEC)
+    assert libc.inotify_add_watch(watch, os.fsencode(path), 0x20) >= 0  # IN_OPEN
+    return watch

@@ -18,8 +18,6 @@ from awsdirenv.shell.extension import init, use_line
 from in_process import call
 from world import BIN, REGION, WHOLE_EXTENSION, World
 
-pytestmark = pytest.mark.cold
-
 NEXT = "  next, in a project: awsdirenv init PROFILE\n"
 HOOKS = {
     "bash": (".bashrc", 'eval "$(direnv hook bash)"'),
@@ -45,6 +43,11 @@ class Home:
         self.project.mkdir()
         self.extension = self.path / ".config" / "direnv" / "lib" / "awsdirenv.sh"
         self.env = {"HOME": str(self.path), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+        # Where bash-completion is, unless this machine has its own.
+        self.env["HOMEBREW_PREFIX"] = str(root / "brew")
+        self.completion = root / "brew" / "etc" / "profile.d" / "bash_completion.sh"
+        self.completion.parent.mkdir(parents=True)
+        self.completion.touch()
 
     def run(self, *command: str, status: int = 0, **env: str) -> str:
         """Run our command in the project; it must say all it says on stderr, which is given."""
@@ -61,7 +64,7 @@ class Home:
     def with_hook(self) -> Home:
         """Let `setup` have nothing to warn about, and nothing to propose."""
         self.env["SHELL"] = "/bin/bash"
-        self.rc("bash", HOOKS["bash"][1] + "\n. ~/.local/share/awsdirenv/hook.bash\n")
+        self.rc("bash", f"{HOOKS['bash'][1]}\n. ~/.local/share/awsdirenv/hook.bash\n. {self.completion}\n")
         return self
 
     def others(self, said: str) -> str:
@@ -225,11 +228,55 @@ def test_setup_prints_a_missing_hook_line(home: Home, shell: str, text: str | No
         home.rc(shell, text.format(line=line))
     before = tree(home.path)
     said = home.run("setup", SHELL=f"/usr/bin/{shell}")
-    assert said.splitlines()[7:9] == [
-        f"awsdirenv: warning: direnv's hook is not in {home.path / name}",
-        f"awsdirenv: hint: add to it: {line}",
+    ours = shlex.quote(f"{home.path}/.local/share/awsdirenv/hook.{shell}")
+    assert said.splitlines()[7:10] == [
+        "  next:",
+        f"    1. add to {home.path / name}: {line}",
+        f"    2. add below that: source {ours}",
     ]
     assert before.items() <= tree(home.path).items()
+
+
+@pytest.mark.parametrize("shell", HOOKS)
+@pytest.mark.parametrize("lines", [0, 1], ids=["nothing", "direnv's hook"])
+def test_the_steps_that_setup_names_lead_to_the_end(home: Home, shell: str, lines: int) -> None:
+    """Whoever does each in its order has direnv's hook above ours, and completion; nothing but `init` is left then."""
+    home.env["SHELL"] = f"/usr/bin/{shell}"
+    rc = home.path / HOOKS[shell][0]
+    home.rc(shell, f"{HOOKS[shell][1]}\n" * lines)
+    said = home.run("setup")
+    steps = re.findall(r"^    \d\. (.*)$", said, re.MULTILINE)
+    assert steps[-2:] == ["start a new shell", "in a project: awsdirenv init PROFILE"]
+    for step in steps[:-2]:
+        place, _, line = step.removeprefix("for completion, ").partition(": ")
+        assert place in {f"add to {rc}", "add below that", f"add to {rc}, below the hook of direnv"}
+        with rc.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+    added = rc.read_text(encoding="utf-8")
+    assert added.index("direnv hook") < added.index("awsdirenv/hook.")
+    assert ("completion" in added or "compinit" in added) == (shell != "fish")
+    assert home.run("setup").endswith(NEXT)
+
+
+def test_a_dry_run_shows_and_changes_nothing(home: Home) -> None:
+    """It shows a diff for each file, in the place of writing it, and says which are up to date."""
+    home.with_hook()
+    before = tree(home.path)
+    said = home.run("setup", "--dry-run")
+    assert tree(home.path) == before
+    assert re.findall(r"^\+\+\+ (.*)$", said, re.MULTILINE) == [
+        str(path) for path in (home.extension, *(home.path / name for name in OTHERS))
+    ]
+    home.run("setup")
+    after = tree(home.path)
+    assert home.run("setup", "--dry-run") == f"  {home.extension} is up to date\n{home.others('  {} is up to date')}"
+    text = home.extension.read_text(encoding="utf-8")
+    home.extension.write_text(text + "# older\n", encoding="utf-8")
+    assert f"--- {home.extension}\n+++ {home.extension}\n" in home.run("setup", "--dry-run")
+    assert "\n-# older\n" in home.run("setup", "--dry-run")
+    home.extension.write_text(text, encoding="utf-8")
+    assert tree(home.path) == after
+    assert "not allowed with argument" in home.run("setup", "--dry-run", "--uninstall", status=2)
 
 
 @pytest.mark.parametrize("shell", HOOKS)
@@ -239,13 +286,10 @@ def test_setup_prints_a_missing_hook_line(home: Home, shell: str, text: str | No
 def test_setup_finds_the_hook_line(home: Home, shell: str, text: str) -> None:
     """A hook line is found as it is commonly written: indented, with a path, in a file that is not UTF-8."""
     home.rc(shell, text.format(line=HOOKS[shell][1], shell=shell).encode("utf-8", "surrogateescape"))
-    assert home.run("setup", SHELL=f"/usr/bin/{shell}").splitlines(keepends=True) == [
-        f"+ {home.extension}\n",
-        *home.others("+ {}").splitlines(keepends=True),
-        f"  for a shell that has sat still, in its start-up file: source '{home.path}'\n".replace(
-            f"'{home.path}'", shlex.quote(f"{home.path}/.local/share/awsdirenv/hook.{shell}")
-        ),
-        NEXT,
+    assert home.run("setup", SHELL=f"/usr/bin/{shell}").splitlines()[7:9] == [
+        "  next:",
+        f"    1. add to {home.path / HOOKS[shell][0]}, below the hook of direnv: source "
+        + shlex.quote(f"{home.path}/.local/share/awsdirenv/hook.{shell}"),
     ]
 
 
@@ -257,9 +301,9 @@ def test_setup_looks_where_the_shell_looks(home: Home, shell: str, variable: str
     rc = home.path / "else" / name
     rc.parent.mkdir(parents=True)
     home.env |= {variable: str(home.path / "else"), "SHELL": f"/bin/{shell}"}
-    assert f"hook is not in {rc}\n" in home.run("setup")
+    assert f"1. add to {rc}: {HOOKS[shell][1]}\n" in home.run("setup")
     rc.write_text(HOOKS[shell][1], encoding="utf-8")
-    assert "warning" not in home.run("setup")
+    assert f"1. add to {rc}, below the hook of direnv: source " in home.run("setup")
 
 
 def test_setup_says_when_it_did_not_look(home: Home) -> None:

@@ -133,10 +133,25 @@ def test_a_question_in_a_shell(world: World) -> None:
         locks = status(world)["locks"]
         assert {lock["pid"] for lock in locks} <= set(children(shell.pid))
         assert f"snapshot-{snapshot_key('adminrole', world.env)}" in [lock["name"] for lock in locks]
-        assert re.search(rf"on /dev/pts/\d+ +asking for the MFA code of {world.mfa_serial}", text(world))
+        first = text(world).partition("\n\n")[0]
+        assert re.search(rf"on /dev/pts/\d+ +asking for the MFA code of {world.mfa_serial}", first)
         shell.send(world.code() + "\r")
         shell.finish()
     assert status(world)["locks"] == []
+
+
+def test_watching(world: World) -> None:
+    """It shows what changes meanwhile, in the same place, until Ctrl-C, and only to a terminal."""
+    done = world.run("awsdirenv", "status", "--watch")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "awsdirenv: error: --watch needs a terminal\nawsdirenv: hint: awsdirenv status\n"
+    with Shell(world, "bash") as shell:
+        shell.start("awsdirenv status --watch")
+        shell.expect("no credentials are held")
+        with held(world, "snapshot-x", "testing"):
+            shell.expect("snapshot-x")
+            shell.send("\x03")
+            assert "Traceback" not in shell.finish()
 
 
 def test_timers(world: World) -> None:

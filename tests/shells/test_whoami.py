@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from awsdirenv.aws.identity import KNOWN, Caller
+from awsdirenv.config.environment import BLOCK
 from awsdirenv.reports.table import Canvas
 from awsdirenv.reports.whoami.report import Declared, Held, Look, Place
 from awsdirenv.reports.whoami.report import text as report_text
@@ -390,6 +391,28 @@ def test_a_variable_that_is_gone(home: World) -> None:
     del env["AWS_SECRET_ACCESS_KEY"], env["AWS_REGION"]
     said = whoami(home, folder, **env).problems["override"]["message"]
     assert said == "AWS_REGION, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN were unset after direnv had set them"
+
+
+# AWS's own variables, with which a live directory leads programs to us; they are not in the table of what we take out.
+LEADING = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED")
+
+
+@pytest.mark.parametrize("options", ["", " --live"])
+def test_whatever_was_changed_by_hand_is_said(home: World, options: str) -> None:
+    """Each variable that a directory exports, with another value or unset: a problem names it."""
+    folder = home.project("changed", f"use aws_profile adminrole --stage production{options}\n")
+    home.hold("adminrole")
+    env = inside(home, folder)
+    assert whoami(home, folder, **env).verdict == "ok"
+    values = {"AWS_CONFIG_FILE": str(home.config), "AWS_SHARED_CREDENTIALS_FILE": str(home.credentials)}
+    names = {name for name in env if name in BLOCK or (options and name in LEADING)}
+    names -= {"AWSDIRENV_LOADED"}  # it says which directory's they are: without it they are just keys
+    assert {"AWSDIRENV_PROFILE", "AWSDIRENV_STAGE"} < names
+    for name in sorted(names):
+        for changed in ({**env, name: values.get(name, "other")}, {key: env[key] for key in env if key != name}):
+            seen = whoami(home, folder, **changed)
+            assert seen.verdict != "ok", (name, changed.get(name))
+            assert name in str(seen.problems), (name, seen.problems)
 
 
 def test_a_fish_universal(home: World) -> None:

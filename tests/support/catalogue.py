@@ -238,6 +238,30 @@ def _bash_sites() -> Iterator[Site]:
                 yield Site(place, place, *((placeholders(part),) for part in match.groups()))
 
 
+def hook_sites() -> Iterator[Site]:
+    """Give what our shell hooks say at a prompt, and what fish says of an export."""
+    scripts = sorted((PACKAGE / "shell" / "scripts" / "hooks").glob("awsdirenv.*"))
+    chosen = re.compile(
+        r"""^ +set (?:--|said) "(\w[^"\n]* [^"\n]*|\$\w+ is [^"\n]*)" (?:'([^'\n]*)'|"([^"\n]*)")$""", re.MULTILINE
+    )
+    fixed = re.compile(r"""(['"])awsdirenv: warning: ([^\n]*?)\1.*\n[^\n]*?(['"])awsdirenv: hint: ([^\n]*?)\3""")
+    for path in [*scripts, PACKAGE / "cli" / "commands" / "export.py"]:
+        text = path.read_text(encoding="utf-8")
+        pairs = [(match.start(), match[2], match[4]) for match in fixed.finditer(text)]
+        assert len(pairs) == text.count("awsdirenv: hint: "), f"not every hint of {path} is understood"
+        behind = [hint for _, message, hint in pairs if message in ("$1", "$said[1]")]
+        found = [pair for pair in pairs if pair[2] not in behind]
+        for match in chosen.finditer(text):
+            first = f"{match[2] or match[3]}"
+            found += [
+                (match.start(), match[1], re.sub(r"\$2|\$said\[2\]", lambda _, first=first: first, hint))
+                for hint in behind
+            ]
+        for start, message, hint in found:
+            place = f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, start) + 1}"
+            yield Site(place, place, (placeholders(message),), (placeholders(hint),))
+
+
 def placeholders(double_quoted: str) -> str:
     r"""Replace $((…)), ${…} and $name, and undo the backslashes of bash's double quotes."""
     text = re.sub(r"\$\(\(.*?\)\)|\$\{(?:[^{}]|\{[^}]*\})*\}|\$\w+", PLACEHOLDER, double_quoted)
@@ -246,8 +270,8 @@ def placeholders(double_quoted: str) -> str:
 
 @functools.cache
 def sites() -> list[Site]:
-    """Give every place where Python or the extension makes a message with a hint."""
-    return [*_python_sites(), *_bash_sites()]
+    """Give every place where Python, the extension or a hook makes a message with a hint."""
+    return [*_python_sites(), *_bash_sites(), *hook_sites()]
 
 
 def matches(template: str, text: str) -> bool:

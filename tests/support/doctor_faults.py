@@ -229,6 +229,12 @@ def _no_hook(home: Home) -> None:
     home.rc.write_text('# eval "$(direnv hook bash)"\n', encoding="utf-8")
 
 
+@fault("hook", ERROR, "direnv's hook is not in")
+def _hook_that_is_only_printed(home: Home) -> None:
+    text = f"cat <<END\n{HOOK}END\necho '{HOOK.strip()}' >>~/.bashrc\nalias hook='{HOOK.strip()}'\n"
+    home.rc.write_text(text, encoding="utf-8")
+
+
 @fault("hook", INFO, "SHELL is tcsh")
 def _unknown_shell(home: Home) -> None:
     home.env["SHELL"] = "/bin/tcsh"

@@ -17,7 +17,6 @@ from hint_walk import Act, Said, Steps, Walk, row
 from world import BIN
 
 MOVE = "move it away, then: awsdirenv setup"
-HOOK = "direnv's hook is not in …"
 WRITABLE = "make … writable"
 
 
@@ -219,11 +218,30 @@ def _too_much_to_clear(walk: Walk) -> Steps:
     yield walk.shell("awsdirenv clear --all")
 
 
-@row("…", "… --help")
-def _no_such_command(walk: Walk) -> Steps:
+@row("there is no command …", "awsdirenv …")
+def _mistyped_command(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv exprt base")
+    yield walk.shell(f"{hint} base --output x.json")
+
+
+@row("--watch needs a terminal", "awsdirenv status")
+def _watching_in_a_pipe(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv status --watch")
+    yield walk.shell(hint)
+
+
+@row("there is no command …", "awsdirenv --help")
+def _no_such_command(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv write base")
     assert "export" in walk.does(hint)
     yield walk.shell("awsdirenv export base --output x.json")
+
+
+@row("…", "… --help")
+def _wrong_choice(walk: Walk) -> Steps:
+    hint = yield walk.shell("awsdirenv export base --format yaml")
+    assert "--format" in walk.does(hint)
+    yield walk.shell("awsdirenv export base --format json")
 
 
 @row("unrecognized arguments: …", "… --help")
@@ -260,7 +278,6 @@ def _not_ours(walk: Walk) -> Steps:
     hint = yield walk.shell("awsdirenv setup")
     target.rename(target.with_suffix(".old"))
     yield walk.shell(hint.partition(": ")[2])
-    return HOOK
 
 
 @row("… is not ours", "remove it by hand if you do not need it")
@@ -297,7 +314,6 @@ def _extension_is_a_folder(walk: Walk) -> Steps:
     target.mkdir()
     hint = yield walk.shell("awsdirenv setup")
     Path(hint.removeprefix("mend or move ")).rename(target.with_suffix(".old"))
-    return HOOK
 
 
 def _init(walk: Walk, text: str | None) -> Act:

@@ -16,7 +16,7 @@ from awsdirenv.config.aws_files import section_header
 from awsdirenv.session_credentials import utc_now
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Hint, Said, Steps, Walk, row, said
-from shells import Shell, clean
+from shells import Shell, clean, on_terminal
 from world import BIN, wait_for
 
 RELOAD = "direnv reload"
@@ -29,22 +29,14 @@ def typed(walk: Walk, line: str, *answers: str, question: str = QUESTION) -> Act
 
     def act() -> Said:
         walk.wait_for_reload(line)
-        child: pexpect.spawn[str] = pexpect.spawn(
-            "bash",
-            ["-c", line],
-            env={**walk.world.env, **walk.env},
-            cwd=str(walk.world.root),
-            encoding="utf-8",
-            timeout=60,
-            dimensions=(50, 300),
-        )
+        child = on_terminal(walk.world, ["bash", "-c", line], walk.env)
         shown = ""
         for answer in answers:
             child.expect_exact(question)
-            shown += child.before or ""
+            shown += str(child.before or "")
             child.send(answer)
         child.expect(pexpect.EOF)
-        shown += child.before or ""
+        shown += str(child.before or "")
         child.close()
         return lines(shown)
 
@@ -390,19 +382,20 @@ def _uninstalled(walk: Walk) -> Steps:
     walk.does(hint)
 
 
-def _once(message: str, envrc: str, text: str) -> None:
-    """Note a row for what went wrong once: `direnv reload` evaluates again."""
+def _once(message: str, envrc: str, text: str, times: int = 1) -> None:
+    """Note a row for what went wrong once, which may take some starts: `direnv reload` evaluates again."""
 
     @row(message, RELOAD)
     def once(walk: Walk) -> Steps:
         walk.config(f"{CHAIN}region = eu-west-1\n")
-        _program(walk, f'[ -e {walk.world.root}/once ] && exec $real "$@"; >{walk.world.root}/once; {text}')
+        starts = walk.world.root / "starts"
+        _program(walk, f'echo >>{starts}; [ "$(wc -l <{starts})" -le {times} ] || exec $real "$@"; {text}')
         yield walk.enter(envrc)
 
 
 _once("awsdirenv was ended by signal …", "use aws_profile p\n", "kill -9 $$")
-_once("the snapshot for … cannot be used", "use aws_profile p\n", "exit 0")
-_once("the live files for … cannot be used", "use aws_profile p --live\n", "exit 0")
+_once("the snapshot for … cannot be used", "use aws_profile p\n", "exit 0", 3)
+_once("the live files for … cannot be used", "use aws_profile p --live\n", "exit 0", 3)
 
 
 @row(
@@ -413,6 +406,13 @@ def _readonly(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
     yield walk.enter("readonly AWS_PROFILE=x\nuse aws_profile p\n")
     yield walk.enter("AWS_PROFILE=x\nuse aws_profile p\n")
+
+
+@row("… is set, but programs do not see it", "write it in .envrc as: export …=VALUE")
+def _unseen(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    yield walk.enter("AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
+    yield walk.enter("export AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
 
 
 @row("this line sets nothing here: it is in a pipe or in parentheses", "make it a line of its own, without | and ( )")

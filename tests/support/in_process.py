@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -23,6 +23,7 @@ from botocore.session import Session
 
 from awsdirenv.cli import main
 from botocore_once import share_what_sessions_work_out, use_sso_cache
+from live_python import named_in_live_files
 
 share_what_sessions_work_out()
 
@@ -44,10 +45,21 @@ def can_call(command: tuple[str, ...], env: Mapping[str, str]) -> bool:
     return shutil.which("awsdirenv", path=env["PATH"]) == str(_OURS)
 
 
-def call(words: tuple[str, ...], env: Mapping[str, str], cwd: Path, timeout: int) -> subprocess.CompletedProcess[str]:
-    """Run `awsdirenv WORDS`. Raises TimeoutError after so many seconds."""
+def call(
+    words: tuple[str, ...],
+    env: Mapping[str, str],
+    cwd: Path,
+    timeout: int,
+    python: Callable[[], Path | None] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run `awsdirenv WORDS`. Raises TimeoutError after so many seconds.
+
+    `python` gives what the files of `--live` have programs start in the place of our Python.
+    """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        with _as_a_process(env, cwd, stdout, stderr), _at_most(timeout):
+        with _as_a_process(env, cwd, stdout, stderr), _at_most(timeout), ExitStack() as way_back:
+            if python and words[0] == "load":
+                way_back.enter_context(named_in_live_files(python))
             try:
                 status = main.run(list(words))
             except SystemExit as end:  # of `--help`

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +15,7 @@ import pexpect
 from container import proc
 from terminal import Terminal
 from warm import variables_of_shell
-from world import BIN, World
+from world import World
 
 SHELLS = ("bash", "zsh", "fish")
 _COMMANDS = {
@@ -53,8 +54,8 @@ class Shell:
         self.child.delaybeforesend = 0.02
         self.log = ""
         self._numbers = itertools.count(1)
-        self.child.send(_SETUP[kind] + "\r")
-        self.run("true")
+        self.start(_SETUP[kind])
+        self.finish()
 
     def __enter__(self) -> Shell:
         return self
@@ -87,15 +88,23 @@ class Shell:
         self.send(f"{command}\r")
         self._pending = True
 
+    def _look(self, command: str) -> str:
+        """Type a command that asks for nothing and changes nothing, with its mark in one line; give what shows."""
+        self._mark = f"done{next(self._numbers)}"
+        return self._expect_mark(f"{command}; ")
+
     def finish(self, timeout: float = 60) -> str:
         """Wait until the shell takes commands again: it answers one that we type behind, and prompts.
 
         What comes behind that answer is left on the screen. Before it prompts, the shell runs direnv's hook once more,
         which would see what the test does next.
         """
+        return self._expect_mark("", timeout)
+
+    def _expect_mark(self, before: str, timeout: float = 60) -> str:
         half = len(self._mark) // 2
         first, second = self._mark[:half], self._mark[half:]
-        self.send(f'echo "{first}""{second}"\r')
+        self.send(f'{before}echo "{first}""{second}"\r')
         seen = self.expect(self._mark, timeout)
         self.child.expect(re.compile(f"(?s)(?=.*{re.escape(self.prompt)})"), timeout=timeout)
         return seen
@@ -103,14 +112,14 @@ class Shell:
     def variable(self, name: str) -> str:
         """Give the value that programs started from this shell see; empty when unset."""
         way = {"fish": f'echo "<<"(printenv {name})">>"', "tcsh": f'echo "<<`printenv {name}`>>"'}
-        out = self.run(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
+        out = self._look(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
         found = re.findall(r"<<([^<>$()`]*)>>", out.replace("\r", "").replace("\n", ""))
         return str(found[-1]) if found else ""
 
     def modes(self) -> str:
         """Give the terminal's settings as commands of this shell find them."""
         # In one write: a program in the background may print something right before it.
-        found = re.findall(r"modes=([0-9a-f]+(?::[0-9a-f]+){10,})", self.run('echo "modes=$(stty -g </dev/tty)"'))
+        found = re.findall(r"modes=([0-9a-f]+(?::[0-9a-f]+){10,})", self._look('echo "modes=$(stty -g </dev/tty)"'))
         assert found, "stty said nothing"
         return str(found[-1])
 
@@ -172,17 +181,27 @@ def asking_process(shell: Shell) -> int:
     raise AssertionError("nobody asks")
 
 
-def shown(world: World, columns: int, *words: str, **env: str) -> str:
-    """Give what a command shows in a terminal with so many columns."""
-    child: pexpect.spawn[str] = pexpect.spawn(
-        str(BIN / "awsdirenv"),
-        list(words),
-        env={**world.env, **env},
-        cwd=str(world.root),
+def on_terminal(
+    world: World, words: list[str], env: Mapping[str, str] | None = None, cwd: Path | None = None, columns: int = 300
+) -> Terminal:
+    """Start a program on a terminal of its own; ours are forked there, unless the world `is_cold`."""
+    whole = {**world.env, **(env or {})}
+    warm = {} if world.is_cold else variables_of_shell(whole)
+    return Terminal(
+        words[0],
+        words[1:],
+        env={**whole, **warm},
+        is_warm=bool(warm),
+        cwd=str(cwd or world.root),
         encoding="utf-8",
         timeout=60,
-        dimensions=(24, columns),
+        dimensions=(50, columns),
     )
+
+
+def shown(world: World, columns: int, *words: str, **env: str) -> str:
+    """Give what a command shows in a terminal with so many columns."""
+    child = on_terminal(world, ["awsdirenv", *words], env, columns=columns)
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

@@ -33,7 +33,7 @@ class Terminal(_Spawn):
     def _spawnpty(self, args: list[bytes], **options: Any) -> Any:
         """Start the program; pexpect calls it."""
         if self._is_warm:
-            return start_on_terminal(args, options["env"], options["cwd"], options["dimensions"])
+            return start_on_terminal(args, options["env"], options["cwd"], options.get("dimensions") or (24, 80))
         return super()._spawnpty(args, **options)  # type: ignore[misc] # its types leave it out
 
     def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> str:

@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from awsdirenv.shell.extension import BOOT
 from strict_sts import Fault, StrictSts
 from walk_places import DOTENVS, EDITED, EDITS, ENVRCS, NAMES, OUTSIDE, Places
 from walk_shells import Shell, WalkError, begin, check, end, is_closed, key_of
@@ -42,7 +43,7 @@ LOADS = ("plain", "prod", "live", "ambient", "ambient/live", "dotenv", "prod/inn
 COSTLY = {"bare", "unknown", "pinned"}
 # What another program has loaded before, mostly: that costs no process here.
 ELSEWHERE = 0.98
-LONGEST = 0.4  # seconds until something happens to a load: it is under way, also on a fast machine
+LONGEST = 0.15  # seconds until something happens to a load: it is under way, also on a fast machine, where it is forked
 
 
 class Loaded(NamedTuple):
@@ -329,7 +330,8 @@ def _kill_ours(session: int) -> int:
         with suppress(OSError, ValueError):
             # Behind the name: the state, the parent, the group, the session.
             words = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(words[3]) == session and b"awsdirenv\0load" in (entry / "cmdline").read_bytes():
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            if int(words[3]) == session and BOOT.encode() in command and b"load" in command:
                 os.kill(int(entry.name), signal.SIGKILL)
                 killed += 1
     return killed

@@ -13,6 +13,7 @@ from datetime import datetime
 from in_process import call
 from strict_sts import Key
 from walk_places import OUTSIDE, Places, title
+from warm import variables as warm_variables
 from world import assert_nobody
 
 # What says who somebody is; outside of all folders it is as it was before the first of them.
@@ -55,7 +56,7 @@ def begin(places: Places, shell: Shell, folder: str) -> subprocess.Popen[str]:
     """Begin what direnv's hook does at a prompt in a folder."""
     return subprocess.Popen(
         ["direnv", "export", "json"],
-        env=shell.env,
+        env={**shell.env, **warm_variables()},
         cwd=places.world.root / folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import subprocess
-import tempfile
-from pathlib import Path
-
 from container import allows, must_have
+from warm import wall_clock
 from world import World
-
-
-@functools.cache
-def _compiled() -> tempfile.TemporaryDirectory[str]:
-    """Compile it, once for all worlds of a process."""
-    must_have("LD_PRELOAD", is_there=allows("LD_PRELOAD"))
-    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-wall-")
-    source = Path(__file__).with_name("wall_clock.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/wall_clock.so", source], check=True)
-    return folder
 
 
 class Wall:
     """The wall clock of everything that is run in a world; AWS's, and the time since the start, go on as they are."""
 
     def __init__(self, world: World) -> None:
+        must_have("LD_PRELOAD", is_there=allows("LD_PRELOAD"))
         self._file = world.root / "ahead"
-        world.env |= {"LD_PRELOAD": f"{_compiled().name}/wall_clock.so", "WALL_CLOCK": str(self._file)}
+        world.env |= {"LD_PRELOAD": wall_clock(), "WALL_CLOCK": str(self._file)}
         self.set(0)
 
     def set(self, ahead: int) -> None:

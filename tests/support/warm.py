@@ -14,6 +14,7 @@ import fcntl
 import functools
 import os
 import re
+import resource
 import socket
 import struct
 import subprocess
@@ -27,9 +28,34 @@ from pathlib import Path
 import ptyprocess  # type: ignore[import-untyped]
 
 from awsdirenv.system.files import own_python
+from container import allows
 
 _HERE = Path(__file__).parent
 _BIN = Path(sys.executable).parent
+
+
+@functools.cache
+def _wall_clock() -> tempfile.TemporaryDirectory[str] | None:
+    if not allows("LD_PRELOAD"):
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-wall-")
+    source = _HERE / "wall_clock.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/wall_clock.so", source], check=True)
+    return folder
+
+
+def wall_clock() -> str:
+    """Compile the clock that wall.py sets, once for all worlds of a process; give its path, or nothing."""
+    folder = _wall_clock()
+    return f"{folder.name}/wall_clock.so" if folder else ""
+
+
+def _circumstances() -> str:
+    """Give what a process has from the one that started it, and does not hand on to one that is forked elsewhere."""
+    spaces = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net")]
+    limits = [resource.getrlimit(number)[0] for number in range(16)]
+    rights = re.findall(r"^CapEff:\s*(\S+)", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
+    return " ".join(map(str, (os.geteuid(), os.getegid(), *spaces, *rights, *limits)))
 
 
 @functools.cache
@@ -42,15 +68,28 @@ def _server() -> Path | None:
     folder = Path(temporary.name)
     client = folder / "bin" / "awsdirenv"
     client.parent.mkdir()
-    named = [f'-D{name}="{path}"' for name, path in (("FOLDER", folder), ("REAL", _BIN))]
+    paths = {"FOLDER": folder, "REAL": _BIN, "PYTHON": python, "WALL": wall_clock(), "ALIKE": _circumstances()}
+    named = [f'-D{name}="{path}"' for name, path in paths.items()]
     subprocess.run(["cc", "-O2", *named, "-o", client, _HERE / "warm_client.c"], check=True)
     (folder / "client").symlink_to(client)
+    # So that a Python that is really started there, as timers are, has that name for itself, and finds its modules.
+    interpreter = folder / "venv" / "bin" / "python3"
+    interpreter.parent.mkdir(parents=True)
+    interpreter.symlink_to(client)
+    for name in ("lib", "pyvenv.cfg"):
+        (folder / "venv" / name).symlink_to(_BIN.parent / name)
     # Where the client is killed, bash says so, with the whole line, to the stderr that the function has.
     call = f'{folder}/client {python} "$@" 2>&8 8>&-'
     (folder / "functions.sh").write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
     server = subprocess.Popen(
         [sys.executable, "-I", _HERE / "warm_server.py", folder, " " * 4000],
-        env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true"},
+        env={
+            "LD_PRELOAD": wall_clock(),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "PATH": "/usr/bin:/bin",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -73,10 +112,20 @@ def variables() -> dict[str, str]:
     return {"BASH_ENV": f"{folder}/functions.sh"} if folder else {}
 
 
+def as_program() -> Path | None:
+    """Give the path of a program that can be started in the place of the interpreter."""
+    folder = _server()
+    return folder / "venv" / "bin" / "python3" if folder else None
+
+
 def variables_of_shell(env: Mapping[str, str]) -> dict[str, str]:
     """Give the variables with which a shell does."""
-    path = env["PATH"].replace(f"{_BIN}:", f"{_server()}/bin:{_BIN}:")
-    return {**variables(), "PATH": path} if sys.platform == "linux" and _server() else {}
+    return {**variables(), **path_of_programs(env)} if sys.platform == "linux" else {}
+
+
+def path_of_programs(env: Mapping[str, str]) -> dict[str, str]:
+    """Give the PATH in which `awsdirenv` is forked."""
+    return {"PATH": env["PATH"].replace(f"{_BIN}:", f"{_server()}/bin:{_BIN}:")} if _server() else {}
 
 
 def start_on_terminal(

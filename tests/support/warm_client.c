@@ -1,7 +1,8 @@
 /* Stands in for a Python that runs awsdirenv: has a process forked off one that has imported everything, with this one's
    streams, folder, mask, signals, process group, terminal, arguments and environment, and ends as that ends; see warm.py.
-   Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us), or, called awsdirenv: ARGUMENT...
-   FOLDER has the sockets, and REAL is the folder of the programs that this stands for. */
+   Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us); called as PYTHON is, without that
+   word; or, called awsdirenv: ARGUMENT...
+   FOLDER has the sockets, REAL is the folder of the programs that this stands for, and WALL is wall_clock.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 extern char **environ;
+static char interpreter[] = PYTHON;
 static volatile pid_t process; /* that does the work */
 
 static int is_one_of(const char *word, const char **words) {
@@ -26,20 +29,45 @@ static int is_one_of(const char *word, const char **words) {
 }
 
 /* Whether a new Python would be just like the one that is there: a command of awsdirenv that ends by itself and leaves
-   nothing behind, and no variable that counts from a process's start only. */
+   nothing behind, and no variable that counts from a process's start only, but for WALL, which is there already. */
 static int is_plain(int is_command, int count, char **words) {
   if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
-                               : !is_one_of(words[0], (const char *[]){"load", "look", NULL})))
+                               : !is_one_of(words[0], (const char *[]){"load", "look", "credential-process", NULL})))
     return 0;
   for (int stream = 0; stream < 3; stream++)
     if (fcntl(stream, F_GETFD) < 0)
       return 0;
   for (char **variable = environ; *variable; variable++)
-    for (const char **name = (const char *[]){"LC_", "LANGUAGE=", "LD_", "PYTHON", "TZ=", NULL}; *name; name++)
-      if (!strncmp(*variable, *name, strlen(*name)))
+    for (const char **name = (const char *[]){"LC_", "LANGUAGE=", "LD_", "PYTHON", NULL}; *name; name++)
+      if (!strncmp(*variable, *name, strlen(*name)) && strcmp(*variable, "LD_PRELOAD=" WALL))
         return 0;
   const char *language = getenv("LANG");
   return language && !strcmp(language, "C.UTF-8");
+}
+
+/* Whether this process has the user, the mounts, the network, the rights and the limits of the server: see
+   `_circumstances` in warm.py. */
+static int is_alike(void) {
+  char *text, link[2][64] = {"", ""}, line[256], rights[64] = "";
+  size_t size;
+  FILE *file = open_memstream(&text, &size);
+  ssize_t mounts = readlink("/proc/self/ns/mnt", link[0], sizeof link[0] - 1);
+  ssize_t network = readlink("/proc/self/ns/net", link[1], sizeof link[1] - 1);
+  if (mounts < 0 || network < 0)
+    return 0;
+  FILE *status = fopen("/proc/self/status", "re");
+  while (status && !*rights && fgets(line, sizeof line, status))
+    sscanf(line, "CapEff: %63s", rights);
+  if (status)
+    fclose(status);
+  fprintf(file, "%d %d %s %s %s", geteuid(), getegid(), link[0], link[1], rights);
+  for (int resource = 0; resource < 16; resource++) {
+    struct rlimit limit;
+    getrlimit(resource, &limit);
+    fprintf(file, " %lld", (long long)limit.rlim_cur);
+  }
+  fclose(file);
+  return !strcmp(text, ALIKE);
 }
 
 static void add(FILE *request, char **texts, int count) {
@@ -47,7 +75,7 @@ static void add(FILE *request, char **texts, int count) {
     fwrite(texts[i], 1, strlen(texts[i]) + 1, request);
 }
 
-/* Connects to the server of this session, or, where no stream is a terminal, to the one of all. */
+/* Connects to the server of this session, or, where there is no terminal, to the one of all. */
 static int connected(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -55,7 +83,7 @@ static int connected(void) {
   if (!connect(server, (struct sockaddr *)&address, sizeof address))
     return server;
   strcpy(address.sun_path, FOLDER "/socket");
-  return isatty(0) || isatty(1) || isatty(2) || connect(server, (struct sockaddr *)&address, sizeof address) ? -1 : server;
+  return isatty(0) || isatty(1) || isatty(2) || open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0 || connect(server, (struct sockaddr *)&address, sizeof address) ? -1 : server;
 }
 
 /* What the terminal sends to the process group reaches the other process, too; what somebody sends to this one does not. */
@@ -120,8 +148,8 @@ static int ask(int server, int count, char **words) {
 }
 
 int main(int count, char **arguments) {
-  const char *name = strrchr(arguments[0], '/');
-  int is_command = !strcmp(name ? name + 1 : arguments[0], "awsdirenv"), status, server = -1;
+  const char *slash = strrchr(arguments[0], '/'), *name = slash ? slash + 1 : arguments[0];
+  int is_command = !strcmp(name, "awsdirenv"), status, server = -1;
   char *words[count + 2]; /* of the real command */
   int before = is_command ? 2 : 5, is_ours = 1;
   if (is_command) {
@@ -131,12 +159,19 @@ int main(int count, char **arguments) {
     count += 2;
   } else {
     memcpy(words, arguments + 1, (size_t)count-- * sizeof *words);
+    if (strcmp(name, "client")) { /* the interpreter's own name */
+      memcpy(words + 1, arguments + 1, (size_t)++count * sizeof *words);
+      words[0] = interpreter;
+    }
     is_ours = count > 5 && !strcmp(words[1], "-I") && !strcmp(words[2], "-c");
   }
-  if (is_ours && is_plain(is_command, count - before, words + before))
+  if (is_ours && is_plain(is_command, count - before, words + before) && is_alike())
     server = connected();
   if (server < 0) {
-    execv(words[is_command], words + is_command);
+    const char *program = words[is_command];
+    if (words[0] == interpreter)
+      words[0] = arguments[0];
+    execv(program, words + is_command);
     return 126;
   }
   status = ask(server, count, words);

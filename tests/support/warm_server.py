@@ -173,6 +173,7 @@ def tell_ends(clients: dict[int, tuple[int, socket.socket]], poll: select.poll) 
 def become(client: socket.socket) -> NoReturn:
     """Be the process that the client stands for, and end as it."""
     signal.set_wakeup_fd(-1)
+    gc.disable()  # it ends soon, and what is looked at is copied
     status = 1
     try:
         take_over(client)
@@ -217,9 +218,14 @@ def take_over(client: socket.socket) -> None:
     sys.argv = [os.fsdecode(text) for text in ([b"-c", *command[5:]] if command[1] == b"-I" else command[1:])]
     os.environ.clear()
     os.environb.update(text.partition(b"=")[::2] for text in texts[int(count) :] if b"=" in text)
+    time.tzset()
     from botocore_once import use_sso_cache  # noqa: PLC0415 - it is there; see `import_all`
 
     use_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
+    if "load" in sys.argv[1:2]:
+        from live_python import name_in_live_files  # noqa: PLC0415 - the same
+
+        name_in_live_files(lambda: Path(sys.orig_argv[3], "venv", "bin", "python3"))
 
 
 def show(command: list[bytes]) -> None:

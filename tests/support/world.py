@@ -19,8 +19,10 @@ from pathlib import Path
 
 from aws_doubles import login_file, sso_file
 from awsdirenv.config.environment import CLOSED_PROFILE
+from awsdirenv.system.files import own_python
 from in_process import call, can_call
 from strict_sts import StrictSts
+from warm import as_program, path_of_programs
 from warm import variables as warm_variables
 
 BIN = Path(sys.executable).parent
@@ -238,6 +240,17 @@ class World:
         assert words
         extension.write_text(f"{before}exec {program} {after}", encoding="utf-8")
 
+    def start_as_program(self) -> None:
+        """Have the extension start a program by its path for our Python, also where that is forked (see warm.py).
+
+        This is for tests of what surrounds the line in `.envrc`, which could get into a function of bash's.
+        """
+        self.is_cold = True
+        extension = self.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+        text = extension.read_text(encoding="utf-8")
+        assert text.count(own_python()) == 2
+        extension.write_text(text.replace(own_python(), str(as_program() or own_python())), encoding="utf-8")
+
     def project(self, name: str, envrc: str | None = None) -> Path:
         """Make a folder with an allowed `.envrc`; by default it uses the profile of its name."""
         folder = self.root / name
@@ -258,13 +271,15 @@ class World:
         whole = {**self.env, **env}
         if not can_call(command, whole):
             return self.process(*command, cwd=cwd, **env)
-        return self._without_slowness(call(command[1:], whole, cwd or self.root, timeout=60))
+        python = None if self.is_cold else as_program
+        return self._without_slowness(call(command[1:], whole, cwd or self.root, timeout=60, python=python))
 
     def process(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a program, be it one of ours, in a process of its own."""
+        """Run a program, be it one of ours, in a process of its own; ours are forked, unless the world `is_cold`."""
+        whole = {**self.env, **env}
         done = subprocess.run(
             command,
-            env={**self.env, **env},
+            env={**whole, **({} if self.is_cold else path_of_programs(whole))},
             cwd=cwd or self.root,
             stdin=subprocess.DEVNULL,
             capture_output=True,

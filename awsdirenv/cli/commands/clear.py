@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from awsdirenv.system.lock import Locks
 
 POSITION = 80
+GROUP = "every day"
+EXAMPLE = "awsdirenv clear adminrole"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

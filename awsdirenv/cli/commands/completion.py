@@ -7,6 +7,8 @@ import argparse
 from awsdirenv.cli.output import emit
 
 POSITION = 180
+GROUP = "for shells and programs"
+EXAMPLE = "awsdirenv completion zsh"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

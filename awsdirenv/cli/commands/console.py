@@ -10,6 +10,8 @@ from awsdirenv.cli.parser import add_profile, duration
 from awsdirenv.errors import OutputError
 
 POSITION = 140
+GROUP = "every day"
+EXAMPLE = "awsdirenv console adminrole --service s3"
 _BROWSER_COMES_WITHIN = 30.0  # seconds
 
 

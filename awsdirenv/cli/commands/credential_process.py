@@ -1,4 +1,4 @@
-"""Print a profile's credentials for AWS's SDKs: `credential_process = awsdirenv credential-process PROFILE`."""
+"""Print a profile's credentials for AWS's SDKs, as the `credential_process` of a profile."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from awsdirenv.session_credentials import SessionCredentials
 
 POSITION = 70
+GROUP = "for shells and programs"
+EXAMPLE = "awsdirenv credential-process adminrole"
 ERROR_ON_ONE_LINE = True  # SDKs show our error inside a message of their own
 
 

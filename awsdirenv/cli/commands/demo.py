@@ -26,6 +26,8 @@ from typing import Any, NamedTuple
 from awsdirenv.errors import AwsdirenvError, SetupError
 
 POSITION = 190
+GROUP = "set up"
+EXAMPLE = "awsdirenv demo --interactive"
 _USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto's own, and moto accepts any code
 _MFA_SERIAL = f"arn:aws:iam::{_ACCOUNT}:mfa/{_USER}"
 _MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
@@ -43,7 +45,8 @@ awsdirenv: projects in a throw-away home, which is gone after `exit`; try:
   cd ~/projects/development        asks for an MFA code: any six digits will do
   aws sts get-caller-identity
   cd ../production/yatteiki        another account, and no further question
-  cd; env | grep AWS_              nothing left but where the AWS of this demo is
+  cd                               leave: the credentials are gone
+  env | grep AWS_                  nothing left but where the AWS of this demo is
 """
 
 

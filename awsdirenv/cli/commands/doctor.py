@@ -1,4 +1,4 @@
-"""Look for what is wrong, and tell how to mend it; nothing is changed."""
+"""Look for what is wrong, and say how to repair it; nothing is changed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from awsdirenv.cli.output import emit, say
 from awsdirenv.cli.parser import add_json
 
 POSITION = 120
+GROUP = "look"
+EXAMPLE = "awsdirenv doctor"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

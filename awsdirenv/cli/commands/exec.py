@@ -1,4 +1,4 @@
-"""Run a command with a profile's credentials: `awsdirenv exec PROFILE -- COMMAND ...`."""
+"""Run a command with a profile's credentials."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
 from awsdirenv.system.text import command_line
 
 POSITION = 60
+GROUP = "every day"
+EXAMPLE = "awsdirenv exec adminrole -- aws s3 ls"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

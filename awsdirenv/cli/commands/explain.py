@@ -1,4 +1,4 @@
-"""Tell step by step how a profile comes to its credentials, without a call, a question or a write."""
+"""Say step by step how a profile gets its credentials, without a call to AWS or a question."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from awsdirenv.cli.output import emit
 from awsdirenv.cli.parser import add_duration, add_json, add_profile
 
 POSITION = 110
+GROUP = "look"
+EXAMPLE = "awsdirenv explain adminrole"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from awsdirenv.cache.snapshots import Snapshot
 
 POSITION = 50
+GROUP = "for shells and programs"
+EXAMPLE = "awsdirenv export adminrole --format dotenv --output .env"
 FORMATS = ("env", "fish", "powershell", "json", "dotenv")  # the forms of `render`
 
 # A universal variable belongs to the user in every fish session. We must not erase it, but we say that it is there.

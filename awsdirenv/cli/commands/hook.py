@@ -1,4 +1,4 @@
-"""Print the script that has a shell renew credentials after you have sat still; `setup` installs it as a file."""
+"""Print the script with which a shell renews credentials after a pause; `setup` installs it as a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 from awsdirenv.cli.output import emit
 
 POSITION = 160
+GROUP = "for shells and programs"
+EXAMPLE = "source <(awsdirenv hook bash)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

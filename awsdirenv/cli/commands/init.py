@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from awsdirenv.reports.migration import Plan
 
 POSITION = 20
+GROUP = "set up"
+EXAMPLE = "awsdirenv init adminrole"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

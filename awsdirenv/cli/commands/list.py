@@ -1,4 +1,4 @@
-"""List the profiles of AWS's files, with account, role, source and stage; behind a pipe with tabs, for fzf."""
+"""List the profiles of AWS's files, with account, role, source and stage; in a pipe with tabs, for fzf."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import argparse
 
 POSITION = 100
+GROUP = "look"
+EXAMPLE = "awsdirenv list"
 BARE = {"json": False}  # the options of a call without arguments
 
 

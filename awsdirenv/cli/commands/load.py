@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from awsdirenv.refresh.request import Request
 
 POSITION = 40
+EXAMPLE = "awsdirenv load adminrole"
+_WITHOUT_CREDENTIALS = 10  # for the extension: a live directory may be opened, but not for its credentials
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,13 +61,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load_live(request: Request, conditions: Conditions) -> int:
-    """Load for a live directory. Status 0 says that it may be opened, also after an error about its credentials."""
+    """Load for a live directory. It may be opened, also after an error about its credentials."""
     from awsdirenv.cli.loading import reporter
     from awsdirenv.refresh import live
 
     error = live.load(request, conditions, os.environ, reporter())
     if error:
         report(error)
+        return _WITHOUT_CREDENTIALS
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Get a profile's credentials now, asking for an MFA code where one is due."""
+"""Get a profile's credentials now, and ask for an MFA code if one is needed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from awsdirenv.cli.parser import add_duration, add_profile
 from awsdirenv.errors import WrongIdentityError
 
 POSITION = 30
+GROUP = "every day"
+EXAMPLE = "awsdirenv login adminrole"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 POSITION = 43
+EXAMPLE = "awsdirenv look .envrc"
 IN_LIVE_FILES = True
 
 

@@ -1,4 +1,4 @@
-"""Print this directory's profile for a shell's prompt; with the hook in your shell, without starting Python."""
+"""Print this directory's profile for a shell's prompt; the hook does it without Python."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from awsdirenv.cli.output import emit
 from awsdirenv.system.text import printable
 
 POSITION = 170
+GROUP = "for shells and programs"
+EXAMPLE = "PS1='$(awsdirenv prompt) \\$ '"
 IN_LIVE_FILES = True  # none of AWS's variables counts here
 BARE: dict[str, object] = {}
 

@@ -1,18 +1,24 @@
-"""Install the extension into direnv's lib folder."""
+"""Install the extension into direnv's lib folder, and say what to do next."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 from awsdirenv.cli.output import say, warn
 
 POSITION = 10
+GROUP = "set up"
+EXAMPLE = "awsdirenv setup"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the option --uninstall."""
-    parser.add_argument("--uninstall", action="store_true", help="remove it again")
+    """Add the options --uninstall and --dry-run."""
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--uninstall", action="store_true", help="remove it again")
+    way.add_argument("--dry-run", action="store_true", help="show the changes as a diff, and make none")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,10 +27,14 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.cache.sessions import prepare
     from awsdirenv.cli.main import parser
     from awsdirenv.reports.doctor import report as checks
-    from awsdirenv.reports.doctor.context import INFO, DoctorContext
-    from awsdirenv.shell import completion, extension, hooks
+    from awsdirenv.reports.doctor.context import ERROR, DoctorContext
+    from awsdirenv.shell import completion, extension
 
     others = [*extension.hook_files(os.environ), *completion.files(parser(), os.environ)]
+    if options.dry_run:
+        for file in (extension.extension_file(os.environ), *others):
+            extension.show_changes(file, say)
+        return 0
     (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
     for file in others:
         (extension.remove_file if options.uninstall else extension.install_file)(file, say)
@@ -32,11 +42,39 @@ def run(options: argparse.Namespace) -> int:
         return 0
     prepare(CachePaths.from_environ(os.environ))
     machine = {name: checks.CHECKS[name] for name in checks.OF_THE_MACHINE}
+    has_hook = True
     for finding in checks.examine(DoctorContext.here(os.environ, offline=True), say, machine):
-        if (finding.severity, finding.check) != (INFO, "hook") or not finding.path:  # not of a shell beside SHELL
+        if finding.check != "hook" or not finding.path:
             warn(finding.message, finding.hint)
-    line = hooks.line_to_add(os.environ)
-    if line:
-        say(f"  for a shell that has sat still, in its start-up file: {line}")
-    say("  next, in a project: awsdirenv init PROFILE")
+        elif finding.severity == ERROR:  # of the shell of SHELL, not of another one
+            has_hook = False
+    _say_what_is_next(list(_steps(has_hook=has_hook)))
     return 0
+
+
+def _steps(*, has_hook: bool) -> Iterator[str]:
+    """Yield what the user still has to do in the shell of SHELL, in this order."""
+    from awsdirenv.shell import extension, hooks
+
+    shell = Path(os.environ.get("SHELL", "")).name
+    rc = hooks.rc_file(shell, os.environ) if shell in hooks.SHELLS else None
+    if not has_hook:
+        yield f"add to {rc}: {extension.HOOKS[shell]}"
+    ours = hooks.line_to_add(os.environ)
+    if ours:
+        yield f"{f'add to {rc}, below the hook of direnv' if has_hook else 'add below that'}: {ours}"
+    lacking = hooks.lacking_for_completion(shell, os.environ)
+    if lacking:
+        yield f"for completion, {lacking}"
+    if ours or lacking or not has_hook:
+        yield "start a new shell"
+    yield "in a project: awsdirenv init PROFILE"
+
+
+def _say_what_is_next(steps: list[str]) -> None:
+    if len(steps) == 1:
+        say(f"  next, {steps[0]}")
+        return
+    say("  next:")
+    for number, step in enumerate(steps, start=1):
+        say(f"    {number}. {step}")

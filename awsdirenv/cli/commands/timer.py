@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from awsdirenv.cache.layout import CachePaths
 
 POSITION = 150
+EXAMPLE = "awsdirenv timer adminrole"
 # Seconds of one sleep. A sleep does not notice a suspended laptop or a clock that was set, so we check after each one.
 _NAP = 20.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 300.0  # seconds between two tries after a failure

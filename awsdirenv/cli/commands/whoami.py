@@ -1,4 +1,4 @@
-"""Tell who you are here: what .envrc declares, what the environment holds, and what AWS says, side by side."""
+"""Say who you are here: what .envrc declares, what the environment has, and what AWS says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from awsdirenv.cli.output import emit, report_waiting
 from awsdirenv.cli.parser import add_json
 
 POSITION = 130
+GROUP = "look"
+EXAMPLE = "awsdirenv whoami"
 IN_LIVE_FILES = True  # it shows what programs see in a live directory
 _ANSWER_COMES_WITHIN = 6.0  # seconds
 

@@ -53,7 +53,7 @@ CHECKS: Mapping[str, Check] = {
     "mfa": aws.mfa,
     "clock": aws.clock,
 }
-OF_THE_MACHINE = ("direnv", "direnv-version", "bash", "stat", "awk", "hook")
+OF_THE_MACHINE = ("direnv", "direnv-version", "bash", "stat", "awk", "hook", "hook-order")
 _PATIENCE = 1.0  # seconds after which the user is told which check is slow
 _LONGEST = NETWORK_TIME + 4  # seconds for one check: a network file system without its server never answers
 _COLOURS = {ERROR: "31", WARNING: "33", INFO: "36"}

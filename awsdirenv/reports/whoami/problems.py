@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from awsdirenv.aws.identity import EXPIRED, FAILED, NONE, OFFLINE
 from awsdirenv.config.aws_files import load_files
-from awsdirenv.config.environment import BLOCK, CLOSED_PROFILE, NEVER_EXPORTED
+from awsdirenv.config.environment import BLOCK, CLOSED_PROFILE, METADATA_SWITCH, NEVER_EXPORTED
 from awsdirenv.config.resolve import source_place
 from awsdirenv.errors import ConfigError, CredentialSourceError, SessionRefusedError
 from awsdirenv.records import replace
@@ -21,6 +21,8 @@ _METHODS = {
     "iam-role": "the role of this EC2 instance",
     "container-role": "the role of this container",
 }
+# A live directory leads programs to us with them, and they are not in the block.
+_LEADING = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", METADATA_SWITCH)
 
 
 def with_problems(state: Look) -> Look:
@@ -129,9 +131,9 @@ def _overrides(state: Look) -> Iterator[Problem]:
     universals = {name: value for name, value, _ in fish_universals(state.place.environ)}
     gone: list[str] = []
     changed: list[str] = []
-    for name in sorted(BLOCK):
+    for name in sorted({*BLOCK, *_LEADING}):
         value = state.place.environ.get(name)
-        if name.startswith("AWSDIRENV_") or not state.exported or state.exported.get(name) == value:
+        if not state.exported or state.exported.get(name) == value:
             continue
         # A variable that we can export but did not export here may have the user's own value.
         if name not in state.exported and name not in NEVER_EXPORTED:

@@ -34,6 +34,8 @@ NOT_TOLD = None
         (" x # --region eu-west-1", "x", {}),
         (" x || true", "x", {}),
         (" x && export REST=1", "x", {}),
+        (" x <<<y\nexport REST=1", "x", {}),
+        (" 2>/dev/null 0<<<'y' x\nREST=1", "x", {}),
         (" 'x", NOT_TOLD, {}),
         (" x --region", "x", {"--region": ""}),
         (" ü", "ü", {}),
@@ -129,3 +131,25 @@ def test_no_text_is_too_odd(parts: list[str]) -> None:
     """Any text is read to its end."""
     for one in uses("".join(parts) + " aws_profile"):
         assert "\n" not in one.line
+
+
+@pytest.mark.parametrize(
+    "above", ["read -r A <<<x", "read -r A <<<'x y' # more", "cat 0<<<x >/dev/null", "cat <<X\nuse it\nX"]
+)
+def test_a_line_below_a_here_string_or_a_document(tmp_path: Path, above: str) -> None:
+    """A here-string ends with its word, and a here-document with its last line; so the line below is seen."""
+    (tmp_path / ".envrc").write_text(f"{above}\nuse aws_profile mine\nx\n", encoding="utf-8")
+    declaration = nearest(tmp_path)
+    assert declaration
+    assert declaration.profile == "mine"
+
+
+def test_source_up_in_a_document_is_none(tmp_path: Path) -> None:
+    """What stands in a here-document leads nowhere."""
+    (tmp_path / ".envrc").write_text("use aws_profile outer\n", encoding="utf-8")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for text, profile in (("source_up", "outer"), ("has x && source_up", "outer"), ("cat <<X\nsource_up\nX", None)):
+        (inner / ".envrc").write_text(f"{text}\n", encoding="utf-8")
+        declaration = nearest(inner)
+        assert (declaration and declaration.profile) == profile

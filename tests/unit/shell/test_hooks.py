@@ -59,7 +59,6 @@ def test_names_with_spaces(home: Path, word: str) -> None:
         "source '$HOME/more'",
         'source "~/more"',
         "source more",
-        "echo source ~/more",
         "resource ~/more",
         "source ~/*ore",
         "source ~/missing",
@@ -68,6 +67,29 @@ def test_names_with_spaces(home: Path, word: str) -> None:
 def test_what_only_a_shell_can_tell_is_not_followed(home: Path, line: str) -> None:
     """Nothing is evaluated, and nothing is guessed."""
     assert read(home, f"{line}\n") == [line]
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("cat <<X\nsource ~/more\nX\nlast", ["cat <<X", "", "", "last"]),
+        ("cat <<-'X' >>~/.zshrc; first\n\tsource ~/more\n\tX\nlast", ["cat <<-'X' >>~/.zshrc; first", "", "", "last"]),
+        ("cat <<X\nsource ~/more", ["cat <<X", "source ~/more", "MORE"]),
+        ("((1 << 2))\nsource ~/more\n2", ["((1 << 2))", "source ~/more", "MORE", "2"]),
+        ("cat <<<X\nsource ~/more\nX", ["cat <<<X", "source ~/more", "MORE", "X"]),
+        ("echo source ~/more", []),
+        ("echo '; source ~/more' >>~/.zshrc", []),
+        ('echo "it\'s"; source ~/more', ["source ~/more", "MORE"]),
+        ("test -f x && printf '%s' '; source ~/more' || first", ["test -f x && first"]),
+        ("test -f x; and echo 'x; source ~/more'; or first", ["test -f x; or first"]),
+        ("alias more='echo; source ~/more'", []),
+        ("echo source ~/more | source", ["echo source ~/more | source"]),
+        ("echo 'first\nsource ~/more", ["source ~/more", "MORE"]),
+    ],
+)
+def test_what_is_printed_is_not_run(home: Path, script: str, lines: list[str]) -> None:
+    """A here-document, and what echo, printf and alias are given, are text; where that is in doubt, the line counts."""
+    assert read(home, f"{script}\n") == lines
 
 
 def test_comments_count_as_lines_only(home: Path) -> None:

@@ -1,8 +1,9 @@
-# awsdirenv's hook for bash. When a directory's credentials are due, it makes direnv evaluate again. It also has
-# `awsdirenv prompt`, without starting Python. Source it next to direnv's hook, before or after it.
+# awsdirenv's hook for bash. When a directory's credentials are due, it makes direnv evaluate again, also before a command
+# that you type after a pause. It also has `awsdirenv prompt`, without starting Python. Source it next to direnv's hook,
+# before or after it.
 #
-# At each prompt it compares two numbers and starts no process. It changes only direnv's list of watched files: to a
-# valid list that is stale. (Without a list direnv would forget to revert when you leave.)
+# At each prompt and command it compares two numbers and starts no process. It changes only direnv's list of watched
+# files: to a valid list that is stale. (Without a list direnv would forget to revert when you leave.)
 
 _awsdirenv_hook() {
   # It uses parameters instead of variables, because a variable of that name may be readonly in your shell.
@@ -15,6 +16,24 @@ _awsdirenv_hook() {
   export DIRENV_WATCHES=@STALE@
   if declare -F _direnv_hook >/dev/null; then _direnv_hook; fi # it may have run before us at this prompt
   return "$1"
+}
+
+# Runs before a command, with $? and $_, and leaves both as they are.
+_awsdirenv_before_command() {
+  # Completing a word, and what a key is bound to, also run commands.
+  case ${COMP_LINE-}${READLINE_LINE-} in '') _awsdirenv_hook || : ;; esac
+  [[ $- == *e* ]] || return "$1" # there it would end the shell
+}
+
+# Makes of `_awsdirenv_trap`, the DEBUG trap as `trap -p` prints it, a command that sets one with our part in front.
+# shellcheck disable=SC2016 # bash expands it when the trap runs
+_awsdirenv_extend_trap() {
+  local ours='_awsdirenv_before_command 0 "$_"'
+  # A comparison of texts, which evaluates nothing, costs each command that you type a microsecond less.
+  ((BASH_VERSINFO[0] == 4)) || ours='[[ ${AWSDIRENV_REFRESH_AT:-9} > ${EPOCHSECONDS-} ]] || '$ours
+  eval "set -- $_awsdirenv_trap" # bash has quoted it
+  [[ ${3:--} == - ]] || ours='_awsdirenv_before_command "$?" "$_"'$'\n'$3
+  [[ ${3-} == *_awsdirenv_before_command* ]] || printf -v _awsdirenv_trap 'trap -- %q DEBUG' "$ours"
 }
 
 # Sets REPLY to a PROMPT_COMMAND with our hook before direnv's. Fails if direnv's hook is not in it.
@@ -55,9 +74,25 @@ _awsdirenv_install() {
   fi
 }
 
+# Adds a command to PROMPT_COMMAND, as its last one.
+_awsdirenv_append() {
+  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
+    PROMPT_COMMAND+=("$1")
+  else
+    # shellcheck disable=SC2178,SC2179 # there it is no array, or only its first element counts
+    PROMPT_COMMAND+=$'\n'$1
+  fi
+}
+
 # Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left.
 _awsdirenv_left() {
   set -- "$?"
+  if [[ ! ${_awsdirenv_begun-} && ${PROMPT_COMMAND@a} != *r* ]]; then
+    _awsdirenv_begun=1
+    # By the first prompt everybody has set their DEBUG trap. A function does not see it: others may call us in one.
+    # shellcheck disable=SC2016
+    _awsdirenv_append '[[ ${FUNCNAME-}${_awsdirenv_trap+set} ]] || { _awsdirenv_trap=$(trap -p DEBUG); _awsdirenv_extend_trap; eval "$_awsdirenv_trap"; }'
+  fi
   if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
     [[ ! ${_awsdirenv_inside-} ]] || printf '%s\n' "awsdirenv: left *** $(_awsdirenv_printable "${_awsdirenv_inside^^}") ***" >&2
     _awsdirenv_inside=${AWSDIRENV_STAGE-}
@@ -117,13 +152,6 @@ function awsdirenv { # after the word `function` an alias of that name is not ex
 
 if [[ ${BASH_VERSINFO[0]} -gt 3 && ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]; then
   _awsdirenv_install
-  if [[ ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]; then
-    :
-  elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
-    PROMPT_COMMAND+=(_awsdirenv_left)
-  else
-    # shellcheck disable=SC2178,SC2179 # there it is no array, or only its first element counts
-    PROMPT_COMMAND+=$'\n'_awsdirenv_left
-  fi
+  [[ ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]] || _awsdirenv_append _awsdirenv_left
 fi
 unset -f _awsdirenv_install _awsdirenv_in_front
