@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 from awsdirenv.errors import (
@@ -135,7 +134,7 @@ def send_once(event: Mapping[str, Any]) -> None:
     response, error = event.get("response"), event.get("caught_exception")
     if error is not None and not was_not_sent(error):
         raise error
-    if response is not None and response[0].status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if response is not None and response[0].status_code >= 500:
         raise ClientError(response[1], event["operation"].name)
 
 

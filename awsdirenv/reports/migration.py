@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from awsdirenv.config import foreign_found as kinds
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.bash_outline import Function, Outline, outline
 from awsdirenv.config.environment import BLOCK, is_secret
 from awsdirenv.config.envrc import line_of, uses
-from awsdirenv.config.foreign_edits import check_between, rewrite, uses_after
-from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
-from awsdirenv.config.foreign_identity import Finder, Identity, declared
-from awsdirenv.config.foreign_lines import read
-from awsdirenv.config.foreign_tools import SIGN_IN, Tool
+from awsdirenv.config.foreign import found as kinds
+from awsdirenv.config.foreign.edits import check_between, rewrite, uses_after
+from awsdirenv.config.foreign.found import Foreign, Found, UnclearError
+from awsdirenv.config.foreign.identity import Finder, Identity, declared
+from awsdirenv.config.foreign.lines import read
+from awsdirenv.config.foreign.tools import SIGN_IN, Tool
 from awsdirenv.config.settings import role_duration
 from awsdirenv.errors import MigrationError
 from awsdirenv.records import Record

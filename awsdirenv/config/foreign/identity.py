@@ -8,7 +8,7 @@ from pathlib import Path
 from awsdirenv.config import dotenv
 from awsdirenv.config.aws_files import AwsFiles, place_of, static_keys
 from awsdirenv.config.chain import ATTACHED, STATIC, Chain
-from awsdirenv.config.foreign_found import (
+from awsdirenv.config.foreign.found import (
     ACCOUNT,
     DOTENV,
     KEY,
@@ -21,7 +21,7 @@ from awsdirenv.config.foreign_found import (
     Found,
     UnclearError,
 )
-from awsdirenv.config.foreign_tools import GET, ROLE, Tool, Value
+from awsdirenv.config.foreign.tools import GET, ROLE, Tool, Value
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, MigrationError
 from awsdirenv.records import Record, replace

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from awsdirenv.config import dotenv
-from awsdirenv.config import foreign_found as kinds
 from awsdirenv.config.bash_outline import Function, Outline, Statement, as_argument, expand
 from awsdirenv.config.bash_text import Word, inside_substitution
 from awsdirenv.config.environment import BLOCK, CONTEXT_VARIABLES
-from awsdirenv.config.foreign_found import Foreign, Found, UnclearError
-from awsdirenv.config.foreign_tools import (
+from awsdirenv.config.foreign import found as kinds
+from awsdirenv.config.foreign.found import Foreign, Found, UnclearError
+from awsdirenv.config.foreign.tools import (
     CHECK,
     GET,
     SIGN_IN,

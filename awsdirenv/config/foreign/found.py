@@ -7,7 +7,7 @@ from pathlib import Path
 
 from awsdirenv.config.bash_outline import Function, Outline, Statement
 from awsdirenv.config.bash_text import Word
-from awsdirenv.config.foreign_tools import Tool, Value
+from awsdirenv.config.foreign.tools import Tool, Value
 from awsdirenv.records import Record
 
 PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")

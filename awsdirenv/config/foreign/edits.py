@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from awsdirenv.config.bash_text import Word
-from awsdirenv.config.foreign_found import KEY, PROFILE, PROFILES, TOOL, Foreign, Found, UnclearError
+from awsdirenv.config.foreign.found import KEY, PROFILE, PROFILES, TOOL, Foreign, Found, UnclearError
 
 _USE = re.compile(r"\$\{?(AWS_(?:DEFAULT_)?PROFILE)\b")
 _KEY_USE = re.compile(r"\$\{?AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)\b")

@@ -1,0 +1,1 @@
+"""What others have written into an `.envrc` to get AWS credentials, and our line in its place. Nothing in it is run."""
