@@ -81,7 +81,7 @@ class Sts:
         self._client: Any = None
         self._signer: Any = None
         self._clock = AwsClock(tell)
-        self._sends_code = False
+        self._sent: dict[str, bool] = {}  # of the call that runs; not in self, which the client would keep alive
 
     def check_settings(self) -> None:
         """Make the client. Raises ConfigError for a setting that botocore would refuse, now or with the first call."""
@@ -319,12 +319,12 @@ class Sts:
             answer: dict[str, Any] = self._clock.in_time(lambda: getattr(client, operation)(**request))
             return answer
 
-        self._sends_code = "TokenCode" in request
-        attempt = call if self._sends_code else lambda: again_if_cut_off(call)
+        self._sent["code"] = with_code = "TokenCode" in request
+        attempt = call if with_code else lambda: again_if_cut_off(call)
         spend = lambda: self._budget.spend(what, attempt)  # noqa: E731
         try:
             with self._naming_setting(what):
-                return guarded(what, spend, self._section(profile), with_code=self._sends_code)
+                return guarded(what, spend, self._section(profile), with_code=with_code)
         except AwsdirenvError as error:
             if not self._may_be_store():
                 raise
@@ -370,7 +370,7 @@ class Sts:
             session.set_credentials("-", "-")
             self._signer = session.get_credentials()
             self._client = session.create_client("sts", region_name=self._region)
-            once = lambda **event: send_once(event) if self._sends_code else None  # noqa: E731
+            once = lambda sent=self._sent, **event: send_once(event) if sent["code"] else None  # noqa: E731
             self._client.meta.events.register_first("needs-retry.sts", once)
         return self._client
 

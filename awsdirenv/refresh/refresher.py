@@ -139,19 +139,7 @@ class Refresher:
         if self.chain.duration_seconds and notice not in self.notices:
             self.notices.append(notice)
         with self._blaming_source(session):
-            identified = self._identified(session)
-        if identified is not session:
-            self._keep_identity(plan.steps[0], identified)
-        return identified
-
-    def _keep_identity(self, step: Step, identified: SessionCredentials) -> None:
-        """Store whose the source's credentials are, if they are stored: who loads them again need not ask."""
-        with ExitStack() as held:
-            for name in step.locks:
-                held.enter_context(self.locks.hold(name))
-            stored = self.store.read(step.key)
-            if stored is not None and stored.access_key_id == identified.access_key_id:
-                self.store.write(step.key, identified, step.label)
+            return self._identified(session)
 
     def _session(self, plan: Plan, position: int) -> SessionCredentials:
         session = (self._keys if position == 0 else None) or plan.steps[position].stored
