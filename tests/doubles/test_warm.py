@@ -122,3 +122,21 @@ def test_another_command_of_that_interpreter(world: World) -> None:
     world.is_cold = False
     assert "BASH_ENV" in variables()
     assert world.enter(folder, PYTHON=sys.executable)[0]["SAID"] == "['load']"
+
+
+@pytest.mark.parametrize(
+    ("around", "is_forked"),
+    [
+        ("", True),
+        ("ulimit -n 200;", False),
+        pytest.param("setpriv --bounding-set=-all --inh-caps=-all", False, marks=pytest.mark.needs("root")),
+        pytest.param("unshare --net", False, marks=pytest.mark.needs("network namespaces")),
+        pytest.param("unshare --mount", False, marks=pytest.mark.needs("mounts")),
+    ],
+)
+def test_what_a_fork_would_not_share(world: World, around: str, is_forked: bool) -> None:  # noqa: FBT001
+    """With other limits, rights, networks or mounts than the tests' own, the real one is started."""
+    world.profile("start", credential_process=world.program("facts", f"{FACTS}exit 1"))
+    facts = world.root / "facts"
+    world.run("sh", "-c", f"{around} awsdirenv load start", FACTS=str(facts))
+    assert ("warm_server" in facts.read_text(encoding="utf-8").rpartition("\n\n")[2]) == is_forked
