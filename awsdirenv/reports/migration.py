@@ -22,7 +22,7 @@ from awsdirenv.config.settings import role_duration
 from awsdirenv.errors import MigrationError
 from awsdirenv.records import Record
 from awsdirenv.shell.extension import check_lines
-from awsdirenv.system.files import LARGEST, direnv_lib, home, read_bytes, read_text, replace_file
+from awsdirenv.system.files import LARGEST, direnv_lib, home, read_bytes, read_text
 from awsdirenv.system.text import login_command, printable, shell_word
 
 _SKIPPED = frozenset((".git", ".hg", "node_modules", ".venv", "venv", ".terraform", ".direnv", "__pycache__"))
@@ -289,20 +289,3 @@ def masked(text: str) -> str:
     """Return the text of a script with `…` for each value that may be secret: by its name, or by how it looks."""
     text = _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}…" if is_secret(match[1]) else match[0], text)
     return _KEY_TEXT.sub("…", text)
-
-
-def write(plan: Plan) -> None:
-    """Write the new `.envrc` in one step, with the mode of the old one. If it is a link, the link stays.
-
-    Raises MigrationError if somebody has changed the file since it was read, or if it cannot be written.
-    """
-    present = read_bytes(plan.envrc)
-    if present == plan.after:
-        return  # another link to it
-    if present != plan.before:
-        raise MigrationError(f"{plan.envrc} has changed meanwhile", "look again, then repeat the command")
-    target = Path(os.path.realpath(plan.envrc))
-    try:
-        replace_file(target, plan.after, target.stat().st_mode & 0o7777)
-    except OSError as error:
-        raise MigrationError(f"cannot write {plan.envrc}: {error.strerror}", f"make {target.parent} writable") from None

@@ -12,11 +12,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from awsdirenv.config.envrc import has_carriage_returns, uses
-from awsdirenv.errors import SetupError
+from awsdirenv.errors import MigrationError, SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
 from awsdirenv.system import stamps
-from awsdirenv.system.files import direnv_lib, extension_source, make_folder, own_python, read_text, replace_file
+from awsdirenv.system.files import (
+    direnv_lib,
+    extension_source,
+    make_folder,
+    own_python,
+    read_bytes,
+    read_text,
+    replace_file,
+)
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
 from awsdirenv.system.text import command_line, unix_lines_command
 
@@ -30,7 +38,7 @@ _STAT_PROGRAMS = (
 )
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
-# The parts that the extension sources when it is used. Each ends with a function that only marks its end.
+# The parts that the extension sources when it is used. The last line of each says that it was read whole.
 _PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live")
 # The first words of the extension in older releases, which installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
@@ -223,6 +231,23 @@ def direnv_allows(directory: Path, environ: Mapping[str, str]) -> bool:
         return False
     # direnv prints `true` for yes, and since 2.33 it prints 0.
     return re.search(r"^Found RC allowed (?:true|0)$", done.stdout, re.MULTILINE) is not None
+
+
+def replace_envrc(envrc: Path, before: bytes, after: bytes) -> None:
+    """Write a new `.envrc` in one step, with the mode of the old one. If it is a link, the link stays.
+
+    Raises MigrationError if somebody has changed the file since it was read, or if it cannot be written.
+    """
+    present = read_bytes(envrc)
+    if present == after:
+        return  # another link to it
+    if present != before:
+        raise MigrationError(f"{envrc} has changed meanwhile", "look again, then repeat the command")
+    target = Path(os.path.realpath(envrc))
+    try:
+        replace_file(target, after, target.stat().st_mode & 0o7777)
+    except OSError as error:
+        raise MigrationError(f"cannot write {envrc}: {error.strerror}", f"make {target.parent} writable") from None
 
 
 def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
 POSITION = 20
 GROUP = "set up"
-EXAMPLE = "awsdirenv init adminrole"
+EXAMPLE = "awsdirenv init adminrole; awsdirenv init --migrate ~/work --recursive"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the profile, and the options for existing files."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "example: awsdirenv init adminrole\nexample: awsdirenv init --migrate ~/work --recursive --write"
     add_profile(parser, "without it, the line names none, and each person's .env or AWS_PROFILE decides")
     parser.add_argument(
         "--migrate",
@@ -128,7 +126,6 @@ def _write(plans: Sequence[Plan], refused: int) -> int:
     """Write the files, and allow again those that were allowed."""
     from awsdirenv.cache import drafts
     from awsdirenv.cache.layout import CachePaths
-    from awsdirenv.reports import migration
     from awsdirenv.shell import extension
 
     allowed = {plan.envrc: extension.direnv_allows(plan.envrc.parent, os.environ) for plan in plans}
@@ -136,7 +133,7 @@ def _write(plans: Sequence[Plan], refused: int) -> int:
     for plan in plans:
         try:
             with drafts.noted(paths, plan.envrc):
-                migration.write(plan)
+                extension.replace_envrc(plan.envrc, plan.before, plan.after)
             if allowed[plan.envrc]:
                 extension.direnv_allow(plan.envrc.parent, os.environ)
         except AwsdirenvError as error:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from awsdirenv.config.envrc import uses
 from awsdirenv.errors import AwsdirenvError, MigrationError
 from awsdirenv.reports import migration
+from awsdirenv.shell import extension
 from envrc_shapes import ARN, SHAPES, Shape
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "sentinel/SECRETsentinelSECRETsentinelSEC"
@@ -139,11 +140,11 @@ def test_a_file_that_changes_meanwhile(home: Home) -> None:
     assert plan
     home.envrc.write_text("export AWS_PROFILE=y\n", encoding="utf-8")
     with pytest.raises(MigrationError, match="has changed meanwhile"):
-        migration.write(plan)
+        extension.replace_envrc(plan.envrc, plan.before, plan.after)
     assert home.envrc.read_text(encoding="utf-8") == "export AWS_PROFILE=y\n"
     home.envrc.write_bytes(plan.after)
     os.utime(home.envrc, (1, 1))
-    migration.write(plan)
+    extension.replace_envrc(plan.envrc, plan.before, plan.after)
     assert home.envrc.stat().st_mtime == 1
 
 
