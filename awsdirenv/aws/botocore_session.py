@@ -169,6 +169,11 @@ class Budget:
         return result  # type: ignore[return-value] # None only where T has it
 
 
+def _warn(problem: str, remedy: str, tell: Callable[[str], None]) -> None:
+    tell(f"warning: {problem}")
+    tell(f"hint: {remedy}")
+
+
 class AwsClock:
     """AWS's clock, by the answers to one load. `offset` is by how much it is ahead of ours.
 
@@ -231,8 +236,9 @@ class AwsClock:
         self._has_told = True
         now = utc_now()
         how = "behind" if self.offset > timedelta(0) else "ahead of"
-        self._tell(f"warning: this machine's clock is {time_left(now + abs(self.offset), now)} {how} AWS's")
-        self._tell("hint: set the clock; AWS may refuse what other programs ask")
+        amount = time_left(now + abs(self.offset), now)
+        remedy = "set the clock; AWS may refuse what other programs ask"
+        _warn(f"this machine's clock is {amount} {how} AWS's", remedy, self._tell)
 
     def _send(self, **_: Any) -> None:
         self._sent = utc_now()

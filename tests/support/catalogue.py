@@ -21,7 +21,14 @@ CLASSES = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, AwsdirenvError)
 }
 # What carries a message and a hint, with their places among its arguments.
-CARRIERS = {**dict.fromkeys(CLASSES, (0, 1)), "warn": (0, 1), "kind": (0, 1), "Finding": (1, 2), "Problem": (1, 2)}
+CARRIERS = {
+    **dict.fromkeys(CLASSES, (0, 1)),
+    "warn": (0, 1),
+    "_warn": (0, 1),
+    "kind": (0, 1),
+    "Finding": (1, 2),
+    "Problem": (1, 2),
+}
 _DEEPEST = 6  # names and calls that stand for each other
 
 Function = ast.FunctionDef

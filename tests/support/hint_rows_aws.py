@@ -88,6 +88,24 @@ _clock("…: the clock of this machine is wrong by …, ahead: … (…)", -7200
 _clock("…: the clock of this machine is wrong by …, behind: … (…)", 7200)
 
 
+@row("this machine's clock is … behind AWS's", "set the clock; AWS may refuse what other programs ask")
+def _slow_clock(walk: Walk) -> Steps:
+    walk.config(CHAIN)
+    walk.world.sts.configure(clock_offset=600)
+    yield walk.load("p")
+    walk.world.sts.configure(clock_offset=0)
+    yield walk.shell("awsdirenv login p --force")
+
+
+@row("this machine's clock is … ahead of AWS's", "set the clock; AWS may refuse what other programs ask")
+def _fast_clock(walk: Walk) -> Steps:
+    walk.config(CHAIN)
+    walk.world.sts.configure(clock_offset=-600)
+    yield walk.load("p")
+    walk.world.sts.configure(clock_offset=0)
+    yield walk.shell("awsdirenv login p --force")
+
+
 def _answer(message: str, hint: str, status: int, body: str) -> None:
     """Note a row for what some server answers, until the endpoint is corrected."""
 
