@@ -25,7 +25,7 @@ from awsdirenv.config.foreign.tools import GET, ROLE, Tool, Value
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, MigrationError
 from awsdirenv.records import Record, replace
-from awsdirenv.system.text import shell_word
+from awsdirenv.system.text import command_line, shell_word
 
 # What decides who a profile is. aws-vault takes each of them from [default] if a profile has none.
 _DECIDES = (
@@ -257,7 +257,7 @@ class Finder:
             names = ", ".join(chain.profile for chain in chains[:5])
             raise MigrationError(
                 f"{self.place(declared.found)}: more than one profile leads to {what}: {names}",
-                f"change those lines by hand to: use aws_profile {shell_word(chains[0].profile)}",
+                f"change those lines by hand to: {command_line('use aws_profile', chains[0].profile)}",
             )
         return chains[0].profile
 
