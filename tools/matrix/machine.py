@@ -205,16 +205,21 @@ def hidepid(machine: Machine) -> None:
     machine.before.append("mount -t proc -o hidepid=invisible none /proc")
 
 
+def _closed_above(path: Path) -> Path | None:
+    """Return the uppermost folder above a path through which another user may not go, such as root's home."""
+    return next((folder for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001), None)
+
+
 def ordinary_user(umask: str, *, has_name: bool = True) -> Part:
     """Be nobody in particular, with a umask; without a name there is no line in /etc/passwd."""
 
     def change(machine: Machine) -> None:
-        home = Path.home()
-        kept = [path for path in (Path(sys.base_prefix), ROOT) if path.is_relative_to(home)]
-        for number, path in enumerate(kept):  # where another user may not go through
+        kept = [path for path in (Path(sys.base_prefix), ROOT) if _closed_above(path)]
+        for number, path in enumerate(kept):
             machine.before += [f"mkdir -p /run/matrix/{number}", f"mount --bind {path} /run/matrix/{number}"]
         machine.before.insert(0, "mount -t tmpfs -o mode=755 none /run")
-        machine.before.append(f"mount -t tmpfs -o mode=755 none {home}")
+        for folder in dict.fromkeys(map(_closed_above, kept)):
+            machine.before.append(f"mount -t tmpfs -o mode=755 none {folder}")
         for number, path in enumerate(kept):
             machine.before += [f"mkdir -p {path}", f"mount --bind /run/matrix/{number} {path}"]
         if has_name:

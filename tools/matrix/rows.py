@@ -199,10 +199,12 @@ _PYTHONS = (
     ),
 )
 
+# Fails where that user cannot read the checkout or its Python, as in a clone that is made with umask 077.
+_WHO = "python -c 'import awsdirenv, pytest' && id -u"
 _USERS = (
-    Row("user", "ordinary, umask 022", MAIN, (m.ordinary_user("022"),), ("id -un",), is_quick=True),
-    Row("user", "ordinary, umask 077", MAIN, (m.ordinary_user("077"),), ("id -un",)),
-    Row("user", "ordinary, no line in /etc/passwd", MAIN, (m.ordinary_user("022", has_name=False),), ("id -u",)),
+    Row("user", "ordinary, umask 022", MAIN, (m.ordinary_user("022"),), (_WHO,), is_quick=True),
+    Row("user", "ordinary, umask 077", MAIN, (m.ordinary_user("077"),), (_WHO,)),
+    Row("user", "ordinary, no line in /etc/passwd", MAIN, (m.ordinary_user("022", has_name=False),), (_WHO,)),
 )
 
 _AWK = "/usr/bin/awk"
