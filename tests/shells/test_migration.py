@@ -166,6 +166,8 @@ def test_thirty_files_move_in_one(programs: World) -> None:
     work = thirty(programs)
     before = state(programs.root)
     shown = programs.run("awsdirenv", "init", "--migrate", "work", "--recursive")
+    other_order = programs.run("awsdirenv", "init", "--migrate", "--recursive", "work")
+    assert (other_order.returncode, other_order.stderr) == (shown.returncode, shown.stderr)
     assert (shown.returncode, shown.stdout) == (0, "")
     assert state(programs.root) == before
     assert shown.stderr.count("\n~ ") + 1 == 30

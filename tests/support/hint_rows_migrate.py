@@ -195,14 +195,6 @@ def _nothing_there(walk: Walk) -> Steps:
     yield walk.shell(f"{MIGRATE} --recursive", walk.folder.parent)
 
 
-@row("--migrate reads the profile from each .envrc, and takes none", "awsdirenv init --help")
-def _a_profile_too(walk: Walk) -> Steps:
-    _has(walk, "export AWS_PROFILE=p\n")
-    hint = yield walk.shell("awsdirenv init p --migrate", walk.folder)
-    assert "--migrate [DIR" in walk.does(hint)
-    yield walk.shell(MIGRATE, walk.folder)
-
-
 @row("--write and --recursive are for --migrate", "awsdirenv init --help")
 def _no_migrate(walk: Walk) -> Steps:
     _has(walk, "export AWS_PROFILE=p\n")

@@ -41,9 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the line, run `direnv allow`, and warn of errors that a load would end with; or migrate files."""
     if options.migrate is not None:
-        if options.profile is not None:
-            raise UsageError("--migrate reads the profile from each .envrc, and takes none", "awsdirenv init --help")
-        return _migrate(options.migrate, is_recursive=options.recursive, is_writing=options.write)
+        # In `--migrate --recursive DIR`, argparse takes DIR for the profile.
+        folders = [*options.migrate, *([Path(options.profile)] if options.profile is not None else [])]
+        return _migrate(folders, is_recursive=options.recursive, is_writing=options.write)
     if options.write or options.recursive:
         raise UsageError("--write and --recursive are for --migrate", "awsdirenv init --help")
     from awsdirenv.cache import drafts
