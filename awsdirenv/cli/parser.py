@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -65,6 +64,8 @@ def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Na
 
 def unknown_command(word: str, names: Iterable[str]) -> UsageError:
     """Return the error for a word that is no command, with the command that was meant, if one is like it."""
+    import difflib  # noqa: PLC0415 - no command that is spelled right needs it
+
     likely = difflib.get_close_matches(word, names, 1)
     return UsageError(f"there is no command {word}", f"awsdirenv {likely[0] if likely else '--help'}")
 

@@ -71,26 +71,26 @@ def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
 
 def values_of(path: Path, names: Container[str]) -> dict[str, str]:
     """Return the variables of these names, as the file sets them. None of them for a file that cannot be read."""
-    from dotenv import dotenv_values  # noqa: PLC0415
-
     text = read_text(path)
     if text is None or "AWS_" not in text:
         return {}
-    logging.getLogger("dotenv").addHandler(logging.NullHandler())
-    values = dotenv_values(stream=io.StringIO(text))
-    return {name: value for name, value in values.items() if value and name in names}
+    return {name: value for name, value in _parsed(text).items() if value and name in names}
+
+
+def _parsed(text: str) -> Mapping[str, str | None]:
+    from dotenv import dotenv_values  # noqa: PLC0415 - it takes 30 ms, and most directories do not need it
+
+    logging.getLogger("dotenv").addHandler(logging.NullHandler())  # the parser's warnings are of no use to the user
+    return dotenv_values(stream=io.StringIO(text))
 
 
 def _read(path: Path) -> tuple[dict[str, str], Mapping[str, frozenset[str]]]:
     """Return the file's variables that are for us, and what each variable of it refers to. Raises ConfigError."""
-    from dotenv import dotenv_values  # noqa: PLC0415 - it takes 30 ms, and most directories do not need it
-
-    logging.getLogger("dotenv").addHandler(logging.NullHandler())  # the parser's warnings are of no use to the user
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {_reason(error)}", f"mend or remove {path}") from None
-    values, references = dotenv_values(stream=io.StringIO(text)), _references(text)
+    values, references = _parsed(text), _references(text)
     ours = {name: value for name, value in values.items() if value is not None and _OURS.fullmatch(name)}
     for name in ours.keys() - _MAY_REFER_TO_SECRETS:
         secret = next(filter(is_secret, references[name]), None)

@@ -255,9 +255,8 @@ def prove(
                 raise
             codes.refused("STS refused that code", wait=_says_used(error))
         except AwsdirenvError as error:
-            if not isinstance(error, BadAnswerError | NetworkError) or (
-                isinstance(error, NetworkError) and error.is_unsent
-            ):
+            is_unsent = isinstance(error, NetworkError) and error.is_unsent
+            if is_unsent or not isinstance(error, BadAnswerError | NetworkError):
                 used.forget(mfa_serial, code, now())
             raise
 
