@@ -12,7 +12,7 @@ import pytest
 from awsdirenv.cli.main import parser
 from documents import ROOT, part
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
@@ -35,7 +35,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
-every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def prose(document: Path) -> str:
@@ -134,6 +134,12 @@ def test_pictures_call_nobody(picture: Path) -> None:
     """A picture in the README names no host: no font, no script, no style from elsewhere."""
     text = picture.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert re.findall(r"\w+://|@import|<script|<image|\bhref=", text) == []
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=lambda path: path.name)
+def test_pictures_show_all_at_once(picture: Path) -> None:
+    """No picture plays: the first look shows all of it."""
+    assert re.findall(r"<animate|<set\b|@keyframes|animation", picture.read_text(encoding="utf-8")) == []
 
 
 @every_document
