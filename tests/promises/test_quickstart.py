@@ -22,9 +22,8 @@ DOCUMENTS = {"README": section(README, "Your first role"), "English": ENGLISH, "
 # What cannot be had here, and what there is instead. The step "Make the user and the roles" has no commands in these
 # documents: `user` is what docs/iam.md makes, and test_iam.py types the commands of that page.
 REPLACED = {
-    "sudo apt install direnv pipx": "direnv is on the PATH",
-    "pipx install .": "awsdirenv is on the PATH",
-    "pipx ensurepath": "pipx has installed nothing",
+    "sudo apt install pipx direnv": "direnv is on the PATH",
+    "pipx install . && pipx ensurepath": "awsdirenv is on the PATH",
 }
 CODE = "123456"
 # A line with what a program asks, and what one types.
@@ -140,4 +139,4 @@ def test_what_is_replaced_is_there() -> None:
     typed = {command for kind, lines in commands(ENGLISH) if kind == "sh" for command in lines}
     assert REPLACED.keys() - typed == set()
     installs = {command for kind, lines in commands(section(README, "Install")) if kind == "sh" for command in lines}
-    assert "pipx install ." in installs
+    assert [one for one in installs if one.startswith("pipx install .")] != []
