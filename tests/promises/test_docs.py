@@ -13,7 +13,8 @@ from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cli.main import parser
 from documents import ROOT, blocks, part
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = PAGES
 EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
@@ -132,7 +133,7 @@ def test_japanese_and_latin_letters_have_a_space_between_them(document: Path) ->
     assert re.findall(rf"{japanese}[A-Za-z0-9`(]|[A-Za-z0-9`)]{japanese}", text) == []
 
 
-@every_document
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_says_first_what_to_type(document: Path) -> None:
     """The first block of code of each page is commands, in its first part or above it."""
     first = re.split(r"^## ", document.read_text(encoding="utf-8"), flags=re.MULTILINE)[:2]
