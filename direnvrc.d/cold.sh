@@ -436,7 +436,7 @@ _awsdirenv_leave_live() {
   if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_take_live_lines; then
     local _ad_reply
     _awsdirenv_printable "$AWS_CONFIG_FILE"
-    _awsdirenv_refuse "AWS_CONFIG_FILE is that of a live directory, and gone: $_ad_reply" \
+    _awsdirenv_refuse "AWS_CONFIG_FILE names a live file that no longer exists: $_ad_reply" \
       "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
     _awsdirenv_close
     return 1
@@ -532,7 +532,7 @@ _awsdirenv_encode_all() {
     '') _awsdirenv_refuse "the profile name is empty" "name a profile, as in \`use aws_profile adminrole\`" || return ;;
     *$'\r') _awsdirenv_refuse_line_end || return ;;
     *[[:cntrl:]]*)
-      _awsdirenv_refuse "the profile name has control characters" "use the name as it stands in ~/.aws/config" || return
+      _awsdirenv_refuse "the profile name has control characters" "use the name as it is in ~/.aws/config" || return
       ;;
   esac
   _ad_reply=''

@@ -97,7 +97,7 @@ _awsdirenv_refuse_option() {
     *)
       [[ $1 == --duration ]] || _ad_range='up to 12h'
       _awsdirenv_run cold _awsdirenv_printable "$2" || return 1
-      _awsdirenv_refuse "$1 is no duration $_ad_range: $_ad_reply" "such as 3600, 15m, 2h or 1h30m"
+      _awsdirenv_refuse "$1 must be a time $_ad_range: $_ad_reply" "such as 3600, 15m, 2h or 1h30m"
       ;;
   esac
 }

@@ -77,10 +77,12 @@ def write(path: Path, made: Made, text: bytes) -> None:
     mtime = _time_of_its_own(path)
     values = (*made.values(), str(mtime))
     if any("\n" in value or "\r" in value for value in values):
-        raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
+        raise CacheError(
+            f"a value for {path.name} has a line break", "remove the line break from the path or name that has it"
+        )
     unfit = grammar.unfit(grammar.LIVE, values)
     if unfit:
-        raise CacheError(f"{unfit.name} for {path.name} is too long", f"shorten it: {unfit.longest} bytes are the most")
+        raise CacheError(f"{unfit.name} for {path.name} is too long", f"shorten it to {unfit.longest} bytes")
     header = "".join(f"# {line.name}={value}\n" for line, value in zip(grammar.LIVE, values, strict=True))
     write_private_data(path, os.fsencode(f"{header}{_WORDS}\n\n") + text, mtime)
 
@@ -130,8 +132,8 @@ def leave(environ: MutableMapping[str, str]) -> None:
     found = read(Path(path))
     if found is None:
         raise ConfigError(
-            f"AWS_CONFIG_FILE is that of a live directory, and gone: {path}",
-            f"direnv reload; where direnv is not: {unset_command(*_ORIGINALS)}",
+            f"AWS_CONFIG_FILE names a live file that no longer exists: {path}",
+            f"direnv reload; without direnv: {unset_command(*_ORIGINALS)}",
         )
     for name, original in zip(_ORIGINALS, found.originals, strict=True):
         if _FOLDER not in environ.get(name, ""):

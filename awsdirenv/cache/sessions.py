@@ -53,7 +53,9 @@ class SessionStore:
         Raises BadAnswerError for values that are not credentials, CacheError when the disk will not.
         """
         if session.is_long_term or session.expiration is None or not session.is_well_formed():
-            raise BadAnswerError(f"the session for {label} is not one", "check the program or the server that gave it")
+            raise BadAnswerError(
+                f"the session for {label} is malformed", "check the program or the server that gave it"
+            )
         values = {
             "LABEL": label,
             "ACCESS_KEY_ID": session.access_key_id,

@@ -103,10 +103,12 @@ def _check(snapshot: Snapshot, values: dict[str, str], *, needs_token: bool) -> 
     if unfit and len(values[unfit.name]) > unfit.longest:
         raise BadAnswerError(
             f"{unfit.name} of profile {snapshot.profile} is too long: {len(values[unfit.name])} characters",
-            f"check where it comes from: {unfit.longest} are the most",
+            f"check its source: {unfit.longest} characters at most",
         )
     if unfit and unfit.form is grammar.Form.TEXT:
-        raise CacheError(f"a value for {unfit.name} has a line break", "remove it from the path or name it came from")
+        raise CacheError(
+            f"a value for {unfit.name} has a line break", "remove the line break from the path or name that has it"
+        )
     if unfit or (needs_token and snapshot.credentials.is_long_term):
         raise BadAnswerError(
             f"the credentials of profile {snapshot.profile} have characters that credentials do not have",
@@ -121,17 +123,17 @@ def check_region(profile: str, region: str | None, where: Callable[[], str] | No
     """
     if not _LINES["AWS_REGION"].takes(region or ""):
         raise ConfigError(
-            f"profile {profile} has a region that cannot be one: {region!r}",
+            f"profile {profile} has an invalid region: {region!r}",
             f"set region in {where() if where else section_header(profile)}",
         )
 
 
 def check_region_of_environment(environ: Mapping[str, str]) -> None:
-    """Refuse a region of the environment that cannot be one. Raises ConfigError."""
+    """Refuse an invalid region of the environment. Raises ConfigError."""
     region = environment_region(environ)
     if not _LINES["AWS_REGION"].takes(region or ""):
         name = region_variable(environ)
-        raise ConfigError(f"{name} cannot be a region: {region!r}", unset_command(name))
+        raise ConfigError(f"{name} is not a valid region: {region!r}", unset_command(name))
 
 
 def tell_of_the_end(path: Path, present: Snapshot | None) -> None:

@@ -122,7 +122,7 @@ def stage_of(files: AwsFiles, profile: str) -> str | None:
         return None
     if not isinstance(stage, str) or len(stage) > LONGEST_STAGE or not stage.isprintable():
         raise ConfigError(
-            f"profile {profile} has an {STAGE_KEY} that cannot be one",
+            f"profile {profile} has an invalid {STAGE_KEY}",
             f"set {STAGE_KEY} in {place_of(files, profile, STAGE_KEY)} to a word such as production",
         )
     return stage
@@ -290,9 +290,9 @@ def _parse(path: str, expanded: str, *, sections: bool) -> dict[str, Any]:
     except ConfigNotFound:
         return {}
     except ConfigParseError as error:
-        raise ConfigError(f"cannot parse {expanded}{_where(error, expanded)}", f"mend {expanded}") from None
+        raise ConfigError(f"cannot parse {expanded}{_where(error, expanded)}", f"correct {expanded}") from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {expanded}: {type(error).__name__}", f"mend {expanded}") from None
+        raise ConfigError(f"cannot read {expanded}: {type(error).__name__}", f"check {expanded}") from None
     return parsed
 
 
@@ -307,5 +307,5 @@ def _where(error: Exception, path: str) -> str:
         return f": not {locale or 'UTF-8'} at byte {cause.start}"
     line, reason = fault(path, cause) or (None, "")
     if line == 1 and (read_bytes(path) or b"").startswith(codecs.BOM_UTF8):
-        return ", line 1: it begins with a byte order mark, which must go"
+        return ", line 1: a byte order mark; save the file without it"
     return "" if line is None else f", line {line}: {reason}"

@@ -63,7 +63,7 @@ def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
     odd = sorted(name for name in variables if not _VARIABLE.fullmatch(name))
     if odd:
         raise ConfigError(
-            f"AWS_PROFILE in {path} refers to {odd[0]!r}, which no shell can set",
+            f"AWS_PROFILE in {path} refers to {odd[0]!r}, which is not a valid variable name",
             f"write the value of AWS_PROFILE into {path}",
         )
     return ours.get("AWS_PROFILE"), variables
@@ -89,7 +89,7 @@ def _read(path: Path) -> tuple[dict[str, str], Mapping[str, frozenset[str]]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {_reason(error)}", f"mend or remove {path}") from None
+        raise ConfigError(f"cannot read {path}: {_reason(error)}", f"correct or remove {path}") from None
     values, references = _parsed(text), _references(text)
     ours = {name: value for name, value in values.items() if value is not None and _OURS.fullmatch(name)}
     for name in ours.keys() - _MAY_REFER_TO_SECRETS:
@@ -122,7 +122,7 @@ def lines(values: Mapping[str, str]) -> list[str]:
     assignments = [_line(name, value) for name, value in values.items()]
     lost = _lost("", "\n".join(assignments), values, frozenset())
     if lost:
-        raise SetupError(f"no dotenv file can carry the value of {lost}", "choose another --format")
+        raise SetupError(f"a dotenv file cannot contain the value of {lost}", "choose another --format")
     return assignments
 
 

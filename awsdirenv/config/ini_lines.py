@@ -71,7 +71,7 @@ def bad_nested_line(path: str) -> int | None:
 
 # What may be meant as a header, and is read as something else.
 _MEANT = re.compile(r"\s*(?:\[|(?:profile|sso-session|services)\b[^=]*$|default\s*:?\s*$)")
-_SAME_KIND_TWICE = {"DuplicateOptionError": "a key stands twice", "DuplicateSectionError": "a section stands twice"}
+_SAME_KIND_TWICE = {"DuplicateOptionError": "a key is there twice", "DuplicateSectionError": "a section is there twice"}
 
 
 def fault(path: str, error: Exception | None) -> tuple[int, str] | None:

@@ -88,7 +88,7 @@ def _variables(files: AwsFiles, visited: Iterable[str]) -> tuple[str, ...]:
         for name in re.split(r"[\s,]+", _text(files, profile, VARIABLES_KEY) or ""):
             if name and not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
                 raise ConfigError(
-                    f"profile {profile} has awsdirenv_variables with what is no name of a variable",
+                    f"profile {profile} has an invalid name in awsdirenv_variables",
                     f"write {VARIABLES_KEY} = NAME, NAME in {place_of(files, profile, VARIABLES_KEY)}",
                 )
             if is_secret(name) or name in BLOCK:

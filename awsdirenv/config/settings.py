@@ -51,7 +51,7 @@ class Settings(Record):
             )
         if merged.get("AWSDIRENV_SSO_LOGIN") not in (None, "", "auto", "ask"):
             raise SettingError(
-                f"AWSDIRENV_SSO_LOGIN makes no sense: {merged['AWSDIRENV_SSO_LOGIN']!r}",
+                f"AWSDIRENV_SSO_LOGIN must be auto or ask: {merged['AWSDIRENV_SSO_LOGIN']!r}",
                 "set it to auto, or to ask, which is the default",
             )
         return cls(
@@ -92,7 +92,7 @@ def role_duration(text: str) -> int:
     duration = parse_duration(text)
     least, most = ROLE_DURATIONS
     if duration is None or not least <= duration.total_seconds() <= most:
-        raise SettingError(f"--duration is no duration between 15m and 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
+        raise SettingError(f"--duration must be a time between 15m and 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
     return int(duration.total_seconds())
 
 
@@ -100,7 +100,7 @@ def least_life(text: str) -> timedelta:
     """Read a `--min-life`: how long credentials must still be valid. Raises SettingError with the range."""
     duration = parse_duration(text)
     if not duration or duration > timedelta(seconds=ROLE_DURATIONS[1]):
-        raise SettingError(f"--min-life is no duration up to 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
+        raise SettingError(f"--min-life must be a time up to 12h: {text!r}", "such as 3600, 15m, 2h or 1h30m")
     return duration
 
 

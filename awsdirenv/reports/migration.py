@@ -169,7 +169,7 @@ def _with_ours(envrc: Path, foreign: Foreign, identity: Identity, ours: Found) -
         numbers = sorted((foreign.line(identity.declared.found), foreign.line(ours)))
         raise MigrationError(
             f"{envrc} names two identities, in line {numbers[0]} and in line {numbers[1]}",
-            "remove the one that should not count, then try again",
+            "remove the wrong one, then try again",
         )
     check_between(foreign, gone, ours.statement.start)
     if "--live" not in use.options and (needing := uses_after(foreign, ours.statement.start)):

@@ -158,7 +158,7 @@ def working_directory(environ: Mapping[str, str]) -> Path:
     try:
         return Path.cwd()
     except OSError:
-        raise DirectoryError("the working directory is gone", "cd to a folder that is there") from None
+        raise DirectoryError("the working directory no longer exists", "cd to another folder") from None
 
 
 def decode(text: str) -> object:

@@ -64,7 +64,7 @@ def encode_name(name: str) -> str:
     if not name:
         raise ProfileNameError("the profile name is empty", "name a profile, as in `use aws_profile adminrole`")
     if any(ord(char) < 32 or ord(char) == 127 for char in name):
-        raise ProfileNameError("the profile name has control characters", "use the name as it stands in ~/.aws/config")
+        raise ProfileNameError("the profile name has control characters", "use the name as it is in ~/.aws/config")
     encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os_bytes(name))
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
@@ -212,7 +212,11 @@ def ensure_private_folder(folder: Path) -> None:
         info = folder.stat()
         if info.st_uid != os.geteuid():
             is_lost = folder.parent.stat().st_uid == os.geteuid()  # else it is at home there, and we are not
-            way = f"{command_line('rm -r', str(folder))} as its owner" if is_lost else "be that user (sudo without -E)"
+            way = (
+                f"{command_line('rm -r', str(folder))} as its owner"
+                if is_lost
+                else "run the command as that user (sudo without -E)"
+            )
             raise CacheError(f"{folder} belongs to another user", f"{way}, or set XDG_CACHE_HOME")
         if stat.S_IMODE(info.st_mode) != 0o700:  # a umask may have removed bits, a setgid parent may have added one
             folder.chmod(0o700)
@@ -227,7 +231,9 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
     as it was.
     """
     if any("\n" in value or "\r" in value for value in values.values()):
-        raise CacheError(f"a value for {path.name} has a line break", "remove it from the path or name it came from")
+        raise CacheError(
+            f"a value for {path.name} has a line break", "remove the line break from the path or name that has it"
+        )
     write_private_data(path, private_text(values).encode("utf-8", "surrogateescape"), mtime)
 
 
@@ -305,5 +311,5 @@ def remove(path: Path) -> bool:
 def _cache_error(path: Path, error: OSError) -> CacheError:
     return CacheError(
         f"cannot use {path}: {error.strerror or type(error).__name__}",
-        f"make {path.parent} writable and give it space, or set XDG_CACHE_HOME to a folder of yours",
+        f"make {path.parent} writable and free some space, or set XDG_CACHE_HOME to another folder",
     )

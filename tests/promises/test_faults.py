@@ -128,8 +128,8 @@ def test_configuration(world: World, folder: Path) -> None:
     cases: list[tuple[Callable[[], None], str]] = [
         (broken(config=b""), "no profile plain in "),
         (broken(config=b"[profile plain]\nrole_arn = x\n"), "neither source_profile nor credential_source"),
-        (broken(config=good[0].encode() + b"role_arn = again\n"), "a key stands twice"),
-        (broken(config=good[0].encode() + b"[profile plain]\n"), "a section stands twice"),
+        (broken(config=good[0].encode() + b"role_arn = again\n"), "a key is there twice"),
+        (broken(config=good[0].encode() + b"[profile plain]\n"), "a section is there twice"),
         (broken(config=b"nonsense\n" + good[0].encode()), "line 1: neither a section nor key = value"),
         (broken(config=b"[profile plain]\nregion = \xff\xfe\n"), "not UTF-8 at byte"),
         (broken(credentials=b""), "profile base has no credentials"),

@@ -199,7 +199,7 @@ def test_a_region_of_the_environment_that_cannot_be_one(world: World, name: str,
         for _ in range(2):
             changes, said = world.enter(folder, **{name: value})
             assert_nobody(changes)
-            assert f"awsdirenv: error: {name} cannot be a region: " in said
+            assert f"awsdirenv: error: {name} is not a valid region: " in said
             assert f"awsdirenv: hint: unset {name}; in fish: set -e {name}\n" in said
             assert not [text for text in ("\x07", "\u202e", "\x1b]") if text in said]
         world.hold("plain")

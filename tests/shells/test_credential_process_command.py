@@ -165,7 +165,7 @@ def test_in_a_folder_that_is_gone(ours: World) -> None:
     gone = "mkdir gone; cd gone; rmdir ../gone; exec awsdirenv credential-process"
     printed(ours.run("bash", "-c", f"{gone} plain"))
     done = ours.run("bash", "-c", gone)
-    assert done.stderr == "awsdirenv: error: the working directory is gone: cd to a folder that is there\n"
+    assert done.stderr == "awsdirenv: error: the working directory no longer exists: cd to another folder\n"
 
 
 def test_by_hand(ours: World) -> None:

@@ -221,12 +221,12 @@ def test_a_home_without_anything(world: World, tmp_path: Path) -> None:
 
 
 def test_in_a_folder_that_is_gone(home: Home) -> None:
-    """Where the working directory is gone it says so, and goes on."""
+    """Where the working directory no longer exists it says so, and goes on."""
     gone = home.world.root / "gone"
     gone.mkdir()
     done = home.world.run("sh", "-c", 'rmdir "$PWD"; exec awsdirenv doctor --json', cwd=gone)
     messages = [row["message"] for row in json.loads(done.stdout)["findings"]]
-    assert "the working directory is gone" in messages
+    assert "the working directory no longer exists" in messages
 
 
 def test_hostile_names(home: Home) -> None:

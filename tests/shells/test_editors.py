@@ -159,7 +159,7 @@ def test_root_leaves_nothing_of_its_own_in_somebody_s_home(world: World, *, is_n
         done = world.run(*command, cwd=inner if "init" in command else folder)
         assert "Traceback" not in done.stderr
         if "login" in command:
-            hint = "be that user (sudo without -E), or set XDG_CACHE_HOME"
+            hint = "run the command as that user (sudo without -E), or set XDG_CACHE_HOME"
             assert f"{world.cache} belongs to another user\nawsdirenv: hint: {hint}\n" in done.stderr
     allowed = world.home / ".local" / "share" / "direnv"  # direnv writes it itself
     owners = {path: path.lstat().st_uid for place in places for path in place.rglob("*") if allowed not in path.parents}

@@ -342,12 +342,12 @@ def test_no_least_life(aging: World) -> None:
     hint = "awsdirenv: hint: such as 3600, 15m"
     for text in ("0", "13h", "soon", "", "-1h", "$(touch pwned)", "9" * 30):
         changes, said = aging.enter(aging.project("plain", f"use aws_profile plain --min-life '{text}'\n"))
-        assert f"awsdirenv: error: --min-life is no duration up to 12h: {text}\n{hint}" in said
+        assert f"awsdirenv: error: --min-life must be a time up to 12h: {text}\n{hint}" in said
         assert "AWS_ACCESS_KEY_ID" not in changes, text
         # The parser of exec is that of `load`, which needs no process of its own.
         words = ["load", "plain"] if text != "0" else ["exec", "plain", "--", "true"]
         done = aging.run("awsdirenv", words[0], f"--min-life={text}", *words[1:])
         assert done.returncode == 2, text
-        assert "--min-life is no duration up to 12h" in done.stderr, text
+        assert "--min-life must be a time up to 12h" in done.stderr, text
     assert not list(aging.root.rglob("pwned"))
     assert not aging.sts.calls

@@ -28,14 +28,14 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/x"
         ),
         ({"role_arn": ROLE, "source_profile": "broken"}, "closes a loop: broken -> broken"),
         ({"include_profile": "broken"}, "include_profile closes a loop: broken -> broken"),
-        ({"region": "eu-west-1 # Ireland"}, "has a region that cannot be one: 'eu-west-1 # Ireland'"),
+        ({"region": "eu-west-1 # Ireland"}, "has an invalid region: 'eu-west-1 # Ireland'"),
         ({"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE"}, "has half a key: no aws_secret_access_key"),
         (
             {"sso_session": "none", "sso_account_id": "1", "sso_role_name": "x"},
             "names an sso_session that does not exist: none",
         ),
         ({"role_arn": "", "source_profile": "base"}, "has an empty role_arn"),
-        ({"awsdirenv_stage": "x" * 99}, "has an awsdirenv_stage that cannot be one"),
+        ({"awsdirenv_stage": "x" * 99}, "has an invalid awsdirenv_stage"),
     ],
 )
 def test_broken_profiles_are_listed(world: World, values: dict[str, str], problem: str) -> None:

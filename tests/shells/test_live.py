@@ -653,9 +653,9 @@ def test_closed(world: World, folder: Path) -> None:
         ("nonsense --live", "error: no profile nonsense in "),
         ("plain --live --no-session", "error: use aws_profile takes --live or --no-session, not both\n"),
         ("plain --live=yes", "error: unknown option of use aws_profile: --live=yes\n"),
-        ("plain --live --duration 1s", "error: --duration is no duration between 15m and 12h: 1s\n"),
+        ("plain --live --duration 1s", "error: --duration must be a time between 15m and 12h: 1s\n"),
         ("broken --live", "error: profile broken names a source_profile that does not exist: missing\n"),
-        ("region --live", "error: profile region has a region that cannot be one: "),
+        ("region --live", "error: profile region has an invalid region: "),
         ("circle --live", "error: credential_process of profile circle closes a loop: circle -> circle\n"),
         ("'' --live", "error: the profile name is empty\n"),
     ):
@@ -768,15 +768,15 @@ def test_closed_in_a_stale_shell(world: World, folder: Path) -> None:
     Path(env["AWS_CONFIG_FILE"]).unlink()
     changes, said = world.enter(folder, **env)
     assert (
-        f"awsdirenv: error: AWS_CONFIG_FILE is that of a live directory, and gone: {env['AWS_CONFIG_FILE']}\n" in said
+        f"awsdirenv: error: AWS_CONFIG_FILE names a live file that no longer exists: {env['AWS_CONFIG_FILE']}\n" in said
     )
     names = "AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE"
     assert f"awsdirenv: hint: unset {names}; in fish: set -e {names}; then: direnv reload\n" in said
     assert_nobody(changes, ["AWS_PROFILE"])
     done = world.run("awsdirenv", "explain", "plain", cwd=folder, **env)
     assert done.stderr == (
-        f"awsdirenv: error: AWS_CONFIG_FILE is that of a live directory, and gone: {env['AWS_CONFIG_FILE']}\n"
-        f"awsdirenv: hint: direnv reload; where direnv is not: unset {names}; in fish: set -e {names}\n"
+        f"awsdirenv: error: AWS_CONFIG_FILE names a live file that no longer exists: {env['AWS_CONFIG_FILE']}\n"
+        f"awsdirenv: hint: direnv reload; without direnv: unset {names}; in fish: set -e {names}\n"
     )
 
 

@@ -84,12 +84,12 @@ def test_no_duration(world: World, text: str) -> None:
     """What is no duration within AWS's bounds closes the directory, and is a wrong command line in a command."""
     world.role("plain", mfa=False)
     message, hint = refused(world, f"use aws_profile plain --duration '{text}'")
-    assert message == f"--duration is no duration between 15m and 12h: {text}"
+    assert message == f"--duration must be a time between 15m and 12h: {text}"
     assert hint == "such as 3600, 15m, 2h or 1h30m"
     for command in ("login", "export"):
         done = world.run("awsdirenv", command, "plain", f"--duration={text}")
         assert done.returncode == 2
-        assert "--duration is no duration between 15m and 12h" in done.stderr
+        assert "--duration must be a time between 15m and 12h" in done.stderr
         assert done.stdout == ""
     assert not world.sts.calls
     assert not list(world.root.rglob("pwned"))

@@ -544,7 +544,7 @@ def test_nobody_is_there_on_entering(corp: World) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("auto", LOADED), ("ask", NEVER), ("yes", "AWSDIRENV_SSO_LOGIN makes no sense: 'yes'")],
+    [("auto", LOADED), ("ask", NEVER), ("yes", "AWSDIRENV_SSO_LOGIN must be auto or ask: 'yes'")],
 )
 def test_the_setting(corp: World, text: str, said: str) -> None:
     """AWSDIRENV_SSO_LOGIN may stand in the `.env` beside an allowed `.envrc`; what makes no sense is an error."""

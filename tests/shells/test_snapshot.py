@@ -142,14 +142,14 @@ def test_a_value_that_is_too_long_is_never_written(tmp_path: Path, name: str) ->
         with pytest.raises(BadAnswerError) as caught:
             snapshots.write(tmp_path / "g", wanted)
     assert caught.value.message == f"AWS_{name.upper()} of profile dev is too long: 16385 characters"
-    assert caught.value.hint == "check where it comes from: 16384 are the most"
+    assert caught.value.hint == "check its source: 16384 characters at most"
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 @pytest.mark.parametrize("region", ["EU.WEST.1", "eu west", "-eu", "eu_west", "$(x)", "a" * 65, "eu-west-1\n", "é"])
 def test_a_region_that_cannot_be_one_is_an_error(tmp_path: Path, region: str) -> None:
     """A mistyped region is named with its profile, rather than silently dropped."""
-    with pytest.raises(ConfigError, match="profile dev has a region that cannot be one"):
+    with pytest.raises(ConfigError, match="profile dev has an invalid region"):
         snapshots.write(tmp_path / "f", replace(SNAPSHOT, region=region))
     assert list(tmp_path.iterdir()) == []
 

@@ -192,7 +192,7 @@ VARIABLES = [
     _same(
         "and keys used below",
         "export AWS_PROFILE=x\nexport A=$AWS_PROFILE B=$AWS_ACCESS_KEY_ID\n",
-        f"!:2: {UNCLEAR}AWS_PROFILE and a key, which no directory has both",
+        f"!:2: {UNCLEAR}AWS_PROFILE and a key: a directory has only one of them",
     ),
     _same(
         "another one for a command",
@@ -217,7 +217,7 @@ FUNCTIONS = [
         "use aws_profile x --region eu-west-3\n",
     ),
     _same("in the old style", "function use_aws {\n  export AWS_PROFILE=$1\n}\nuse aws x\n", "use aws_profile x\n"),
-    _same("unknown", "use aws x\n", f"!:1: {UNCLEAR}use_aws, which is defined nowhere that we know"),
+    _same("unknown", "use aws x\n", f"!:1: {UNCLEAR}use_aws, which is not defined in any file that we know"),
     _same(
         "that does more",
         "use_aws() { export AWS_PROFILE=$1; kubectl config use-context $1; }\nuse aws x\n",
@@ -274,7 +274,7 @@ PROGRAMS = [
     _same(
         "aws-vault in a loop",
         "for i in $(aws-vault exec x -- env | grep AWS); do\n  export $i\ndone\n",
-        f"!:2: {UNCLEAR}what only bash can tell",
+        f"!:2: {UNCLEAR}what only bash can evaluate",
     ),
     _same(
         "aws-vault with its own keys",
@@ -373,15 +373,13 @@ IN_PLAIN_SIGHT = [
     _same(
         "keys and another profile",
         f"export AWS_PROFILE=x\n{KEYS}",
-        "!:2: no profile of yours has the keys that stand there",
+        "!:2: none of your profiles has these keys",
     ),
-    _same(
-        "keys of nobody", KEYS.replace("SECRET_KEY", "other"), "!:1: no profile of yours has the keys that stand there"
-    ),
+    _same("keys of nobody", KEYS.replace("SECRET_KEY", "other"), "!:1: none of your profiles has these keys"),
     _same(
         "keys that end",
         f"{KEYS}export AWS_SESSION_TOKEN=tok\n",
-        "!:1: the keys there are temporary, and no profile has them",
+        "!:1: these keys are temporary, and no profile has them",
     ),
     _same("half a key", "export AWS_ACCESS_KEY_ID=KEY_ID\n", f"!:1: {UNCLEAR}half a key"),
     _same(
@@ -432,7 +430,7 @@ DOTENV = [
     _same(
         "beside what names nobody",
         'eval "$(aws configure export-credentials)"\n',
-        "!:1: no profile is named there, and FOLDER/.env names one for us",
+        "!:1: this command names no profile, but FOLDER/.env does",
         dotenv="AWS_PROFILE=x\n",
     ),
     _same(
@@ -569,12 +567,12 @@ MORE = [
     _same(
         "used before a name by a variable",
         "export AWS_PROFILE=x\nA=$AWS_PROFILE\nP=x\nexport AWS_PROFILE=$P\n",
-        f"!:2: {UNCLEAR}it uses what a line above it sets, and ours stands below",
+        f"!:2: {UNCLEAR}it uses a variable of a line above it, and our line comes below it",
     ),
     _same(
         "used before a file is chosen",
         'export AWS_PROFILE=x\nA=$(aws s3 ls)\nexport AWS_CONFIG_FILE="$HOME/.aws/config"\n',
-        f"!:2: {UNCLEAR}it uses what a line above it sets, and ours stands below",
+        f"!:2: {UNCLEAR}it uses a variable of a line above it, and our line comes below it",
     ),
     _same(
         "used below ours",

@@ -480,7 +480,7 @@ def _no_session_for_a_session(walk: Walk) -> Steps:
 # --- answers that are too long or odd -----------------------------------------------------------------------------
 
 
-@row("the session for … is not one", "check the program or the server that gave it")
+@row("the session for … is malformed", "check the program or the server that gave it")
 def _odd_session(walk: Walk) -> Steps:
     document = json.loads(_document(walk)) | {"SessionToken": "a b"}
     program = walk.world.program("keys", f"echo '{json.dumps(document)}'")
@@ -500,7 +500,7 @@ def _odd_keys(message: str, hint: str, token: str) -> None:
         walk.rewrite(walk.world.credentials, "[tool]", aws_session_token=given["SessionToken"])
 
 
-_odd_keys("… of profile … is too long: … characters", "check where it comes from: … are the most", "x" * 20000)
+_odd_keys("… of profile … is too long: … characters", "check its source: … characters at most", "x" * 20000)
 _odd_keys(
     "the credentials of profile … have characters that credentials do not have",
     "check the file, the program or the server that gave them",

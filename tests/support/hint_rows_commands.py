@@ -391,7 +391,7 @@ _cache_row("… is a symbolic link", "rm …; for another place, set XDG_CACHE_H
 _cache_row("… is a symbolic link", "rm …; for another place, set XDG_CACHE_HOME", elsewhere=False)
 
 
-@row("cannot use …: …", "make … writable and give it space, or set XDG_CACHE_HOME to a folder of yours")
+@row("cannot use …: …", "make … writable and free some space, or set XDG_CACHE_HOME to another folder")
 def _read_only_cache(walk: Walk) -> Steps:
     with strangers_home(walk) as home:
         (home / ".cache").mkdir(0o500)
@@ -402,7 +402,7 @@ def _read_only_cache(walk: Walk) -> Steps:
         yield act
 
 
-@row("cannot use …: …", "make … writable and give it space, or set XDG_CACHE_HOME to a folder of yours")
+@row("cannot use …: …", "make … writable and free some space, or set XDG_CACHE_HOME to another folder")
 def _cache_elsewhere(walk: Walk) -> Steps:
     walk.env["XDG_CACHE_HOME"] = str(walk.world.credentials)
     yield walk.load("base")
@@ -416,7 +416,7 @@ def _cache_of_a_stranger(walk: Walk) -> Steps:
     walk.does(hint.partition(" as its owner")[0])
 
 
-@row("… belongs to another user", "be that user (sudo without -E), or set XDG_CACHE_HOME")
+@row("… belongs to another user", "run the command as that user (sudo without -E), or set XDG_CACHE_HOME")
 def _home_of_a_stranger(walk: Walk) -> Steps:
     with strangers_home(walk) as home:
         act = walk.shell("awsdirenv load base", home)
@@ -435,7 +435,7 @@ def _unreadable(walk: Walk) -> Steps:
         yield act
 
 
-@row("the working directory is gone", "cd to a folder that is there")
+@row("the working directory no longer exists", "cd to another folder")
 def _gone(walk: Walk) -> Steps:
     gone = walk.world.root / "gone"
     gone.mkdir()
@@ -456,11 +456,11 @@ def _full_stdout(walk: Walk) -> Steps:
     yield walk.shell("awsdirenv export base >keys")
 
 
-_durations("--duration is no duration between 15m and 12h: …", "--duration", "5m")
-_durations("--min-life is no duration up to 12h: …", "--min-life", "13h")
+_durations("--duration must be a time between 15m and 12h: …", "--duration", "5m")
+_durations("--min-life must be a time up to 12h: …", "--min-life", "13h")
 
 
-@row("no dotenv file can carry the value of …", "choose another --format")
+@row("a dotenv file cannot contain the value of …", "choose another --format")
 def _no_dotenv(walk: Walk) -> Steps:
     walk.config(f"[profile ${{HOME}}]\nrole_arn = {ARN}\nsource_profile = base\n")
     yield walk.shell("awsdirenv export --format dotenv '${HOME}'")

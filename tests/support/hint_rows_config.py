@@ -74,7 +74,7 @@ EDITS = [
         {"source_profile": "base"},
     ),
     Edit(
-        "profile … has awsdirenv_variables with what is no name of a variable",
+        "profile … has an invalid name in awsdirenv_variables",
         "write … = NAME, NAME in …",
         "[profile p]\ncredential_process = <program>\nawsdirenv_variables = $CLIENT\n",
         {"awsdirenv_variables": "CLIENT, STAGE"},
@@ -187,13 +187,13 @@ EDITS = [
         {"aws_access_key_id": "<id>", "aws_secret_access_key": "<secret>"},
     ),
     Edit(
-        "profile … has an awsdirenv_stage that cannot be one",
+        "profile … has an invalid awsdirenv_stage",
         "set awsdirenv_stage in … to a word such as production",
         f"{CHAIN}awsdirenv_stage = {'x' * 50}\n",
         {"awsdirenv_stage": "production"},
     ),
     Edit(
-        "profile … has a region that cannot be one: …",
+        "profile … has an invalid region: …",
         "set region in …",
         f"{CHAIN}region = us-east-1 # prod lives here\n",
         {"region": "us-east-1"},
@@ -335,7 +335,7 @@ def _no_name(walk: Walk) -> Steps:
     yield walk.load("adminrole")
 
 
-@row("the profile name has control characters", "use the name as it stands in ~/.aws/config")
+@row("the profile name has control characters", "use the name as it is in ~/.aws/config")
 def _odd_name(walk: Walk) -> Steps:
     yield walk.load("ba\tse")
     yield walk.load("base")
@@ -566,12 +566,12 @@ def _process_that_comes_back(walk: Walk) -> Steps:
 
 
 def _unparsable(message: str, wrong: bytes, right: bytes) -> None:
-    @row(message, "mend …")
+    @row(message, "correct …")
     def unparsable(walk: Walk) -> Steps:
         before = walk.world.config.read_bytes()
         walk.world.config.write_bytes(wrong if wrong.startswith(b"\xef") else before + wrong)
         hint = yield walk.load("base")
-        Path(hint.removeprefix("mend ")).write_bytes(before + right)
+        Path(hint.removeprefix("correct ")).write_bytes(before + right)
 
 
 _unparsable("cannot parse …, line …: …", b"[profile q]\nregion = x\nregion = y\n", b"[profile q]\nregion = x\n")
@@ -583,9 +583,7 @@ _unparsable(
     b"[profile q]\ns3 =\n  x = y\n",
 )
 _unparsable("cannot parse …: not UTF-8 at byte …", b"[profile \xff]\n", b"[profile q]\n")
-_unparsable(
-    "cannot parse …, line 1: it begins with a byte order mark, which must go", b"\xef\xbb\xbf[profile q]\n", b""
-)
+_unparsable("cannot parse …, line 1: a byte order mark; save the file without it", b"\xef\xbb\xbf[profile q]\n", b"")
 
 
 # --- our settings -------------------------------------------------------------------------------------------------
@@ -615,7 +613,7 @@ def _long_session(walk: Walk) -> Steps:
         assert walk.load("base")() == []
 
 
-@row("AWSDIRENV_SSO_LOGIN makes no sense: …", "set it to auto, or to ask, which is the default")
+@row("AWSDIRENV_SSO_LOGIN must be auto or ask: …", "set it to auto, or to ask, which is the default")
 def _odd_choice(walk: Walk) -> Steps:
     walk.env["AWSDIRENV_SSO_LOGIN"] = "yes"
     yield walk.load("base")
@@ -644,14 +642,14 @@ def _dotenv_row(message: str, hint: str, text: str | bytes) -> None:
 
 
 _dotenv_row(
-    "AWS_PROFILE in … refers to …, which no shell can set",
+    "AWS_PROFILE in … refers to …, which is not a valid variable name",
     "write the value of AWS_PROFILE into …",
     "AWS_PROFILE=${a-b.c:-d}${x y}\n",
 )
 _dotenv_row(
     "… in … refers to …, which is a secret", "write the value of … into …", "AWS_PROFILE=${AWS_SECRET_ACCESS_KEY}\n"
 )
-_dotenv_row("cannot read …: not UTF-8 at byte …", "mend or remove …", b"AWS_PROFILE=\xff\n")
+_dotenv_row("cannot read …: not UTF-8 at byte …", "correct or remove …", b"AWS_PROFILE=\xff\n")
 _dotenv_row(
     "AWS_PROFILE in … refers to variables that are too long",
     "write the profile's name into that file",
@@ -662,11 +660,11 @@ _dotenv_row(
 )
 
 
-@row("cannot read …: not UTF-8 at byte …", "mend or remove …")
+@row("cannot read …: not UTF-8 at byte …", "correct or remove …")
 def _dotenv_removed(walk: Walk) -> Steps:
     line = _dotenv(walk, b"AWS_PROFILE=\xff\n")
     hint = yield walk.shell(line, walk.folder)
-    Path(hint.removeprefix("mend or remove ")).unlink()
+    Path(hint.removeprefix("correct or remove ")).unlink()
     walk.env["AWS_PROFILE"] = "base"
 
 
@@ -682,7 +680,7 @@ def _botocore_refuses(walk: Walk) -> Steps:
     return "the credentials for profile …: nobody has signed in"
 
 
-@row("profile … has a region that cannot be one: …", "set region in …")
+@row("profile … has an invalid region: …", "set region in …")
 def _region_without_a_session(walk: Walk) -> Steps:
     walk.config("[profile base2]\nregion = eu-west-1 # here\n")
     walk.config(filled(walk, f"[base2]\n{KEYS}"), walk.world.credentials)
@@ -691,7 +689,7 @@ def _region_without_a_session(walk: Walk) -> Steps:
 
 
 def _region_row(name: str) -> None:
-    @row("… cannot be a region: …", "…")
+    @row("… is not a valid region: …", "…")
     def region_of_the_environment(walk: Walk) -> Steps:
         walk.env[name] = "eu-west-1 # here"
         hint = yield walk.load("base", "--no-session")
@@ -703,7 +701,7 @@ _region_row("AWS_DEFAULT_REGION")
 
 
 def _line_break(command: str) -> None:
-    @row("a value for … has a line break", "remove it from the path or name it came from")
+    @row("a value for … has a line break", "remove the line break from the path or name that has it")
     def line_break(walk: Walk) -> Steps:
         path = walk.world.root / "a\nb"
         path.write_bytes(walk.world.config.read_bytes())

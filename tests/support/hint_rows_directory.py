@@ -453,7 +453,7 @@ def _other_home(walk: Walk) -> Steps:
     yield walk.enter(f"export AWS_CONFIG_FILE={walk.world.config}\nuse aws_profile p\n")
 
 
-LIVE_GONE = "AWS_CONFIG_FILE is that of a live directory, and gone: …"
+LIVE_GONE = "AWS_CONFIG_FILE names a live file that no longer exists: …"
 
 
 def _live_gone(walk: Walk) -> None:
@@ -477,7 +477,7 @@ def _live_files_gone(walk: Walk) -> Steps:
         del walk.env[name]
 
 
-@row(LIVE_GONE, "direnv reload; where direnv is not: …")
+@row(LIVE_GONE, "direnv reload; without direnv: …")
 def _live_files_gone_for_a_command(walk: Walk) -> Steps:
     _live_gone(walk)
     line = walk.shell("awsdirenv load p")
@@ -508,11 +508,11 @@ _words(*REGION, "'my prof' --region a/b")
 _words("… needs the name of a role, without its path", "… adminrole", "p --role a/b", "p --role r")
 _words("… needs a word such as production", "… production", "p --stage ''")
 _words("… is too long", "… production", f"p --stage {'x' * 50}")
-SUCH_AS = ("… is no duration …: …", "such as 3600, 15m, 2h or 1h30m")
+SUCH_AS = ("… must be a time …: …", "such as 3600, 15m, 2h or 1h30m")
 _words(*SUCH_AS, "p --duration 5m", "p --duration 2h")
 _words(*SUCH_AS, "p --min-life 13h", "p --min-life 15m")
 _words("the profile name is empty", "name a profile, as in `use aws_profile adminrole`", "''", "p")
-_words("the profile name has control characters", "use the name as it stands in ~/.aws/config", "$'p\\t'", "p")
+_words("the profile name has control characters", "use the name as it is in ~/.aws/config", "$'p\\t'", "p")
 _words("the profile name is too long", "use a name of up to 60 characters", "é" * 100, "p")
 _words(
     "use aws_profile takes one profile, and got a second: …",

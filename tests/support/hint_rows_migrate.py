@@ -37,18 +37,18 @@ def _edited(message: str, hint: str, before: str, after: str, config: str = CHAI
 _edited("…:…: this is not clear: …", BY_HAND, "[ $CI ] && export AWS_PROFILE=p\n", "[ $CI ] && use aws_profile p\n")
 _edited(
     "… names two identities, in line … and in line …",
-    "remove the one that should not count, then try again",
+    "remove the wrong one, then try again",
     "export AWS_PROFILE=p\nexport AWS_PROFILE=base\n",
     "export AWS_PROFILE=p\n",
 )
 _edited(
     "… names two identities, in line … and in line …",
-    "remove the one that should not count, then try again",
+    "remove the wrong one, then try again",
     "use aws_profile p\nexport AWS_PROFILE=base\n",
     "use aws_profile p\n",
 )
 _edited(
-    "…:…: the keys there are temporary, and no profile has them",
+    "…:…: these keys are temporary, and no profile has them",
     "change those lines by hand to: use aws_profile PROFILE",
     "export AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_SESSION_TOKEN=c\n",
     "use aws_profile p\n",
@@ -74,7 +74,7 @@ def _no_profile(walk: Walk) -> Steps:
     walk.config(CHAIN)
 
 
-@row("…:…: no profile of yours has the keys that stand there", "add them to [NAME] in …, then try again")
+@row("…:…: none of your profiles has these keys", "add them to [NAME] in …, then try again")
 def _keys_of_nobody(walk: Walk) -> Steps:
     hint = yield _has(walk, "export AWS_ACCESS_KEY_ID=AKIAOTHER AWS_SECRET_ACCESS_KEY=other\n")
     assert str(walk.world.credentials) in hint
@@ -90,7 +90,7 @@ def _own_store(walk: Walk) -> Steps:
 
 
 @row(
-    "…:…: aws-vault takes … of … from [default], and only it",
+    "…:…: only aws-vault takes … of … from [default]",
     "add … to …, or remove it from [default], then try again",
 )
 def _inherited(walk: Walk) -> Steps:
@@ -113,7 +113,7 @@ def _another_dotenv(walk: Walk) -> Steps:
     (walk.folder / ".env").write_text("AWS_PROFILE=p\n", encoding="utf-8")
 
 
-@row("…:…: no profile is named there, and … names one for us", "add --profile NAME to that command, then try again")
+@row("…:…: this command names no profile, but … does", "add --profile NAME to that command, then try again")
 def _nobody_named(walk: Walk) -> Steps:
     act = _has(walk, 'eval "$(aws configure export-credentials --format env)"\n')
     (walk.folder / ".env").write_text("AWS_PROFILE=base\n", encoding="utf-8")

@@ -123,7 +123,7 @@ def test_bad_durations(here: World, wish: Any) -> None:
     for function in (awsdirenv.credentials, awsdirenv.session, awsdirenv.credential_provider):
         with pytest.raises(SettingError) as caught:
             function("plain", duration=wish)
-        assert caught.value.message == f"--duration is no duration between 15m and 12h: {str(wish)!r}"
+        assert caught.value.message == f"--duration must be a time between 15m and 12h: {str(wish)!r}"
     assert here.sts.count("*") == 0
 
 

@@ -27,7 +27,7 @@ def uses_after(foreign: Foreign, place: int) -> list[int]:
         if one.start > place and (is_use or (raw.startswith("env_vars_required") and "AWS_PROFILE" in raw)):
             found.append(foreign.whole.line(one))
     if found and with_keys:
-        raise UnclearError(foreign.whole.line(with_keys[0]), "AWS_PROFILE and a key, which no directory has both")
+        raise UnclearError(foreign.whole.line(with_keys[0]), "AWS_PROFILE and a key: a directory has only one of them")
     return found
 
 
@@ -36,7 +36,9 @@ def check_between(foreign: Foreign, gone: Sequence[Found], place: int) -> None:
     first = min((one.statement.start for one in gone if one.kind in (PROFILE, KEY, TOOL)), default=place)
     for one in foreign.others:
         if first < one.start < place and _NEEDS.search(foreign.whole.raw(one)):
-            raise UnclearError(foreign.whole.line(one), "it uses what a line above it sets, and ours stands below")
+            raise UnclearError(
+                foreign.whole.line(one), "it uses a variable of a line above it, and our line comes below it"
+            )
 
 
 def rewrite(foreign: Foreign, line: str, main: Found, gone: Sequence[Found]) -> str:

@@ -127,7 +127,7 @@ class _State:
         lines = sorted((self.foreign.line(first), self.foreign.line(second)))
         return MigrationError(
             f"{self.envrc} names two identities, in line {lines[0]} and in line {lines[1]}",
-            "remove the one that should not count, then try again",
+            "remove the wrong one, then try again",
         )
 
 
@@ -215,7 +215,7 @@ class Finder:
             )
         if named != wanted:
             raise MigrationError(
-                f"{self.place(declared.found)}: no profile is named there, and {nearest} names one for us",
+                f"{self.place(declared.found)}: this command names no profile, but {nearest} does",
                 "add --profile NAME to that command, then try again",
             )
         name = wanted or self.environ.get("AWS_PROFILE") or "default"
@@ -226,12 +226,12 @@ class Finder:
         wanted = declared.profile.text if declared.profile else None
         if keys[2] and not names:
             raise MigrationError(
-                f"{self.place(declared.found)}: the keys there are temporary, and no profile has them",
+                f"{self.place(declared.found)}: these keys are temporary, and no profile has them",
                 "change those lines by hand to: use aws_profile PROFILE",
             )
         if not names or (wanted and wanted not in names):
             raise MigrationError(
-                f"{self.place(declared.found)}: no profile of yours has the keys that stand there",
+                f"{self.place(declared.found)}: none of your profiles has these keys",
                 f"add them to [NAME] in {self.files.credentials_path}, then try again",
             )
         return wanted or names[0]
@@ -299,7 +299,7 @@ class Finder:
             lost = [key for key in lost if not section.get(key) and default[key] != profile]
             if lost and profile != "default":
                 raise MigrationError(
-                    f"{self.place(declared.found)}: aws-vault takes {lost[0]} of {profile} from [default], and only it",
+                    f"{self.place(declared.found)}: only aws-vault takes {lost[0]} of {profile} from [default]",
                     f"add {lost[0]} to {place_of(self.files, profile)}, or remove it from [default], then try again",
                 )
 

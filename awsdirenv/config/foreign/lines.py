@@ -241,7 +241,7 @@ class Reader:
         """Return what comes of evaluating or exporting the output of a program. Raises NotUnderstoodError."""
         inside = inside_substitution(raw)
         if inside is None:
-            raise NotUnderstoodError("what only bash can tell")
+            raise NotUnderstoodError("what only bash can evaluate")
         file = re.fullmatch(
             r"(?:cat|x?args\s*<|e?grep\s[^|]*\s|sed\s[^|]*\s)\s*([\w./-]+)\s*(?:\|.*)?|xargs\s*<\s*([\w./-]+)",
             inside.strip(),
@@ -359,7 +359,7 @@ class Reader:
         if found_at is None and name == "use_aws_profile":
             return [Found(kinds.OURS, statement, name, stays=True)]
         if found_at is None:
-            raise NotUnderstoodError(f"{name}, which is defined nowhere that we know")
+            raise NotUnderstoodError(f"{name}, which is not defined in any file that we know")
         whole, function = found_at
         texts = [expand(self.whole.raw(word), self.variables) for word in arguments]
         known = {str(number): text for number, text in enumerate(texts, 1) if text is not None}

@@ -107,7 +107,7 @@ def test_what_is_not_ours(folder: Path, what: str) -> None:
         path.write_bytes(other[what])
         path.chmod(0o600)
     assert not is_current(path, MADE)
-    with pytest.raises(ConfigError, match="AWS_CONFIG_FILE is that of a live directory, and gone: "):
+    with pytest.raises(ConfigError, match="AWS_CONFIG_FILE names a live file that no longer exists: "):
         leave({"AWS_CONFIG_FILE": str(path)})
     before = elsewhere.read_bytes()
     if what == "folder":

@@ -107,7 +107,7 @@ def test_what_is_no_session_is_never_written(tmp_path: Path, change: dict[str, A
     """Long-term keys, keys without an end and malformed values are refused, unquoted, with nothing on the disk."""
     with pytest.raises(BadAnswerError) as caught:
         SessionStore(tmp_path).write("key", replace(SESSION, **change), "the role")
-    assert caught.value.message == "the session for the role is not one"
+    assert caught.value.message == "the session for the role is malformed"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -66,10 +66,10 @@ def test_nobody_there(ours: World) -> None:
     ("words", "status", "said"),
     [
         (["nonsense"], 1, "no profile nonsense in "),
-        (["a\x01b"], 2, "the profile name has control characters: use the name as it stands in ~/.aws/config"),
+        (["a\x01b"], 2, "the profile name has control characters: use the name as it is in ~/.aws/config"),
         (["--no-session"], 2, "unrecognized arguments: --no-session: awsdirenv credential-process --help"),
         (["x", "y"], 2, "unrecognized arguments: y: awsdirenv credential-process --help"),
-        (["--duration", "1s"], 2, "argument --duration: --duration is no duration between 15m and 12h: '1s'; "),
+        (["--duration", "1s"], 2, "argument --duration: --duration must be a time between 15m and 12h: '1s'; "),
         (["--duration"], 2, "argument --duration: expected one argument: awsdirenv credential-process --help"),
     ],
 )

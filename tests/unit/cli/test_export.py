@@ -121,7 +121,7 @@ def test_hostile_values_survive_dotenv(one: Snapshot) -> None:
     except SetupError as error:
         # The one thing that it has no quoting for: it expands ${…} even between single quotes.
         assert any("${" in value for value in variables(one, REGION).values())
-        assert re.fullmatch("no dotenv file can carry the value of AWS[A-Z_]+", error.message)  # noqa: PT017
+        assert re.fullmatch("a dotenv file cannot contain the value of AWS[A-Z_]+", error.message)  # noqa: PT017
     else:
         assert dotenv_values(stream=io.StringIO(text)) == variables(one, REGION)
 

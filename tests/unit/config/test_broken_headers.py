@@ -45,7 +45,7 @@ AROUND = {
     "first": ("", KEYS),
     "behind the same keys": (f"[default]\n{KEYS}", KEYS),
     "behind other keys": ("[default]\noutput = json\n", KEYS),
-    "behind a section that stands twice later": (f"[a]\n{KEYS}", f"{KEYS}[b]\nx = y\n[b]\n"),
+    "behind a section that is there twice later": (f"[a]\n{KEYS}", f"{KEYS}[b]\nx = y\n[b]\n"),
     "behind nested lines": (f"[default]\ns3 =\n  k = v\n\n# [c\n[a]\n{KEYS}", f"{KEYS}[b]\n"),
 }
 
@@ -81,7 +81,7 @@ def test_the_line_of_a_broken_header(tmp_path: Path, header: str, around: str) -
         assert int(named[1]) > before.count("\n") + 1
         return
     expected = before.count("\n") + 1, BROKEN[header]
-    if "stands twice" in message:
+    if "is there twice" in message:
         # Where the keys above are others, botocore takes the header for a key or a part of a value.
         assert is_taken(f"{before}{header}\n{KEYS}", path)
         return

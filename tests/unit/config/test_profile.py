@@ -379,7 +379,7 @@ def test_a_secret_in_a_nested_value_is_not_quoted(home: Home) -> None:
 def test_what_is_no_variable_is_refused(home: Home, name: str) -> None:
     """Only names of variables stand in awsdirenv_variables, and what else stands there is not quoted."""
     home.write(f"[profile p]\ncredential_process = x\nawsdirenv_variables = CLIENT, {name}\n")
-    with pytest.raises(ConfigError, match=r"^profile p has awsdirenv_variables with what is no name of a variable$"):
+    with pytest.raises(ConfigError, match=r"^profile p has an invalid name in awsdirenv_variables$"):
         chain_of("p")
 
 
@@ -763,68 +763,68 @@ ERRORS: dict[str, tuple[str, str | None, str, str]] = {
     "duplicate key": (
         role("p", A, f"role_arn = {SENTINEL}"),
         None,
-        "cannot parse {config}, line 4: a key stands twice",
-        "mend {config}",
+        "cannot parse {config}, line 4: a key is there twice",
+        "correct {config}",
     ),
     "duplicate section": (
         role("p", A) + f"[profile p]\nx = {SENTINEL}\n",
         None,
-        "cannot parse {config}, line 4: a section stands twice",
-        "mend {config}",
+        "cannot parse {config}, line 4: a section is there twice",
+        "correct {config}",
     ),
     "garbage": (
         role("p", A) + f"{SENTINEL}\n",
         None,
         "cannot parse {config}, line 4: neither a section nor key = value",
-        "mend {config}",
+        "correct {config}",
     ),
     "no section": (
         "",
         f"\naws_secret_access_key = {SENTINEL}\n",
         "cannot parse {credentials}, line 2: a key above the first section",
-        "mend {credentials}",
+        "correct {credentials}",
     ),
     "bad nesting": (
         role("p", A, f"s3 =\n  {SENTINEL}"),
         None,
         "cannot parse {config}, line 5: an indented line that is not key = value",
-        "mend {config}",
+        "correct {config}",
     ),
     "bad nesting below good lines": (
         "[q]\ns3 =\n  a = b\n\n" + role("p", A, f"s3 =\n  a = b\n# a comment\n\n  ; one more\n  {SENTINEL}\n  c = d"),
         None,
         "cannot parse {config}, line 13: an indented line that is not key = value",
-        "mend {config}",
+        "correct {config}",
     ),
     "bad nesting for all": (
         f"[DEFAULT]\ns3 =\n  {SENTINEL}\n" + role("p", A),
         None,
         "cannot parse {config}, line 3: an indented line that is not key = value",
-        "mend {config}",
+        "correct {config}",
     ),
     "bad nesting in credentials": (
         role("p", A),
         f"[base]\naws_secret_access_key =\n  {SENTINEL}\n",
         "cannot parse {credentials}, line 3: an indented line that is not key = value",
-        "mend {credentials}",
+        "correct {credentials}",
     ),
     "byte order mark": (
         "\ufeff" + role("p", A),
         None,
-        "cannot parse {config}, line 1: it begins with a byte order mark, which must go",
-        "mend {config}",
+        "cannot parse {config}, line 1: a byte order mark; save the file without it",
+        "correct {config}",
     ),
     "byte order mark before a comment": (
         role("p", A),
         f"\ufeff# {SENTINEL}\n{BASE}",
-        "cannot parse {credentials}, line 1: it begins with a byte order mark, which must go",
-        "mend {credentials}",
+        "cannot parse {credentials}, line 1: a byte order mark; save the file without it",
+        "correct {credentials}",
     ),
     "byte order mark further down": (
         f"[q]\nx = y\n\ufeff{SENTINEL}\n",
         None,
         "cannot parse {config}, line 3: neither a section nor key = value",
-        "mend {config}",
+        "correct {config}",
     ),
 }
 

@@ -265,7 +265,7 @@ def test_an_env_file_that_is_not_utf_8_is_an_error_that_quotes_nothing(tmp_path:
     with pytest.raises(ConfigError) as caught:
         declared_profile(None, tmp_path, {})
     assert caught.value.message == f"cannot read {tmp_path / '.env'}: not UTF-8 at byte 15"
-    assert caught.value.hint == f"mend or remove {tmp_path / '.env'}"
+    assert caught.value.hint == f"correct or remove {tmp_path / '.env'}"
     with pytest.raises(ConfigError):
         Settings.load({}, tmp_path)
     assert declared_profile("dev", tmp_path, {}).name == "dev"

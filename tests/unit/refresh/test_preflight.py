@@ -10,9 +10,9 @@ from world import World
 ROLE = "arn:aws:iam::123456789012:role/plain"
 # A setting of the profile, and what the error has to say of it.
 REFUSED = {
-    "a comment behind the region": ({"region": "us-east-1 # prod lives here"}, "region that cannot be one"),
-    "a region of two words": ({"region": "eu west 1"}, "region that cannot be one"),
-    "a region that begins with a dash": ({"region": "-eu-west-1"}, "region that cannot be one"),
+    "a comment behind the region": ({"region": "us-east-1 # prod lives here"}, "an invalid region"),
+    "a region of two words": ({"region": "eu west 1"}, "an invalid region"),
+    "a region that begins with a dash": ({"region": "-eu-west-1"}, "an invalid region"),
     "a user's ARN": ({"role_arn": "arn:aws:iam::123456789012:user/x"}, "role_arn that is none"),
     "an assumed role's ARN": ({"role_arn": "arn:aws:sts::123456789012:assumed-role/x/y"}, "role_arn that is none"),
     "an account that is too short": ({"role_arn": "arn:aws:iam::1234:role/x"}, "role_arn that is none"),
@@ -33,7 +33,7 @@ REFUSED = {
     "a tag twice": ({"session_tags": "Team=a,team=b"}, "as Tags"),
     "too many tags": ({"session_tags": ",".join(f"k{number}=v" for number in range(51))}, "as Tags"),
     "a transitive tag that is none": ({"session_tags": "a=b", "transitive_session_tags": "c"}, "as TransitiveTagKeys"),
-    "a stage that is too long": ({"awsdirenv_stage": "x" * 41}, "awsdirenv_stage that cannot be one"),
+    "a stage that is too long": ({"awsdirenv_stage": "x" * 41}, "an invalid awsdirenv_stage"),
 }
 
 

@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_parsed(world: World) -> None:
     world.config.write_text("[profile a]\nb = 1\nb = 2\n")
     done = world.run("awsdirenv", "list")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"cannot parse {world.config}, line 3: a key stands twice" in done.stderr
+    assert f"cannot parse {world.config}, line 3: a key is there twice" in done.stderr
 
 
 def test_other_files(world: World) -> None:

@@ -366,7 +366,7 @@ def test_what_root_makes_in_somebody_s_folder_is_theirs(tmp_path: Path) -> None:
     files.replace_file(tmp_path / "a" / "file", b"again", 0o600)
     with pytest.raises(CacheError) as caught:
         files.ensure_private_folder(tmp_path / "cache" / "ours")
-    assert caught.value.hint == "be that user (sudo without -E), or set XDG_CACHE_HOME"
+    assert caught.value.hint == "run the command as that user (sudo without -E), or set XDG_CACHE_HOME"
     assert mode(tmp_path / "a" / "file") == 0o600
     made = sorted(path for path in tmp_path.rglob("*"))
     assert [path.name for path in made] == ["a", "b", "file", "cache", "ours"]
