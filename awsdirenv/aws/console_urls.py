@@ -87,7 +87,7 @@ class ConsolePage(Record):
     def __init__(self, partition: str, region: str | None, service: str | None) -> None:
         super().__init__(partition, region, service)
         if service is not None and not _SERVICE.fullmatch(service):
-            raise UsageError(f"that cannot be a service: {service!r}", "as in: awsdirenv console --service s3")
+            raise UsageError(f"--service is not a valid service: {service!r}", "as in: awsdirenv console --service s3")
         if partition not in _PARTITIONS:
             raise ConfigError(f"the console of the partition {partition} is not known", "sign in to it with a browser")
 
@@ -121,9 +121,11 @@ def link(endpoint: str, sign_in_token: str, destination: str) -> str:
 def checked_region(wanted: str, partition: str) -> str:
     """Return a region of the command line. Raises UsageError if it is no region, or not of this partition."""
     if not _REGION.fullmatch(wanted):
-        raise UsageError(f"that cannot be a region: {wanted!r}", "as in: awsdirenv console --region eu-west-1")
+        raise UsageError(f"--region is not a valid region: {wanted!r}", "as in: awsdirenv console --region eu-west-1")
     if partition_of(wanted) != partition:
-        raise UsageError(f"region {wanted} is not in the partition of the profile, {partition}", "name one that is")
+        raise UsageError(
+            f"region {wanted} is not in the partition of the profile, {partition}", "use a region of that partition"
+        )
     return wanted
 
 
@@ -139,7 +141,7 @@ def checked_endpoint(address: str) -> str:
     except ValueError:
         is_sound = False
     if not is_sound:
-        raise SettingError("AWSDIRENV_SIGNIN_ENDPOINT is no address of https", "such as https://signin.aws.amazon.com")
+        raise SettingError("AWSDIRENV_SIGNIN_ENDPOINT is not an https address", "such as https://signin.aws.amazon.com")
     return address.rstrip("/")
 
 

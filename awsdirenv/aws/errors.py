@@ -164,7 +164,10 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
                 f"check the files named in {where}",
             ) from None
         except RuntimeError:  # what botocore raises where credentials that it has just fetched have expired
-            raise CredentialSourceError(f"{what}: they have expired already", f"renew what {where} names") from None
+            raise CredentialSourceError(
+                f"{what}: the source gave credentials that have ended",
+                f"get new credentials for {where} from their source",
+            ) from None
 
     return guarded(what, translated, where)
 
@@ -172,7 +175,7 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
 def _misconfigured(what: str, error: Exception, where: str) -> ConfigError:
     """Make the error for a setting that botocore refuses, in botocore's words."""
     words = _QUOTED_VALUE.sub(r"\1", one_line(str(error)))
-    return ConfigError(f"{what}: {words}", f"mend {where}")
+    return ConfigError(f"{what}: {words}", f"correct {where}")
 
 
 def _source_failed(what: str, error: Exception) -> CredentialSourceError:
@@ -188,7 +191,7 @@ def _source_failed(what: str, error: Exception) -> CredentialSourceError:
 def bad_answer(what: str) -> BadAnswerError:
     """Make the error for an answer that AWS would not give."""
     return BadAnswerError(
-        f"{what}: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
+        f"{what}: the answer is not from AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page"
     )
 
 
@@ -216,11 +219,11 @@ def _lost_answer(what: str, error: Exception) -> AwsdirenvError:
         )
     if name == "SSLError":
         return NetworkError(
-            f"{what}: the certificate of what answered is not trusted",
+            f"{what}: the certificate of the server is not trusted",
             "set AWS_CA_BUNDLE to your company's certificates, or sign in to the Wi-Fi",
         )
     if name == "ProxyConnectionError":
-        return NetworkError(f"{what}: the proxy does not let us through", "check HTTPS_PROXY and NO_PROXY")
+        return NetworkError(f"{what}: no connection through the proxy", "check HTTPS_PROXY and NO_PROXY")
     return NetworkError(f"{what}: no answer ({name})", "check the network, then direnv reload")
 
 
@@ -341,7 +344,7 @@ def _provider_error(what: str, error: Exception, sign_in: str | None) -> Awsdire
     if type(error).__name__ in _SIGN_IN and sign_in:
         if _NO_TOKEN.search(str(getattr(error, "kwargs", {}).get("error_msg"))):
             return SignInNeededError(f"{what}: nobody has signed in", sign_in, is_first=True)
-        return SignInNeededError(f"{what}: the sign-in is over", sign_in)
+        return SignInNeededError(f"{what}: the sign-in has ended", sign_in)
     provider = getattr(error, "kwargs", {}).get("provider")
     if provider in _BY_PROVIDER:
         problem, hint = _BY_PROVIDER[provider]

@@ -108,7 +108,7 @@ def _find_credentials(session: Any) -> Caller:
 
 def _refuse_to_ask(_prompt: str) -> NoReturn:
     raise PersonNeededError(
-        "an SDK would ask for an MFA code here", "awsdirenv login, and a directory with use aws_profile"
+        "an SDK would ask for an MFA code here", "awsdirenv login, then enter a directory with use aws_profile"
     )
 
 

@@ -181,7 +181,8 @@ def process_credentials(  # noqa: PLR0913, PLR0917
         return _parsed(output)
     except _Fault as fault:
         raise CredentialProcessError(
-            f"credential_process of profile {profile} {fault}", f"try by hand what credential_process says in {place}"
+            f"credential_process of profile {profile} {fault}",
+            f"run the command yourself: credential_process in {place}",
         ) from None
 
 
@@ -195,7 +196,7 @@ def _output(arguments: list[str], environ: Mapping[str, str]) -> bytes:
     except ValueError:  # a NUL byte
         raise _Fault("cannot start") from None
     except subprocesses.StillRunningError:
-        raise _Fault(f"gave nothing within {PROCESS_TIMEOUT}s") from None
+        raise _Fault(f"did not end within {PROCESS_TIMEOUT}s") from None
     except subprocesses.TooMuchOutputError:
         raise _Fault("printed far more than credentials") from None
     if done.status != 0:
@@ -259,7 +260,7 @@ def _parsed(output: bytes) -> SessionCredentials:
         account_id=account if _ACCOUNT.fullmatch(account) else None,
     )
     if not given.is_usable(utc_now()):
-        raise _Fault("gave credentials that have expired already")
+        raise _Fault("gave credentials that have ended")
     return given
 
 

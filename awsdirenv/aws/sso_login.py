@@ -188,7 +188,7 @@ class Oidc:
             return NotYetError(is_too_fast=code == _TOO_FAST)
         if operation == "create_token" and code == "AccessDeniedException":
             return SignInFailedError(
-                f"the sign-in to {self._name} was denied", "allow it in the browser, or ask who denied it"
+                f"the sign-in to {self._name} was denied", "try again and allow it in the browser, or ask who denied it"
             )
         if code == "ExpiredTokenException":
             return self.too_late()

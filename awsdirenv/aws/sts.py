@@ -108,7 +108,7 @@ class Sts:
             )
         proxy = unusable_proxy(url, self._environ)
         if proxy:
-            raise ConfigError(f"{what}: the proxy is no URL", f"correct {proxy.name}, as in http://HOST:PORT")
+            raise ConfigError(f"{what}: the proxy is not a URL", f"correct {proxy.name}, as in http://HOST:PORT")
 
     def source_credentials(self) -> SessionCredentials:
         """Get the credentials that the chain starts from.
@@ -237,7 +237,8 @@ class Sts:
                 f"check aws_access_key_id and aws_secret_access_key of {section}",
             )
         return SessionRefusedError(
-            f"STS does not take the credentials of profile {profile} ({code})", f"renew what {section} takes them from"
+            f"STS does not take the credentials of profile {profile} ({code})",
+            f"get new credentials for {section} from their source",
         )
 
     def process(self) -> str:
@@ -248,7 +249,7 @@ class Sts:
         if not isinstance(command, str) or _SETTING_LINE.search(command.partition("\n")[2]):
             raise ConfigError(
                 f"profile {profile} has a setting within credential_process",
-                "take the spaces from the front of the line below credential_process: they make it a part of it",
+                "remove the spaces at the start of the line below credential_process: they make it part of the command",
             )
         return command
 

@@ -127,7 +127,9 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
             encoding = locale.getpreferredencoding(do_setlocale=False)
             live_files.write(path, made_from, text.encode(encoding, "surrogateescape"))
     if aside:
-        reporter.notice(f"what was written into {live_files.empty_file(folder)} is in {aside} now, and not used")
+        reporter.notice(
+            f"{live_files.empty_file(folder)} must stay empty: what was written into it is now in {aside}, and not used"
+        )
 
 
 def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader: Loader) -> Made:

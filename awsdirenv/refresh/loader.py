@@ -156,7 +156,7 @@ class Loader:
             if not lasts and self.is_expected:
                 self._tell_of_short_life(present, error.message)
             return present  # it is still valid, so a failed renewal changes nothing
-        self._tell_of_short_life(renewed, "that is as long as they live")
+        self._tell_of_short_life(renewed, "new credentials do not last longer")
         return renewed
 
     def _may_keep(self, present: Snapshot, basis: Basis) -> bool:

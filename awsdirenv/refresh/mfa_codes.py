@@ -28,7 +28,7 @@ _TRIES = 3
 _STEP = 30  # seconds for which a device shows one code (RFC 6238, and every AWS device)
 _PROCESS_TIMEOUT = 60  # seconds
 # The hint does not show the command itself, because people write their MFA secret into it.
-_PROCESS_HINT = "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says"
+_PROCESS_HINT = "run the command of AWSDIRENV_MFA_PROCESS or mfa_process yourself"
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ class Process:
         except OSError as error:
             raise CodeProcessError(f"{what} cannot start: {error.strerror}", hint) from None
         except subprocesses.StillRunningError:
-            raise CodeProcessError(f"{what} gave nothing within {_PROCESS_TIMEOUT}s", hint) from None
+            raise CodeProcessError(f"{what} did not end within {_PROCESS_TIMEOUT}s", hint) from None
         except subprocesses.TooMuchOutputError:
             raise CodeProcessError(f"{what} did not print six digits", hint) from None
         if done.status != 0:
@@ -125,7 +125,7 @@ class Process:
     def refused(self, reason: str, *, wait: bool) -> None:
         """Wait once for the device's next code, if that may help. Raises CodeProcessError otherwise."""
         if not wait or self._has_waited:  # a command that always prints the same code would block every shell
-            raise CodeProcessError(f"the MFA process gave a code that will not do: {reason}", _PROCESS_HINT)
+            raise CodeProcessError(f"AWS does not accept the code of the MFA process: {reason}", _PROCESS_HINT)
         self._has_waited = True
         with patience(self._waiting, "the next code of the MFA process"):
             self._sleep(_STEP - time.time() % _STEP + 1)

@@ -86,7 +86,7 @@ def check(conditions: Conditions, snapshot: Snapshot) -> None:
 
 def _wrong(profile: str, leads_to: str, demanded: str) -> WrongIdentityError:
     return WrongIdentityError(
-        f"profile {profile} leads to {leads_to}, and .envrc insists on {demanded}",
+        f"profile {profile} leads to {leads_to}, but .envrc wants {demanded}",
         f"correct {section_header(profile)}, or the line in .envrc",
     )
 
@@ -147,7 +147,7 @@ def _refuse_question(loader: Loader, snapshot: Snapshot) -> None:
     if evaluation and has_later_line(evaluation.envrc, evaluation.directory):
         inner = with_tilde(str(evaluation.envrc), str(home(loader.environ)))
         raise LaterLineError(
-            f"{snapshot.profile} needs a confirmation and stays closed: {inner} goes on to another line",
+            f"{snapshot.profile} needs a confirmation and stays closed: {inner} has another line after it",
             f"to enter {snapshot.profile}: cd to its own folder",
         )
     if loader.human is None or not loader.is_expected:

@@ -278,7 +278,7 @@ def check_device(plan: Plan) -> None:
 def no_user_name() -> ConfigError:
     """Return the error for ${username} without an IAM user."""
     return ConfigError(
-        f"mfa_serial has {USERNAME}, and whose credentials these are is no IAM user",
+        f"mfa_serial has {USERNAME}, but the credentials are not those of an IAM user",
         "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL",
     )
 

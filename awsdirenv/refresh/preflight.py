@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from awsdirenv.aws.sts import Sts
 
 _OUR_COMMAND = "credential-process"
-_LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
+_LOOP_HINT = "let it name another profile: the one with the source of the credentials"
 # The ARN of a role. Other makers of STS leave out the account, and have partitions and names of their own.
 _ROLE_ARN = re.compile(
     r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12})?:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}|arn:(?!aws)[^:\s]+:iam::(?:[0-9]{12})?:role/.+",
@@ -167,7 +167,7 @@ def check_chain(chain: Chain, files: AwsFiles) -> None:
         if not _ROLE_ARN.fullmatch(hop.role_arn):
             place = place_of(files, hop.profile, "role_arn")
             raise ConfigError(
-                f"profile {hop.profile} has a role_arn that is none: {hop.role_arn}",
+                f"profile {hop.profile} has a role_arn that is not the ARN of a role: {hop.role_arn}",
                 f"correct role_arn in {place}, as in arn:aws:iam::123456789012:role/NAME",
             )
         for key, parameter, taken in _PARAMETERS:
@@ -218,8 +218,8 @@ def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -
     """
     if chain.source_kind == ENVIRONMENT and "AWSDIRENV_PROFILE" in environ:
         raise ConfigError(
-            f"profile {chain.source_profile} takes its keys from the environment, which holds those of a directory",
-            "leave the directory first: keys that are exported must not feed their own refresh",
+            f"profile {chain.source_profile} takes its keys from the environment, but these are a directory's keys",
+            "leave the directory first: exported keys must not renew themselves",
         )
     refuse_recursion(chain.profile, environ)
     if chain.source_kind == PROCESS:
@@ -230,7 +230,9 @@ def refuse_feedback(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -
 def refuse_recursion(profile: str, environ: Mapping[str, str]) -> None:
     """Refuse a profile whose own credential_process has started us. Raises CredentialProcessError."""
     if is_running_for(profile, environ):
-        raise CredentialProcessError(f"credential_process of profile {profile} has come back to awsdirenv", _LOOP_HINT)
+        raise CredentialProcessError(
+            f"credential_process of profile {profile} calls awsdirenv for the same profile", _LOOP_HINT
+        )
 
 
 def _refuse_loop(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> None:
@@ -268,7 +270,7 @@ def _check_sso(files: AwsFiles, profile: str) -> None:
     if different:
         raise ConfigError(
             f"profile {profile} and its sso_session {name} differ in {different}",
-            f"take {different} out of {place_of(files, profile, different)}",
+            f"remove {different} from {place_of(files, profile, different)}",
         )
     merged = {**values, **session}
     missing = next((key for key in _SSO_KEYS if not merged.get(key)), None)

@@ -135,7 +135,7 @@ class Refresher:
         session = self._session(plan, len(plan.steps) - 1)
         if len(plan.steps) > 1:
             return session
-        notice = "--duration has no say: what gives these credentials decides how long they live"
+        notice = "--duration has no effect: the source of these credentials decides how long they are valid"
         if self.chain.duration_seconds and notice not in self.notices:
             self.notices.append(notice)
         with self._blaming_source(session):
@@ -200,7 +200,7 @@ class Refresher:
         hop = self.chain.hops[step.hop]
         if step.is_capped and step.hop == len(self.chain.hops) - 1 and not self.notices:
             wanted_duration = duration_text(hop.duration_seconds or 0)
-            self.notices.append(f"{wanted_duration} was asked for and AWS grants 1h: role chaining")
+            self.notices.append(f"you asked for {wanted_duration}, but AWS allows 1h at most with role chaining")
         return self.sts.assume_role(caller, hop, step.seconds, step.serial, code)
 
     def _identified(self, session: SessionCredentials) -> SessionCredentials:
@@ -227,9 +227,9 @@ class Refresher:
         self.users.remember(source.access_key_id, arn.rpartition("/")[2])
 
     def _confirm(self, step: Step) -> None:
-        """Ask AWS whether a session is over. We cannot tell, because our clock was set."""
+        """Ask AWS whether a session has ended. We cannot tell, because our clock was set."""
         assert step.stored is not None  # noqa: S101 - a step in doubt has a stored session
-        self.locks.note("asking AWS whether the session still holds")
+        self.locks.note("asking AWS whether the session is still valid")
         try:
             confirmed = self.sts.confirmed(step.stored)
         except SessionRefusedError:

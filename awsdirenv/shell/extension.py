@@ -191,7 +191,7 @@ def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Pa
     present_uses = uses(present or "")
     for use in present_uses:
         if use.profile == (profile or ""):
-            say(f"  {envrc} has it already: {use.line}")
+            say(f"  {envrc} already has: {use.line}")
             return envrc
     if present_uses:
         raise SetupError(f"{envrc} already says: {present_uses[0].line}", f"change that line of {envrc} to: {line}")
@@ -242,7 +242,7 @@ def replace_envrc(envrc: Path, before: bytes, after: bytes) -> None:
     if present == after:
         return  # another link to it
     if present != before:
-        raise MigrationError(f"{envrc} has changed meanwhile", "look again, then repeat the command")
+        raise MigrationError(f"{envrc} has changed in the meantime", "look at it, then repeat the command")
     target = Path(os.path.realpath(envrc))
     try:
         replace_file(target, after, target.stat().st_mode & 0o7777)
@@ -259,7 +259,7 @@ def direnv_allow(directory: Path, environ: Mapping[str, str]) -> None:
     except FileNotFoundError:
         raise SetupError("direnv is not installed", "install direnv, then: direnv allow") from None
     if done.returncode != 0:
-        raise SetupError(f"direnv allow failed with status {done.returncode}", "try it by hand: direnv allow")
+        raise SetupError(f"direnv allow failed with status {done.returncode}", "run it yourself: direnv allow")
 
 
 def write_output(path: Path, text: str) -> None:
@@ -330,7 +330,7 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SetupError(f"cannot read {path}: {error.strerror}", f"mend or move {path}") from None
+        raise SetupError(f"cannot read {path}: {error.strerror}", f"move {path} away, or make it readable") from None
 
 
 def _write(path: Path, text: str, mode: int) -> None:

@@ -38,7 +38,7 @@ CANNOT = {
     ("the demo failed: bash hangs", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
     ("the demo failed: bash ended", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
     ("the demo failed: `…` did not show: …", "see above, or try it by hand: awsdirenv demo --interactive"): DEMO,
-    ("… has changed meanwhile", "look again, then repeat the command"): "needs two at once: tests/unit/reports",
+    ("… has changed in the meantime", "look at it, then repeat the command"): "needs two at once: tests/unit/reports",
     ("cannot parse …", "correct …"): "for errors of botocore's parser yet to come",
     (
         "cannot parse …: not …, the encoding of the locale, at byte …",
@@ -46,19 +46,19 @@ CANNOT = {
     ): "needs a locale that is neither UTF-8 nor Latin",
     ("cannot read …: …", "check …"): "a disk that fails",
     (
-        "the MFA process gave a code that will not do: …",
-        "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says",
+        "AWS does not accept the code of the MFA process: …",
+        "run the command of AWSDIRENV_MFA_PROCESS or mfa_process yourself",
     ): "waits half a minute for the next code; the hint is that of other faults of the process",
     (
         "the MFA process for … cannot start: …",
-        "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says",
+        "run the command of AWSDIRENV_MFA_PROCESS or mfa_process yourself",
     ): "needs a machine without sh",
     (
-        "the MFA process for … gave nothing within …s",
-        "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says",
+        "the MFA process for … did not end within …s",
+        "run the command of AWSDIRENV_MFA_PROCESS or mfa_process yourself",
     ): "waits a minute",
     (
-        "… needs a confirmation and stays closed: … goes on to another line",
+        "… needs a confirmation and stays closed: … has another line after it",
         "to enter …: cd to its own folder",
     ): "no fault, and printed without the hint",
     (

@@ -64,9 +64,9 @@ def test_the_wrong_one_is_refused_before_anybody_is_asked(world: World) -> None:
     """What role_arn says is enough: no call, no question, and the line that is to be corrected."""
     world.role("adminrole")
     wrong = {
-        f"--account {OTHER}": f"leads to account {ACCOUNT}, and .envrc insists on account {OTHER}",
-        "--role boss": "leads to role adminrole, and .envrc insists on role boss",
-        "--role ADMINROLE": "leads to role adminrole, and .envrc insists on role ADMINROLE",
+        f"--account {OTHER}": f"leads to account {ACCOUNT}, but .envrc wants account {OTHER}",
+        "--role boss": "leads to role adminrole, but .envrc wants role boss",
+        "--role ADMINROLE": "leads to role adminrole, but .envrc wants role ADMINROLE",
     }
     for pin in (*wrong, "--role ADMINROLE"):  # the last one twice
         said, hint = closed(world, f"use aws_profile adminrole {pin}")
@@ -80,7 +80,7 @@ def test_a_sign_in_is_compared_before_anybody_is_asked(world: World) -> None:
     world.sso_session(signed_in=False)
     world.sso_profile("dev")
     said, _ = closed(world, f"use aws_profile dev --account {OTHER}")
-    assert said == f"profile dev leads to account {ACCOUNT}, and .envrc insists on account {OTHER}"
+    assert said == f"profile dev leads to account {ACCOUNT}, but .envrc wants account {OTHER}"
 
 
 @pytest.mark.parametrize("pin", [f"--account {OTHER}", "--role boss"])
@@ -89,7 +89,7 @@ def test_a_login_says_that_the_directory_stays_closed(world: World, pin: str) ->
     world.role("adminrole")
     world.sso_session(signed_in=False)
     world.sso_profile("dev")
-    warning = "awsdirenv: warning: profile {} leads to {}, and .envrc insists on " + pin.lstrip("-")
+    warning = "awsdirenv: warning: profile {} leads to {}, but .envrc wants " + pin.lstrip("-")
     for name, place in (("adminrole", "adminrole"), ("dev", "Developer")):
         folder = world.project(f"pinned-{name}", f"use aws_profile {name} {pin}\n")
         env = {name: value for name, value in world.enter(folder)[0].items() if value is not None}
@@ -110,10 +110,10 @@ def test_a_login_says_that_the_directory_stays_closed(world: World, pin: str) ->
 def test_what_sts_says_counts(world: World) -> None:
     """Where the files do not tell the account, the answer of STS does, and the credentials are not exported."""
     assert closed(world, f"use aws_profile base --account {OTHER}")[0] == (
-        f"profile base leads to account {ACCOUNT}, and .envrc insists on account {OTHER}"
+        f"profile base leads to account {ACCOUNT}, but .envrc wants account {OTHER}"
     )
     assert closed(world, "use aws_profile base --role adminrole")[0] == (
-        "profile base leads to no role, and .envrc insists on role adminrole"
+        "profile base leads to no role, but .envrc wants role adminrole"
     )
     opened(world, f"use aws_profile base --account {ACCOUNT}")
 
@@ -131,8 +131,8 @@ def test_a_snapshot_of_another_directory_does_not_open(plain: World) -> None:
     """What a directory without conditions has fetched is compared with the conditions of this one, warm or not."""
     plain.hold("plain")
     opened(plain, "use aws_profile plain", "other")
-    assert "insists on account" in closed(plain, f"use aws_profile plain --account {OTHER}")[0]
-    assert "insists on role" in closed(plain, "use aws_profile plain --role other")[0]
+    assert ".envrc wants account" in closed(plain, f"use aws_profile plain --account {OTHER}")[0]
+    assert ".envrc wants role" in closed(plain, "use aws_profile plain --role other")[0]
     assert plain.sts.count("AssumeRole") == 1
 
 
@@ -149,15 +149,15 @@ def test_an_edited_profile_is_refused(plain: World) -> None:
 
 def test_long_term_keys_are_compared_too(world: World) -> None:
     """`--no-session` is no way around: keys whose account nobody can tell are none of the account's."""
-    assert "insists on account" in closed(world, f"use aws_profile base --no-session --account {OTHER}")[0]
+    assert ".envrc wants account" in closed(world, f"use aws_profile base --no-session --account {OTHER}")[0]
 
 
 def test_live_directories_are_compared_too(plain: World) -> None:
     """A live directory exports no keys, but its profile must lead where the line says all the same."""
     changes, _ = plain.enter(plain.project("live", f"use aws_profile plain --live --account {ACCOUNT}\n"))
     assert changes["AWS_PROFILE"] == "plain"
-    assert "insists on account" in closed(plain, f"use aws_profile plain --live --account {OTHER}")[0]
-    assert "insists on role" in closed(plain, "use aws_profile plain --live --role other")[0]
+    assert ".envrc wants account" in closed(plain, f"use aws_profile plain --live --account {OTHER}")[0]
+    assert ".envrc wants role" in closed(plain, "use aws_profile plain --live --role other")[0]
 
 
 def test_no_account(plain: World) -> None:

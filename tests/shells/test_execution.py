@@ -287,7 +287,7 @@ def test_more_than_there_can_be(aging: World) -> None:
     folder = aging.project("plain", "use aws_profile plain --min-life 2h\n")
     changes, said = aging.enter(folder)
     assert changes["AWS_ACCESS_KEY_ID"]
-    assert "awsdirenv: plain: 1h00m left instead of 2h: that is as long as they live" in said
+    assert "awsdirenv: plain: 1h00m left instead of 2h: new credentials do not last longer" in said
     _, again = aging.enter(folder)
     assert "instead" not in again
     assert aging.sts.count("AssumeRole") == 1

@@ -211,7 +211,7 @@ def test_another_identity_beside_keys_is_said_once(world: World, kind: str) -> N
     mixed = world.project("mixed", "use aws_profile plain\ndotenv\n")
     (mixed / ".env").write_text("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nAWS_SECRET_ACCESS_KEY=x\n")
     live = world.project("live", "use aws_profile plain --live\nexport AWS_PROFILE=read\n")
-    profile, keys = "warning: AWS_PROFILE is set beside keys", "warning: the keys here are not this directory's"
+    profile, keys = "warning: AWS_PROFILE is set together with keys", "warning: the keys here are not this directory's"
     with open_shell(world, kind, world.project("plain")) as shell:
         assert "warning" not in shell.run("true") + shell.run("true")
         for _ in range(2):

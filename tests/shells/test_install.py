@@ -187,7 +187,7 @@ def test_an_unwritable_place_is_one_error(home: Home) -> None:
     said = home.run("setup", status=1)
     assert said.splitlines() == [
         f"awsdirenv: error: cannot read {home.extension}: Not a directory",
-        f"awsdirenv: hint: mend or move {home.extension}",
+        f"awsdirenv: hint: move {home.extension} away, or make it readable",
     ]
 
 
@@ -414,7 +414,7 @@ def test_init_can_be_repeated(home: Home, line: str) -> None:
     envrc.write_text(f"layout python\n{line}\n", encoding="utf-8")
     for _ in range(2):
         said = home.run("init", "adminrole")
-        assert said.startswith(f"  {envrc} has it already: {line.strip()}\n  direnv allow\n")
+        assert said.startswith(f"  {envrc} already has: {line.strip()}\n  direnv allow\n")
     assert envrc.read_text(encoding="utf-8") == f"layout python\n{line}\n"
 
 

@@ -538,7 +538,7 @@ def test_keys_that_aws_configure_writes(world: World, folder: Path) -> None:
     world.run(str(BIN / "python"), "-c", SET, words, cwd=folder, **env).check_returncode()
     assert empty.read_bytes() != b""
     changes, said = world.enter(folder)
-    assert f"awsdirenv: what was written into {empty} is in {aside} now, and not used\n" in said
+    assert f"awsdirenv: {empty} must stay empty: what was written into it is now in {aside}, and not used\n" in said
     assert {name: changes[name] for name in LIVE} == {name: env[name] for name in LIVE}
     assert empty.read_bytes() == b""
     assert stranger.access_key_id in aside.read_text(encoding="utf-8")

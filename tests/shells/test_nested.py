@@ -87,7 +87,7 @@ def test_only_the_line_that_decides_is_confirmed(world: World) -> None:
                 shell.send("\x03")
             shown = shell.finish()
             assert ASKS not in shown, text
-            assert (f"{notice}{inner}/.envrc goes on to another line\r\n" in shown) != is_asked, text
+            assert (f"{notice}{inner}/.envrc has another line after it\r\n" in shown) != is_asked, text
             assert shell.variable("AWSDIRENV_PROFILE") == ("" if is_asked else "plain"), text
         grandchild = world.project("outer/0/below", "source_up\n")
         assert notice in shell.run(f"cd {grandchild}")

@@ -197,7 +197,7 @@ def test_a_certificate_that_nobody_trusts(world: World, front: TlsFront) -> None
     message, hint = closed(world, "plain")
     assert message == (
         "AssumeRole of arn:aws:iam::123456789012:role/plain for profile plain: "
-        "the certificate of what answered is not trusted"
+        "the certificate of the server is not trusted"
     )
     assert hint == "set AWS_CA_BUNDLE to your company's certificates, or sign in to the Wi-Fi"
     assert front.failed_handshakes > 0
@@ -229,7 +229,7 @@ def test_a_proxy_that_does_not_let_us_through(world: World, internet: Internet) 
     for url in (refusing, closed_port().replace("//", f"//jo:{PASSWORD}@")):
         way = closed if url == refusing else refused
         message, hint = way(world, "plain", **{**internet.env, "HTTPS_PROXY": url})
-        assert message.endswith(" for profile plain: the proxy does not let us through")
+        assert message.endswith(" for profile plain: no connection through the proxy")
         assert hint == "check HTTPS_PROXY and NO_PROXY"
     assert internet.proxy.refused > 0
     assert not world.sts.calls
@@ -315,5 +315,5 @@ def test_a_sign_in_page_of_a_network(world: World, kind: str, action: str) -> No
     role_behind(world, Source(world.sso_profile("start")))
     world.sts.add_fault(action, kind, times=None)
     message, hint = (closed if kind == "html" else refused)(world, "end")
-    assert message.endswith(": what answered is not AWS")
+    assert message.endswith(": the answer is not from AWS")
     assert hint == "check the endpoint, the proxy, or the Wi-Fi's sign-in page"

@@ -131,7 +131,7 @@ def test_the_chaining_cap_is_said_once(world: World) -> None:
     world.role("hub", mfa=False)
     world.role("end", mfa=False, source_profile="hub")
     folder = world.project("end", "use aws_profile end --duration 2h\n")
-    notice = "awsdirenv: end: 2h was asked for and AWS grants 1h: role chaining"
+    notice = "awsdirenv: end: you asked for 2h, but AWS allows 1h at most with role chaining"
     with Shell(world, "bash") as shell:
         assert shell.run(f"cd {folder}").count(notice) == 1
         assert assumed(world).params["DurationSeconds"] == "3600"
@@ -149,7 +149,10 @@ def test_who_gives_the_credentials_decides_how_long(world: World) -> None:
     world.sso_session()
     world.sso_profile("team")
     _, said = world.enter(world.project("team", "use aws_profile team --duration 2h\n"))
-    assert "awsdirenv: team: --duration has no say: what gives these credentials decides how long they live\n" in said
+    assert (
+        "awsdirenv: team: --duration has no effect: the source of these credentials decides how long they are valid\n"
+        in said
+    )
     assert "awsdirenv: team: account 123456789012" in said
 
 
@@ -395,7 +398,7 @@ def test_the_name_of_somebody_who_is_no_user(world: World) -> None:
         file.write("\n".join(["[temporary]", *(f"{name} = {given[key]}" for name, key in names.items())]) + "\n")
     world.role("first", source_profile="temporary", mfa_serial=SHARED_SERIAL)
     message, hint = load_refused(world, "first", AWSDIRENV_MFA_PROCESS=gives_codes(world))
-    assert "mfa_serial has ${username}, and whose credentials these are is no IAM user" in message
+    assert "mfa_serial has ${username}, but the credentials are not those of an IAM user" in message
     assert hint == "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL"
 
 

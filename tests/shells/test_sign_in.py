@@ -24,7 +24,7 @@ from world import AT_ONCE, World, told
 
 PAGE = "allow it only if the page shows this code: "
 LOADED = "awsdirenv: dev: account 123456789012, role Developer, eu-west-1, 1h00m left"
-OVER = "awsdirenv: error: the credentials for profile dev: the sign-in is over"
+OVER = "awsdirenv: error: the credentials for profile dev: the sign-in has ended"
 NEVER = "awsdirenv: error: the credentials for profile dev: nobody has signed in"
 # Opens the page as a signed-in browser would, and talks: to its output, to the terminal if it finds one.
 BROWSER = """#!{python}
@@ -339,7 +339,7 @@ def test_a_session_that_is_not_whole(corp: World, lines: list[str]) -> None:
         file.write("\n".join(["[sso-session half]", *lines, ""]))
     done = corp.run("awsdirenv", "login", "half")
     assert re.match("awsdirenv: error: .*profile half", done.stderr)
-    assert "the sign-in is over" not in done.stderr
+    assert "the sign-in has ended" not in done.stderr
     assert done.returncode == 1
     assert count(corp, "RegisterClient") == [0]
 

@@ -141,7 +141,7 @@ def test_a_source_that_stays_refused_is_an_error(world: World) -> None:
     world.sts.revoke(world.sts.calls[-1].access_key_id)
     message, hint = closed(world, "end")
     assert message == "STS does not take the credentials of profile start (InvalidClientTokenId), on the way to end"
-    assert hint == f"renew what [profile start] of {world.config} takes them from"
+    assert hint == f"get new credentials for [profile start] of {world.config} from their source"
     assert (source.asked(), world.sts.count("AssumeRole", ok=False)) == (2, 1)
 
 
@@ -256,9 +256,10 @@ def test_a_sign_in_that_is_over(world: World, end: Callable[[World], None], prof
     end(world)
     role_behind(world, Source(world.sso_profile("start")))
     way = "" if profile == "start" else ", on the way to end"
+    what = "nobody has signed in" if end is forget else "the sign-in has ended"
     # The directory is `start`'s; for the role behind it the load says the same.
     assert (closed if profile == "start" else refused)(world, profile) == (
-        f"the credentials for profile start{way}: {'nobody has signed in' if end is forget else 'the sign-in is over'}",
+        f"the credentials for profile start{way}: {what}",
         f"awsdirenv login {profile}",
     )
     assert world.run("awsdirenv", "export", profile).returncode == 3
@@ -317,7 +318,7 @@ def test_a_login_that_is_over(world: World) -> None:
     world.sts.signin.expire_refresh_tokens()
     role_behind(world, Source(world.user.arn))
     assert closed(world, "start") == (
-        "the credentials for profile start: the sign-in is over",
+        "the credentials for profile start: the sign-in has ended",
         "aws login --profile start",
     )
     assert refused(world, "end")[1] == "aws login --profile start"

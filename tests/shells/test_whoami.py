@@ -548,8 +548,8 @@ def test_a_directory_that_a_wrong_line_closes(home: World) -> None:
 @pytest.mark.parametrize(
     ("pin", "message"),
     [
-        ("--account 999999999999", "leads to account 123456789012, and .envrc insists on account 999999999999"),
-        ("--role other", "leads to role adminrole, and .envrc insists on role other"),
+        ("--account 999999999999", "leads to account 123456789012, but .envrc wants account 999999999999"),
+        ("--role other", "leads to role adminrole, but .envrc wants role other"),
     ],
 )
 @pytest.mark.parametrize("profile", ["adminrole", "base"])
@@ -697,7 +697,7 @@ def test_long_term_keys_that_aws_refuses(home: World) -> None:
     hint = whoami(home, home.root, **{name: env[name] for name in names}).problems["session-refused"]["hint"]
     assert hint.startswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
     hint = whoami(home, home.root, AWS_PROFILE="base").problems["session-refused"]["hint"]
-    assert hint == f"renew what [base] of {home.credentials} takes them from"
+    assert hint == f"get new credentials for [base] of {home.credentials} from their source"
 
 
 def test_a_sign_in_that_is_over(home: World) -> None:
@@ -711,7 +711,7 @@ def test_a_sign_in_that_is_over(home: World) -> None:
     home.sts.sso.sign_out()
     seen = whoami(home, home.root, AWS_PROFILE="dev")
     assert (seen.verdict, seen.kinds) == ("expired", ["expired"])
-    assert seen.problems["expired"]["message"] == "the credentials of this environment: the sign-in is over"
+    assert seen.problems["expired"]["message"] == "the credentials of this environment: the sign-in has ended"
 
 
 def test_a_sign_in_of_aws_login(home: World) -> None:

@@ -65,7 +65,7 @@ def _passing(message: str, hint: str, kind: str, seconds: float | None = None) -
 
 _passing("…: no answer within …s", "check the network and any proxy, then direnv reload", "hang")
 _passing("…: no answer (…)", "check the network, then direnv reload", "drop")
-_passing("…: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page", "html")
+_passing("…: the answer is not from AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page", "html")
 _passing("…: AWS asks for fewer calls (…)", WAIT, "throttle")
 _passing("…: AWS has a problem (…) (…)", WAIT, "500")
 CLOCK = "set the clock, then direnv reload"
@@ -119,7 +119,7 @@ def _answer(message: str, hint: str, status: int, body: str) -> None:
 
 
 _answer("…: AWS has a problem (…)", WAIT, 500, "")
-_answer("…: what answered is not AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page", 404, "")
+_answer("…: the answer is not from AWS", "check the endpoint, the proxy, or the Wi-Fi's sign-in page", 404, "")
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def _no_bundle_of_the_profile(walk: Walk) -> Steps:
 
 
 @row(
-    "…: the certificate of what answered is not trusted",
+    "…: the certificate of the server is not trusted",
     "set AWS_CA_BUNDLE to your company's certificates, or sign in to the Wi-Fi",
 )
 def _unknown_authority(walk: Walk) -> Steps:
@@ -179,7 +179,7 @@ def _unknown_authority(walk: Walk) -> Steps:
         yield walk.load("p")
 
 
-@row("…: the proxy does not let us through", "check HTTPS_PROXY and NO_PROXY")
+@row("…: no connection through the proxy", "check HTTPS_PROXY and NO_PROXY")
 def _proxy(walk: Walk) -> Steps:
     walk.config(CHAIN)
     with _behind_tls(walk) as (front, bundle), ConnectProxy(front.port, "jo:secret") as proxy:
@@ -292,7 +292,7 @@ def _document(walk: Walk) -> str:
     return json.dumps({"Version": 1, **given})
 
 
-@row("STS does not take the credentials of profile … (…)", "renew what … takes them from")
+@row("STS does not take the credentials of profile … (…)", "get new credentials for … from their source")
 def _dead_session(walk: Walk) -> Steps:
     document = _document(walk)
     walk.world.sts.revoke(json.loads(document)["AccessKeyId"])
@@ -326,7 +326,7 @@ def _dead_role(walk: Walk) -> Steps:
 # --- sources ------------------------------------------------------------------------------------------------------
 
 
-@row("…: they have expired already", "renew what … names")
+@row("…: the source gave credentials that have ended", "get new credentials for … from their source")
 def _container_with_old_ones(walk: Walk) -> Steps:
     walk.config("[profile m]\nregion = eu-west-1\n")
     walk.env |= {"AWS_CONTAINER_CREDENTIALS_FULL_URI": walk.world.sts.container.uri}
@@ -345,7 +345,7 @@ def _container(walk: Walk) -> Steps:
 
 # --- a program's credentials --------------------------------------------------------------------------------------
 
-BY_HAND = "try by hand what credential_process says in …"
+BY_HAND = "run the command yourself: credential_process in …"
 
 
 def _process(text: str) -> None:
@@ -403,7 +403,7 @@ def _coded(walk: Walk) -> Act:
     return walk.load("p")
 
 
-PROCESS_HINT = "try by hand what AWSDIRENV_MFA_PROCESS or mfa_process says"
+PROCESS_HINT = "run the command of AWSDIRENV_MFA_PROCESS or mfa_process yourself"
 
 
 def _code_process(message: str, text: str) -> None:
@@ -446,7 +446,7 @@ def _code_needed(walk: Walk) -> Steps:
 
 
 @row(
-    "mfa_serial has ${username}, and whose credentials these are is no IAM user",
+    "mfa_serial has ${username}, but the credentials are not those of an IAM user",
     "write the name of the device into mfa_serial, or set AWS_MFA_SERIAL",
 )
 def _nobody_s_device(walk: Walk) -> Steps:

@@ -73,18 +73,23 @@ def _console_row(message: str, hint: str, words: str, then: str) -> None:
 
 
 _console_row(
-    "that cannot be a region: …", "as in: awsdirenv console --region eu-west-1", "--region 'a b'", "--region eu-west-1"
+    "--region is not a valid region: …",
+    "as in: awsdirenv console --region eu-west-1",
+    "--region 'a b'",
+    "--region eu-west-1",
 )
-_console_row("that cannot be a service: …", "as in: awsdirenv console --service s3", "--service /", "--service s3")
+_console_row(
+    "--service is not a valid service: …", "as in: awsdirenv console --service s3", "--service /", "--service s3"
+)
 _console_row(
     "region … is not in the partition of the profile, …",
-    "name one that is",
+    "use a region of that partition",
     "--region cn-north-1",
     "--region eu-west-1",
 )
 
 
-@row("AWSDIRENV_SIGNIN_ENDPOINT is no address of https", "such as https://signin.aws.amazon.com")
+@row("AWSDIRENV_SIGNIN_ENDPOINT is not an https address", "such as https://signin.aws.amazon.com")
 def _odd_endpoint(walk: Walk) -> Steps:
     act = _console(walk, "--print p")
     walk.env["AWSDIRENV_SIGNIN_ENDPOINT"] = "http://signin.example.com"
@@ -307,13 +312,13 @@ _not_removable_row(".config/direnv/lib")
 _not_removable_row(".local/share/awsdirenv")
 
 
-@row("cannot read …: …", "mend or move …")
+@row("cannot read …: …", "move … away, or make it readable")
 def _extension_is_a_folder(walk: Walk) -> Steps:
     target = walk.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
     target.unlink()
     target.mkdir()
     hint = yield walk.shell("awsdirenv setup")
-    Path(hint.removeprefix("mend or move ")).rename(target.with_suffix(".old"))
+    Path(hint.removeprefix("move ").partition(" away, ")[0]).rename(target.with_suffix(".old"))
 
 
 def _init(walk: Walk, text: str | None) -> Act:
@@ -360,7 +365,7 @@ def _init_without_direnv(walk: Walk) -> Steps:
     walk.does(hint.partition(": ")[2], walk.folder)
 
 
-@row("direnv allow failed with status …", "try it by hand: direnv allow")
+@row("direnv allow failed with status …", "run it yourself: direnv allow")
 def _direnv_fails(walk: Walk) -> Steps:
     act = _init(walk, None)
     program = walk.world.program("direnv", "echo direnv: broken >&2; exit 1")

@@ -86,7 +86,7 @@ EDITS = [
         {"awsdirenv_variables": "CLIENT"},
     ),
     Edit(
-        "profile … has a role_arn that is none: …",
+        "profile … has a role_arn that is not the ARN of a role: …",
         "correct role_arn in …, as in arn:aws:iam::123456789012:role/NAME",
         "[profile p]\nrole_arn = r\nsource_profile = base\n",
         {"role_arn": ARN},
@@ -125,7 +125,7 @@ EDITS = [
     ),
     Edit(
         "profile … and its sso_session … differ in …",
-        "take … out of …",
+        "remove … from …",
         f"{SSO}[profile p]\nsso_session = corp\nsso_region = eu-west-2\n"
         "sso_account_id = 123456789012\nsso_role_name = D\n",
         {"sso_region": None},
@@ -435,7 +435,7 @@ def _stored_token_over(walk: Walk) -> Steps:
 
 @row(
     "profile … has a setting within credential_process",
-    "take the spaces from the front of the line below credential_process: they make it a part of it",
+    "remove the spaces at the start of the line below credential_process: they make it part of the command",
 )
 def _setting_in_a_command(walk: Walk) -> Steps:
     walk.config(filled(walk, "[profile p]\ncredential_process = <program>\n  region = eu-west-1\n"))
@@ -505,14 +505,14 @@ def _variable_that_breaks_botocore(walk: Walk) -> Steps:
     walk.env[hint.removeprefix("correct ").partition(",")[0]] = "3"
 
 
-@row("the settings of profile …: the proxy is no URL", "correct …, as in http://HOST:PORT")
+@row("the settings of profile …: the proxy is not a URL", "correct …, as in http://HOST:PORT")
 def _proxy_that_is_no_url(walk: Walk) -> Steps:
     walk.config(CHAIN)
     walk.env |= {"AWS_ENDPOINT_URL": "https://127.0.0.1:9", "HTTPS_PROXY": "http://[proxy"}
     hint = yield walk.load("p")
     walk.env[hint.removeprefix("correct ").partition(",")[0]] = "http://127.0.0.1:9"
     yield walk.load("p")
-    return "…: the proxy does not let us through"
+    return "…: no connection through the proxy"
 
 
 @row("profile … names an sso_session that does not exist: …", "add … to …")
@@ -524,8 +524,8 @@ def _no_such_sso_session(walk: Walk) -> Steps:
 
 
 @row(
-    "profile … takes its keys from the environment, which holds those of a directory",
-    "leave the directory first: keys that are exported must not feed their own refresh",
+    "profile … takes its keys from the environment, but these are a directory's keys",
+    "leave the directory first: exported keys must not renew themselves",
 )
 def _keys_of_a_directory(walk: Walk) -> Steps:
     walk.config(f"{ROLE}credential_source = Environment\n")
@@ -536,7 +536,7 @@ def _keys_of_a_directory(walk: Walk) -> Steps:
     del walk.env["AWSDIRENV_PROFILE"]
 
 
-LOOP_HINT = "have it name another profile, the one that says where the credentials come from"
+LOOP_HINT = "let it name another profile: the one with the source of the credentials"
 
 
 @row("credential_process of profile … closes a loop: …", LOOP_HINT)
@@ -546,7 +546,7 @@ def _process_in_a_circle(walk: Walk) -> Steps:
     walk.rewrite(walk.world.config, "[profile p]", credential_process="awsdirenv credential-process base")
 
 
-@row("credential_process of profile … has come back to awsdirenv", LOOP_HINT)
+@row("credential_process of profile … calls awsdirenv for the same profile", LOOP_HINT)
 def _process_that_comes_back(walk: Walk) -> Steps:
     program = walk.world.program("mine", "exec awsdirenv load p")
     walk.config(f"[profile p]\ncredential_process = {program}\n")

@@ -248,14 +248,14 @@ def _not_signed_in(walk: Walk) -> Steps:
     yield from _signs_in(walk)
 
 
-@row("…: the sign-in is over", "…")
+@row("…: the sign-in has ended", "…")
 def _sign_in_over(walk: Walk) -> Steps:
     walk.world.sso_session(registration_scopes="")
     sso_file(walk.world.home, "corp", walk.world.sts.sso.sign_in(-60, scopes=()))
     yield from _signs_in(walk)
 
 
-@row("the sign-in to … was denied", "allow it in the browser, or ask who denied it")
+@row("the sign-in to … was denied", "try again and allow it in the browser, or ask who denied it")
 def _denied(walk: Walk) -> Steps:
     walk.world.sso_session(signed_in=False)
     walk.world.sso_profile("dev")
@@ -303,7 +303,7 @@ def _sso_folder(walk: Walk) -> Steps:
 
 
 def _pinned(option: str, right: str) -> None:
-    @row("profile … leads to …, and .envrc insists on …", "correct …, or the line in .envrc")
+    @row("profile … leads to …, but .envrc wants …", "correct …, or the line in .envrc")
     def pinned(walk: Walk) -> Steps:
         walk.config(f"{CHAIN}region = eu-west-1\n")
         other = walk.world.sts.add_role("other", "210987654321")

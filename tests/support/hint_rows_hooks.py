@@ -8,7 +8,7 @@ from hint_walk import Act, Hint, Said, Steps, Walk, row, said
 from shells import Shell, hook
 
 CHAIN = "[profile p]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = base\nregion = eu-west-1\n"
-OR = ", or take it out of .envrc; for another profile: awsdirenv exec, or --live in .envrc"
+OR = ", or remove it from .envrc; for another profile: awsdirenv exec, or --live in .envrc"
 
 
 def at_prompt(shell: Shell, *commands: str) -> Act:
@@ -44,7 +44,7 @@ def _row(kind: str, message: str, hint: str, envrc: str, *typed: str) -> None:
 KEY = {"bash": "export AWS_ACCESS_KEY_ID=mine", "fish": "set -gx AWS_ACCESS_KEY_ID mine"}
 CLOSED = "this directory is closed, but something has set AWS_ACCESS_KEY_ID"
 OTHER = "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID"
-BESIDE = "… is set beside keys: many programs take the keys, and are not that profile"
+BESIDE = "… is set together with keys: many programs use the keys, and not that profile"
 _row("zsh", CLOSED, f"direnv reload{OR}", "use aws_profile gone\n", KEY["bash"])
 _row("fish", CLOSED, f"direnv reload{OR}", "use aws_profile gone\n", KEY["fish"])
 _row("bash", OTHER, f"direnv reload{OR}", "use aws_profile p\n", KEY["bash"])

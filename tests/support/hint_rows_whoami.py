@@ -460,7 +460,7 @@ def _no_such_profile(walk: Walk) -> Steps:
     unset(walk, hint)
 
 
-@row("an SDK would ask for an MFA code here", "awsdirenv login, and a directory with use aws_profile")
+@row("an SDK would ask for an MFA code here", "awsdirenv login, then enter a directory with use aws_profile")
 def _sdk_asks(walk: Walk) -> Steps:
     roles(walk)
     walk.folder.mkdir()

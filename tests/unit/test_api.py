@@ -146,7 +146,7 @@ def test_errors(here: World) -> None:
 def test_inside_a_credential_process(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A credential_process in Python that asks for its own profile is told so at once."""
     monkeypatch.setenv("AWSDIRENV_RUNNING_FOR", snapshot_key("plain", here.env))
-    with pytest.raises(CredentialProcessError, match="has come back to awsdirenv"):
+    with pytest.raises(CredentialProcessError, match="calls awsdirenv for the same profile"):
         awsdirenv.credentials("plain")
 
 

@@ -264,7 +264,7 @@ def _own_keys(state: Look) -> str:
         place = source_place(load_files(state.place.environ), profile)
     except ConfigError:  # the files have been changed since the SDK read them
         place = f"profile {profile}"
-    return f"renew what {place} takes them from"
+    return f"get new credentials for {place} from their source"
 
 
 def _by_hand(state: Look) -> str:

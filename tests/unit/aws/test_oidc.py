@@ -178,7 +178,7 @@ def test_denied(person: Person) -> None:
     error = person.refused()
     assert isinstance(error, SignInFailedError)
     assert error.message == "the sign-in to corp was denied"
-    assert error.hint == "allow it in the browser, or ask who denied it"
+    assert error.hint == "try again and allow it in the browser, or ask who denied it"
 
 
 @pytest.mark.parametrize("interval", [1, 100])
@@ -260,7 +260,7 @@ def test_what_answers_is_not_aws(person: Person, action: str, kind: str) -> None
     person.sts.add_fault(action, kind)
     error = person.refused()
     assert isinstance(error, BadAnswerError)
-    assert error.message == "the sign-in to corp: what answered is not AWS"
+    assert error.message == "the sign-in to corp: the answer is not from AWS"
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_region_that_cannot_be(person: Person) -> None:
     error = person.refused(SsoSession("corp", person.session.start_url, "not a region"))
     assert isinstance(error, ConfigError)
     assert error.message == "the sign-in to corp: Provided region_name 'not a region' doesn't match a supported format"
-    assert error.hint == f"mend {SECTION}"
+    assert error.hint == f"correct {SECTION}"
 
 
 def test_who_has_waited_signs_in_to_nothing(person: Person, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from world import AT_ONCE, REGION, World
 
 SECRET = f"{SECRET_PREFIX}abcdefghijklmnopqrstuvwxyz0123456789"
 ANSWER: dict[str, Any] = {"Version": 1, "AccessKeyId": "ASIATEST", "SecretAccessKey": SECRET, "SessionToken": "token"}
-HINT = "try by hand what credential_process says in [profile tool] of /config"
+HINT = "run the command yourself: credential_process in [profile tool] of /config"
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ NO_TIME, NO_OFFSET = "printed an Expiration that is no time", "printed an Expira
         ("tomorrow", NO_TIME),
         ("0001-01-01T00:00:00+12:00", NO_TIME),
         (["2999-01-01T00:00:00Z"], NO_TIME),
-        ("2001-01-01T00:00:00Z", "gave credentials that have expired already"),
+        ("2001-01-01T00:00:00Z", "gave credentials that have ended"),
     ],
 )
 def test_no_expirations(environ: dict[str, str], expiration: object, what: str) -> None:
@@ -249,7 +249,7 @@ def test_hanging(tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.Mo
     monkeypatch.setattr(providers, "PROCESS_TIMEOUT", 1)
     script(tmp_path, text)
     started = time.monotonic()
-    assert failure("~/give", environ) == "gave nothing within 1s"
+    assert failure("~/give", environ) == "did not end within 1s"
     assert 1 <= time.monotonic() - started < 1 + AT_ONCE
     assert all(is_gone(int((tmp_path / name).read_text(encoding="utf-8"))) for name in ("pid", "child"))
 
@@ -322,7 +322,7 @@ def test_a_setting_below_it(world: World) -> None:
     world.profile("tool", credential_process=f"{command}\n  aws_secret_access_key = {SECRET}")
     done = world.run("awsdirenv", "load", "tool")
     assert (done.returncode, runs()) == (1, 0)
-    hint = "take the spaces from the front of the line below credential_process: they make it a part of it"
+    hint = "remove the spaces at the start of the line below credential_process: they make it part of the command"
     message = "profile tool has a setting within credential_process"
     assert done.stderr == f"awsdirenv: error: {message}\nawsdirenv: hint: {hint}\n"
 
@@ -345,6 +345,6 @@ def test_a_program_that_is_not_ours_to_end(environ: dict[str, str], monkeypatch:
     monkeypatch.setattr(os, "killpg", lambda *_: (_ for _ in ()).throw(PermissionError()))
     monkeypatch.setattr(providers, "PROCESS_TIMEOUT", 0.2)
     started = time.monotonic()
-    assert failure("sleep 30", environ) == "gave nothing within 0.2s"
+    assert failure("sleep 30", environ) == "did not end within 0.2s"
     assert time.monotonic() - started < AT_ONCE
     gc.collect()  # here, and not in some other test, Python says that the process is still running

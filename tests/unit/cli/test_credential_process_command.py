@@ -133,7 +133,7 @@ def in_time(world: World, *words: str) -> str:
     assert time.monotonic() - started < AT_ONCE
     assert (done.returncode, done.stdout) == (1, "")
     assert ONE_LINE.fullmatch(done.stderr), done.stderr
-    assert done.stderr.endswith(": have it name another profile, the one that says where the credentials come from\n")
+    assert done.stderr.endswith(": let it name another profile: the one with the source of the credentials\n")
     return done.stderr.removeprefix("awsdirenv: error: credential_process of profile ").rpartition(": ")[0]
 
 
@@ -163,7 +163,7 @@ def test_a_script_that_comes_back(world: World, command: str) -> None:
     assert time.monotonic() - started < AT_ONCE
     assert done.returncode == 1
     assert ONE_LINE.fullmatch(done.stderr)
-    inner = "credential_process of profile wrapped has come back to awsdirenv"
+    inner = "credential_process of profile wrapped calls awsdirenv for the same profile"
     outer = "awsdirenv: error: credential_process of profile wrapped failed with status 1: "
     assert done.stderr.startswith(f"{outer}{inner}"), done.stderr
 
@@ -178,7 +178,7 @@ def test_scripts_in_a_circle(world: World) -> None:
         started = time.monotonic()
         done = world.run("awsdirenv", "credential-process", name)
         assert time.monotonic() - started < AT_ONCE
-        assert f"credential_process of profile {knot} has come back to awsdirenv" in done.stderr
+        assert f"credential_process of profile {knot} calls awsdirenv for the same profile" in done.stderr
         assert ONE_LINE.fullmatch(done.stderr)
 
 
@@ -191,7 +191,7 @@ def test_the_inner_one_takes_no_lock(ours: World) -> None:
         before = locks(ours)
         done = ours.run("awsdirenv", "credential-process", "plain", AWSDIRENV_RUNNING_FOR=f"other\n{running}")
         assert (done.returncode, done.stdout) == (1, "")
-        assert "credential_process of profile plain has come back to awsdirenv" in done.stderr
+        assert "credential_process of profile plain calls awsdirenv for the same profile" in done.stderr
         assert locks(ours) == before
 
 

@@ -133,7 +133,7 @@ def test_the_partition_s_own_sign_in_is_asked(world: World, partition: str) -> N
         # Without the bundle nothing is sent.
         world.sts.federation.targets.clear()
         message, _ = refused(world, "plain", HTTPS_PROXY=proxy.url, NO_PROXY="127.0.0.1")
-        assert message == "getSigninToken: the certificate of what answered is not trusted"
+        assert message == "getSigninToken: the certificate of the server is not trusted"
         assert world.sts.federation.targets == []
 
 
@@ -203,7 +203,7 @@ def test_endpoints_of_one_s_own(address: str, *, is_sound: bool) -> None:
     if is_sound:
         assert checked_endpoint(address) == address.rstrip("/")
     else:
-        with pytest.raises(SettingError, match="is no address of https"):
+        with pytest.raises(SettingError, match="is not an https address"):
             checked_endpoint(address)
 
 
@@ -331,7 +331,7 @@ def test_what_is_not_aws(world: World, kind: str) -> None:
     world.role("adminrole", mfa=False)
     world.sts.add_fault("getSigninToken", kind, times=None)
     message, _ = refused(world, "adminrole")
-    assert message == "getSigninToken: what answered is not AWS"
+    assert message == "getSigninToken: the answer is not from AWS"
 
 
 def test_trouble_that_stays(world: World) -> None:
@@ -354,7 +354,7 @@ def test_tokens_that_are_none(world: World, token: str, monkeypatch: pytest.Monk
     world.role("adminrole", mfa=False)
     body = f'{{"SigninToken": {token}}}'.encode()
     monkeypatch.setattr(world.sts.federation, "carry_out", lambda *_, **__: Answer(200, body, "application/json"))
-    assert refused(world, "adminrole")[0] == "getSigninToken: what answered is not AWS"
+    assert refused(world, "adminrole")[0] == "getSigninToken: the answer is not from AWS"
 
 
 def test_too_many_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,7 +370,7 @@ def test_an_endpoint_that_is_none(world: World) -> None:
     """An endpoint without TLS gets nothing."""
     world.role("adminrole", mfa=False)
     message, hint = refused(world, "adminrole", AWSDIRENV_SIGNIN_ENDPOINT="http://example.org")
-    assert message == "AWSDIRENV_SIGNIN_ENDPOINT is no address of https"
+    assert message == "AWSDIRENV_SIGNIN_ENDPOINT is not an https address"
     assert hint == "such as https://signin.aws.amazon.com"
     assert world.sts.count("*") == 0
 

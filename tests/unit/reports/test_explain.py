@@ -654,7 +654,7 @@ UNSOUND = {
     "sso-differs": (
         f"sso_session = s\n{SOUND}[sso-session s]\nsso_start_url = https://y\nsso_region = eu-west-1\n",
         "profile p and its sso_session s differ in sso_start_url",
-        "take sso_start_url out of [profile p] of {config}",
+        "remove sso_start_url from [profile p] of {config}",
     ),
     "half-a-key": (
         "aws_access_key_id = AKIDTEST1\n",
@@ -669,7 +669,7 @@ UNSOUND = {
     "process": (
         "credential_process = x\n  aws_secret_access_key = SENTINEL-SECRET-1\n",
         "profile p has a setting within credential_process",
-        "take the spaces from the front of the line below credential_process: they make it a part of it",
+        "remove the spaces at the start of the line below credential_process: they make it part of the command",
     ),
     "environment": (
         "role_arn = arn:aws:iam::123456789012:role/x\ncredential_source = Environment\n",

@@ -139,7 +139,7 @@ def test_a_file_that_changes_meanwhile(home: Home) -> None:
     plan = home.has("export AWS_PROFILE=x\n")
     assert plan
     home.envrc.write_text("export AWS_PROFILE=y\n", encoding="utf-8")
-    with pytest.raises(MigrationError, match="has changed meanwhile"):
+    with pytest.raises(MigrationError, match="has changed in the meantime"):
         extension.replace_envrc(plan.envrc, plan.before, plan.after)
     assert home.envrc.read_text(encoding="utf-8") == "export AWS_PROFILE=y\n"
     home.envrc.write_bytes(plan.after)

@@ -111,12 +111,12 @@ _awsdirenv_watch_block() {
   elif [[ $1 && $3 && $1 != "$3" ]]; then
     set -- "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
   elif [[ $1 && $2 && ${!2} != "$AWSDIRENV_PROFILE" ]]; then
-    set -- "$2 is set beside keys: many programs take the keys, and are not that profile" "unset $2"
+    set -- "$2 is set together with keys: many programs use the keys, and not that profile" "unset $2"
   else
     set -- '' ''
   fi
   [[ ! $1 || $1 == "${_awsdirenv_mixed-}" ]] || printf '%s\n' "awsdirenv: warning: $1" \
-    "awsdirenv: hint: $2, or take it out of .envrc; for another profile: awsdirenv exec, or --live in .envrc" >&2
+    "awsdirenv: hint: $2, or remove it from .envrc; for another profile: awsdirenv exec, or --live in .envrc" >&2
   _awsdirenv_mixed=$1
 }
 

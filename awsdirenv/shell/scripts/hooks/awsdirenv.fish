@@ -68,12 +68,12 @@ function _awsdirenv_watch_block --on-event fish_prompt
         if test -n "$ours" -a "$ours" != "$AWS_ACCESS_KEY_ID"
             set said "the keys here are not this directory's: something has set AWS_ACCESS_KEY_ID" 'direnv reload'
         else if test -n "$$name" -a "$$name" != "$AWSDIRENV_PROFILE"
-            set said "$name is set beside keys: many programs take the keys, and are not that profile" "set -e $name"
+            set said "$name is set together with keys: many programs use the keys, and not that profile" "set -e $name"
         end
     end
     if test -n "$said[1]" -a "$said[1]" != "$_awsdirenv_mixed"
         echo "awsdirenv: warning: $said[1]" >&2
-        echo "awsdirenv: hint: $said[2], or take it out of .envrc; for another profile: awsdirenv exec, or --live in .envrc" >&2
+        echo "awsdirenv: hint: $said[2], or remove it from .envrc; for another profile: awsdirenv exec, or --live in .envrc" >&2
     end
     set -g _awsdirenv_mixed $said[1]
 end
