@@ -15,7 +15,7 @@ use_aws_profile() {
   ! builtin declare -gx "${_ad_exports[@]}" || [[ ! ${_ad_unset-} ]] || _awsdirenv_unset "${_ad_unset[@]}" 2>/dev/null
 }
 _awsdirenv_take_block() { # whatever fails from here on: no credentials are left. It keeps its values in _ad_around
-  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" "have direnv run bash 4.4 or later: bash_path in direnv.toml"; } || return
+  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { _awsdirenv_unset_block && _awsdirenv_refuse "bash $BASH_VERSION is too old" "set bash_path in direnv.toml to bash 4.4 or later"; } || return
   for _ad_name in "${!AWS@}"; do [[ ${!_ad_name@a} != *x* || ${!_ad_name} == closed-by-awsdirenv:* ]] || _ad_around+=("$_ad_name=${!_ad_name}"); done
   _awsdirenv_unset_block AWS_EC2_METADATA_DISABLED 2>/dev/null || _awsdirenv_run cold _awsdirenv_refuse_readonly
 }

@@ -40,7 +40,7 @@ _awsdirenv_run_around() {
 # Says that whatever comes of this line is lost. The environment stays as it was above it.
 _awsdirenv_warn_in_subshell() {
   _awsdirenv_warn "this line sets nothing here: it is in a pipe or in parentheses" \
-    "make it a line of its own, without | and ( )"
+    "write it on its own line, without | and ( )"
 }
 
 # The way out where a variable of the block is readonly. The switch for the machine's role may be: nobody is led astray by it.
@@ -63,7 +63,7 @@ _awsdirenv_refuse_readonly_names() {
     _ad_exports=(AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true)
   [[ " ${_ad_readonly[*]} " != *' AWS_EC2_METADATA_DISABLED '* ]] || _awsdirenv_close_metadata
   _awsdirenv_refuse "readonly in this .envrc, so no profile can be used: ${_ad_readonly[*]}" \
-    "take \`readonly\` (or \`declare -r\`) away from it, in .envrc or direnvrc"
+    "remove \`readonly\` (or \`declare -r\`) from it, in .envrc or direnvrc"
 }
 
 # Keeps programs from the machine's role where its switch is readonly: there is another way.
@@ -520,7 +520,7 @@ _awsdirenv_expand() {
     '~' | '~/'*) _ad_reply=$HOME${_ad_reply#'~'} ;;
     '~'*)
       _awsdirenv_printable "$_ad_reply"
-      _awsdirenv_refuse "cannot tell where $_ad_reply is" "write the whole path instead of ~user"
+      _awsdirenv_refuse "cannot find $_ad_reply: ~user is not expanded" "write the whole path instead of ~user"
       ;;
   esac
 }

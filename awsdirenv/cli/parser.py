@@ -16,8 +16,10 @@ from awsdirenv.system.files import extension_source, read_text
 
 # The groups of commands in the general help, in their order; a command without a group is for our own use.
 _GROUPS = ("set up", "every day", "look", "for shells and programs")
-_DOCUMENTATION = "Documentation: README.md and docs/ in awsdirenv's source, from docs/usage.md on."
-_STATUSES = "Exit status: 0 ok, 1 failed, 2 usage, 3 a person must act, 4 gave up waiting for another awsdirenv."
+_DOCUMENTATION = "Documentation: README.md and docs/ in awsdirenv's source; begin with docs/quickstart.md."
+_STATUSES = (
+    "Exit status: 0 ok, 1 failed, 2 usage, 3 you must act (a code, a sign-in), 4 gave up waiting for another awsdirenv."
+)
 _PROFILE = (
     "default: this directory's profile, else AWS_PROFILE of the nearest .env, then of the environment, else `default`"
 )
@@ -56,7 +58,7 @@ def parse(top: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Na
         return top.parse_args(arguments)
     words = arguments[_cut(arguments) + 1 :]
     if not words:
-        raise UsageError("exec needs a command behind --", "awsdirenv exec PROFILE -- COMMAND")
+        raise UsageError("exec needs a command after --", "awsdirenv exec PROFILE -- COMMAND")
     options = top.parse_args(arguments[: _cut(arguments)])
     options.words = words
     return options
@@ -77,14 +79,12 @@ def add_profile(sub: argparse.ArgumentParser, text: str = _PROFILE) -> None:
 
 def add_duration(sub: argparse.ArgumentParser) -> None:
     """Add --duration. Its parsed value is in seconds."""
-    sub.add_argument(
-        "--duration", metavar="TIME", type=duration, help="how long the credentials are to live: 15m to 12h"
-    )
+    sub.add_argument("--duration", metavar="TIME", type=duration, help="lifetime of the credentials: 15m to 12h")
 
 
 def add_no_session(sub: argparse.ArgumentParser) -> None:
     """Add --no-session, for long-term keys."""
-    sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, which are not kept")
+    sub.add_argument("--no-session", action="store_true", help="the profile's own long-term keys, never stored")
 
 
 def add_json(sub: argparse._ActionsContainer) -> None:
@@ -94,7 +94,9 @@ def add_json(sub: argparse._ActionsContainer) -> None:
 
 def add_min_life(sub: argparse.ArgumentParser) -> None:
     """Add --min-life. Its parsed value is a timedelta."""
-    sub.add_argument("--min-life", metavar="TIME", type=_minimum_life, help="renew them if less than that is left")
+    sub.add_argument(
+        "--min-life", metavar="TIME", type=_minimum_life, help="renew the credentials if less time is left"
+    )
 
 
 def duration(text: str) -> int:
@@ -143,7 +145,8 @@ class _Parser(argparse.ArgumentParser):
             formatter.start_section(title)
             formatter.add_arguments(actions)
             formatter.end_section()
-        return f"{formatter.format_help()}\nin .envrc:\n{_line_in_envrc()}\n{_DOCUMENTATION}\n{_STATUSES}\n"
+        line = f"in .envrc (see docs/reference.md):\n{_line_in_envrc()}"
+        return f"{formatter.format_help()}\n{line}\n{_DOCUMENTATION}\n{_STATUSES}\n"
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         found, unknown = super().parse_known_args(args, namespace)

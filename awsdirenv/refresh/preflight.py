@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from awsdirenv.aws.sts import Sts
 
 _OUR_COMMAND = "credential-process"
-_LOOP_HINT = "let it name another profile: the one with the source of the credentials"
+_LOOP_HINT = "let it name another profile, the one with the source of the credentials"
 # The ARN of a role. Other makers of STS leave out the account, and have partitions and names of their own.
 _ROLE_ARN = re.compile(
     r"arn:aws(?:-[a-z]+)*:iam::(?:[0-9]{12})?:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}|arn:(?!aws)[^:\s]+:iam::(?:[0-9]{12})?:role/.+",

@@ -143,5 +143,5 @@ def _tell_of_the_end(visit: Visit, loader: Loader, snapshot: Snapshot, seconds: 
         left = time_left(end, now)
         loader.tell(
             f"{snapshot.profile}: the console for {left} instead of {duration_text(visit.seconds)}: "
-            "it lives as long as the credentials where a session assumes the role"
+            "with role chaining it ends with the credentials"
         )

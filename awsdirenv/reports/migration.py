@@ -26,7 +26,7 @@ from awsdirenv.system.files import LARGEST, direnv_lib, home, read_bytes, read_t
 from awsdirenv.system.text import login_command, printable, shell_word
 
 _SKIPPED = frozenset((".git", ".hg", "node_modules", ".venv", "venv", ".terraform", ".direnv", "__pycache__"))
-_LEAVE_OUT = "see to that, or leave that folder out"
+_LEAVE_OUT = "correct that, or leave the folder out"
 _IDENTITY = (kinds.PROFILE, kinds.KEY, kinds.TOOL, kinds.DOTENV)
 _REGION_USE = re.compile(r"\$\{?AWS_(?:DEFAULT_)?REGION\b")
 _ASSIGNED = re.compile(r"""\b(\w+)(=|: )(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.|[^\s"';])+""", re.DOTALL)
@@ -267,7 +267,7 @@ class _Writer:
             if found.tool and found.tool.kind == SIGN_IN and chain:
                 self.notes.append(f"line {self.foreign.line(found)}: to sign in: {login_command(chain.profile)}")
         if chain is None:
-            self.notes.append("bash works out the profile's name, so it could not be looked up")
+            self.notes.append("only bash knows the profile's name, so we have not checked it")
         if declared.keys and chain:
             self.notes.append("the keys become a session of the same user; for most of IAM, add --no-session")
             if declared.found.path:

@@ -127,7 +127,7 @@ def text(status: Status, home: str, canvas: Canvas) -> str:
             _DIRECTORIES, [(with_tilde(str(known.path), home), known.profile) for known in status.directories], canvas
         ),
     ]
-    return "\n".join(filter(None, tables)) or "no credentials are held\n"
+    return "\n".join(filter(None, tables)) or "no credentials are stored\n"
 
 
 class _Looker:
@@ -233,7 +233,7 @@ def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
 
 def _life(held: HeldProfile, now: datetime) -> str:
     """Return how long the credentials live, and their state if it is not `fresh`."""
-    left = time_left(held.expiration, now) if held.expiration else "no end known"
+    left = time_left(held.expiration, now) if held.expiration else "end not known"
     return {FRESH: left, DUE: f"{left}, {DUE}"}.get(held.state, held.state)
 
 

@@ -14,7 +14,7 @@ DEMO = "the demo is what shows it: tests/shells/test_demo.py"
 NETWORK_DISK = "needs a network file system"
 CANNOT = {
     (
-        "the extension has no program that tells the state of files exactly, so each load starts Python",
+        "the extension knows no program that prints the state of files exactly, so each load starts Python",
         "install GNU's stat (coreutils, or gnu-coreutils), then: awsdirenv setup",
     ): "needs a machine without GNU's stat",
     ("the console of the partition … is not known", "sign in to it with a browser"): "AWS has no such link there",
@@ -26,9 +26,9 @@ CANNOT = {
     ("no browser came for the link within …s", "… …"): "waits long; the hint is that of a missing desktop",
     ("cannot hand the link to a browser: …", "… …"): "needs a broken desktop; the hint is that of a missing one",
     ("the interactive demo needs a terminal", "awsdirenv demo"): DEMO,
-    ("… cannot be pointed at this machine", "pip install 'awsdirenv[demo]'"): "needs another AWS CLI, and an index",
+    ("… cannot use the STS of this machine", "pip install 'awsdirenv[demo]'"): "needs another AWS CLI, and an index",
     (
-        "the demo failed: it took … MFA codes and not one",
+        "the demo failed: it needed … MFA codes instead of one",
         "see above, or try it by hand: awsdirenv demo --interactive",
     ): DEMO,
     ("the demo needs …, which is not installed", "pip install 'awsdirenv[demo]'"): "needs another installation",
@@ -62,25 +62,25 @@ CANNOT = {
         "to enter …: cd to its own folder",
     ): "no fault, and printed without the hint",
     (
-        "the project is too large: not all of its files were looked at for access keys",
-        "look by hand: grep -rnE 'A[KS]IA[A-Z2-7]{16}' .",
+        "the project is too large: we searched only some of its files for access keys",
+        "search it yourself: grep -rnE 'A[KS]IA[A-Z2-7]{16}' .",
     ): "takes a project of that size",
-    ("the check took longer than …s", "is a file system or a disk out of order?"): "a disk that hangs",
-    ("the check failed: …", "mend that, then look again"): "a disk that fails",
+    ("the check took longer than …s", "check the disk and the file system"): "a disk that hangs",
+    ("the check failed: …", "correct that, then: awsdirenv doctor"): "a disk that fails",
     ("files in … cannot be locked (…): …", "set XDG_CACHE_HOME to a folder on a local file system"): NETWORK_DISK,
     (
         "… is on a network file system (…), where other machines may not see our locks",
         "set XDG_CACHE_HOME to a folder on a local file system",
     ): NETWORK_DISK,
     (
-        "… is on a network file system (…): locks work, and take longer",
+        "… is on a network file system (…): locks work, but take longer",
         "set XDG_CACHE_HOME to a folder on a local file system",
     ): NETWORK_DISK,
     (
         "the credentials ended … ago",
         "check aws_access_key_id and aws_secret_access_key of …",
     ): "long-term keys have no end",
-    ("bash … is too old", "have direnv run bash 4.4 or later: bash_path in direnv.toml"): "needs a bash of macOS",
+    ("bash … is too old", "set bash_path in direnv.toml to bash 4.4 or later"): "needs a bash of macOS",
 }
 
 

@@ -99,8 +99,8 @@ def test_general_help() -> None:
     assert set(commands()) - shown == {"load", "look", "timer"}
     assert "use aws_profile [<profile>] [--region <region>]" in done.stdout
     assert all(option in done.stdout for option in ("--live", "--confirm"))
-    meanings = "Exit status: 0 ok, 1 failed, 2 usage, 3 a person must act, 4 gave up waiting for another awsdirenv."
-    assert meanings in re.sub(r"\s+", " ", done.stdout)
+    meanings = "0 ok, 1 failed, 2 usage, 3 you must act (a code, a sign-in), 4 gave up waiting for another awsdirenv."
+    assert f"Exit status: {meanings}" in re.sub(r"\s+", " ", done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_clear_forgets_one_profile(world: World) -> None:
     assert world.run("awsdirenv", "load", "other").returncode == 0
     done = world.run("awsdirenv", "clear", "adminrole")
     assert (done.returncode, done.stdout) == (0, "")
-    said = r"awsdirenv: forgot the credentials of adminrole \(2 files\); MFA sessions are shared and stay: "
+    said = r"awsdirenv: deleted the credentials of adminrole \(2 files\); MFA sessions are shared and stay: "
     assert re.fullmatch(said + r"awsdirenv clear --all\n", done.stderr)
     world.sts.reset()
     assert world.run("awsdirenv", "load", "other").returncode == 0
@@ -225,7 +225,7 @@ def test_clear_all_forgets_everything(world: World) -> None:
     world.login("adminrole")
     done = world.run("awsdirenv", "clear", "--all")
     assert (done.returncode, done.stdout) == (0, "")
-    assert re.fullmatch(r"awsdirenv: forgot everything \(\d+ files\)\n", done.stderr)
+    assert re.fullmatch(r"awsdirenv: deleted everything \(\d+ files\)\n", done.stderr)
     left = [path for path in world.cache.rglob("*") if path.is_file() and not path.name.startswith("codes-")]
     assert {path.parent.name for path in left} <= {"locks"}
     assert "needs an MFA code" in fails(world.run("awsdirenv", "load", "adminrole"), 3)

@@ -140,5 +140,5 @@ def test_with_an_aws_cli_that_would_go_to_aws(env: dict[str, str], tmp_path: Pat
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"awsdirenv: error: {old} cannot be pointed at this machine\nawsdirenv: hint: pip install 'awsdirenv[demo]'\n"
+        f"awsdirenv: error: {old} cannot use the STS of this machine\nawsdirenv: hint: pip install 'awsdirenv[demo]'\n"
     )

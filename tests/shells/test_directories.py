@@ -255,7 +255,7 @@ def test_clear(plain: World) -> None:
         plain.enter(plain.project(name, f"use aws_profile {profile}\n"))
     (plain.root / "gone" / ".envrc").unlink()
     done = plain.run("awsdirenv", "clear", "plain")
-    assert "forgot the credentials of plain (2 files)" in done.stderr
+    assert "deleted the credentials of plain (2 files)" in done.stderr
     assert served(plain) == {"c": "other"}
     assert len(list((plain.cache / "directories").iterdir())) == 1
     plain.run("awsdirenv", "clear", "--all").check_returncode()

@@ -345,7 +345,7 @@ def test_somebody_elses_home(world: World, folder: Path, name: str) -> None:
     """A path in the form ~user is refused, because bash can only expand it by evaluating it."""
     changes, said = world.enter(folder, **{name: "~root/x"})
     assert changes.get("AWS_ACCESS_KEY_ID") is None
-    assert "awsdirenv: error: cannot tell where ~root/x is\n" in said
+    assert "awsdirenv: error: cannot find ~root/x: ~user is not expanded\n" in said
 
 
 def test_watches_are_remembered_for_one_state_of_the_files(world: World, folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_sound_home_has_nothing_to_mend(home: Home) -> None:
     """Where all is well doctor says so, exits with 0, and has changed no file."""
     before = {path: path.stat().st_mtime_ns for path in home.world.root.rglob("*")}
     done = home.run()
-    assert (done.returncode, done.stdout) == (0, "nothing to mend\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "no problems found\n"), done.stderr
     # What takes longer than a second says so, on a machine that has a lot else to do.
     assert [line for line in done.stderr.splitlines() if not line.startswith("awsdirenv: checking ")] == []
     assert {path: path.stat().st_mtime_ns for path in home.world.root.rglob("*")} == before
@@ -69,7 +69,7 @@ def test_a_loaded_directory_has_nothing_to_mend(home: Home) -> None:
     """Inside a loaded directory our own variables are no fault, and its profile is the one that is looked at."""
     home.world.login("adminrole")
     done = home.world.run("direnv", "exec", str(home.folder), "awsdirenv", "doctor", cwd=home.folder)
-    assert (done.returncode, done.stdout) == (0, "nothing to mend\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "no problems found\n"), done.stderr
 
 
 def test_every_check_is_in_the_reference() -> None:
@@ -92,9 +92,9 @@ def test_the_worst_comes_first(home: Home) -> None:
         f"  hint: chmod 600 {home.world.credentials}\n"
         "  at: ~/.aws/credentials\n"
         "\n"
-        "warning: AWS_PROFILE is set in a start-up file: a new shell in a directory has it beside that one's keys "
+        "warning: AWS_PROFILE is set in a start-up file: a new shell has it together with the keys of a directory "
         "[aws-variables]\n"
-        "  hint: remove the line; .envrc says which profile\n"
+        "  hint: remove the line: .envrc names the profile\n"
         "  at: ~/.bashrc:2\n"
         "\n"
         "info: direnv's warn_timeout of 1s prints into the question for an MFA code [direnv-settings]\n"
@@ -128,7 +128,7 @@ def test_without_long_term_keys_nobody_is_asked(home: Home) -> None:
     home.world.sso_session()
     home.world.sso_profile("dev")
     home.envrc("use aws_profile dev\n")
-    assert home.run().stdout == "nothing to mend\n"
+    assert home.run().stdout == "no problems found\n"
     assert home.world.sts.count("*") == 0
 
 
@@ -139,7 +139,7 @@ def test_stored_session_tokens_are_no_long_term_keys(home: Home) -> None:
     lines += [f"aws_secret_access_key = {issued['SecretAccessKey']}", f"aws_session_token = {issued['SessionToken']}"]
     home.world.credentials.write_text("\n".join(lines) + "\n", encoding="utf-8")
     home.envrc("use aws_profile tool --region eu-west-1\n")
-    assert home.run().stdout == "nothing to mend\n"
+    assert home.run().stdout == "no problems found\n"
     assert home.world.sts.count("*") == 0
 
 
@@ -150,7 +150,7 @@ def test_a_region_that_only_the_environment_has(home: Home) -> None:
     home.envrc("source_env more\nuse aws_profile adminrole\n")
     home.world.login("adminrole")
     done = home.world.run("direnv", "exec", str(home.folder), "awsdirenv", "doctor", cwd=home.folder)
-    assert done.stdout == "nothing to mend\n", done.stderr
+    assert done.stdout == "no problems found\n", done.stderr
 
 
 def test_waiting_is_announced_and_ends(home: Home) -> None:
@@ -204,7 +204,7 @@ def test_odd_files_stop_nobody(home: Home) -> None:
     (home.folder / "loop").symlink_to(".")
     (home.world.cache / "locks" / "x.lock").mkdir()
     os.mkfifo(home.world.cache / "snapshots" / "odd")
-    assert home.run().stdout == "nothing to mend\n"
+    assert home.run().stdout == "no problems found\n"
 
 
 def test_a_home_without_anything(world: World, tmp_path: Path) -> None:
@@ -317,5 +317,5 @@ def test_nothing_is_written_or_run(home: Home) -> None:
     home.git("config", "diff.external", "touch pwned")
     home.git("add", ".envrc")
     before = {path: path.stat().st_mtime_ns for path in home.world.root.rglob("*")}
-    assert home.run().stdout == "nothing to mend\n"
+    assert home.run().stdout == "no problems found\n"
     assert {path: path.stat().st_mtime_ns for path in home.world.root.rglob("*")} == before

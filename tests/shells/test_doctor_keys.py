@@ -92,7 +92,7 @@ def test_many_keys(home: Home) -> None:
     """Twenty are told one by one, the others as a number."""
     home.file("dump.txt", "".join(f"{LONG_TERM}\n" for _ in range(25)))
     assert len(lines(home)) == 21
-    assert home.found(WHERE)[-1]["message"] == "5 more access keys stand in this project's files"
+    assert home.found(WHERE)[-1]["message"] == "5 more access keys are in this project's files"
 
 
 def test_a_project_too_large(home: Home) -> None:
@@ -103,7 +103,7 @@ def test_a_project_too_large(home: Home) -> None:
     home.file(".env", LONG_TERM)
     found = home.found(WHERE)
     assert [row["severity"] for row in found] == ["warning", "info"]
-    assert found[1]["message"] == "the project is too large: not all of its files were looked at for access keys"
+    assert found[1]["message"] == "the project is too large: we searched only some of its files for access keys"
 
 
 def test_large_files_are_passed_over(home: Home) -> None:

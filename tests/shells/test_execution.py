@@ -147,7 +147,7 @@ def test_what_cannot_be_run(plain: World) -> None:
 def test_without_a_command(world: World) -> None:
     """A command line of which one could only guess what is whose is refused, and nothing is called."""
     world.role("plain", mfa=False)
-    said = "awsdirenv: error: exec needs a command behind --\nawsdirenv: hint: awsdirenv exec PROFILE -- COMMAND\n"
+    said = "awsdirenv: error: exec needs a command after --\nawsdirenv: hint: awsdirenv exec PROFILE -- COMMAND\n"
     for words in (["plain"], ["plain", "--"], ["plain", "env"], ["plain", "env", "-0"]):
         done = world.run("awsdirenv", "exec", *words)
         assert (done.returncode, done.stderr) == (2, said), words

@@ -480,5 +480,5 @@ def test_a_line_in_a_subshell(world: World, line: str, around: str) -> None:
         changes, said = world.enter(world.project("p", around.format(line) + "\n"), **OUTER)
         assert not {*OUTER} & {*changes}
         warning = "warning: this line sets nothing here: it is in a pipe or in parentheses\n"
-        assert f"awsdirenv: {warning}awsdirenv: hint: make it a line of its own, without | and ( )\n" in said
+        assert f"awsdirenv: {warning}awsdirenv: hint: write it on its own line, without | and ( )\n" in said
         assert "awsdirenv: plain: account" not in said

@@ -147,7 +147,7 @@ def test_watching(world: World) -> None:
     assert done.stderr == "awsdirenv: error: --watch needs a terminal\nawsdirenv: hint: awsdirenv status\n"
     with Shell(world, "bash") as shell:
         shell.start("awsdirenv status --watch")
-        shell.expect("no credentials are held")
+        shell.expect("no credentials are stored")
         with held(world, "snapshot-x", "testing"):
             shell.expect("snapshot-x")
             shell.send("\x03")

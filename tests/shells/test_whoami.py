@@ -245,7 +245,7 @@ def test_aws_profile_beside_keys(home: World) -> None:
     assert seen.kinds == ["profile-beside-keys", "override"]
     assert seen.problems["profile-beside-keys"] == {
         "kind": "profile-beside-keys",
-        "message": "AWS_PROFILE is other, beside keys: some SDKs take the one, some the other",
+        "message": "AWS_PROFILE is other, and keys are set, too: some SDKs use the profile, some the keys",
         "hint": "unset AWS_PROFILE; in fish: set -e AWS_PROFILE",
     }
     assert seen.actual["account_id"] == ACCOUNT
@@ -287,7 +287,7 @@ def test_what_stands_below_our_line(home: World, case: str, where: str) -> None:
     assert "stale" not in seen.kinds
     hint = seen.problems[kind]["hint"]
     assert hint == (
-        f"take the line out of .envrc that sets {name}, such as dotenv; "
+        f"remove the line of .envrc that sets {name}, such as dotenv; "
         "for another profile: awsdirenv exec, or --live in .envrc"
         if name
         else "direnv reload"
@@ -299,13 +299,13 @@ def test_two_regions(home: World) -> None:
     """Two regions that differ are said, also where the `.envrc` itself has set one of them after ours."""
     set_by = home.project("adminrole", "use aws_profile adminrole\nexport AWS_DEFAULT_REGION=us-west-2\n")
     for folder, env, hint in (
-        (set_by, inside(home, set_by), "take the line out of .envrc that sets one of them"),
+        (set_by, inside(home, set_by), "remove the line of .envrc that sets one of them"),
         (home.root, {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": "us-west-2"}, "unset AWS_DEFAULT_REGION; in fish: "),
     ):
         seen = whoami(home, folder, **env)
         assert "regions" in seen.kinds
         assert seen.problems["regions"]["message"] == (
-            "AWS_REGION is eu-west-1 and AWS_DEFAULT_REGION is us-west-2: some programs take the one, some the other"
+            "AWS_REGION is eu-west-1 and AWS_DEFAULT_REGION is us-west-2: some programs use the first, some the second"
         )
         assert seen.problems["regions"]["hint"].startswith(hint)
     assert whoami(home, set_by, **inside(home, set_by)).verdict == "mismatch"
@@ -330,7 +330,9 @@ def test_keys_of_another_place(home: World, name: str, kind: str) -> None:
     seen = whoami(home, folder, **mixed)
     assert seen.verdict == "mismatch"
     assert {"override", "other-keys", kind} <= set(seen.kinds)
-    assert seen.problems["other-keys"]["message"] == f"the keys are of profile {name}, and this place is for adminrole"
+    assert (
+        seen.problems["other-keys"]["message"] == f"the keys are of profile {name}, but this directory is for adminrole"
+    )
     assert seen.held["profile"] == name
     assert re.search(rf"^profile +adminrole +{name} +- +differs$", seen.text, re.MULTILINE)
     message = seen.problems[kind]["message"]
@@ -361,7 +363,7 @@ def test_keys_of_nobody_we_know(home: World) -> None:
     env |= {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
     seen = whoami(home, folder, **env)
     assert seen.verdict == "mismatch"
-    assert seen.problems["other-keys"]["message"] == "the keys are not ours, and this place is for adminrole"
+    assert seen.problems["other-keys"]["message"] == "the keys are not ours, but this directory is for adminrole"
     assert seen.held["profile"] is None
     assert seen.problems["other-role"]["message"] == f"AWS says {key.arn}, and profile adminrole is for role adminrole"
 
@@ -375,7 +377,7 @@ def test_an_rc_file_that_overrides(home: World) -> None:
         shell.run(f"cd {folder}")
         said = shell.run("bash -ic 'awsdirenv whoami; echo status=$?'")
     assert "status=1" in said
-    assert "- override: AWS_PROFILE and AWS_REGION are not what direnv has made of them: a start-up file" in said
+    assert "- override: AWS_PROFILE and AWS_REGION are not as direnv set them: a start-up file" in said
     assert said.count("override") == 1
     assert re.search(r"region +eu-west-1 +us-east-1 +- +differs|region +eu-west-1 +us-east-1 +differs", said)
 
@@ -428,7 +430,7 @@ def test_a_fish_universal(home: World) -> None:
     problems = {one["kind"]: one for one in whole["problems"]}
     assert problems["fish-universal"] == {
         "kind": "fish-universal",
-        "message": "AWS_SESSION_TOKEN is a universal variable of fish's, which direnv cannot unset",
+        "message": "AWS_SESSION_TOKEN is a universal variable of fish, which direnv cannot unset",
         "hint": "in fish: set -eU AWS_SESSION_TOKEN",
     }
     assert "override" not in problems
@@ -451,7 +453,7 @@ def test_a_shell_that_was_left_behind(home: World) -> None:
     for whole in (first, second):
         assert whole["verdict"] == "mismatch"
         assert whole["problems"][0]["kind"] == "stale"
-        assert f"this shell still has what {home.root}/adminrole gave it" in whole["problems"][0]["message"]
+        assert f"this shell still has the variables of {home.root}/adminrole" in whole["problems"][0]["message"]
     assert first["declared"]["profile"] is None
     assert second["declared"]["account_id"] == "210987654321"
     assert {one["kind"] for one in second["problems"]} == {"stale", "other-keys", "other-account", "other-role"}
@@ -468,7 +470,7 @@ def test_a_directory_within(home: World) -> None:
     os.utime(below.parent / ".envrc", (loaded, loaded))
     seen = whoami(home, below, **env)
     assert (seen.verdict, seen.kinds[0], seen.declared["profile"]) == ("mismatch", "stale", "far")
-    assert seen.problems["stale"]["message"].startswith(f"this shell still has what {folder} gave it")
+    assert seen.problems["stale"]["message"].startswith(f"this shell still has the variables of {folder}")
 
 
 def test_keys_that_were_renewed_since(home: World) -> None:
@@ -507,7 +509,7 @@ def test_an_envrc_that_is_gone(home: World) -> None:
             seen = whoami(home, place, **env)
             assert (seen.verdict, seen.kinds) == ("mismatch", ["stale"])
             said = seen.problems["stale"]["message"]
-            assert said == f"{folder / '.envrc'} is gone, and this shell still has what it gave"
+            assert said == f"{folder / '.envrc'} no longer exists, and this shell still has its variables"
 
 
 # Nothing there

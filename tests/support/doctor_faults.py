@@ -153,7 +153,7 @@ def _old_direnv(home: Home) -> None:
     home.fake_direnv('[ "$1" = version ] && { echo 2.31.0; exit; }\nPATH="${PATH#*:}" exec direnv "$@"')
 
 
-@fault("direnv-version", WARNING, "direnv 2.36.0 says nothing where an .envrc is not allowed")
+@fault("direnv-version", WARNING, "direnv 2.36.0 does not say that an .envrc is not allowed")
 def _silent_direnv(home: Home) -> None:
     home.fake_direnv('[ "$1" = version ] && { echo 2.36.0; exit; }\nPATH="${PATH#*:}" exec direnv "$@"')
 
@@ -183,7 +183,7 @@ def _old_bash(home: Home) -> None:
     home.toml(f'[global]\nbash_path = "{home.world.program("bash", "echo 3 2")}"\n')
 
 
-@fault("bash", ERROR, "the bash that direnv is to run does not run")
+@fault("bash", ERROR, "the bash that direnv uses does not run")
 def _no_bash(home: Home) -> None:
     home.toml('[global]\nbash_path = "/nowhere/bash"\n')
 
@@ -328,7 +328,7 @@ def _hooks_in_the_wrong_order_in_a_second_shell(home: Home) -> None:
     (home.world.home / ".zshrc").write_text(ours(home, "zsh") + 'eval "$(direnv hook zsh)"\n', encoding="utf-8")
 
 
-@fault("hook-order", ERROR, "PROMPT_COMMAND is set anew behind direnv's hook")
+@fault("hook-order", ERROR, "PROMPT_COMMAND is set again below direnv's hook")
 def _hook_taken_out(home: Home) -> None:
     home.rc.write_text(HOOK + "PROMPT_COMMAND=my_prompt\n", encoding="utf-8")
 
@@ -372,12 +372,12 @@ def _cut_extension(home: Home) -> None:
     path.write_text(installed.replace(str(extension_source().parent), str(parts)), encoding="utf-8")
 
 
-@fault("extension", ERROR, "the file in the extension's place is not ours")
+@fault("extension", ERROR, "the file at the extension's path is not awsdirenv's")
 def _strange_extension(home: Home) -> None:
     (home.lib / "awsdirenv.sh").write_text("use_aws_profile() { :; }\n", encoding="utf-8")
 
 
-@fault("extension", WARNING, "the installed hook for zsh is not this awsdirenv's")
+@fault("extension", WARNING, "the installed hook for zsh is not from this awsdirenv")
 def _old_hook(home: Home) -> None:
     (home.world.home / ".local/share/awsdirenv/hook.zsh").write_text("# awsdirenv's hook for zsh\n", encoding="utf-8")
 
@@ -497,7 +497,7 @@ def _region_in_the_environment(home: Home) -> None:
     home.env["AWS_DEFAULT_REGION"] = "eu-west-1"
 
 
-@fault("sso-token", WARNING, "the sign-in to corp is over")
+@fault("sso-token", WARNING, "the sign-in to corp has ended")
 def _sign_in_over(home: Home) -> None:
     home.world.sso_session("corp", sso_registration_scopes="")
     path = home.world.sso_sign_in("corp", life=-60)
@@ -548,31 +548,31 @@ def _read_only_files(home: Home) -> None:
     home.world.config.chmod(0o400)
 
 
-@fault("keys-in-files", ERROR, "a long-term access key (…WXYZ) stands in a file that git has")
+@fault("keys-in-files", ERROR, "a long-term access key (…WXYZ) is in a file that git tracks")
 def _tracked_key(home: Home) -> None:
     home.git("init", "-q")
     home.file("deploy me.tf", f'region = "x"\naccess_key = "{LONG_TERM}"\n')
     home.git("add", "deploy me.tf")
 
 
-@fault("keys-in-files", WARNING, "a long-term access key (…WXYZ) stands in a file of this project")
+@fault("keys-in-files", WARNING, "a long-term access key (…WXYZ) is in a file of this project")
 def _key_in_dotenv(home: Home) -> None:
     home.git("init", "-q")
     home.file(".gitignore", ".env*\n")
     home.file(".env.local", f"AWS_ACCESS_KEY_ID={LONG_TERM}\n")
 
 
-@fault("keys-in-files", WARNING, "a long-term access key (…WXYZ) stands in a file of this project")
+@fault("keys-in-files", WARNING, "a long-term access key (…WXYZ) is in a file of this project")
 def _key_in_envrc(home: Home) -> None:
     home.envrc(f"use aws_profile adminrole\nexport AWS_ACCESS_KEY_ID={LONG_TERM}\n")
 
 
-@fault("keys-in-files", WARNING, "a long-term access key (…WXYZ) stands in a file of this project")
+@fault("keys-in-files", WARNING, "a long-term access key (…WXYZ) is in a file of this project")
 def _key_without_git(home: Home) -> None:
     home.file("src/$(touch pwned)/-x\n.py", f"key='{LONG_TERM}'")
 
 
-@fault("keys-in-files", WARNING, "a temporary access key (…TUVW) stands in a file that git has")
+@fault("keys-in-files", WARNING, "a temporary access key (…TUVW) is in a file that git tracks")
 def _tracked_temporary_key(home: Home) -> None:
     home.git("init", "-q")
     home.file("log.txt", f"https://x/?X-Amz-Credential={TEMPORARY}%2F2026\n")
@@ -652,7 +652,7 @@ def in_fish(home: Home, command: str) -> None:
     home.world.run("fish", "-c", command).check_returncode()
 
 
-@fault("fish-universals", ERROR, "fish has AWS_SESSION_TOKEN as a universal variable")
+@fault("fish-universals", ERROR, "AWS_SESSION_TOKEN is a universal variable of fish")
 def _universal(home: Home) -> None:
     in_fish(home, f"set -Ux AWS_SESSION_TOKEN {TOKEN_PREFIX}")
 
@@ -700,7 +700,7 @@ def forgotten(home: Home, name: str = "adminrole") -> None:
     home.envrc("use aws_profile renamed\n")
 
 
-@fault("snapshots", WARNING, "credentials of adminrole are stored, which is no profile any more")
+@fault("snapshots", WARNING, "credentials of adminrole are stored, but this profile no longer exists")
 def _forgotten_profile(home: Home) -> None:
     forgotten(home)
 
@@ -777,7 +777,7 @@ def another_key(home: Home) -> str:
     return made.access_key_id
 
 
-@fault("key-age", WARNING, "the access key …ZZZZ of the user behind profile base is 400 days old")
+@fault("key-age", WARNING, "the access key …ZZZZ of the user of profile base is 400 days old")
 def _another_old_key(home: Home) -> None:
     another_key(home)
 
@@ -815,7 +815,7 @@ def _no_device_named(home: Home) -> None:
     home.world.sts.iam.denied = {"ListMFADevices"}
 
 
-@fault("mfa", INFO, "no profile names the MFA device of the user behind profile base")
+@fault("mfa", INFO, "no profile names the MFA device of the user of profile base")
 def _device_not_named(home: Home) -> None:
     without_device(home)
 

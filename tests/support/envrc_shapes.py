@@ -35,7 +35,7 @@ def _runs(name: str, text: str, after: str, *notes: str, dotenv: str | None = No
 
 
 LIVE = "line 2 uses AWS_PROFILE, which is set only with --live"
-BY_BASH = "bash works out the profile's name, so it could not be looked up"
+BY_BASH = "only bash knows the profile's name, so we have not checked it"
 SESSION = "the keys become a session of the same user; for most of IAM, add --no-session"
 ASSUME = f"aws sts assume-role --profile base --role-arn {ARN} --role-session-name s"
 ASSUMED = f"""CREDS=$(aws sts assume-role --profile base --role-arn {ARN} --role-session-name me --output json)

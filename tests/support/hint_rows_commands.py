@@ -209,7 +209,7 @@ _exec("cannot run …: its interpreter is missing", "head -n 1 …", "#!/nowhere
 _exec("cannot run …: …", "ls -l …", "exit 0", 0o644)
 
 
-@row("exec needs a command behind --", "awsdirenv exec PROFILE -- COMMAND")
+@row("exec needs a command after --", "awsdirenv exec PROFILE -- COMMAND")
 def _nothing_to_run(walk: Walk) -> Steps:
     walk.config(CHAIN)
     hint = yield walk.shell("awsdirenv exec p")

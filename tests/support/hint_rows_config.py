@@ -536,7 +536,7 @@ def _keys_of_a_directory(walk: Walk) -> Steps:
     del walk.env["AWSDIRENV_PROFILE"]
 
 
-LOOP_HINT = "let it name another profile: the one with the source of the credentials"
+LOOP_HINT = "let it name another profile, the one with the source of the credentials"
 
 
 @row("credential_process of profile … closes a loop: …", LOOP_HINT)
@@ -671,7 +671,7 @@ def _dotenv_removed(walk: Walk) -> Steps:
 # --- what stands in few files only --------------------------------------------------------------------------------
 
 
-@row("…: …", "mend …")
+@row("…: …", "correct …")
 def _botocore_refuses(walk: Walk) -> Steps:
     values = "sso_region = eu-west-2\nsso_account_id = 123456789012\nsso_role_name = D\n"
     walk.config(f"{SSO}[profile p]\nsso_session = corp\n{values}")

@@ -400,7 +400,7 @@ _once("the live files for … cannot be used", "use aws_profile p --live\n", "ex
 
 @row(
     "readonly in this .envrc, so no profile can be used: …",
-    "take `readonly` (or `declare -r`) away from it, in .envrc or direnvrc",
+    "remove `readonly` (or `declare -r`) from it, in .envrc or direnvrc",
 )
 def _readonly(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
@@ -415,7 +415,7 @@ def _unseen(walk: Walk) -> Steps:
     yield walk.enter("export AWS_CONFIG_FILE=~/.aws/config\nuse aws_profile p\n")
 
 
-@row("this line sets nothing here: it is in a pipe or in parentheses", "make it a line of its own, without | and ( )")
+@row("this line sets nothing here: it is in a pipe or in parentheses", "write it on its own line, without | and ( )")
 def _in_a_pipe(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
     yield walk.enter("use aws_profile p | cat\n")
@@ -446,7 +446,7 @@ def _prompt_variable(walk: Walk) -> Steps:
     walk.env["AWSDIRENV_PROMPT_VARIABLE"] = hint.partition("=")[2].partition(",")[0]
 
 
-@row("cannot tell where … is", "write the whole path instead of ~user")
+@row("cannot find …: ~user is not expanded", "write the whole path instead of ~user")
 def _other_home(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
     yield walk.enter("export AWS_CONFIG_FILE=~root/config\nexport AWS_CONFIG_FILE='~root/x'\nuse aws_profile p\n")

@@ -90,8 +90,8 @@ def _by_hand(walk: Walk, home: Home, hint: Hint) -> None:
         home.toml("")
 
 
-finding("direnv does not run", "try it by hand: direnv version", "broken_direnv", _by_hand)
-finding("direnv … is older than …, the oldest that works for sure", "renew direnv", "old_direnv", without_program)
+finding("direnv does not run", "run it yourself: direnv version", "broken_direnv", _by_hand)
+finding("direnv … is older than …, the oldest that we test", "update direnv", "old_direnv", without_program)
 
 
 def _until_then(walk: Walk, home: Home, hint: Hint) -> None:
@@ -100,12 +100,12 @@ def _until_then(walk: Walk, home: Home, hint: Hint) -> None:
 
 
 finding(
-    "direnv … says nothing where an .envrc is not allowed",
-    "renew direnv: 2.37.1 does again; until then: direnv status",
+    "direnv … does not say that an .envrc is not allowed",
+    "update direnv to 2.37.1 or newer; until then: direnv status",
     "silent_direnv",
     _until_then,
 )
-finding("direnv status fails", "mend what it complains of: direnv status", "broken_settings", _by_hand)
+finding("direnv status fails", "correct what this says: direnv status", "broken_settings", _by_hand)
 finding(
     "direnv's warn_timeout of … prints into the question for an MFA code",
     "set warn_timeout in direnv.toml to 5s, which is its default, or more",
@@ -113,10 +113,10 @@ finding(
     with_toml('[global]\nwarn_timeout = "5s"\n'),
 )
 GOOD_BASH = with_toml('[global]\nbash_path = "/bin/bash"\n')
-finding("the bash that direnv is to run does not run", BASH, "no_bash", GOOD_BASH)
+finding("the bash that direnv uses does not run", BASH, "no_bash", GOOD_BASH)
 finding("direnv runs bash ….…, which is too old", BASH, "old_bash", GOOD_BASH)
 finding(
-    "the extension has no program that tells the state of files exactly, so each load starts Python",
+    "the extension knows no program that prints the state of files exactly, so each load starts Python",
     "awsdirenv setup",
     "no_stat_at_setup",
 )
@@ -149,13 +149,13 @@ finding(
     in_rc,
 )
 finding(
-    "awsdirenv's hook comes before direnv's, at …: renewed credentials come late",
+    "awsdirenv's hook is above direnv's, at …: new credentials come late",
     "move the line below direnv's",
     "hooks_in_the_wrong_order",
     in_order,
 )
 finding(
-    "PROMPT_COMMAND is set anew behind direnv's hook, which takes the hook out",
+    "PROMPT_COMMAND is set again below direnv's hook, which removes the hook",
     "move direnv's line to the end of the file",
     "hook_taken_out",
     in_order,
@@ -176,7 +176,7 @@ def _in_order_in_zsh(walk: Walk, home: Home, hint: Hint) -> None:
 
 
 finding(
-    "precmd_functions is set anew behind direnv's hook, which takes the hook out",
+    "precmd_functions is set again below direnv's hook, which removes the hook",
     "move direnv's line to the end of the file",
     precmd_functions,
     _in_order_in_zsh,
@@ -191,7 +191,7 @@ def _move_away(walk: Walk, home: Home, hint: Hint) -> None:
 
 
 finding(
-    "the file in the extension's place is not ours",
+    "the file at the extension's path is not awsdirenv's",
     "move it away, then: awsdirenv setup",
     "strange_extension",
     _move_away,
@@ -209,11 +209,11 @@ for _maker in ("moved_extension", "cut_extension"):
         last,
     )
 finding(
-    "the installed extension is another version's or installation's than this awsdirenv …",
+    "the installed extension is not from this awsdirenv …",
     "awsdirenv setup",
     "old_extension",
 )
-finding("the installed hook for … is not this awsdirenv's", "awsdirenv setup", "old_hook")
+finding("the installed hook for … is not from this awsdirenv", "awsdirenv setup", "old_hook")
 
 
 def _rename(walk: Walk, home: Home, hint: Hint) -> None:
@@ -267,8 +267,8 @@ def _lock(message: str, note: str) -> None:
 
 _lock("a lock has been held for … by …", "asking for the MFA code")
 _lock("a lock has been held for … by pid …", "")
-finding("the mark of a process that was killed: harmless, the next load passes over it", "rm …", "left_over_claim")
-finding("credentials of … are stored, which is no profile any more", "awsdirenv clear …", "forgotten_profile")
+finding("the mark of a killed process: it does no harm, and the next load ignores it", "rm …", "left_over_claim")
+finding("credentials of … are stored, but this profile no longer exists", "awsdirenv clear …", "forgotten_profile")
 
 
 # --- profiles -----------------------------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ def _signed_in(walk: Walk, home: Home, hint: Hint) -> None:
     assert typed(walk, f"{hint} --no-browser")() == []
 
 
-finding("the sign-in to … is over", "awsdirenv login …", "sign_in_over", _signed_in)
+finding("the sign-in to … has ended", "awsdirenv login …", "sign_in_over", _signed_in)
 finding("nobody has signed in to …", "awsdirenv login …", "no_sign_in", _signed_in)
 finding("AWS was not asked about keys: …", "…", "no_network", lambda _w, home, _h: home.env.pop("AWS_ENDPOINT_URL"))
 
@@ -309,7 +309,7 @@ def another_key(walk: Walk, home: Home, hint: Hint) -> None:
 
 finding(
     "AWS does not take the access key … of profile …",
-    "is it deleted or inactive in IAM? put a new one in its place",
+    "it may be deleted or inactive in IAM; replace it with a new one",
     "deleted_key",
     another_key,
 )
@@ -319,9 +319,9 @@ finding(
     "key_of_root",
     another_key,
 )
-OLD = "make a new one in IAM, put it in its place, and delete this one"
+OLD = "make a new one in IAM, replace this one with it, and delete this one in IAM"
 finding("the access key … of profile … is … days old", OLD, "old_key", another_key)
-finding("the access key … of the user behind profile … is … days old", OLD, "another_old_key", another_key)
+finding("the access key … of the user of profile … is … days old", OLD, "another_old_key", another_key)
 
 
 def _device(walk: Walk, home: Home, hint: Hint) -> None:
@@ -339,7 +339,7 @@ finding(
     _device,
 )
 finding(
-    "no profile names the MFA device of the user behind profile …",
+    "no profile names the MFA device of the user of profile …",
     "add to …: mfa_serial = …",
     "device_not_named",
     _device,
@@ -350,7 +350,7 @@ finding(
     "no_device_named",
     _device,
 )
-CLOCK = "set it, and have it kept right: timedatectl set-ntp true, or your system's settings"
+CLOCK = "set it, and keep it right: timedatectl set-ntp true, or your system's settings"
 
 
 def _clock(walk: Walk, home: Home, hint: Hint) -> None:
@@ -364,8 +364,8 @@ finding("this machine's clock is … ahead of AWS's", CLOCK, "fast_clock", _cloc
 # --- files --------------------------------------------------------------------------------------------------------
 
 finding("… can be read or written by others (…)", "chmod 600 …", "public_credentials")
-LONG, SHORT = "a long-term access key (…) stands in a file", "a temporary access key (…) stands in a file"
-GIT, PROJECT = "that git has", "of this project"
+LONG, SHORT = "a long-term access key (…) is in a file", "a temporary access key (…) is in a file"
+GIT, PROJECT = "that git tracks", "of this project"
 
 
 def _taken_out(name: str) -> Follow:
@@ -376,8 +376,8 @@ def _taken_out(name: str) -> Follow:
     return follow
 
 
-MOVE, OUT = "move the key to ~/.aws/credentials, and take it out of the file", "take it out of the file"
-DEACTIVATE = "deactivate the key in IAM, as others may have it, and take it out of the file"
+MOVE, OUT = "move the key to ~/.aws/credentials, and remove it from the file", "remove it from the file"
+DEACTIVATE = "deactivate the key in IAM, because others may have it, and remove it from the file"
 finding(f"{LONG} {GIT}", DEACTIVATE, "tracked_key", _taken_out("deploy me.tf"))
 finding(f"{LONG} {PROJECT}", MOVE, "key_in_envrc", _taken_out(".envrc"))
 finding(f"{SHORT} {GIT}", OUT, "tracked_temporary_key", _taken_out("log.txt"))
@@ -403,21 +403,21 @@ def _first_ones(walk: Walk, home: Home, hint: Hint) -> None:
 
 
 finding(
-    "… more access keys stand in this project's files",
-    "mend the first ones, then look again",
+    "… more access keys are in this project's files",
+    "follow the hints for the first ones, then: awsdirenv doctor",
     many_keys,
     _first_ones,
     "keys-in-files",
 )
 finding("the lines of this .envrc end as on Windows, with CR LF, so bash misreads them", "…", "windows_lines")
-finding("a command of ours was killed and has left a draft, which may have credentials in it", "rm …", "left_draft")
+finding("a killed command of awsdirenv has left a draft, which may contain credentials", "rm …", "left_draft")
 
 
 def _in_fish(walk: Walk, home: Home, hint: Hint) -> None:
     walk.world.run("fish", "-c", hint.removeprefix("in fish: ")).check_returncode()
 
 
-finding("fish has … as a universal variable, which shows wherever a directory unsets it", "…", "universal", _in_fish)
+finding("… is a universal variable of fish: it is visible if a directory unsets …", "…", "universal", _in_fish)
 
 
 def _line_removed(name: str) -> Follow:
@@ -431,13 +431,13 @@ def _line_removed(name: str) -> Follow:
 
 finding(
     "… is set in a start-up file, and wins over the region of each profile",
-    "remove the line if each profile is to have its own region",
+    "remove the line to use each profile's own region",
     "region_in_rc",
     _line_removed(".zshenv"),
 )
 finding(
-    "… is set in a start-up file: a new shell in a directory has it beside that one's keys",
-    "remove the line; .envrc says which profile",
+    "… is set in a start-up file: a new shell has it together with the keys of a directory",
+    "remove the line: .envrc names the profile",
     "keys_in_fish",
     _line_removed(".config/fish/config.fish"),
 )

@@ -9,7 +9,7 @@ from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Steps, Walk, row
 
 MIGRATE = "awsdirenv init --migrate"
-UNREADABLE = "see to that, or leave that folder out"
+UNREADABLE = "correct that, or leave the folder out"
 BY_HAND = "change that line by hand to: use aws_profile PROFILE"
 ASSUME = f"aws sts assume-role --role-arn {ARN} --role-session-name me"
 EXPORTED = f'export $(printf "AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN=%s" $({ASSUME}))\n'

@@ -143,7 +143,7 @@ def _closed(walk: Walk) -> Steps:
 
 
 @row(
-    "this shell still has what … gave it: direnv's hook has not run here",
+    "this shell still has the variables of …: direnv's hook has not run here",
     "open a new shell outside of that directory; in a script: direnv exec . COMMAND",
 )
 def _left_behind(walk: Walk) -> Steps:
@@ -157,8 +157,8 @@ def _left_behind(walk: Walk) -> Steps:
 
 
 @row(
-    "… is gone, and this shell still has what it gave",
-    "press Enter, and direnv unloads it; where no hook of direnv's runs: open a new shell",
+    "… no longer exists, and this shell still has its variables",
+    "press Enter, and direnv unloads it; without direnv's hook: open a new shell",
 )
 def _envrc_gone(walk: Walk) -> Steps:
     inside(walk)
@@ -187,7 +187,7 @@ def _renewed(walk: Walk) -> Steps:
     reload(walk)
 
 
-@row("… is not loaded in this shell", "direnv allow; where no hook of direnv's runs: direnv exec . COMMAND")
+@row("… is not loaded in this shell", "direnv allow; without direnv's hook: direnv exec . COMMAND")
 def _not_loaded(walk: Walk) -> Steps:
     roles(walk)
     walk.folder.mkdir()
@@ -200,12 +200,12 @@ def _not_loaded(walk: Walk) -> Steps:
 # --- beside the keys ----------------------------------------------------------------------------------------------
 
 BELOW = (
-    "take the line out of .envrc that sets …, such as dotenv; for another profile: awsdirenv exec, or --live in .envrc"
+    "remove the line of .envrc that sets …, such as dotenv; for another profile: awsdirenv exec, or --live in .envrc"
 )
 
 
 def _beside(name: str) -> None:
-    message = f"{name} is …, beside keys: some SDKs take the one, some the other"
+    message = f"{name} is …, and keys are set, too: some SDKs use the profile, some the keys"
 
     @row(message, "…")
     def beside(walk: Walk) -> Steps:
@@ -224,10 +224,10 @@ def _beside(name: str) -> None:
 
 _beside("AWS_PROFILE")
 _beside("AWS_DEFAULT_PROFILE")
-REGIONS = "AWS_REGION is … and AWS_DEFAULT_REGION is …: some programs take the one, some the other"
+REGIONS = "AWS_REGION is … and AWS_DEFAULT_REGION is …: some programs use the first, some the second"
 
 
-@row(REGIONS, "take the line out of .envrc that sets one of them, and name the region with --region")
+@row(REGIONS, "remove the line of .envrc that sets one of them, and use --region")
 def _regions_of_envrc(walk: Walk) -> Steps:
     inside(walk, "use aws_profile p\nexport AWS_DEFAULT_REGION=us-west-2\n")
     yield whoami(walk)
@@ -251,7 +251,7 @@ reloaded("… … unset after direnv had set …", token_gone)
 
 
 @row(
-    "… … not what direnv has made of …: a start-up file, or a command, has set … since",
+    "… … not as direnv set …: a start-up file or a command has changed …",
     "direnv reload; awsdirenv doctor looks for … in your start-up files",
 )
 def _changed(walk: Walk) -> Steps:
@@ -295,8 +295,8 @@ def typed_keys(walk: Walk) -> None:
 
 reloaded("the keys are not ours, and … is closed", typed_keys, "use aws_profile coded\n")
 reloaded("the keys are of profile …, and … is closed", keys_of("q"), "use aws_profile coded\n")
-reloaded("the keys are of profile …, and this place is for …", keys_of("q"))
-reloaded("the keys are not ours, and this place is for …", own_keys)
+reloaded("the keys are of profile …, but this directory is for …", keys_of("q"))
+reloaded("the keys are not ours, but this directory is for …", own_keys)
 reloaded("AWS says account …, and profile … is for …", keys_of("far"))
 reloaded("AWS says role …, and profile … is for role …", keys_of("q"))
 reloaded("AWS says …, and profile … is for role …", own_keys)
@@ -310,12 +310,14 @@ def _set_below(message: str, line: str, profile: str = "p") -> None:
         new_shell(walk, "use aws_profile p\n")
 
 
-_set_below("not those of the access key beside them: …", "export AWS_SECRET_ACCESS_KEY=x")
-_set_below("the keys are not ours, and this place is for …", "export AWS_ACCESS_KEY_ID=AKIAX AWS_SECRET_ACCESS_KEY=x")
+_set_below("not from the same credentials as the access key: …", "export AWS_SECRET_ACCESS_KEY=x")
+_set_below(
+    "the keys are not ours, but this directory is for …", "export AWS_ACCESS_KEY_ID=AKIAX AWS_SECRET_ACCESS_KEY=x"
+)
 _set_below("the keys are not ours, and … is closed", "export AWS_ACCESS_KEY_ID=AKIAX AWS_SECRET_ACCESS_KEY=x", "coded")
 
 
-@row("not those of the access key beside them: …", RELOAD)
+@row("not from the same credentials as the access key: …", RELOAD)
 def _unset_below(walk: Walk) -> Steps:
     inside(walk, "use aws_profile p\nunset AWS_SESSION_TOKEN\n")
     yield whoami(walk)
@@ -324,7 +326,7 @@ def _unset_below(walk: Walk) -> Steps:
     reload(walk)
 
 
-@row("… is a universal variable of fish's, which direnv cannot unset", "…")
+@row("… is a universal variable of fish, which direnv cannot unset", "…")
 def _universal(walk: Walk) -> Steps:
     roles(walk)
     walk.world.run("fish", "-c", "set -Ux AWS_SESSION_TOKEN x").check_returncode()
@@ -341,7 +343,7 @@ def _universal(walk: Walk) -> Steps:
 
 
 def _fallback(hint: str, envrc: str, *, leaves: bool) -> None:
-    @row("there are no keys here, so SDKs take …", hint)
+    @row("there are no keys here, so SDKs use …", hint)
     def fallback(walk: Walk) -> Steps:
         roles(walk)
         user = walk.world.user

@@ -1,4 +1,4 @@
-"""Forget a profile's credentials, or with --all everything, MFA sessions included.
+"""Delete a profile's stored credentials, or with --all everything, also the MFA sessions.
 
 Lock files stay, because deleting one would split the processes that wait for it.
 """
@@ -28,7 +28,7 @@ EXAMPLE = "awsdirenv clear adminrole"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_profile(parser)
-    parser.add_argument("--all", action="store_true", help="forget everything")
+    parser.add_argument("--all", action="store_true", help="delete everything")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,11 +41,11 @@ def run(options: argparse.Namespace) -> int:
     with loading(Request(options.profile)) as loader:
         if options.all:
             count = _remove_drafts(loader.paths, loader.environ) + _clear_all(loader.paths, loader.locks)
-            say(f"awsdirenv: forgot everything ({count} files)")
+            say(f"awsdirenv: deleted everything ({count} files)")
         else:
             count = _clear_profile(loader.declared.name, loader.paths, loader.locks)
             say(
-                f"awsdirenv: forgot the credentials of {loader.declared.name} ({count} files); "
+                f"awsdirenv: deleted the credentials of {loader.declared.name} ({count} files); "
                 "MFA sessions are shared and stay: awsdirenv clear --all"
             )
     return 0

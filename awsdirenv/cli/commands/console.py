@@ -18,8 +18,8 @@ _BROWSER_COMES_WITHIN = 30.0  # seconds
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_profile(parser)
-    parser.add_argument("--service", metavar="NAME", help="which part, as s3 or ec2; without it, the home page")
-    parser.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
+    parser.add_argument("--service", metavar="NAME", help="which service, such as s3 or ec2; without it, the home page")
+    parser.add_argument("--region", metavar="REGION", help="the region, instead of the environment's or the profile's")
     parser.add_argument("--print", action="store_true", help="print the link, which is a secret, and open no browser")
     parser.add_argument("--duration", metavar="TIME", type=duration, help="how long you stay signed in: 15m to 12h")
 

@@ -1,4 +1,4 @@
-"""Show it all in a throw-away home, against an STS on this machine.
+"""Show how awsdirenv works, in a temporary home and with an STS on this machine.
 
 It shows the main job, with moto in place of AWS and a real bash on its own terminal.
 
@@ -41,8 +41,8 @@ _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _CUT_OFF = re.compile(r"\x1b[^A-Za-z]*\Z")
 _BASH = ("bash", "--rcfile", ".bashrc", "-i")
 _INVITATION = """\
-awsdirenv: projects in a throw-away home, which is gone after `exit`; try:
-  cd ~/projects/development        asks for an MFA code: any six digits will do
+awsdirenv: projects in a temporary home, which is deleted after `exit`; try:
+  cd ~/projects/development        asks for an MFA code: any six digits work
   aws sts get-caller-identity
   cd ../production/yatteiki        another account, and no further question
   cd                               leave: the credentials are gone
@@ -69,7 +69,7 @@ _ROLES = (
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the option --interactive."""
-    parser.add_argument("--interactive", action="store_true", help="get the shell of the demo instead of a transcript")
+    parser.add_argument("--interactive", action="store_true", help="type in the shell of the demo yourself")
 
 
 def run(options: Namespace) -> int:
@@ -118,7 +118,7 @@ def _check_parts(env: Mapping[str, str]) -> None:
     output = subprocess.run(["aws", "--version"], env=env, capture_output=True, text=True, check=False).stdout
     version = [int(number) for number in re.findall(r"\d+", output)[:2]]
     if not version or tuple(version) < _OLDEST_AWS.get(version[0], ()):
-        raise SetupError(f"{shutil.which('aws', path=env['PATH'])} cannot be pointed at this machine", _EXTRA)
+        raise SetupError(f"{shutil.which('aws', path=env['PATH'])} cannot use the STS of this machine", _EXTRA)
 
 
 def _start_aws(end: ExitStack) -> str:
@@ -194,7 +194,7 @@ def _play(env: dict[str, str]) -> None:
     finally:
         person.leave()
     if person.codes_given != 1:
-        raise AwsdirenvError(f"the demo failed: it took {person.codes_given} MFA codes and not one", _HINT)
+        raise AwsdirenvError(f"the demo failed: it needed {person.codes_given} MFA codes instead of one", _HINT)
     sys.stderr.write(f"\nawsdirenv: {len(_ROLES)} roles in as many accounts, one MFA code, nothing left behind\n")
 
 

@@ -20,7 +20,7 @@ EXAMPLE = "awsdirenv exec adminrole -- aws s3 ls"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments before `--`. `parser.parse` reads the words after it."""
     add_profile(parser)
-    parser.add_argument("--region", metavar="REGION", help="instead of the environment's and the profile's")
+    parser.add_argument("--region", metavar="REGION", help="the region, instead of the environment's or the profile's")
     add_duration(parser)
     add_min_life(parser)
     add_no_session(parser)

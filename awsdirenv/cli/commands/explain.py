@@ -1,4 +1,4 @@
-"""Say step by step how a profile gets its credentials, without a call to AWS or a question."""
+"""Show step by step how a profile gets its credentials, without a call to AWS or a question."""
 
 from __future__ import annotations
 

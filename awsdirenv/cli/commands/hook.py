@@ -1,4 +1,4 @@
-"""Print the script with which a shell renews credentials after a pause; `setup` installs it as a file."""
+"""Print the hook that gives a shell new credentials after a pause; `setup` installs it as a file."""
 
 from __future__ import annotations
 

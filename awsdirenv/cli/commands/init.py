@@ -26,7 +26,7 @@ EXAMPLE = "awsdirenv init adminrole; awsdirenv init --migrate ~/work --recursive
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the profile, and the options for existing files."""
-    add_profile(parser, "without it, the line names none, and each person's .env or AWS_PROFILE decides")
+    add_profile(parser, "without it, the line names no profile: each user's .env or AWS_PROFILE decides")
     parser.add_argument(
         "--migrate",
         metavar="DIR",
@@ -99,14 +99,14 @@ def _migrate(directories: Sequence[Path], *, is_recursive: bool, is_writing: boo
             report(error)
             continue
         if plan is None:
-            say(f"  {envrc} has nothing to move")
+            say(f"  {envrc} needs no change")
             continue
         plans.append(plan)
         _show(plan)
     if plans and not extension.extension_path(os.environ).exists():
         warn("the extension is not installed", "awsdirenv setup")
     if any(plan.unsets_profile for plan in plans):
-        say("  note: AWS_PROFILE itself is not set any more. For programs that need it, add --live to the line.")
+        say("  note: AWS_PROFILE is no longer set; for programs that need it, add --live to the line")
     if plans and not is_writing:
         say("  nothing is written; to write this, add --write")
     return _write(plans, refused) if is_writing else min(refused, 1)

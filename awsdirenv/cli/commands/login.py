@@ -18,12 +18,16 @@ EXAMPLE = "awsdirenv login adminrole"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_profile(parser)
-    parser.add_argument("--token-code", metavar="N", type=_token_code, help="the MFA code, instead of being asked")
+    parser.add_argument("--token-code", metavar="N", type=_token_code, help="the MFA code; without it you are asked")
     parser.add_argument(
-        "--force", action="store_true", help="renew credentials that still hold; with --token-code, the MFA session too"
+        "--force",
+        action="store_true",
+        help="renew credentials that are still valid; with --token-code, also the MFA session",
     )
     add_duration(parser)
-    parser.add_argument("--no-browser", action="store_true", help="print where to sign in, and open no browser")
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the address of the sign-in page, and open no browser"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Print the state of files; the extension calls this where no program of the system does."""
+"""Print the state of files; the extension calls this if the system has no program for it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
     way = parser.add_mutually_exclusive_group()
     add_json(way)
-    way.add_argument("--watch", action="store_true", help="show it anew each second, until Ctrl-C")
+    way.add_argument("--watch", action="store_true", help="show it again each second, until Ctrl-C")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ def sso_sign_in(context: DoctorContext) -> Iterator[Finding]:
             continue
         is_here = name == context.profile
         path = sso_token.path(session, context.outer)
-        message = f"the sign-in to {session} is over" if path.exists() else f"nobody has signed in to {session}"
+        message = f"the sign-in to {session} has ended" if path.exists() else f"nobody has signed in to {session}"
         hint = login_command(name)
         yield Finding(WARNING if is_here else INFO, message, hint, str(path))
 
@@ -78,7 +78,7 @@ def access_key(context: DoctorContext) -> Iterator[Finding]:
         if _is_refused(fact):
             message = f"AWS does not take the access key {fact.key.shown} of profile {fact.key.profile}"
             yield Finding(
-                ERROR, message, "is it deleted or inactive in IAM? put a new one in its place", _file(context)
+                ERROR, message, "it may be deleted or inactive in IAM; replace it with a new one", _file(context)
             )
 
 
@@ -101,9 +101,9 @@ def key_age(context: DoctorContext) -> Iterator[Finding]:
                 continue
             reported.add(access_key_id)
             is_its_own = access_key_id == fact.key.access_key_id
-            whose = f"of profile {fact.key.profile}" if is_its_own else f"of the user behind profile {fact.key.profile}"
+            whose = f"of profile {fact.key.profile}" if is_its_own else f"of the user of profile {fact.key.profile}"
             message = f"the access key …{access_key_id[-4:]} {whose} is {age.days} days old"
-            hint = "make a new one in IAM, put it in its place, and delete this one"
+            hint = "make a new one in IAM, replace this one with it, and delete this one in IAM"
             yield Finding(WARNING, message, hint, _file(context) if is_its_own else None)
 
 
@@ -118,7 +118,7 @@ def mfa(context: DoctorContext) -> Iterator[Finding]:
             message = f"the user of the access key {key.shown} of profile {key.profile} has no MFA device"
             yield Finding(WARNING, message, "give the user one in IAM, and name it: mfa_serial = ARN", _file(context))
         elif devices and not is_named:
-            message = f"no profile names the MFA device of the user behind profile {key.profile}"
+            message = f"no profile names the MFA device of the user of profile {key.profile}"
             hint = f"add to {section_header(key.profile)}: mfa_serial = {devices[0]}"
             yield Finding(INFO, message, hint, _config(context))
         elif devices is None and not is_named and not (fact and fact.is_root):
@@ -134,7 +134,7 @@ def clock(context: DoctorContext) -> Iterator[Finding]:
         return
     amount = time_left(context.now + abs(offset), context.now)
     message = f"this machine's clock is {amount} {'behind' if offset > timedelta(0) else 'ahead of'} AWS's"
-    hint = "set it, and have it kept right: timedatectl set-ntp true, or your system's settings"
+    hint = "set it, and keep it right: timedatectl set-ntp true, or your system's settings"
     yield Finding(ERROR if abs(offset) >= _REFUSED_SKEW else WARNING, message, hint)
 
 

@@ -86,17 +86,17 @@ def aws_variables(context: DoctorContext) -> Iterator[Finding]:
         for name in _set_in(line.text):
             if name in _REGIONS:
                 message = f"{name} is set in a start-up file, and wins over the region of each profile"
-                yield Finding(INFO, message, "remove the line if each profile is to have its own region", line.place)
+                yield Finding(INFO, message, "remove the line to use each profile's own region", line.place)
             elif name in BLOCK:
-                message = f"{name} is set in a start-up file: a new shell in a directory has it beside that one's keys"
-                yield Finding(WARNING, message, "remove the line; .envrc says which profile", line.place)
+                message = f"{name} is set in a start-up file: a new shell has it together with the keys of a directory"
+                yield Finding(WARNING, message, "remove the line: .envrc names the profile", line.place)
 
 
 def fish_universals(context: DoctorContext) -> Iterator[Finding]:
     """Whether fish has AWS's variables as universal ones, which no directory can take out."""
     for name, _, line in hooks.fish_universals(context.environ):
         if name in BLOCK:
-            message = f"fish has {name} as a universal variable, which shows wherever a directory unsets it"
+            message = f"{name} is a universal variable of fish: it is visible if a directory unsets {name}"
             yield Finding(ERROR, message, erase_universal_command(name), line.place)
 
 
@@ -107,7 +107,7 @@ def left_drafts(context: DoctorContext) -> Iterator[Finding]:
         with contextlib.suppress(OSError):
             # One that is being written is from now; its last time, when it is whole, may be in the future.
             if abs(time.time() - os.lstat(draft).st_mtime) > _DRAFT_AGE:
-                message = "a command of ours was killed and has left a draft, which may have credentials in it"
+                message = "a killed command of awsdirenv has left a draft, which may contain credentials"
                 yield Finding(WARNING, message, command_line("rm", str(draft)), str(draft))
 
 
@@ -163,11 +163,13 @@ def keys_in_files(context: DoctorContext) -> Iterator[Finding]:
     findings = [_key_finding(key, is_tracked=is_tracked) for key, is_tracked in keys.items()]
     yield from findings[:_MOST_FINDINGS]
     if len(findings) > _MOST_FINDINGS:
-        message = f"{len(findings) - _MOST_FINDINGS} more access keys stand in this project's files"
-        yield Finding(WARNING, message, "mend the first ones, then look again", str(context.project))
+        message = f"{len(findings) - _MOST_FINDINGS} more access keys are in this project's files"
+        yield Finding(
+            WARNING, message, "follow the hints for the first ones, then: awsdirenv doctor", str(context.project)
+        )
     if not all(were_searched):
-        message = "the project is too large: not all of its files were looked at for access keys"
-        yield Finding(INFO, message, f"look by hand: grep -rnE '{_SHAPE}' .", str(context.project))
+        message = "the project is too large: we searched only some of its files for access keys"
+        yield Finding(INFO, message, f"search it yourself: grep -rnE '{_SHAPE}' .", str(context.project))
 
 
 def _collect(
@@ -185,15 +187,15 @@ def _collect(
 def _key_finding(key: _AccessKey, *, is_tracked: bool) -> Finding:
     is_long_term = key.access_key_id.startswith(b"AKIA")
     kind = "long-term" if is_long_term else "temporary"
-    where = "in a file that git has" if is_tracked else "in a file of this project"
-    message = f"a {kind} access key (…{key.access_key_id[-4:].decode()}) stands {where}"
+    where = "in a file that git tracks" if is_tracked else "in a file of this project"
+    message = f"a {kind} access key (…{key.access_key_id[-4:].decode()}) is {where}"
     place = f"{key.path}:{key.line}"
     if not is_long_term:
-        return Finding(WARNING if is_tracked else INFO, message, "take it out of the file", place)
+        return Finding(WARNING if is_tracked else INFO, message, "remove it from the file", place)
     if is_tracked:
-        hint = "deactivate the key in IAM, as others may have it, and take it out of the file"
+        hint = "deactivate the key in IAM, because others may have it, and remove it from the file"
         return Finding(ERROR, message, hint, place)
-    return Finding(WARNING, message, "move the key to ~/.aws/credentials, and take it out of the file", place)
+    return Finding(WARNING, message, "move the key to ~/.aws/credentials, and remove it from the file", place)
 
 
 def _tracked(context: DoctorContext) -> Iterator[_AccessKey]:

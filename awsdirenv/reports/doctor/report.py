@@ -80,7 +80,7 @@ def document(findings: Iterable[Finding]) -> str:
 def text(findings: list[Finding], home: str, *, is_coloured: bool) -> str:
     """Return the findings as text, one block for each. Paths below `home` begin with `~`."""
     if not findings:
-        return "nothing to mend\n"
+        return "no problems found\n"
     blocks = [_block(finding, home, is_coloured=is_coloured) for finding in findings]
     counts = [(sum(finding.severity == severity for finding in findings), severity) for severity in SEVERITIES]
     words = [f"{count} {name}{'s' if count > 1 and name != INFO else ''}" for count, name in counts if count]
@@ -125,12 +125,14 @@ def _carry_out(name: str, check: Check, context: DoctorContext, tell: Callable[[
             Finding(
                 INFO,
                 f"the check took longer than {_LONGEST:g}s",
-                "is a file system or a disk out of order?",
+                "check the disk and the file system",
                 check=name,
             )
         ]
     for error in failures:
         what = getattr(error, "strerror", None) or getattr(error, "message", None) or type(error).__name__
         path = getattr(error, "filename", None)
-        findings.append(Finding(INFO, f"the check failed: {what}", "mend that, then look again", path and str(path)))
+        findings.append(
+            Finding(INFO, f"the check failed: {what}", "correct that, then: awsdirenv doctor", path and str(path))
+        )
     return [replace(finding, check=name) for finding in findings]

@@ -57,7 +57,7 @@ def direnv(context: DoctorContext) -> Iterator[Finding]:
     if _direnv(context) is None:
         yield Finding(ERROR, "direnv is not installed", remedy)
     elif _version(context) is None:
-        yield Finding(ERROR, "direnv does not run", "try it by hand: direnv version", _direnv(context))
+        yield Finding(ERROR, "direnv does not run", "run it yourself: direnv version", _direnv(context))
 
 
 def direnv_version(context: DoctorContext) -> Iterator[Finding]:
@@ -68,10 +68,10 @@ def direnv_version(context: DoctorContext) -> Iterator[Finding]:
     text = ".".join(map(str, version))
     if version < _LEAST_DIRENV:
         least = ".".join(map(str, _LEAST_DIRENV))
-        yield Finding(WARNING, f"direnv {text} is older than {least}, the oldest that works for sure", "renew direnv")
+        yield Finding(WARNING, f"direnv {text} is older than {least}, the oldest that we test", "update direnv")
     if version in _SILENT_DIRENV:
-        message = f"direnv {text} says nothing where an .envrc is not allowed"
-        yield Finding(WARNING, message, "renew direnv: 2.37.1 does again; until then: direnv status")
+        message = f"direnv {text} does not say that an .envrc is not allowed"
+        yield Finding(WARNING, message, "update direnv to 2.37.1 or newer; until then: direnv status")
 
 
 def direnv_settings(context: DoctorContext) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def direnv_settings(context: DoctorContext) -> Iterator[Finding]:
     toml = str(direnv_lib(context.outer).parent / "direnv.toml")
     status = _status(context)
     if status is None:
-        yield Finding(ERROR, "direnv status fails", "mend what it complains of: direnv status", toml)
+        yield Finding(ERROR, "direnv status fails", "correct what this says: direnv status", toml)
         return
     timeout = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", status.get("warn_timeout", ""))
     seconds = float(timeout[1]) / (1000 if timeout[2] == "ms" else 1) if timeout else 0
@@ -100,7 +100,7 @@ def bash(context: DoctorContext) -> Iterator[Finding]:
     version = re.match(r"(\d+) (\d+)", _output(words, environ) or "")
     hint = "install a bash of 4.4 or later, and set bash_path to it in direnv.toml, under [global]"
     if not version:
-        yield Finding(ERROR, "the bash that direnv is to run does not run", hint, path)
+        yield Finding(ERROR, "the bash that direnv uses does not run", hint, path)
     elif (int(version[1]), int(version[2])) < _LEAST_BASH:
         yield Finding(ERROR, f"direnv runs bash {version[1]}.{version[2]}, which is too old", hint, path)
 
@@ -112,7 +112,7 @@ def stat_program(context: DoctorContext) -> Iterator[Finding]:
     if present is None or installation.has_stat(present):
         return
     program = installation.stat_program()
-    message = "the extension has no program that tells the state of files exactly, so each load starts Python"
+    message = "the extension knows no program that prints the state of files exactly, so each load starts Python"
     hint = "awsdirenv setup" if program else "install GNU's stat (coreutils, or gnu-coreutils), then: awsdirenv setup"
     yield Finding(INFO, message, hint, str(path))
 
@@ -157,13 +157,11 @@ def _order(shell: str, lines: list[Line]) -> Iterator[Finding]:
         return
     ours = f"awsdirenv/hook.{shell}"
     for line in (line for line in lines[: of_direnv[0]] if ours in line.text):
-        message = (
-            f"awsdirenv's hook comes before direnv's, at {lines[of_direnv[0]].place}: renewed credentials come late"
-        )
+        message = f"awsdirenv's hook is above direnv's, at {lines[of_direnv[0]].place}: new credentials come late"
         yield Finding(WARNING, message, "move the line below direnv's", line.place)
     for line in (line for line in lines[of_direnv[-1] + 1 :] if _TAKEN_OVER[shell].search(line.text)):
         name = "PROMPT_COMMAND" if shell == "bash" else "precmd_functions"
-        message = f"{name} is set anew behind direnv's hook, which takes the hook out"
+        message = f"{name} is set again below direnv's hook, which removes the hook"
         yield Finding(ERROR, message, "move direnv's line to the end of the file", line.place)
 
 
@@ -175,7 +173,7 @@ def extension(context: DoctorContext) -> Iterator[Finding]:
         yield Finding(ERROR, "the extension is not installed", "awsdirenv setup", str(target))
         return
     if installation.FIRST_WORDS not in present:
-        message = "the file in the extension's place is not ours"
+        message = "the file at the extension's path is not awsdirenv's"
         yield Finding(ERROR, message, "move it away, then: awsdirenv setup", str(target))
         return
     if installation.is_whole(present):
@@ -185,12 +183,12 @@ def extension(context: DoctorContext) -> Iterator[Finding]:
         message = f"a part of the installed extension cannot be read: {part.name}"
         yield Finding(ERROR, message, "install awsdirenv again, then: awsdirenv setup", str(part))
     elif present != installation.extension_text():
-        message = f"the installed extension is another version's or installation's than this awsdirenv {__version__}"
+        message = f"the installed extension is not from this awsdirenv {__version__}"
         yield Finding(WARNING, message, "awsdirenv setup", str(target))
     for shell in hooks.SHELLS:
         path = hooks.installed(shell, context.environ)
         if read_text(path) not in (None, hooks.script(shell, context.environ)):
-            message = f"the installed hook for {shell} is not this awsdirenv's"
+            message = f"the installed hook for {shell} is not from this awsdirenv"
             yield Finding(WARNING, message, "awsdirenv setup", str(path))
 
 
@@ -295,7 +293,7 @@ def cache_folder(context: DoctorContext) -> Iterator[Finding]:
         message = f"{root} is on a network file system ({kind}), where other machines may not see our locks"
         yield Finding(WARNING, message, _ELSEWHERE, str(folder))
     elif _NETWORK_KINDS.match(kind):
-        message = f"{root} is on a network file system ({kind}): locks work, and take longer"
+        message = f"{root} is on a network file system ({kind}): locks work, but take longer"
         yield Finding(INFO, message, _ELSEWHERE, str(folder))
 
 
@@ -310,7 +308,7 @@ def locks(context: DoctorContext) -> Iterator[Finding]:
             yield Finding(WARNING, f"a lock has been held for {age} by {who}", hint, place)
     for path in (*_regular_files(context.paths.claims, "*"), *_regular_files(context.paths.timers, "*")):
         if path.suffix != ".used" and _is_left_over(path):
-            message = "the mark of a process that was killed: harmless, the next load passes over it"
+            message = "the mark of a killed process: it does no harm, and the next load ignores it"
             yield Finding(INFO, message, command_line("rm", str(path)), str(path))
 
 
@@ -324,7 +322,7 @@ def snapshots(context: DoctorContext) -> Iterator[Finding]:
             continue
         ends = stored.expiration
         is_over = ends is not None and ends <= context.now
-        message = f"credentials of {stored.profile} are stored, which is no profile any more"
+        message = f"credentials of {stored.profile} are stored, but this profile no longer exists"
         hint = command_line("awsdirenv clear", stored.profile)
         yield Finding(INFO if is_over else WARNING, message, hint, str(stored.path))
 

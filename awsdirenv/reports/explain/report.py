@@ -312,8 +312,8 @@ class _Writer:
     def _block(self, hop: Hop) -> list[str]:
         lines = self._values(hop.values)
         if hop.duration_seconds is not None and not self._explained.error:
-            why = f", capped by {hop.capped_by}" if hop.capped_by else ""
-            lines.append(f"   lives {duration_text(hop.duration_seconds)}{why}")
+            why = f", limited by {hop.capped_by}" if hop.capped_by else ""
+            lines.append(f"   lifetime {duration_text(hop.duration_seconds)}{why}")
         if hop.cached_until:
             lines.append(f"   cached until {self._moment(hop.cached_until)}")
         elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT):
@@ -342,7 +342,7 @@ class _Writer:
     @staticmethod
     def _shown(value: Value) -> str:
         if value.value is None:
-            return "there, not shown"
+            return "set, not shown"
         return value.value or "empty"
 
     def _sign_in(self, value: Value) -> str:
@@ -353,8 +353,8 @@ class _Writer:
             return f"until {self._moment(end)}"
         token = self._explained.next_load and self._explained.next_load.sign_in
         if token and token.can_refresh:
-            return "renews itself"
-        return f"over; {login_command(self._explained.profile)}"
+            return "ended; the next load refreshes it"
+        return f"ended; {login_command(self._explained.profile)}"
 
     def _place(self, value: Value) -> str:
         return with_tilde(value.source, self._home)
@@ -366,15 +366,17 @@ class _Writer:
         """Return what the next load does, as one line."""
         held = load.snapshot.credentials.expiration if load.snapshot else None
         if load.is_fresh:
-            return f"nothing: holds until {self._moment(held)}" if held else "nothing: holds until AWS's files change"
+            return f"nothing: valid until {self._moment(held)}" if held else "nothing: valid until AWS's files change"
         deeds = []
         for number, step in enumerate(load.plan.steps, start=1):
             deeds += self._deeds(load, step, number)
         if load.plan.waits_for_code:
             until = held or (load.plan.steps[-1].stored and load.plan.steps[-1].stored.expiration)
-            kept = f"keeps what holds until {self._moment(until)}; a new one needs an MFA code" if until else "nothing"
+            kept = (
+                f"keeps the credentials until {self._moment(until)}; new ones need an MFA code" if until else "nothing"
+            )
             deeds.append(kept)
-        return ", ".join(deeds) or "calls nothing: all of it is stored"
+        return ", ".join(deeds) or "makes no call: everything is stored"
 
     def _deeds(self, load: NextLoad, step: Step, number: int) -> list[str]:
         """Return what the next load does for one step, in order: questions, programs, calls."""

@@ -56,14 +56,14 @@ def _stale(state: Look) -> Iterator[Problem]:
     if place.loaded is not None and not place.is_here:
         yield Problem(
             "stale",
-            f"this shell still has what {place.loaded} gave it: direnv's hook has not run here",
+            f"this shell still has the variables of {place.loaded}: direnv's hook has not run here",
             "open a new shell outside of that directory; in a script: direnv exec . COMMAND",
         )
     elif place.gone:
         yield Problem(
             "stale",
-            f"{place.gone} is gone, and this shell still has what it gave",
-            "press Enter, and direnv unloads it; where no hook of direnv's runs: open a new shell",
+            f"{place.gone} no longer exists, and this shell still has its variables",
+            "press Enter, and direnv unloads it; without direnv's hook: open a new shell",
         )
     elif place.loaded is not None and state.declared.profile and place.mark not in (None, state.declared.profile):
         yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")
@@ -87,7 +87,7 @@ def _not_loaded(state: Look) -> Iterator[Problem]:
         yield Problem(
             "not-loaded",
             f"{place.said.envrc} is not loaded in this shell",
-            "direnv allow; where no hook of direnv's runs: direnv exec . COMMAND",
+            "direnv allow; without direnv's hook: direnv exec . COMMAND",
         )
 
 
@@ -97,7 +97,7 @@ def _profile_beside_keys(state: Look) -> Iterator[Problem]:
         name = "AWS_PROFILE" if state.place.environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
         yield Problem(
             "profile-beside-keys",
-            f"{name} is {profile}, beside keys: some SDKs take the one, some the other",
+            f"{name} is {profile}, and keys are set, too: some SDKs use the profile, some the keys",
             _below_our_line(state, name) or unset_command(name),
         )
 
@@ -108,7 +108,7 @@ def _below_our_line(state: Look, name: str) -> str | None:
     if not value or state.exported.get(name) != value or not state.exported.get("AWSDIRENV_LOADED"):
         return None
     way = "; for another profile: awsdirenv exec, or --live in .envrc"
-    return f"take the line out of .envrc that sets {name}, such as dotenv{way}"
+    return f"remove the line of .envrc that sets {name}, such as dotenv{way}"
 
 
 def _regions(state: Look) -> Iterator[Problem]:
@@ -119,8 +119,8 @@ def _regions(state: Look) -> Iterator[Problem]:
     if first and second and first != second and as_direnv_left_them:
         yield Problem(
             "regions",
-            f"AWS_REGION is {first} and AWS_DEFAULT_REGION is {second}: some programs take the one, some the other",
-            "take the line out of .envrc that sets one of them, and name the region with --region"
+            f"AWS_REGION is {first} and AWS_DEFAULT_REGION is {second}: some programs use the first, some the second",
+            "remove the line of .envrc that sets one of them, and use --region"
             if any(name in state.exported for name in names)
             else unset_command("AWS_DEFAULT_REGION"),
         )
@@ -141,7 +141,7 @@ def _overrides(state: Look) -> Iterator[Problem]:
         if value is not None and universals.get(name) == value:
             yield Problem(
                 "fish-universal",
-                f"{name} is a universal variable of fish's, which direnv cannot unset",
+                f"{name} is a universal variable of fish, which direnv cannot unset",
                 erase_universal_command(name),
             )
         else:
@@ -153,8 +153,7 @@ def _overrides(state: Look) -> Iterator[Problem]:
         are, them = ("is", "it") if len(changed) == 1 else ("are", "them")
         yield Problem(
             "override",
-            f"{_listed(changed)} {are} not what direnv has made of {them}: "
-            f"a start-up file, or a command, has set {them} since",
+            f"{_listed(changed)} {are} not as direnv set {them}: a start-up file or a command has changed {them}",
             f"direnv reload; awsdirenv doctor looks for {them} in your start-up files",
         )
 
@@ -166,7 +165,7 @@ def _listed(names: Sequence[str]) -> str:
 def _other_keys(state: Look) -> Iterator[Problem]:
     key, declared_key = state.held.access_key_id, state.declared.key
     if state.declared.mixed:
-        said = f"not those of the access key beside them: {_listed(state.declared.mixed)}"
+        said = f"not from the same credentials as the access key: {_listed(state.declared.mixed)}"
         yield Problem("other-keys", said, _below_our_line(state, state.declared.mixed[0]) or "direnv reload")
     if key is None:
         return
@@ -180,7 +179,7 @@ def _other_keys(state: Look) -> Iterator[Problem]:
         return
     is_theirs = owner is None and declared_key is not None
     if is_theirs or owner not in (None, state.declared.profile):
-        said = f"the keys are {whose}, and this place is for {state.declared.profile}"
+        said = f"the keys are {whose}, but this directory is for {state.declared.profile}"
         yield Problem("other-keys", said, _below_our_line(state, "AWS_ACCESS_KEY_ID") or "direnv reload")
 
 
@@ -205,7 +204,7 @@ def _fallback(state: Look) -> Iterator[Problem]:
         what = _METHODS.get(method or "", "what they find elsewhere")
         refusal = state.declared.refusal
         hint = f"{refusal.hint if refusal else 'awsdirenv login'}, or leave the directory"
-        yield Problem("fallback", f"there are no keys here, so SDKs take {what}", hint)
+        yield Problem("fallback", f"there are no keys here, so SDKs use {what}", hint)
 
 
 def _expired(state: Look) -> Iterator[Problem]:

@@ -40,8 +40,8 @@ _COLUMNS = (
 )
 _VERDICTS = {
     MISMATCH: "something is not as it should be here",
-    EXPIRED: "the credentials are over",
-    OFFLINE: "AWS cannot be asked; this is what can be state without it",
+    EXPIRED: "the credentials have ended",
+    OFFLINE: "AWS cannot be reached; this is what we know without it",
     NONE: "there are no credentials here",
 }
 
@@ -374,4 +374,4 @@ def _compared(what: str, *values: str | None) -> Row:
 def _moment(end: datetime | None, now: datetime) -> str | None:
     if end is None:
         return None
-    return f"{clock_text(end, now)}, {f'{time_left(end, now)} left' if end > now else 'over'}"
+    return f"{clock_text(end, now)}, {f'{time_left(end, now)} left' if end > now else 'ended'}"

@@ -133,7 +133,7 @@ def in_time(world: World, *words: str) -> str:
     assert time.monotonic() - started < AT_ONCE
     assert (done.returncode, done.stdout) == (1, "")
     assert ONE_LINE.fullmatch(done.stderr), done.stderr
-    assert done.stderr.endswith(": let it name another profile: the one with the source of the credentials\n")
+    assert done.stderr.endswith(": let it name another profile, the one with the source of the credentials\n")
     return done.stderr.removeprefix("awsdirenv: error: credential_process of profile ").rpartition(": ")[0]
 
 

@@ -30,7 +30,7 @@ SOURCE_WORDS = {
     "looks for the role of the machine",
 }
 NOT_RECORDED = ("takes the credentials of aws login",)  # a file
-NOTHING = ("nothing", "calls nothing")
+NOTHING = ("nothing", "makes no call")
 BY_PERSON, BY_COMMAND = "asks for an MFA code", "runs a command for a code"
 
 
@@ -67,7 +67,7 @@ def foretold(desk: Desk, explained: Explanation) -> list[Event]:
         elif words == "calls GetCallerIdentity":
             events.append(IDENTITY)
         else:
-            ends = ("keeps what holds until ", *NOTHING)
+            ends = ("keeps the credentials until ", *NOTHING)
             known = words.startswith(ends) or words in NOT_RECORDED or re.match(r"\d+h?\d*m? left", words)
             assert known or words.startswith("needs a sign-in: "), printed
     return events

@@ -442,12 +442,12 @@ def test_for_people(world: World) -> None:
         "",
         "1. access key, profile base",
         f"   aws_access_key_id      {world.user.access_key_id}  (~/.aws/credentials:2)",
-        "   aws_secret_access_key  there, not shown  (~/.aws/credentials:3)",
+        "   aws_secret_access_key  set, not shown  (~/.aws/credentials:3)",
         "",
         "2. GetSessionToken with an MFA code, profile base",
         "   duration_seconds  43200  (default)",
         f"   mfa_serial        {world.mfa_serial}  (~/.aws/config:13)",
-        "   lives 12h",
+        "   lifetime 12h",
         before.splitlines()[10],
         "   not used here:",
         f"     region  {REGION}  (~/.aws/config:2)",
@@ -457,7 +457,7 @@ def test_for_people(world: World) -> None:
         "   source_profile     base  (~/.aws/config:11)",
         "   role_session_name  awsdirenv-session-TIME  (default)",
         "   duration_seconds   3600  (default)",
-        "   lives 1h",
+        "   lifetime 1h",
         before.splitlines()[20],
         "   not used here:",
         "     sso_region  eu-north-1  (~/.aws/config:14)",
@@ -470,7 +470,7 @@ def test_for_people(world: World) -> None:
         "   duration_seconds   5400  (--duration)",
         f"   region             {REGION}  (~/.aws/config:6)",
         f"   endpoint_url       {world.sts.url}  (AWS_ENDPOINT_URL)",
-        "   lives 1h, capped by role chaining",
+        "   lifetime 1h, limited by role chaining",
         "   not cached",
         "   not used here:",
         "     duration_seconds  7200  (~/.aws/config:8)",
@@ -480,7 +480,7 @@ def test_for_people(world: World) -> None:
     ]
     assert re.fullmatch(r"   cached until (\d{4}-\d\d-\d\d )?\d\d:\d\d, (12h00m|11h59m) left", before.splitlines()[10])
     assert re.fullmatch(r"   cached until (\d{4}-\d\d-\d\d )?\d\d:\d\d, (1h00m|59m) left", before.splitlines()[20])
-    assert printed(world, "two").splitlines()[-1].startswith("next load: nothing: holds until ")
+    assert printed(world, "two").splitlines()[-1].startswith("next load: nothing: valid until ")
 
 
 def said_next(world: World, profile: str, **env: str) -> str:
@@ -499,14 +499,14 @@ def test_the_next_load(desk: Desk) -> None:
     assert by_command == "runs a command for a code, calls GetSessionToken (2), calls AssumeRole (3)"
     assert not (world.root / "ran").exists()
     assert desk.load("one") is None
-    assert said_next(world, "one").startswith("nothing: holds until ")
+    assert said_next(world, "one").startswith("nothing: valid until ")
     desk.forget_snapshots()
-    assert said_next(world, "one") == "calls nothing: all of it is stored"
+    assert said_next(world, "one") == "makes no call: everything is stored"
     desk.lives(600, "role")
     assert said_next(world, "one") == "calls AssumeRole (3)"
     desk.lives(0, "mfa")
     assert re.fullmatch(
-        r"keeps what holds until [\d: -]+, 10m left; a new one needs an MFA code", said_next(world, "one")
+        r"keeps the credentials until [\d: -]+, 10m left; new ones need an MFA code", said_next(world, "one")
     )
 
 
@@ -531,7 +531,7 @@ def test_the_next_load_of_others(desk: Desk) -> None:
         file.write(f"aws_secret_access_key = {given['SecretAccessKey']}\naws_session_token = {given['SessionToken']}\n")
     assert said_next(world, "kept") == "calls GetCallerIdentity"
     assert desk.load("kept") is None
-    assert said_next(world, "kept") == "nothing: holds until AWS's files change"
+    assert said_next(world, "kept") == "nothing: valid until AWS's files change"
 
 
 def sign_in_of(world: World, profile: str) -> tuple[dict[str, str], str]:
@@ -554,11 +554,11 @@ def test_sign_in(world: World) -> None:
     assert re.match(r"until [\d: -]+, (1h00m|59m) left", line)
     token = {**json.loads(path.read_text()), "expiresAt": "2020-01-01T00:00:00Z"}
     path.write_text(json.dumps(token))
-    assert sign_in_of(world, "dev")[1].startswith("renews itself")
+    assert sign_in_of(world, "dev")[1].startswith("ended; the next load refreshes it")
     path.write_text(json.dumps({**token, "refreshToken": None}))
     value, line = sign_in_of(world, "dev")
     assert value["value"] == "2020-01-01T00:00:00Z"
-    assert line.startswith("over; awsdirenv login dev")
+    assert line.startswith("ended; awsdirenv login dev")
 
 
 def test_a_sign_in_that_never_was(desk: Desk) -> None:
@@ -829,7 +829,7 @@ def test_only_the_pair_takes_part(world: World) -> None:
     whole = json.loads(printed(world, "base", "--json"))
     assert [hop["kind"] for hop in whole["hops"]] == ["static", "session"]
     assert set(whole["hops"][0]["values"]) == {"aws_access_key_id", "aws_secret_access_key"}
-    assert "     aws_session_token  there, not shown  (~/.aws/config:2)" in printed(world, "base")
+    assert "     aws_session_token  set, not shown  (~/.aws/config:2)" in printed(world, "base")
 
 
 def test_costs_nobody_anything(desk: Desk) -> None:

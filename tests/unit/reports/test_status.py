@@ -40,7 +40,7 @@ def test_nothing_is_held(world: World) -> None:
     bare = world.root / "bare"
     bare.mkdir()
     env = {"HOME": str(bare)}
-    assert world.run("awsdirenv", "status", **env).stdout == "no credentials are held\n"  # type: ignore[arg-type]
+    assert world.run("awsdirenv", "status", **env).stdout == "no credentials are stored\n"  # type: ignore[arg-type]
     assert status(world, **env) == {"version": 1, **{key: [] for key in KEYS[1:]}}
     assert list(bare.iterdir()) == []
 
@@ -111,7 +111,7 @@ def test_other_kinds_of_profiles(world: World) -> None:
     assert [pasted[key] for key in ("expiration", "seconds_remaining", "refresh_at")] == [None, None, None]
     assert base["region_source"] == line(world, f"region = {REGION}")
     assert status(world)["mfa_sessions"] == []
-    assert "no end known" in text(world)
+    assert "end not known" in text(world)
 
 
 def test_states(desk: Desk) -> None:
