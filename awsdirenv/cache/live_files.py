@@ -26,7 +26,9 @@ _EMPTY = ".empty"  # no profile's file begins with a dot
 _ORIGINALS = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _LINES = {line.name: line for line in grammar.LIVE}
 _LARGEST_HEADER = 64 * 1024  # bytes
-_WORDS = "# Made by `use aws_profile --live` from your own files, and made anew when they change: write into those."
+_WORDS = (
+    "# Made by `use aws_profile --live` from your own files, and made again when they change: change those instead."
+)
 
 
 class Made(Record):

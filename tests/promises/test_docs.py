@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cli.main import parser
+from catalogue import modules, sites
 from documents import ROOT, blocks, part
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -116,6 +118,25 @@ def test_the_words_are_plain(document: Path) -> None:
     """No page has a word that only this project uses, or that English has nearly given up."""
     found = [match[0] for line in text(document, tables=True) for match in _WORDS.finditer(line)]
     assert found == []
+
+
+def printed() -> Iterator[str]:
+    """Give what the program can print: the texts in its modules, the help, and what the extension and the hooks say."""
+    for module in modules().values():
+        owners = [node for node in ast.walk(module) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+        comments = {ast.get_docstring(owner, clean=False) for owner in owners}
+        constants = [node.value for node in ast.walk(module) if isinstance(node, ast.Constant)]
+        # What has no space is a key or a value, such as a state in JSON.
+        yield from (text for text in constants if isinstance(text, str) and " " in text and text not in comments)
+    for action in parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from (str(sub.description) for sub in action.choices.values())
+    yield from (text for site in sites() for text in (*site.messages, *site.hints))
+
+
+def test_the_words_of_the_program_are_plain() -> None:
+    """No message, hint, report or help has such a word."""
+    assert [one for one in printed() if _WORDS.search(one)] == []
 
 
 @every_document

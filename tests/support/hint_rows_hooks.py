@@ -34,7 +34,7 @@ def _row(kind: str, message: str, hint: str, envrc: str, *typed: str) -> None:
             shell.run(f"source {hook(walk.world, kind)}")
             shell.run(f"cd {walk.folder}")
             hint = yield at_prompt(shell, *typed, "true")
-            command = hint.partition(", or take")[0]
+            command = hint.partition(", or remove")[0]
             if "reload" in command:  # direnv compares whole seconds
                 shell.run("sleep 1.1")
             shell.run(command)
