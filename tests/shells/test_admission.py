@@ -124,7 +124,7 @@ def test_what_sts_says_counts_for_the_role(world: World) -> None:
     world.sso_profile("dev", role_name="Developer")
     world.hold("dev")
     opened(world, f"use aws_profile dev --role Developer --account {ACCOUNT}")
-    assert "leads to role Developer, and" in closed(world, "use aws_profile dev --role Developer2", "other")[0]
+    assert "leads to role Developer, but" in closed(world, "use aws_profile dev --role Developer2", "other")[0]
 
 
 def test_a_snapshot_of_another_directory_does_not_open(plain: World) -> None:
@@ -226,7 +226,7 @@ def test_no_stage(plain: World, stage: str) -> None:
     assert closed(plain, f"use aws_profile plain --stage '{stage}'")[0].startswith("--stage ")
     if stage:
         plain.role("live", mfa=False, awsdirenv_stage=stage)
-        assert closed(plain, "use aws_profile live")[0].startswith("profile live has an awsdirenv_stage that cannot be")
+        assert closed(plain, "use aws_profile live")[0].startswith("profile live has an invalid awsdirenv_stage")
 
 
 def test_leaving_takes_the_stage_out(plain: World) -> None:

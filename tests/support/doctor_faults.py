@@ -311,19 +311,19 @@ def ours(home: Home, shell: str = "bash") -> str:
     return f"source {home.world.home}/.local/share/awsdirenv/hook.{shell}\n"
 
 
-@fault("hook-order", WARNING, "awsdirenv's hook comes before direnv's")
+@fault("hook-order", WARNING, "awsdirenv's hook is above direnv's")
 def _hooks_in_the_wrong_order(home: Home) -> None:
     home.rc.write_text(ours(home) + HOOK, encoding="utf-8")
 
 
-@fault("hook-order", WARNING, "awsdirenv's hook comes before direnv's")
+@fault("hook-order", WARNING, "awsdirenv's hook is above direnv's")
 def _hooks_in_the_wrong_order_in_zsh(home: Home) -> None:
     home.env["SHELL"] = "/usr/bin/zsh"
     (home.world.home / ".zprofile").write_text(ours(home, "zsh"), encoding="utf-8")
     (home.world.home / ".zshrc").write_text('eval "$(direnv hook zsh)"\n', encoding="utf-8")
 
 
-@fault("hook-order", WARNING, "awsdirenv's hook comes before direnv's")
+@fault("hook-order", WARNING, "awsdirenv's hook is above direnv's")
 def _hooks_in_the_wrong_order_in_a_second_shell(home: Home) -> None:
     (home.world.home / ".zshrc").write_text(ours(home, "zsh") + 'eval "$(direnv hook zsh)"\n', encoding="utf-8")
 
@@ -344,7 +344,7 @@ def _no_extension(home: Home) -> None:
     (home.lib / "awsdirenv.sh").unlink()
 
 
-@fault("extension", WARNING, "the installed extension is another version's")
+@fault("extension", WARNING, "the installed extension is not from this awsdirenv")
 def _old_extension(home: Home) -> None:
     path = home.lib / "awsdirenv.sh"
     path.write_text(path.read_text(encoding="utf-8").replace("404", "403"), encoding="utf-8")
@@ -675,7 +675,7 @@ def _no_folder_yet(home: Home) -> None:
     home.env["XDG_CACHE_HOME"] = str(home.world.root / "not yet" / "there")
 
 
-@fault("locks", INFO, "the mark of a process that was killed")
+@fault("locks", INFO, "the mark of a killed process")
 def _left_over_claim(home: Home) -> None:
     with subprocess.Popen(["true"]) as ended:
         pass
