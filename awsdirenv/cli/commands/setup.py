@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         for file in (extension.extension_file(os.environ), *others):
             extension.show_changes(file, say)
+        _warn_of_cache()
         return 0
     (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
     for file in others:
@@ -48,8 +50,19 @@ def run(options: argparse.Namespace) -> int:
             warn(finding.message, finding.hint)
         elif finding.severity == ERROR:  # of the shell of SHELL, not of another one
             has_hook = False
+    _warn_of_cache()
     _say_what_is_next(list(_steps(has_hook=has_hook)))
     return 0
+
+
+def _warn_of_cache() -> None:
+    from awsdirenv.shell import extension
+
+    if cache := extension.cache_around(os.environ):
+        warn(
+            f"this awsdirenv is in {cache}, and is lost when that cache is emptied",
+            "install it to stay (pipx install, uv tool install), then: awsdirenv setup",
+        )
 
 
 def _steps(*, has_hook: bool) -> Iterator[str]:
@@ -58,9 +71,11 @@ def _steps(*, has_hook: bool) -> Iterator[str]:
 
     shell = Path(os.environ.get("SHELL", "")).name
     rc = hooks.rc_file(shell, os.environ) if shell in hooks.SHELLS else None
-    if not has_hook:
-        yield f"add to {rc}: {extension.HOOKS[shell]}"
+    if not shutil.which("direnv"):
+        yield "install direnv"
     ours = hooks.line_to_add(os.environ)
+    if not has_hook:
+        yield f"add to {rc}{'' if ours else ', above the line with awsdirenv'}: {extension.HOOKS[shell]}"
     if ours:
         yield f"{f'add to {rc}, below the hook of direnv' if has_hook else 'add below that'}: {ours}"
     lacking = hooks.lacking_for_completion(shell, os.environ)
