@@ -16,6 +16,7 @@ import pytest
 from awsdirenv.errors import SetupError
 from awsdirenv.shell.extension import init, use_line
 from in_process import call
+from setup_steps import follow_steps
 from world import BIN, REGION, WHOLE_EXTENSION, World
 
 NEXT = "  next, in a project: awsdirenv init PROFILE\n"
@@ -253,15 +254,7 @@ def test_the_steps_that_setup_names_lead_to_the_end(home: Home, shell: str, ther
     of_direnv, ours = HOOKS[shell][1], f". ~/.local/share/awsdirenv/hook.{shell}"
     home.rc(shell, {"nothing": "", "direnv's hook": f"{of_direnv}\n", "our hook": f"{ours}\n"}[there])
     said = home.run("setup")
-    steps = re.findall(r"^    \d\. (.*)$", said, re.MULTILINE)
-    assert steps[-2:] == ["start a new shell", "in a project: awsdirenv init PROFILE"]
-    for step in steps[:-2]:
-        place, _, line = step.removeprefix("for completion, ").partition(": ")
-        assert place.startswith("add")
-        assert str(rc) in place or place == "add below that"
-        before = rc.read_text(encoding="utf-8")
-        is_above = "above the line with awsdirenv" in place
-        rc.write_text(f"{line}\n{before}" if is_above else f"{before}{line}\n", encoding="utf-8")
+    assert follow_steps(said, rc) == ["start a new shell", "in a project: awsdirenv init PROFILE"]
     added = rc.read_text(encoding="utf-8")
     assert added.index("direnv hook") < added.index("awsdirenv/hook.")
     assert ("completion" in added or "compinit" in added) == (shell != "fish")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,9 @@ def _steps(*, has_hook: bool) -> Iterator[str]:
     rc = hooks.rc_file(shell, os.environ) if shell in hooks.SHELLS else None
     if not shutil.which("direnv"):
         yield "install direnv"
+    path = _path_to_add(shell)
+    if path:
+        yield f"add to {rc}: {path}"
     ours = hooks.line_to_add(os.environ)
     if not has_hook:
         yield f"add to {rc}{'' if ours else ', above the line with awsdirenv'}: {extension.HOOKS[shell]}"
@@ -81,9 +85,21 @@ def _steps(*, has_hook: bool) -> Iterator[str]:
     lacking = hooks.lacking_for_completion(shell, os.environ)
     if lacking:
         yield f"for completion, {lacking}"
-    if ours or lacking or not has_hook:
+    if path or ours or lacking or not has_hook:
         yield "start a new shell"
     yield "in a project: awsdirenv init PROFILE"
+
+
+def _path_to_add(shell: str) -> str | None:
+    """Return the line for a start-up file that makes us a command, or None if we are one, or were not called by one."""
+    from awsdirenv.shell import hooks
+    from awsdirenv.system.text import shell_word
+
+    program = Path(os.path.abspath(sys.argv[0]))
+    if shell not in hooks.SHELLS or program.name != "awsdirenv" or shutil.which("awsdirenv"):
+        return None
+    folder = shell_word(str(program.parent))
+    return f"set -gx PATH $PATH {folder}" if shell == "fish" else f"export PATH=$PATH:{folder}"
 
 
 def _say_what_is_next(steps: list[str]) -> None:
