@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +27,13 @@ _TOOLS = ("hatchling", "pip", "setuptools", "wheel")
 _DATE = "1700000000"  # in place of the commit's: a copy has none
 
 
-def run(*command: str | Path, cwd: Path, **env: str) -> str:
+def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> str:
     """Run a program that must succeed; give what it printed."""
     done = subprocess.run(
         command,
         cwd=cwd,
-        env={**os.environ, **env},
+        env={**os.environ, **(env or {})},
+        umask=umask,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -64,9 +65,10 @@ def copy_sources(folder: Path) -> Path:
     return folder / "source"
 
 
-def build(source: Path, **env: str) -> Path:
+def build(source: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Path:
     """Build sdist and wheel as `make dist` does; give their folder."""
-    run(source / ".ci" / "package", cwd=source, PYTHON=sys.executable, SOURCE_DATE_EPOCH=_DATE, **env)
+    env = {**(env or {}), "PYTHON": sys.executable, "SOURCE_DATE_EPOCH": _DATE}
+    run(source / ".ci" / "package", cwd=source, env=env, umask=umask)
     return source / "dist"
 
 
