@@ -57,7 +57,7 @@ in
 
 
 def needs_tool(name: str) -> str:
-    """Give a program's path. `make tools` installs it where there is apt-get."""
+    """Give a program's path. In CI `make tools` installs it, with apt-get."""
     found = shutil.which(name)
     must_have(name, is_there=found is not None)
     return str(found)
