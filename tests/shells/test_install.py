@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv import __version__
 from awsdirenv.errors import SetupError
 from awsdirenv.shell.extension import init, use_line
 from in_process import call
@@ -259,6 +260,21 @@ def test_the_steps_that_setup_names_lead_to_the_end(home: Home, shell: str, ther
     assert added.index("direnv hook") < added.index("awsdirenv/hook.")
     assert ("completion" in added or "compinit" in added) == (shell != "fish")
     assert home.run("setup").endswith(NEXT)
+
+
+@pytest.mark.parametrize("shell", HOOKS)
+def test_what_is_called_by_its_path_becomes_a_command(home: Home, shell: str) -> None:
+    """Where PATH has no awsdirenv, as with pip in a virtual environment, a step puts it there: hints name it bare."""
+    program = home.path / "my bin" / "awsdirenv"
+    program.parent.mkdir()
+    program.symlink_to(BIN / "awsdirenv")
+    others = [folder for folder in os.environ["PATH"].split(":") if not Path(folder, "awsdirenv").exists()]
+    home.env |= {"PATH": ":".join(others), "SHELL": f"/bin/{shell}"}
+    done = subprocess.run([program, "setup"], env=home.env, capture_output=True, text=True, check=True)
+    follow_steps(done.stderr, home.path / HOOKS[shell][0])
+    words = [shell, "-i", "-c", "awsdirenv --version"]
+    told = subprocess.run(words, env=home.env, capture_output=True, text=True, check=False).stdout
+    assert told == f"awsdirenv {__version__}\n"
 
 
 @pytest.mark.parametrize(("line", "step"), [("", ", then run awsdirenv setup again"), (". bash_completion", "")])

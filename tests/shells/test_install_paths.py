@@ -130,3 +130,4 @@ def test_setup_says_that_it_will_vanish(
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"^awsdirenv: warning: this awsdirenv is in \S+cache, and is lost ", done.stderr, re.MULTILINE)
+    assert "export PATH" not in done.stderr

@@ -17,5 +17,6 @@ def follow_steps(said: str, rc: Path) -> list[str]:
         assert str(rc) in place or place == "add below that"
         before = rc.read_text(encoding="utf-8") if rc.exists() else ""
         is_above = "above the line with awsdirenv" in place
+        rc.parent.mkdir(parents=True, exist_ok=True)
         rc.write_text(f"{line}\n{before}" if is_above else f"{before}{line}\n", encoding="utf-8")
     return others

@@ -92,11 +92,12 @@ def _steps(*, has_hook: bool) -> Iterator[str]:
 
 def _path_to_add(shell: str) -> str | None:
     """Return the line for a start-up file that makes us a command, or None if we are one, or were not called by one."""
-    from awsdirenv.shell import hooks
+    from awsdirenv.shell import extension, hooks
     from awsdirenv.system.text import shell_word
 
     program = Path(os.path.abspath(sys.argv[0]))
-    if shell not in hooks.SHELLS or program.name != "awsdirenv" or shutil.which("awsdirenv"):
+    is_command = shutil.which("awsdirenv") or program.name != "awsdirenv"
+    if is_command or shell not in hooks.SHELLS or extension.cache_around(os.environ):
         return None
     folder = shell_word(str(program.parent))
     return f"set -gx PATH $PATH {folder}" if shell == "fish" else f"export PATH=$PATH:{folder}"
