@@ -116,11 +116,12 @@ def test_the_main_job(their_world: World, installed: Path) -> None:
     assert changes["AWS_SESSION_TOKEN"] is None
 
 
-def test_the_demo_without_its_extra(their_world: World) -> None:
+def test_the_demo_without_its_extra(their_world: World, installed: Path) -> None:
     """Moto and its like are nobody's burden who does not ask for the demo."""
     done = their_world.run("awsdirenv", "demo")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "awsdirenv: error: the demo needs moto, which is not installed\n"
-        "awsdirenv: hint: pip install 'awsdirenv[demo]'\n"
+        f"awsdirenv: hint: uv pip install --python {installed}/python3 "
+        "'awscli>=1.29' 'flask-cors>=4' 'flask>=2.2' 'moto>=5.0' 'pexpect>=4.8'\n"
     )

@@ -102,6 +102,15 @@ def test_from_an_empty_home_to_a_loaded_directory(stranger: Stranger, way: str) 
         succeed(shell, "awsdirenv whoami")  # the command that hints name is one in a new shell
         shell.run("cd")
         assert shell.variable("AWS_ACCESS_KEY_ID") == ""
+    # A package that is missing goes into the environment of awsdirenv, with the installer that this one has.
+    hint = world.run("bash", "-ic", "awsdirenv demo").stderr.rpartition("awsdirenv: hint: ")[2]
+    install, _, packages = hint.partition(" install ")
+    assert "moto" in packages
+    with OwnShell(world, "bash") as shell:
+        succeed(shell, f"{install} install {''.join(re.findall(r'^--python [^ ]+ ', packages))}pluggy")
+        extension = (world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh").read_text(encoding="utf-8")
+        succeed(shell, f"{re.findall(r'if .. -x (/[^ ]+) ', extension)[0]} -c 'import pluggy'")
+
     python = shutil.which("python3", path=world.env["PATH"])
     assert "No module named" in world.run(str(python), "-c", "import awsdirenv").stderr
 

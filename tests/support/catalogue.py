@@ -29,6 +29,8 @@ CARRIERS = {
     "Finding": (1, 2),
     "Problem": (1, 2),
 }
+# What makes commands, and how these look.
+_COMMANDS = {"login_command": "awsdirenv login …", "extra_command": "… install …"}
 _DEEPEST = 6  # names and calls that stand for each other
 
 Function = ast.FunctionDef
@@ -128,8 +130,8 @@ class Scope:
             return joined(words)
         if name in ("command_line", "aws_command"):
             return joined([*(part for word in words for part in (word, [" "]))][:-1])
-        if name == "login_command":
-            return ["awsdirenv login …"]
+        if name in _COMMANDS:
+            return [_COMMANDS[name]]
         for function in ast.walk(self.module):
             if isinstance(function, Function) and function.name == name:
                 scope = Scope(self.module, function, self.depth)
