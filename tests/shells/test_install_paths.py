@@ -13,7 +13,7 @@ import pytest
 
 import builds
 from container import must_have
-from documents import ROOT
+from documents import ROOT, blocks, section
 from setup_steps import follow_steps
 from shells import OwnShell, Shell
 from strict_sts import StrictSts
@@ -27,12 +27,12 @@ IS_MANAGED = next(Path("/usr/lib").glob("python3*/EXTERNALLY-MANAGED"), None) is
 
 def install_lines() -> list[str]:
     """Give the lines of the README's part on installing, without their comments."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Install\n")[2].partition("\n## ")[0]
-    blocks = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    return [line.partition("  #")[0].strip() for line in blocks.splitlines()]
+    text = section((ROOT / "README.md").read_text(encoding="utf-8"), "Install")
+    return [line.partition("  #")[0].strip() for _, block in blocks(text) for line in block.splitlines()]
 
 
-PACKAGES, PIPX, SETUP, ENTER, INIT, UV, PIP = install_lines()
+PACKAGES, PIPX, UV, PIP = install_lines()
+SETUP = "awsdirenv setup"
 WAYS = {"pipx": (PIPX, SETUP), "uv": (UV, SETUP), "pip": (PIP, "~/.awsdirenv/bin/awsdirenv setup")}
 
 
@@ -91,8 +91,8 @@ def test_from_an_empty_home_to_a_loaded_directory(stranger: Stranger, way: str) 
 
     (world.home / "projects" / "mine").mkdir(parents=True)
     with OwnShell(world, "bash") as shell:
-        shell.run(ENTER)
-        shell.start(INIT)
+        shell.run("cd ~/projects/mine")
+        shell.start(f"awsdirenv init {PROFILE}")
         shell.expect(f"Enter MFA code for {world.mfa_serial}: ")
         shell.send(f"{world.code()}\r")
         assert f"awsdirenv: {PROFILE}: account 123456789012, role {PROFILE}, " in shell.finish()
