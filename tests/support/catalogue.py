@@ -13,6 +13,7 @@ from pathlib import Path
 import awsdirenv
 from awsdirenv import errors
 from awsdirenv.errors import AwsdirenvError
+from documents import parsed
 
 PACKAGE = Path(awsdirenv.__file__).parent
 ROOT = PACKAGE.parent
@@ -39,7 +40,7 @@ Function = ast.FunctionDef
 @functools.cache
 def modules() -> dict[Path, ast.Module]:
     """Parse every module."""
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    return {path: parsed(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def joined(parts: list[list[str]]) -> list[str]:
