@@ -276,8 +276,12 @@ def from_snapshot(path: Path, stamps: tuple[str, str]) -> list[str] | None:
 def test_live_headers(folder: Path) -> None:
     """The headers of live files: what one side refuses, the other refuses, and from the rest both take the same."""
     stamps = (file_stamp(str(folder / "config")), file_stamp(str(folder / "credentials")))
-    plain = Made("dev", stamps, (None, None), "", None, sys.executable, "eu-west-1", "123456789012", "Dev", "")
-    kinds = [plain, replace(plain, stage="über prod", duration=900), replace(plain, originals=("", "/x"))]
+    plain = Made("dev", stamps, (None, None), "", "", sys.executable, "eu-west-1", "123456789012", "Dev", "", "")
+    kinds = [
+        plain,
+        replace(plain, stage="über prod", options="duration=900 read-only", policies="ReadOnlyAccess"),
+        replace(plain, originals=("", "/x")),
+    ]
     good = []
     for one in kinds:
         live_files.write(folder / "good", one, b"[profile dev]\nregion = eu-west-1\n")
@@ -287,7 +291,7 @@ def test_live_headers(folder: Path) -> None:
     for path in paths:
         made = live_files.read(path)
         if made:
-            decides = ("profile", "stamps", "originals", "mfa_serial", "duration")
+            decides = ("profile", "stamps", "originals", "mfa_serial", "options")
             same = all(getattr(made, name) == getattr(plain, name) for name in decides)
             originals = ["" if one is None else f"={one}" for one in made.originals]
             texts = [made.profile, *made.stamps, *originals, made.region, made.account_id, made.role, made.stage]

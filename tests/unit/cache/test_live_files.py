@@ -18,7 +18,7 @@ MADE = Made(
     stamps=("0 600 3 7 1:2:2026 @ /home/me/.aws/config", "absent @ /home/me/.aws/credentials"),
     originals=(None, ""),
     mfa_serial="",
-    duration=None,
+    options="",
     python="/usr/bin/python",
     region="eu-west-1",
     account_id="123456789012",
@@ -31,7 +31,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"originals": ("", "")},
     {"originals": (None, None)},
     {"mfa_serial": "arn:aws:iam::123456789012:mfa/foo"},
-    {"duration": 900},
+    {"options": "duration=900"},
     {"python": "/opt/python"},
     {"region": ""},
 )
