@@ -89,7 +89,7 @@ _awsdirenv_refuse_argument() {
   _awsdirenv_run cold _awsdirenv_printable "$1" || return 1
   case ${2-}$1 in
     --no-session)
-      _awsdirenv_refuse "use aws_profile --no-session gives long-term keys, which no policy can narrow" "leave --no-session out"
+      _awsdirenv_refuse "use aws_profile --no-session gives long-term keys, which no policy narrows" "leave --no-session out"
       ;;
     --live)
       _awsdirenv_refuse "use aws_profile takes --live or --no-session, not both" \

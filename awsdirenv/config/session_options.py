@@ -14,7 +14,19 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from awsdirenv.config.aws_files import ARNS_KEY, POLICY_KEY, AwsFiles, place_of
-from awsdirenv.config.chain import SSO, STATIC, WEB_IDENTITY, Chain, Narrowing
+from awsdirenv.config.chain import (
+    ATTACHED,
+    CONTAINER,
+    ENVIRONMENT,
+    INSTANCE,
+    LOGIN,
+    PROCESS,
+    SSO,
+    STATIC,
+    WEB_IDENTITY,
+    Chain,
+    Narrowing,
+)
 from awsdirenv.config.environment import SessionOptions
 from awsdirenv.errors import ConfigError, SettingError
 from awsdirenv.records import replace
@@ -26,6 +38,13 @@ LONGEST_POLICY = 2048  # characters, without the spaces between the words of JSO
 _LARGEST_FILE = 256 * 1024  # bytes
 _LONGEST_LABEL = 100  # characters
 _ARN = re.compile(r"arn:([a-z-]+):iam::(?:aws|\d{12}):policy/(?:[\x21-\x7e]+/)?[\w+=,.@-]{1,128}", re.ASCII)
+_KINDS = {
+    SSO: "Identity Center's credentials",
+    STATIC: "an MFA session",
+    PROCESS: "what a program gives",
+    LOGIN: "what `aws login` gives",
+    **dict.fromkeys((ENVIRONMENT, CONTAINER, INSTANCE, ATTACHED), "what the machine gives"),
+}
 _ELEMENTS = {"Version", "Id", "Statement"}
 _ONE_OF = (("Action", "NotAction"), ("Resource", "NotResource"))
 _STATEMENT = {"Sid", "Effect", "Condition", *(name for pair in _ONE_OF for name in pair)}
@@ -90,13 +109,13 @@ def _own_narrowing(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) ->
     """Return the narrowing by the profile's own keys. A relative path is one in the folder of the config file."""
     values, name = files.profiles[chain.profile], chain.profile
     arns, text = str(values.get(ARNS_KEY, "")), str(values.get(POLICY_KEY, "")).strip()
-    place = place_of(files, name, ARNS_KEY if ARNS_KEY in values else POLICY_KEY)
     listed = [arn for arn in re.split(r"[\s,]+", arns) if arn]
     bad = next((arn for arn in listed if not _ARN.fullmatch(arn)), None)
     if bad or not (listed or text):
+        key = ARNS_KEY if bad or ARNS_KEY in values else POLICY_KEY
         raise ConfigError(
-            f"profile {name} has {ARNS_KEY if bad or ARNS_KEY in values else POLICY_KEY} with no policy: {bad or ''!r}",
-            f"write the ARNs of managed policies into {place}, such as arn:aws:iam::aws:policy/ReadOnlyAccess",
+            f"profile {name} names no policy in {key}: {bad!r}" if bad else f"profile {name} names no policy in {key}",
+            f"write the ARN of a managed policy into {key} of {place_of(files, name, key)}, or remove the line",
         )
     if not text or text.startswith("{"):
         policy = _checked(text, f"{POLICY_KEY} of profile {name}") if text else None
@@ -116,14 +135,14 @@ def _made(  # noqa: PLR0913, PLR0917 - what a narrowing is made of
     if len(arns) > MOST_ARNS:
         raise ConfigError(
             f"profile {chain.profile} would be narrowed by {len(arns)} policies, and AWS takes {MOST_ARNS}",
-            f"give {MOST_ARNS} of {name} at the most",
+            f"write at most {MOST_ARNS} ARNs after {name}",
         )
     partition = _partition(chain, files)
     foreign = next((arn for arn in arns if arn.split(":")[1] != partition), None)
     if foreign:
         raise ConfigError(
             f"profile {chain.profile} is of the partition {partition}, and a policy of another one: {foreign}",
-            f"name the policy of {partition}: arn:{partition}:{foreign.split(':', 2)[2]}",
+            f"write its ARN in {partition}: {':'.join(['arn', partition, *foreign.split(':')[2:]])}",
         )
     names = [arn.rpartition("/")[2] for arn in arns]
     names += [os.path.basename(path) if path else "a policy"] if policy else []
@@ -139,10 +158,8 @@ def _check_source(chain: Chain) -> None:
         return
     if chain.source_kind == STATIC and not chain.mfa_serial:
         return  # GetFederationToken takes policies
-    what = {SSO: "Identity Center's credentials", STATIC: "an MFA session"}.get(chain.source_kind)
     raise ConfigError(
-        f"profile {chain.profile} cannot be narrowed: AWS takes no policy for "
-        f"{what or f'credentials of the kind {chain.source_kind}'}",
+        f"profile {chain.profile} cannot be narrowed: AWS takes no policy for {_KINDS[chain.source_kind]}",
         f"name a profile with a role behind it: role_arn = ROLE and source_profile = {chain.profile}",
     )
 
@@ -158,7 +175,7 @@ def _read(path: str, name: str) -> str:
     """Read a policy's file, and return it as AWS gets it. Raises ConfigError."""
     data = read_bytes(path, _LARGEST_FILE)
     if data is None:
-        raise ConfigError(f"the policy {path} cannot be read, or is no file of that size", f"correct {name}")
+        raise ConfigError(f"the policy {path} cannot be read", f"write the path of a JSON file after {name}")
     try:
         return _checked(data.decode("utf-8-sig"), path)
     except UnicodeDecodeError:
@@ -228,4 +245,4 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _refuse(what: str, why: str) -> NoReturn:
-    raise ConfigError(f"the policy {what} cannot be used: {why}", "correct it; AWS's IAM shows a policy that works")
+    raise ConfigError(f"the policy {what} cannot be used: {why}", f"correct {what}")

@@ -186,7 +186,7 @@ class Loader:
         chain = self._resolve(files)
         if chain.narrowing:
             raise ConfigError(
-                f"profile {chain.profile} is narrowed by a policy, and no policy can narrow long-term keys",
+                f"profile {chain.profile} has a session policy, and no policy narrows long-term keys",
                 "leave --no-session out",
             )
         if chain.hops:

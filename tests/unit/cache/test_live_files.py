@@ -24,6 +24,7 @@ MADE = Made(
     account_id="123456789012",
     role="dev",
     stage="",
+    policies="",
 )
 OTHERS: tuple[dict[str, Any], ...] = (
     {"profile": "other"},
