@@ -63,7 +63,7 @@ def test_private(folder: Path, mask: int) -> None:
     assert (mode(folder / "dev"), mode(empty_file(folder))) == (0o600, 0o600)
     assert empty_file(folder).read_bytes() == b""
     text = (folder / "dev").read_text(encoding="utf-8")
-    assert text.startswith("# version=2\n# profile=dev\n")
+    assert text.startswith("# version=3\n# profile=dev\n")
     assert text.endswith("\n\n[profile dev]\n")
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_ours(folder: Path, what: str) -> None:
         path.mkdir()
     else:
         text = elsewhere.read_bytes()
-        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=2", b"version=1"), "short": text[:60]}
+        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=3", b"version=2"), "short": text[:60]}
         path.write_bytes(other[what])
         path.chmod(0o600)
     assert not is_current(path, MADE)
