@@ -217,9 +217,11 @@ _awsdirenv_is_same_policy() {
   [[ $_ad_line == "$_ad_policy_file/" ]]
 }
 
-# Adds to the line on entering which policies narrow the session.
+# Adds to the line on entering whose session it is, if it is an agent's, and which policies narrow it.
 _awsdirenv_add_policies() {
   local _ad_reply
+  _ad_left+=${_ad_agent:+, for agents}
+  [[ $_ad_policies ]] || return 0
   _awsdirenv_printable "$_ad_policies"
   _ad_left+=", only $_ad_reply"
 }

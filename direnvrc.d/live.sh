@@ -72,7 +72,7 @@ _awsdirenv_open_live() {
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
     # Some SDKs would go on to the role of an EC2 instance where we have no credentials for them.
     AWS_EC2_METADATA_DISABLED=true
-    ${_ad_narrowed:+"AWSDIRENV_NARROWED=${_ad_options#duration=* }"}
+    ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"}
     # Not the profile's own, which would be wrong for every other profile.
     ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
   )

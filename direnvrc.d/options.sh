@@ -35,11 +35,10 @@ _awsdirenv_parse_arguments() {
     esac
     shift
   done
-  _ad_narrowed=("${_ad_option_policy:+--policy=$_ad_option_policy}" "${_ad_policy_arns[@]/#/--policy-arn=}" $_ad_read_only)
-  [[ ${_ad_narrowed[0]} ]] || _ad_narrowed=("${_ad_narrowed[@]:1}")
+  _ad_asked=(${_ad_option_policy:+"--policy=$_ad_option_policy"} "${_ad_policy_arns[@]/#/--policy-arn=}" ${_ad_read_only:+"$_ad_read_only"})
   if [[ $_ad_option_no_session ]]; then
     [[ ! $_ad_option_live ]] || _awsdirenv_refuse_argument --live || return 1
-    [[ ! ${_ad_narrowed[*]} ]] || _awsdirenv_refuse_argument --no-session || return 1
+    [[ ! ${_ad_asked[*]} ]] || _awsdirenv_refuse_argument --no-session || return 1
   fi
   _awsdirenv_write_options
 }
@@ -48,13 +47,14 @@ _awsdirenv_parse_arguments() {
 # arguments of SessionOptions in awsdirenv/config/environment.py.
 _awsdirenv_write_options() {
   local _ad_word _ad_value
-  _ad_asked=(${_ad_option_duration:+"--duration=$_ad_option_duration"} "${_ad_narrowed[@]}")
   for _ad_word in "${_ad_asked[@]#--}"; do
     case $_ad_word in
-      *=*) _awsdirenv_add_word _ad_options "${_ad_word%%=*}" "${_ad_word#*=}" ;;
-      *) _ad_options+=${_ad_options:+ }$_ad_word ;;
+      *=*) _awsdirenv_add_word _ad_narrowed "${_ad_word%%=*}" "${_ad_word#*=}" ;;
+      *) _ad_narrowed+=${_ad_narrowed:+ }$_ad_word ;;
     esac
   done
+  _ad_options=$_ad_narrowed
+  [[ ! $_ad_option_duration ]] || _ad_asked=("--duration=$_ad_option_duration" "${_ad_asked[@]}") _ad_options="duration=$_ad_option_duration${_ad_narrowed:+ }$_ad_narrowed"
 }
 
 # Checks the value of an option and fills the variable of its name; durations become seconds.

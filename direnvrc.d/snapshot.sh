@@ -189,7 +189,7 @@ _awsdirenv_say_where() {
   fi
   [[ ! $_ad_option_no_session ]] || _ad_left='; long-term keys are in the environment'
   [[ ! $_ad_option_live ]] || _ad_left=', live'
-  [[ ! $_ad_policies ]] || _awsdirenv_run cold _awsdirenv_add_policies
+  [[ ! $_ad_policies$_ad_agent ]] || _awsdirenv_run cold _awsdirenv_add_policies
   if [[ $_ad_stage ]]; then
     _ad_mark=${_ad_stage^^}
     _ad_reply=$_ad_mark

@@ -189,7 +189,7 @@ class Sts:
         request: dict[str, Any] = {
             "RoleArn": hop.role_arn,
             # As botocore does. In CloudTrail it shows the tool, and tells sessions apart.
-            "RoleSessionName": hop.role_session_name or f"awsdirenv-session-{int(time.time())}",
+            "RoleSessionName": hop.role_session_name or f"{hop.default_session_name}-{int(time.time())}",
             "ExternalId": hop.external_id,
             "DurationSeconds": seconds,
             "SourceIdentity": hop.source_identity,

@@ -91,6 +91,7 @@ def add_session_options(
         "--policy-arn", metavar="ARN", type=_policy_arn, action="append", default=[], help="a session policy; up to ten"
     )
     sub.add_argument("--policy", metavar="FILE", type=_path, help="a session policy as JSON")
+    sub.add_argument("--agent", metavar="DEFAULT", help=argparse.SUPPRESS)
 
 
 def session_options(options: argparse.Namespace) -> SessionOptions:
@@ -98,15 +99,16 @@ def session_options(options: argparse.Namespace) -> SessionOptions:
 
     For the profile of a loaded directory, what its line says about policies counts, too. Raises SettingError.
     """
-    from awsdirenv.config.environment import SessionOptions  # noqa: PLC0415
+    from awsdirenv.config.environment import SessionOptions, agent_default  # noqa: PLC0415
     from awsdirenv.records import replace  # noqa: PLC0415
 
-    asked = SessionOptions(options.duration, tuple(options.policy_arn), options.policy, options.read_only)
+    agent = agent_default(os.environ) if options.agent is None else options.agent
+    asked = SessionOptions(options.duration, tuple(options.policy_arn), options.policy, options.read_only, agent)
     narrowed = os.environ.get("AWSDIRENV_NARROWED", "")
     if asked.narrows or options.profile is not None or not narrowed:
         return asked
     try:
-        return replace(SessionOptions.parse(narrowed), duration=options.duration)
+        return replace(SessionOptions.parse(narrowed), duration=options.duration, agent=agent)
     except ValueError:
         raise SettingError(f"AWSDIRENV_NARROWED was changed: {narrowed!r}", "direnv reload") from None
 

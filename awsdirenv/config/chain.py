@@ -54,6 +54,7 @@ class RoleHop(Record):
     transitive_session_tags: tuple[str, ...] = ()
     policy_arns: tuple[str, ...] = ()
     policy: str | None = None
+    is_for_agent: bool = False
 
     @property
     def role(self) -> str:
@@ -66,11 +67,17 @@ class RoleHop(Record):
         return account_of(self.role_arn)
 
     @property
+    def default_session_name(self) -> str:
+        """The beginning of the session's name, if the profile says none: who asked for it, a person or an agent."""
+        return "awsdirenv-agent" if self.is_for_agent else "awsdirenv-session"
+
+    @property
     def identity(self) -> list[object]:
         """All parameters that make one session of a role differ from another, except the duration."""
         named = [self.role_arn, self.external_id, self.role_session_name]
-        policies = [self.policy_arns, self.policy] if self.policy_arns or self.policy else []
-        return [*named, self.source_identity, self.session_tags, self.transitive_session_tags, *policies]
+        more = [self.policy_arns, self.policy] if self.policy_arns or self.policy else []
+        more += ["agent"] if self.is_for_agent else []
+        return [*named, self.source_identity, self.session_tags, self.transitive_session_tags, *more]
 
 
 class SsoSession(Record):
@@ -104,6 +111,7 @@ class Chain(Record):
     duration_seconds: int | None = None  # the directory's `--duration`
     variables: tuple[str, ...] = ()  # the names of the variables that decide what the source gives
     narrowing: Narrowing | None = None  # of the last step's session
+    is_for_agent: bool = False  # an agent gets the last step's session, and no person does
 
     @property
     def mfa_serial(self) -> str | None:

@@ -116,6 +116,29 @@ def region_variable(environ: Mapping[str, str]) -> str:
     return "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
 
 
+# Set by programs that let an AI agent run commands. All that begin with `CURSOR_` count, too. The extension has this
+# list, too.
+AGENT_VARIABLES = (
+    *("AI_AGENT", "AGENT", "CLAUDECODE", "CLAUDE_CODE", "GEMINI_CLI", "CODEX_SANDBOX", "CODEX_THREAD_ID", "CODEX_CI"),
+    *("OPENCODE", "OPENCODE_CLIENT", "AUGMENT_AGENT", "GOOSE_TERMINAL", "AMP_CURRENT_THREAD_ID", "ANTIGRAVITY_AGENT"),
+    *("COPILOT_CLI", "CLINE_ACTIVE", "QWEN_CODE"),
+)
+_NOT_SET = ("", "0", "false", "no")
+
+
+def agent_default(environ: Mapping[str, str]) -> str | None:
+    """Return AWSDIRENV_AGENT_DEFAULT in an agent's environment, "" where it is not set. None: no agent is at work.
+
+    AWSDIRENV_AGENT says it outright.
+    """
+    said = environ.get("AWSDIRENV_AGENT", "")
+    names = [*AGENT_VARIABLES, *(name for name in environ if name.startswith("CURSOR_"))]
+    is_agent = any(environ.get(name, "").lower() not in _NOT_SET for name in names)
+    if said:
+        is_agent = said.lower() not in _NOT_SET
+    return environ.get("AWSDIRENV_AGENT_DEFAULT", "") if is_agent else None
+
+
 class SessionOptions(Record):
     """What a line in `.envrc` or a command asks of a session, besides the profile; see `config.session_options`."""
 
@@ -123,6 +146,7 @@ class SessionOptions(Record):
     policy_arns: tuple[str, ...] = ()
     policy_file: str | None = None  # an absolute path
     read_only: bool = False
+    agent: str | None = None  # not None: it is an agent's; `agent_default`
 
     @property
     def narrows(self) -> bool:
@@ -139,6 +163,7 @@ class SessionOptions(Record):
             tuple(value for name, value in values if name == "policy-arn"),
             found.get("policy"),
             "read-only" in found,
+            found.get("agent"),
         )
         if options.text() != text:
             raise ValueError(text)
@@ -150,14 +175,15 @@ class SessionOptions(Record):
 
     def narrowing(self) -> list[str]:
         """Return the options of `arguments` that narrow the session."""
-        return [word for word in self.arguments() if not word.startswith("--duration=")]
+        return [word for word in self.arguments() if not word.startswith(("--agent=", "--duration="))]
 
     def text(self) -> str:
         """Return the options as one line, the same one for the same wish."""
         return " ".join(self._words(_encoded))
 
     def _words(self, encode: Callable[[str], str]) -> list[str]:
-        words = [f"duration={self.duration}"] if self.duration else []
+        words = [f"agent={encode(self.agent)}"] if self.agent is not None else []
+        words += [f"duration={self.duration}"] if self.duration else []
         words += [f"policy={encode(self.policy_file)}"] if self.policy_file else []
         words += [f"policy-arn={encode(arn)}" for arn in self.policy_arns]
         return [*words, "read-only"] if self.read_only else words

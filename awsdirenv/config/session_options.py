@@ -1,4 +1,4 @@
-"""What a line in `.envrc` or a command asks of a session: how long it lives, and the policies that narrow it.
+"""What a line in `.envrc` or a command asks of a session: how long it lives, the policies that narrow it, and for whom.
 
 A session policy takes rights away: the session may do what its role may do and the policies allow. AWS takes managed
 policies by their ARNs, and one policy as JSON. Two wishes are never put together, because with more policies a session
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from awsdirenv.config.aws_files import ARNS_KEY, POLICY_KEY, AwsFiles, place_of
+from awsdirenv.config.aws_files import AGENT_KEY, ARNS_KEY, POLICY_KEY, AwsFiles, place_of, section_header
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -28,7 +28,8 @@ from awsdirenv.config.chain import (
     Narrowing,
 )
 from awsdirenv.config.environment import SessionOptions
-from awsdirenv.errors import ConfigError, SettingError
+from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.errors import AgentDeniedError, ConfigError, SettingError
 from awsdirenv.records import replace
 from awsdirenv.system.files import home, read_bytes
 from awsdirenv.system.stamps import file_stamp
@@ -60,6 +61,68 @@ def policy_arn(text: str) -> str:
     return text
 
 
+def resolve(files: AwsFiles, profile: str, options: SessionOptions, environ: Mapping[str, str]) -> Chain:
+    """Return the chain that a person, or an agent, gets for a profile. An agent may get another profile's.
+
+    Raises AgentDeniedError, and what `resolve_chain` and `with_options` raise.
+    """
+    if options.agent is None:
+        return with_options(resolve_chain(files, profile, environ), files, options, environ)
+    target, options = _for_agent(files, profile, options)
+    chain = with_options(resolve_chain(files, target, environ), files, options, environ)
+    if not chain.hops and chain.source_kind == STATIC and chain.mfa_serial:
+        raise AgentDeniedError(
+            f"profile {target} has no role, and its MFA session is a person's",
+            f"give agents a profile with a role behind it: role_arn = ROLE and source_profile = {target}",
+        )
+    if not chain.hops:
+        return replace(chain, source_fingerprint=f"{chain.source_fingerprint} agent", is_for_agent=True)
+    hop = chain.hops[-1]
+    # In CloudTrail the name says who it was. 64 characters are the longest that AWS takes.
+    name = f"{hop.role_session_name[:58]}-agent" if hop.role_session_name else None
+    hops = (*chain.hops[:-1], replace(hop, role_session_name=name, is_for_agent=True))
+    return replace(chain, hops=hops, is_for_agent=True)
+
+
+def _for_agent(files: AwsFiles, profile: str, options: SessionOptions) -> tuple[str, SessionOptions]:
+    """Return the profile that an agent gets for a profile, and its options. Raises AgentDeniedError and ConfigError."""
+    visited = [profile]
+    while True:
+        name = visited[-1]
+        own = str(files.profiles.get(name, {}).get(AGENT_KEY, "")).strip()
+        said = own or (options.agent or "" if len(visited) == 1 else "")
+        place = f"{AGENT_KEY} of {place_of(files, name, AGENT_KEY)}" if own else "AWSDIRENV_AGENT_DEFAULT"
+        words = [word for word in re.split(r"[\s,]+", said) if word]
+        if not words or said == name:
+            return name, options
+        if words == ["deny"]:
+            raise AgentDeniedError(
+                f"profile {name} is not for agents", f"write a profile that is for agents into {place}"
+            )
+        if words == ["read-only"] or all(_ARN.fullmatch(word) for word in words):
+            _check_narrowed_once(files, name, options)
+            is_read_only = words == ["read-only"]
+            return name, replace(options, read_only=is_read_only, policy_arns=() if is_read_only else tuple(words))
+        if said in visited or said not in files.profiles:
+            raise ConfigError(
+                f"profile {name} has no profile for agents: {said}",
+                f"write a profile, read-only, deny, or ARNs of policies into {place}",
+            )
+        visited.append(said)
+
+
+def _check_narrowed_once(files: AwsFiles, name: str, options: SessionOptions) -> None:
+    """Raise ConfigError where an agent's session would be narrowed by two wishes."""
+    values = files.profiles.get(name, {})
+    own = next((key for key in (POLICY_KEY, ARNS_KEY) if key in values), None)
+    first = own or next(iter(options.narrowing()), "").partition("=")[0]
+    if first and options.narrowing() != ["--read-only"]:
+        raise ConfigError(
+            f"profile {name} is narrowed by {first}, and for agents again: with more policies a session may do more",
+            f"write {AGENT_KEY} = {name} into {section_header(name)}: then agents get it as it is",
+        )
+
+
 def with_options(chain: Chain, files: AwsFiles, options: SessionOptions, environ: Mapping[str, str]) -> Chain:
     """Return the chain with the duration and the policies that a directory or a command asks for.
 
@@ -80,8 +143,8 @@ def with_options(chain: Chain, files: AwsFiles, options: SessionOptions, environ
 
 
 def is_narrowed(values: Mapping[str, Any]) -> bool:
-    """Return whether a profile's own keys narrow its sessions."""
-    return POLICY_KEY in values or ARNS_KEY in values
+    """Return whether a profile's own keys narrow its sessions, for all or for agents."""
+    return not {POLICY_KEY, ARNS_KEY, AGENT_KEY}.isdisjoint(values)
 
 
 def _narrowing(chain: Chain, files: AwsFiles, options: SessionOptions, environ: Mapping[str, str]) -> Narrowing | None:

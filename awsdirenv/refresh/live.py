@@ -36,6 +36,7 @@ from awsdirenv.errors import (
     SettingError,
     WrongIdentityError,
 )
+from awsdirenv.records import replace
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
@@ -114,7 +115,7 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
     """Write the two files, unless they are there and current."""
     prepare(loader.paths)
     stamps, files = loader.parsed()
-    chain = loader.chain()
+    chain = replace(loader.chain(), profile=loader.declared.name)  # agents may get another one's
     check_region(chain.profile, chain.region)
     made_from = _made_from(chain, stamps, stage_of(files, chain.profile), loader)
     folder = loader.paths.live

@@ -22,10 +22,10 @@ from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config.aws_files import AwsFiles, load_files, stage_of
 from awsdirenv.config.chain import Chain, account_of
 from awsdirenv.config.environment import SessionOptions, environment_region, variables_text
-from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.config.session_options import with_options
+from awsdirenv.config.session_options import resolve
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import (
+    AgentDeniedError,
     AwsdirenvError,
     CacheError,
     ConfigError,
@@ -183,6 +183,10 @@ class Loader:
         self._note_name()
         basis = self._basis()
         files = self._files(basis.stamps)
+        if self.options.session.agent is not None:
+            raise AgentDeniedError(
+                f"agents do not get the long-term keys of profile {self.declared.name}", "leave this to a person"
+            )
         chain = self._resolve(files)
         if chain.narrowing:
             raise ConfigError(
@@ -215,14 +219,15 @@ class Loader:
             raise
         environment = variables_text(chain.variables, self.environ) or None
         role, stage = chain.role_of(credentials.arn), stage_of(files, chain.profile)
-        made = Snapshot(chain.profile, credentials, chain.region, role, basis.stamps, basis.context, environment, stage)
+        made = Snapshot(
+            self.declared.name, credentials, chain.region, role, basis.stamps, basis.context, environment, stage
+        )
         narrowing = chain.narrowing
         return replace(made, policies=narrowing.label, policy_stamp=narrowing.stamp) if narrowing else made
 
     def _resolve(self, files: AwsFiles) -> Chain:
         try:
-            chain = resolve_chain(files, self.declared.name, self.environ)
-            chain = with_options(chain, files, self.options.session, self.environ)
+            chain = resolve(files, self.declared.name, self.options.session, self.environ)
             refuse_feedback(chain, files, self.environ)
         except AwsdirenvError as error:
             error.on_the_way_to(self.declared.name)

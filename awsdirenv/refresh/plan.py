@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
-from awsdirenv.config.chain import ENVIRONMENT, PROCESS, STATIC, Chain, Narrowing, account_of
+from awsdirenv.config.chain import ENVIRONMENT, PROCESS, STATIC, Chain, account_of
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials
@@ -185,7 +185,9 @@ class Planner(Record):
         has_device = bool(chain.mfa_serial)
         is_named = serial is not None or not has_device
         narrowing = chain.narrowing if is_last else None
-        key = device_key(chain, source.access_key_id, serial, own, narrowing) if is_named else ""
+        others: list[object] = [narrowing.arns, narrowing.policy] if narrowing else []
+        others += ["agent"] if is_last and chain.is_for_agent else []
+        key = device_key(chain, source.access_key_id, serial, own, *others) if is_named else ""
         return Step(
             MFA_SESSION if has_device else FEDERATION if narrowing else KEY_SESSION,
             key=key,
@@ -329,12 +331,14 @@ def device_key(
     access_key_id: str,
     serial: str | None,
     own_duration: int | None = None,
-    narrowing: Narrowing | None = None,
+    *others: object,
 ) -> str:
-    """Return the key of the access key's own session. It is also the name of the device's lock."""
+    """Return the key of the access key's own session. It is also the name of the device's lock.
+
+    `others` has what else makes it another session.
+    """
     own: list[object] = [own_duration] if own_duration else []
-    own += [narrowing.arns, narrowing.policy] if narrowing else []
-    return session_key("mfa", _identity(chain, access_key_id), serial or "", chain.endpoint, *own)
+    return session_key("mfa", _identity(chain, access_key_id), serial or "", chain.endpoint, *own, *others)
 
 
 def hop_key(chain: Chain, access_key_id: str, index: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from awsdirenv.aws.providers import is_running_for, nothing_found
 from awsdirenv.cache.snapshots import check_region, check_region_of_environment
 from awsdirenv.config.aws_files import (
+    AGENT_KEY,
     ARNS_KEY,
     INCLUDED,
     POLICY_KEY,
@@ -55,7 +56,7 @@ _PLAIN = {
 _NOT_THE_CLIENTS = {*INCLUDED, "credential_source", "login_session", "mfa_process", "output", "include_profile"}
 _NOT_THE_CLIENTS |= {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"}
 _NOT_THE_CLIENTS |= {"x_security_token_expires", "aws_credential_expiration", STAGE_KEY, VARIABLES_KEY}
-_NOT_THE_CLIENTS |= {ARNS_KEY, POLICY_KEY}
+_NOT_THE_CLIENTS |= {AGENT_KEY, ARNS_KEY, POLICY_KEY}
 _NOT_THE_CLIENTS -= {*_PLAIN}
 _CLIENTS_VARIABLES = re.compile("AWS_|(https?_proxy|REQUESTS_CA_BUNDLE)$", re.IGNORECASE)
 _HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"}

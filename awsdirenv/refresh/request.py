@@ -88,7 +88,8 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
     # Python gives signals to its main thread only. In another thread nobody could cancel a question.
     is_main = threading.current_thread() is threading.main_thread()
-    may_ask = is_main and request.may_ask and not settings.no_prompt
+    is_person = request.options.session.agent is None
+    may_ask = is_main and is_person and request.may_ask and not settings.no_prompt
     terminal = Terminal.of_human(environ, again, beside_program=request.is_beside_program) if may_ask else None
     loader = _loader(request, environ, settings, terminal, declared, evaluation, reporter)
     try:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def policy(world: World, action: str = "s3:*", name: str = "policy.json") -> Pat
     return path
 
 
-def entered(world: World, name: str, line: str, **env: str) -> tuple[Key, str]:
+def entered(world: World, name: str, line: str, **env: Any) -> tuple[Key, str]:
     """Enter a directory with this line; give the key that it exports, as STS knows it, and the line on entering."""
     changes, said = world.enter(world.project(name, f"{line}\n"), **env)
     assert "error" not in said, said
@@ -96,7 +97,7 @@ def test_wide_and_narrow_never_serve_each_other(world: World, live: str) -> None
         for wish in (one, other):
             changes, said = world.enter(world.project(f"p{number}", f"use aws_profile plain {live} {wish}\n"))
             assert "error" not in said
-            env = {name: value for name, value in changes.items() if value is not None}
+            env: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
             key = str(changes.get("AWS_ACCESS_KEY_ID"))
             if live:
                 text = Path(env["AWS_CONFIG_FILE"]).read_text()
@@ -145,7 +146,7 @@ def test_a_command_in_a_narrowed_directory_is_narrow(world: World) -> None:
     """Where it names no profile it is for the directory's; by its name the profile is what it is anywhere."""
     folder = world.project("narrow", "use aws_profile plain --read-only\n")
     changes, _ = world.enter(folder)
-    env = {name: value for name, value in changes.items() if value is not None}
+    env: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     for words, is_narrow in (((), True), (("plain",), False)):
         done = world.run("awsdirenv", "credential-process", *words, cwd=folder, **env)
         key = world.sts.keys[json.loads(done.stdout)["AccessKeyId"]]
@@ -284,7 +285,7 @@ def test_narrow_is_narrow_at_the_other_end(world: World) -> None:
     """The real AWS CLI may list, and may not create."""
     folder = world.project("narrow", "use aws_profile plain --read-only\n")
     changes, _ = world.enter(folder)
-    env = {name: value for name, value in changes.items() if value is not None}
+    env: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     url = f"--endpoint-url={world.sts.url}"
     may = world.run("aws", "iam", "list-users", url, cwd=folder, **env)
     assert may.returncode == 0, may.stderr

@@ -143,3 +143,65 @@ def _no_arn(walk: Walk) -> Steps:
         for first in [before.partition(": ")[2].split(": ", 1)]
     ]
     yield walk.load("p", "--policy-arn", hint.removeprefix("such as "))
+
+
+# --- agents -------------------------------------------------------------------------------------------------------
+
+
+def _for_agents(message: str, hint: str, wrong: str, right: str) -> None:
+    @row(message, f"{hint} … of …")
+    def by_profile(walk: Walk) -> Steps:
+        walk.env["AI_AGENT"] = "1"
+        walk.config(f"{CHAIN}awsdirenv_agent = {wrong}\n[profile q]\nrole_arn = {ARN}\nsource_profile = base\n")
+        hint = yield walk.load("p")
+        walk.edit(hint, awsdirenv_agent=right)
+
+    @row(message, f"{hint} AWSDIRENV_AGENT_DEFAULT")
+    def by_setting(walk: Walk) -> Steps:
+        walk.env.update(AI_AGENT="1", AWSDIRENV_AGENT_DEFAULT=wrong)
+        walk.config(f"{CHAIN}[profile q]\nrole_arn = {ARN}\nsource_profile = base\n")
+        yield walk.load("p")
+        walk.env["AWSDIRENV_AGENT_DEFAULT"] = right
+
+
+_for_agents("profile … is not for agents", "write a profile that is for agents into", "deny", "q")
+_for_agents(
+    "profile … has no profile for agents: …",
+    "write a profile, read-only, deny, or ARNs of policies into",
+    "nobody",
+    "read-only",
+)
+
+
+@row(
+    "profile … is narrowed by …, and for agents again: with more policies a session may do more",
+    "write … = … into …: then agents get it as it is",
+)
+def _narrowed_for_agents(walk: Walk) -> Steps:
+    walk.env.update(AI_AGENT="1", AWSDIRENV_AGENT_DEFAULT="read-only")
+    walk.config(f"{CHAIN}awsdirenv_policy_arns = {READ_ONLY}\n")
+    hint = yield walk.load("p")
+    assert hint.startswith("write awsdirenv_agent = p into [profile p]")
+    walk.rewrite(walk.world.config, "[profile p]", awsdirenv_agent="p")
+
+
+@row(
+    "profile … has no role, and its MFA session is a person's",
+    "give agents a profile with a role behind it: role_arn = ROLE and source_profile = …",
+)
+def _mfa_session(walk: Walk) -> Steps:
+    walk.env["AI_AGENT"] = "1"
+    user = walk.world.user
+    keys = f"aws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"
+    walk.config(f"[profile q]\n{keys}mfa_serial = {walk.world.mfa_serial}\n")
+    hint = yield walk.load("q")
+    walk.config(f"[profile p]\nrole_arn = {ARN}\nsource_profile = {hint.rpartition(' = ')[2]}\n")
+    walk.world.login("p")
+    yield walk.load("p")
+
+
+@row("agents do not get the long-term keys of profile …", "leave this to a person")
+def _keys_for_agents(walk: Walk) -> Steps:
+    walk.env["AI_AGENT"] = "1"
+    yield walk.load("base", "--no-session")
+    del walk.env["AI_AGENT"]

@@ -30,8 +30,8 @@ from awsdirenv.config.chain import (
     WEB_IDENTITY,
     Chain,
 )
-from awsdirenv.config.resolve import resolve_chain, source_kind
-from awsdirenv.config.session_options import with_options
+from awsdirenv.config.resolve import source_kind
+from awsdirenv.config.session_options import resolve
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import Record, replace
@@ -152,8 +152,7 @@ def explain(context: ProfileContext) -> Explanation:
         return Explanation(context.profile, Value(*context.region) if context.region else None, (), None, error)
     values = HopValues(files, context, Provenance(files))
     try:
-        chain = resolve_chain(files, context.profile, context.environ)
-        chain = with_options(chain, files, context.options, context.environ)
+        chain = resolve(files, context.profile, context.options, context.environ)
     except AwsdirenvError as error:
         return _explanation(values, _way(values), None, error)
     load = next_load(chain, files, context)

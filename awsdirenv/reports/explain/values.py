@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from awsdirenv.aws import sso_token
-from awsdirenv.config.aws_files import ARNS_KEY, POLICY_KEY, VARIABLES_KEY, AwsFiles
+from awsdirenv.config.aws_files import AGENT_KEY, ARNS_KEY, POLICY_KEY, VARIABLES_KEY, AwsFiles
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -62,7 +62,7 @@ KNOWN: tuple[str, ...] = (
     *_STATIC_KEYS,
 )
 KNOWN += (*_BY_KIND[PROCESS], "login_session", "web_identity_token_file", *_BY_KIND[SSO], *_SIGN_IN_KEYS)
-KNOWN += (ARNS_KEY, POLICY_KEY)
+KNOWN += (AGENT_KEY, ARNS_KEY, POLICY_KEY)
 KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
 
 
@@ -118,7 +118,7 @@ class HopValues(Record):
         keys = (*_ROLE_KEYS, "include_profile", *([VARIABLES_KEY] if chain.source_kind == PROCESS else []))
         values = self.of_profile(hop.profile, keys)
         if not hop.role_session_name:
-            values["role_session_name"] = Value("awsdirenv-session-TIME", DEFAULT)
+            values["role_session_name"] = Value(f"{hop.default_session_name}-TIME", DEFAULT)
         if chain.duration_seconds and step.hop == len(chain.hops) - 1:
             values["duration_seconds"] = Value(str(chain.duration_seconds), WISH)
         elif hop.duration_seconds is None:

@@ -15,10 +15,9 @@ from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config import envrc
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, place_of, static_keys
 from awsdirenv.config.chain import WEB_IDENTITY, Chain, account_of, assumed_role, given_name
-from awsdirenv.config.environment import CLOSED_PROFILE, SessionOptions
+from awsdirenv.config.environment import CLOSED_PROFILE, SessionOptions, agent_default
 from awsdirenv.config.envrc import Declaration
-from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.config.session_options import with_options
+from awsdirenv.config.session_options import resolve
 from awsdirenv.config.settings import declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, SettingError, WrongIdentityError
 from awsdirenv.records import Record, replace
@@ -131,7 +130,7 @@ def resolve_declared(place: Place) -> Declared:
     options = _options(place)
     context = looking(Request(name, options=LoadOptions(session=options)), outer)
     files = load_files(context.environ)
-    chain = with_options(resolve_chain(files, name, context.environ), files, options, context.environ)
+    chain = resolve(files, name, options, context.environ)
     snapshot = snapshots.read(context.paths.snapshots / snapshot_key(name, context.environ, options))
     holds = snapshot is not None and snapshot.holds(Basis.present(name, context.environ, options), context.now)
     return replace(
@@ -212,8 +211,9 @@ def _resolved(
 
 def _options(place: Place) -> SessionOptions:
     """Return what the line asks of the session. A value that the extension refuses is left out."""
+    agent = agent_default(place.environ)
     if place.said is None:
-        return SessionOptions()
+        return SessionOptions(agent=agent)
     policy = place.option("--policy")
     try:
         duration = place.option("--duration")
@@ -225,6 +225,7 @@ def _options(place: Place) -> SessionOptions:
         tuple((place.option("--policy-arn") or "").split()),
         os.path.join(place.said.envrc.parent, policy) if policy else None,
         place.option("--read-only") is not None,
+        agent,
     )
 
 
