@@ -72,7 +72,7 @@ def resolve(files: AwsFiles, profile: str, options: SessionOptions, environ: Map
     chain = with_options(resolve_chain(files, target, environ), files, options, environ)
     if not chain.hops and chain.source_kind == STATIC and chain.mfa_serial:
         raise AgentDeniedError(
-            f"profile {target} has no role, and its MFA session is a person's",
+            f"profile {target} has no role, and its MFA session is the user's",
             f"give agents a profile with a role behind it: role_arn = ROLE and source_profile = {target}",
         )
     if not chain.hops:
@@ -105,7 +105,7 @@ def _for_agent(files: AwsFiles, profile: str, options: SessionOptions) -> tuple[
             return name, replace(options, read_only=is_read_only, policy_arns=() if is_read_only else tuple(words))
         if said in visited or said not in files.profiles:
             raise ConfigError(
-                f"profile {name} has no profile for agents: {said}",
+                f"profile {name} has no profile for agents: {' '.join(words)}",
                 f"write a profile, read-only, deny, or ARNs of policies into {place}",
             )
         visited.append(said)

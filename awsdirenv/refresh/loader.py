@@ -185,7 +185,7 @@ class Loader:
         files = self._files(basis.stamps)
         if self.options.session.agent is not None:
             raise AgentDeniedError(
-                f"agents do not get the long-term keys of profile {self.declared.name}", "leave this to a person"
+                f"agents do not get the long-term keys of profile {self.declared.name}", "leave this to the user"
             )
         chain = self._resolve(files)
         if chain.narrowing:

@@ -234,6 +234,6 @@ def test_every_command_is_in_the_reference() -> None:
     table = part("Commands").partition("### Exit status")[0]
     for name, options in commands().items():
         assert f"`awsdirenv {name}" in table
-        ours = {"--envrc", "--evaluation", "--live", "--keys"}  # what only our own files say to us
+        ours = {"--agent", "--envrc", "--evaluation", "--live", "--keys"}  # what only our own files say to us
         missing = [option for option in options - {"-h", "--help"} - ours if option not in table]
         assert missing == [], name

@@ -44,7 +44,8 @@ VALUES = [
 ]
 FIRST = """
 source "$1"; for part in warm snapshot keys context live cold; do _awsdirenv_part "$part" source; done
-set +u; LC_ALL=C; cd "$2"; _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
+set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
+_ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """
 READ_SNAPSHOTS = """
 for file in {0..LAST}; do
@@ -62,7 +63,7 @@ done
 READ_LIVE = """
 for file in {0..LAST}; do
   _ad_lines=() _ad_live_stamps=()
-  if _awsdirenv_read_file "$2/$file" 14 && _awsdirenv_take_live_lines; then
+  if _awsdirenv_read_file "$2/$file" 15 && _awsdirenv_take_live_lines; then
     _awsdirenv_take_live_header; is_current=$?
     _awsdirenv_take_live_lines
     printf '%s\\0' "$file" 10 "$is_current" "$_ad_live_profile" "${_ad_live_stamps[@]}" "$_ad_live_config_file" \
@@ -259,6 +260,7 @@ def from_snapshot(path: Path, stamps: tuple[str, str]) -> list[str] | None:
         not found
         or (found.stamps, found.profile, found.context) != (stamps, "dev", "")
         or not (found.environment is None or is_present(found.environment))
+        or (found.policy_stamp and found.policy_stamp != file_stamp(stamped_path(found.policy_stamp)))
     ):
         return None
     held = found.credentials

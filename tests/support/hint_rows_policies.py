@@ -186,7 +186,7 @@ def _narrowed_for_agents(walk: Walk) -> Steps:
 
 
 @row(
-    "profile … has no role, and its MFA session is a person's",
+    "profile … has no role, and its MFA session is the user's",
     "give agents a profile with a role behind it: role_arn = ROLE and source_profile = …",
 )
 def _mfa_session(walk: Walk) -> Steps:
@@ -200,7 +200,7 @@ def _mfa_session(walk: Walk) -> Steps:
     yield walk.load("p")
 
 
-@row("agents do not get the long-term keys of profile …", "leave this to a person")
+@row("agents do not get the long-term keys of profile …", "leave this to the user")
 def _keys_for_agents(walk: Walk) -> Steps:
     walk.env["AI_AGENT"] = "1"
     yield walk.load("base", "--no-session")
