@@ -180,3 +180,20 @@ def test_a_program_in_a_person_s_live_directory(world: World) -> None:
     assert person
     assert agent
     assert (person.policies is None, agent.policies is None) == (True, False)
+
+
+def test_reports_say_whose_they_are(world: World) -> None:
+    """`status` and `whoami` name the limits, in the table and for programs; `explain` names policies and session."""
+    world.role("plain", mfa=False, awsdirenv_agent="read-only")
+    folder = world.project("plain")
+    entered(world, folder)
+    changes, said = world.enter(folder, **AGENT)
+    assert ", for agents, only ReadOnlyAccess" in said
+    rows = json.loads(world.run("awsdirenv", "status", "--json").stdout)["profiles"]
+    assert {(row.get("is_for_agents"), row.get("policies")) for row in rows} == {(None, None), (True, "ReadOnlyAccess")}
+    assert "for agents, only ReadOnlyAccess" in world.run("awsdirenv", "status").stdout
+    env = {name: value for name, value in changes.items() if value is not None}
+    report = json.loads(world.run("awsdirenv", "whoami", "--json", cwd=folder, **{**AGENT, **env}).stdout)
+    assert (report["declared"]["policies"], report["verdict"]) == ("ReadOnlyAccess", "ok")
+    text = world.run("awsdirenv", "explain", "plain", cwd=None, **AGENT).stdout
+    assert "awsdirenv-agent-TIME" in text

@@ -326,7 +326,7 @@ def actual_role(arn: str | None) -> str | None:
 def document(state: Look) -> str:
     """Return the report as JSON, version 1."""
     declared, held, caller = state.declared, state.held, state.caller
-    names = ("profile", "account_id", "role_arn", "region", "stage")
+    names = ["profile", "account_id", "role_arn", "region", "stage", *(["policies"] if declared.policies else [])]
     data = {
         "version": 1,
         "declared": {name: getattr(declared, name) for name in names},
@@ -376,6 +376,7 @@ def _rows(state: Look) -> list[Row]:
         _compared("role", declared.role, None, actual_role(caller.arn)),
         _compared("region", declared.region, held.region, None),
         ("stage", declared.stage, None, None, None),
+        ("only", declared.policies, None, None, None),
         _compared("access key", None, held.access_key_id, caller.access_key_id),
         ("until", None, _moment(held.expiration, state.now), None, None),
     ]
