@@ -173,9 +173,13 @@ class SessionOptions(Record):
         """Return the options of a command that asks for the same."""
         return [f"--{word}" for word in self._words(lambda value: value)]
 
+    def for_user(self) -> list[str]:
+        """Return the options of `arguments` that a user can type. Whether it is an agent, the environment says."""
+        return [word for word in self.arguments() if not word.startswith("--agent=")]
+
     def narrowing(self) -> list[str]:
         """Return the options of `arguments` that narrow the session."""
-        return [word for word in self.arguments() if not word.startswith(("--agent=", "--duration="))]
+        return [word for word in self.for_user() if not word.startswith("--duration=")]
 
     def text(self) -> str:
         """Return the options as one line, the same one for the same wish."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from awsdirenv.config.environment import AGENT_VARIABLES, agent_default
+from awsdirenv.config.environment import AGENT_VARIABLES, SessionOptions, agent_default
+from awsdirenv.system.files import extension_source
 from strict_sts import Key
 from world import OUTER, World, assert_nobody, told
 
@@ -43,28 +46,49 @@ def name_of(key: Key) -> str:
     return key.arn.rpartition("/")[2]
 
 
-@pytest.mark.parametrize(
-    ("variables", "is_agent"),
-    [
-        *(({name: "1"}, True) for name in (*AGENT_VARIABLES, "CURSOR_AGENT", "CURSOR_TRACE_ID")),
-        ({}, False),
-        ({"CLAUDECODE": "0"}, False),
-        ({"AI_AGENT": ""}, False),
-        ({"AWSDIRENV_AGENT": "1"}, True),
-        ({"AWSDIRENV_AGENT": "0", "CLAUDECODE": "1"}, False),
-        ({"AWSDIRENV_AGENT": "no", "CURSOR_AGENT": "1"}, False),
-        ({"XCURSOR_THEME": "x", "EDITOR": "vi"}, False),
-    ],
-)
-def test_an_agent_is_known_by_its_environment(world: World, variables: dict[str, Any], *, is_agent: bool) -> None:
-    """By the extension and by the commands alike, and the name of the session says so."""
+KNOWN: list[tuple[dict[str, Any], bool]] = [
+    *(({name: "1"}, True) for name in (*AGENT_VARIABLES, "CURSOR_AGENT", "CURSOR_TRACE_ID")),
+    *(({name: value}, False) for name in ("CLAUDECODE", "CURSOR_AGENT") for value in ("", "0", "false", "No")),
+    ({}, False),
+    ({"AWSDIRENV_AGENT": "1"}, True),
+    ({"AWSDIRENV_AGENT": "0", "CLAUDECODE": "1"}, False),
+    ({"AWSDIRENV_AGENT": "no", "CURSOR_AGENT": "1"}, False),
+    ({"XCURSOR_THEME": "x", "EDITOR": "vi", "SSH_AGENT_PID": "1"}, False),
+]
+DETECT = """
+source "$1"; for part in warm context; do _awsdirenv_part "$part" source; done
+_ad_agent='' _ad_options='' _ad_asked=()
+_awsdirenv_take_arguments plain
+printf '%s\\n' "$_ad_agent:$_ad_options:${_ad_asked[*]}"
+"""
+
+
+def test_the_extension_and_the_commands_know_the_same_agents() -> None:
+    """By the same variables, with the same default."""
+    for variables, is_agent in KNOWN:
+        for default in ("", "a b%"):
+            env = {"PATH": os.environ["PATH"], "AWSDIRENV_AGENT_DEFAULT": default, **variables}
+            words = ["bash", "-c", DETECT, "bash", str(extension_source())]
+            done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+            known = agent_default(env)
+            assert (known is not None) == is_agent, variables
+            options = SessionOptions(agent=known)
+            wanted = f"{'1' if is_agent else ''}:{options.text()}:{' '.join(options.arguments())}"
+            assert done.stdout == f"{wanted}\n", variables
+
+
+@pytest.mark.parametrize("variables", [{"CLAUDECODE": "1"}, {"CURSOR_AGENT": "1"}, {"AWSDIRENV_AGENT": "1"}])
+def test_an_agent_has_its_own_session(world: World, variables: dict[str, Any]) -> None:
+    """In a directory and from a command, and the name of the session says so."""
     world.role("plain", mfa=False)
-    key = entered(world, world.project("plain"), **variables)
-    assert key
-    assert name_of(key).startswith("awsdirenv-agent-" if is_agent else "awsdirenv-session-")
+    folder = world.project("plain")
+    person, agent = entered(world, folder), entered(world, folder, **variables)
+    assert person
+    assert agent
+    assert name_of(person).startswith("awsdirenv-session-")
+    assert name_of(agent).startswith("awsdirenv-agent-")
     done = world.run("awsdirenv", "credential-process", "plain", cwd=None, **variables)
-    assert json.loads(done.stdout)["AccessKeyId"] == key.access_key_id
-    assert (agent_default(variables) is not None) == is_agent
+    assert json.loads(done.stdout)["AccessKeyId"] == agent.access_key_id
 
 
 @pytest.mark.parametrize("live", ["", " --live"])
@@ -148,7 +172,7 @@ def test_never_a_person_s_credentials_in_an_agent_s_hands(world: World) -> None:
         for number, options in enumerate(("", " --live", " --duration 15m"))
     ]
     kinds: dict[str, set[bool]] = {}
-    for step in range(600):
+    for step in range(400):
         is_agent = dice.random() < 0.5
         env = dict(AGENT) if is_agent else {}
         if dice.random() < 0.1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,12 @@ def test_narrow_is_narrow_at_the_other_end(world: World) -> None:
     assert may.returncode == 0, may.stderr
     may_not = world.run("aws", "iam", "create-user", "--user-name", "eve", url, cwd=folder, **env)
     assert "AccessDenied" in may_not.stderr
+
+
+@pytest.mark.usefixtures("role")
+def test_a_hint_is_as_narrow_as_the_command(world: World) -> None:
+    """What `console` tells you to type, where it can open no browser, has all options that you gave."""
+    done = world.run("awsdirenv", "console", "plain", "--read-only", "--policy", "a b.json", "--duration", "1h")
+    hint = done.stderr.splitlines()[-1].removeprefix("awsdirenv: hint: ")
+    path = f"--policy={world.root}/a b.json"
+    assert shlex.split(hint) == ["awsdirenv", "console", "--print", "--duration=3600", path, "--read-only", "plain"]

@@ -50,7 +50,8 @@ def _printing(options: argparse.Namespace) -> str:
     """Return the command that prints the same link: of the same profile, or it may be one of another account."""
     from awsdirenv.system.text import command_line, shell_word
 
-    wanted = [f"--{name}={value}" for name in ("service", "region", "duration") if (value := getattr(options, name))]
+    wanted = [f"--{name}={value}" for name in ("service", "region") if (value := getattr(options, name))]
+    wanted += session_options(options).for_user()
     line = " ".join(["awsdirenv console --print", *map(shell_word, wanted)])
     return command_line(line, options.profile) if options.profile else line
 
