@@ -11,7 +11,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING
 
 from awsdirenv.cache.live_files import leave
-from awsdirenv.config.environment import environment_region
+from awsdirenv.config.environment import SessionOptions, agent_default, environment_region
 from awsdirenv.config.settings import role_duration
 from awsdirenv.records import Record, replace
 from awsdirenv.refresh.loader import LoadOptions
@@ -73,7 +73,7 @@ class _Declared(Record):
 
 def _request(profile: str | None, duration: int | str | None) -> Request:
     seconds = None if duration is None else role_duration(str(duration))
-    return Request(profile, options=LoadOptions(duration=seconds))
+    return Request(profile, options=LoadOptions(session=SessionOptions(seconds, agent=agent_default(os.environ))))
 
 
 def _environment() -> dict[str, str]:

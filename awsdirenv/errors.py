@@ -164,6 +164,13 @@ class PersonNeededError(AwsdirenvError):
     exit_code = EXIT_PERSON_NEEDED
 
 
+class AgentDeniedError(AwsdirenvError):
+    """An agent asks for what only a person may have."""
+
+    kind = "agent-denied"
+    exit_code = EXIT_PERSON_NEEDED
+
+
 class CancelledError(AwsdirenvError):
     """The user cancelled this step."""
 

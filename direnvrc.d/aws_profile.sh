@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # awsdirenv's extension of direnv's stdlib. direnv reads this at every evaluation; parts are read at their first use.
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>]
-#                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm]
+#                        [--live | --no-session] [--account <id>] [--role <name>] [--stage <stage>] [--confirm] [--read-only] [--policy-arn <arn>] [--policy <file>]
 use_aws_profile() {
   local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_parts='' _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
@@ -32,7 +32,7 @@ _awsdirenv_unset_block() {
     AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT \
     AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT \
     AWSDIRENV_LOADED AWSDIRENV_KEY_ID AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE AMAZON_ACCESS_KEY_ID \
-    AMAZON_SECRET_ACCESS_KEY AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK
+    AMAZON_SECRET_ACCESS_KEY AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK AWSDIRENV_NARROWED
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }

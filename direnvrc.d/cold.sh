@@ -172,7 +172,7 @@ _awsdirenv_load_and_locate() {
 # whichever shell starts it, and the AWS CLI's next sign-in.
 _awsdirenv_watch_if_closed() {
   _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv" "$_ad_cache/marks/mfa-renewed" \
-    "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
+    "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$_ad_option_policy" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
 }
 
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
@@ -206,6 +206,24 @@ _awsdirenv_watch_and_look() {
   _awsdirenv_begin_look
   _awsdirenv_end_look && [[ ! $_ad_rest ]] || return 1
   _awsdirenv_remember_watches "$_ad_before" "$_ad_state$_ad_dotenv_stamp"
+}
+
+# True where the policy's file that narrows the session is as it was. It is not among the files of the look, because it may
+# be the profile that names it.
+_awsdirenv_is_same_policy() {
+  local _ad_line
+  _awsdirenv_watch "${_ad_policy_file#* @ }"
+  _ad_line=$("$_ad_stat" "${_ad_policy_file#* @ }" 3>&- 2>/dev/null)
+  [[ $_ad_line == "$_ad_policy_file/" ]]
+}
+
+# Adds to the line on entering whose session it is, if it is an agent's, and which policies narrow it.
+_awsdirenv_add_policies() {
+  local _ad_reply
+  _ad_left+=${_ad_agent:+, for agents}
+  [[ $_ad_policies ]] || return 0
+  _awsdirenv_printable "$_ad_policies"
+  _ad_left+=", only $_ad_reply"
 }
 
 # Watches files: a changed one is a reload at the next prompt, in every shell that watches it.
@@ -265,7 +283,7 @@ _awsdirenv_let_another_do_it() {
 # Starts the timer in a subshell of its own, without any of direnv's descriptors: nobody waits for it. Of fifty shells that
 # come at once one starts it: until the timer has made its mark, the file `KEY.used` says who starts it, and since when.
 _awsdirenv_start_timer() {
-  local _ad_arguments=(timer) _ad_starter='' _ad_since='' _ad_second
+  local _ad_starter='' _ad_since='' _ad_second
   printf -v _ad_second '%(%s)T' -1 # a person may have answered since _ad_now
   if [[ -e $_ad_mark.used ]]; then
     { read -r _ad_starter _ad_since <"$_ad_mark.used"; } 2>/dev/null
@@ -275,17 +293,16 @@ _awsdirenv_start_timer() {
     fi
     command rm -f -- "$_ad_mark.used"
   fi
-  [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
   ({
     _ad_starter=$BASHPID
     (umask 077 && set -C && printf '%s %s\n' "$_ad_starter" "$_ad_second" >"$_ad_mark.used") &&
-      _awsdirenv_run_around "${_ad_arguments[@]}" -- "$_ad_declared"
+      _awsdirenv_run_around timer "${_ad_asked[@]}" -- "$_ad_declared"
   } </dev/null >/dev/null 2>&1 3>&- &)
 }
 
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
-  local _ad_arguments=(load --envrc "--evaluation=$$") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  local _ad_arguments=(load --envrc "--evaluation=$$" "${_ad_asked[@]}") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
   _awsdirenv_check_exported || return
   exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
   _ad_output=$_awsdirenv_stderr
@@ -295,7 +312,6 @@ _awsdirenv_load() {
   [[ ! $_ad_option_role ]] || _ad_arguments+=("--role=$_ad_option_role")
   [[ ! $_ad_option_stage ]] || _ad_arguments+=("--stage=$_ad_option_stage")
   [[ ! $_ad_option_confirm ]] || _ad_arguments+=(--confirm)
-  [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
   [[ ! $_ad_option_min_life || ${_ad_try-} ]] || _ad_arguments+=("--min-life=$_ad_option_min_life") # not again
   [[ $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
   [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
@@ -370,7 +386,7 @@ _awsdirenv_make_live() {
 # True for the header of a file that was made from all that it would be made from now.
 _awsdirenv_take_live_header() {
   local _ad_live_version _ad_live_profile _ad_live_config_file _ad_live_shared_credentials_file _ad_live_mfa_serial \
-    _ad_live_duration _ad_live_python
+    _ad_live_options _ad_live_python
   _awsdirenv_take_live_lines && [[ ${_ad_live_stamps[0]#* @ } == "$_ad_config" && ${_ad_live_stamps[1]#* @ } == "$_ad_credentials" ]] || return 1
   # Without a snapshot the look has to compare with the file's own word.
   _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
@@ -382,22 +398,22 @@ _awsdirenv_take_live_lines() {
   local IFS=' '
   _ad_live_version=${_ad_lines[0]#*=} _ad_live_profile=${_ad_lines[1]#*=} _ad_live_stamps[0]=${_ad_lines[2]#*=} \
     _ad_live_stamps[1]=${_ad_lines[3]#*=} _ad_live_config_file=${_ad_lines[4]#*=} _ad_live_shared_credentials_file=${_ad_lines[5]#*=} \
-    _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_duration=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
+    _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_options=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
     _ad_live_region=${_ad_lines[9]#*=} _ad_live_account_id=${_ad_lines[10]#*=} _ad_live_role=${_ad_lines[11]#*=} \
-    _ad_live_stage=${_ad_lines[12]#*=} _ad_live_mtime=${_ad_lines[13]#*=}
-  [[ ${_ad_lines[*]/=*/=} == "# version= # profile= # config= # credentials= # AWS_CONFIG_FILE= # AWS_SHARED_CREDENTIALS_FILE= # AWS_MFA_SERIAL= # duration= # python= # region= # account_id= # role= # stage= # mtime=" &&
-    $_ad_live_version && $_ad_live_version != *[!2]* &&
+    _ad_live_stage=${_ad_lines[12]#*=} _ad_live_policies=${_ad_lines[13]#*=} _ad_live_mtime=${_ad_lines[14]#*=}
+  [[ ${_ad_lines[*]/=*/=} == "# version= # profile= # config= # credentials= # AWS_CONFIG_FILE= # AWS_SHARED_CREDENTIALS_FILE= # AWS_MFA_SERIAL= # options= # python= # region= # account_id= # role= # stage= # policies= # mtime=" &&
+    $_ad_live_version && $_ad_live_version != *[!3]* &&
     $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* &&
     ${_ad_live_stamps[0]} &&
     ${_ad_live_stamps[1]} &&
     (! $_ad_live_config_file || $_ad_live_config_file == =*) &&
     (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) &&
-    $_ad_live_duration != *[!0-9]* && $_ad_live_duration != 0?* &&
     $_ad_live_python &&
     $_ad_live_region != *[!A-Za-z0-9-]* && $_ad_live_region != -* &&
     $_ad_live_account_id != *[!0-9]* &&
     $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* &&
     $_ad_live_stage != *[[:cntrl:]]* &&
+    $_ad_live_policies != *[[:cntrl:]]* &&
     $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* ]] &&
     ((${#_ad_live_version} <= 1 && \
     ${#_ad_live_profile} <= 200 && \
@@ -406,19 +422,20 @@ _awsdirenv_take_live_lines() {
     ${#_ad_live_config_file} <= 8192 && \
     ${#_ad_live_shared_credentials_file} <= 8192 && \
     ${#_ad_live_mfa_serial} <= 8192 && \
-    ${#_ad_live_duration} <= 12 && _ad_live_duration <= 253402300799 && \
+    ${#_ad_live_options} <= 8192 && \
     ${#_ad_live_python} <= 8192 && \
     ${#_ad_live_region} <= 63 && \
     ${#_ad_live_account_id} <= 20 && \
     ${#_ad_live_role} <= 64 && \
     ${#_ad_live_stage} <= 160 && \
+    ${#_ad_live_policies} <= 400 && \
     ${#_ad_live_mtime} <= 12 && _ad_live_mtime <= 253402300799))
 }
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
   local _ad_lines=() _ad_fd _ad_looked _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_live_stamps=() _ad_live_mtime _ad_live_state
-  [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 14 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
+  [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 15 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
   _awsdirenv_read_watches
   _awsdirenv_end_look && _awsdirenv_check_live
@@ -430,10 +447,10 @@ _awsdirenv_read_live() {
 # Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
 # this one, or a shell that direnv has lost sight of.
 _awsdirenv_leave_live() {
-  local _ad_lines=() _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
-  _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_duration _ad_live_python _ad_live_region \
+  local _ad_lines=() _ad_live_policies _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
+  _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_options _ad_live_python _ad_live_region \
   _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
-  if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 14 || ! _awsdirenv_take_live_lines; then
+  if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 15 || ! _awsdirenv_take_live_lines; then
     local _ad_reply
     _awsdirenv_printable "$AWS_CONFIG_FILE"
     _awsdirenv_refuse "AWS_CONFIG_FILE names a live file that no longer exists: $_ad_reply" \

@@ -32,6 +32,25 @@ _awsdirenv_read_file() {
   [[ $_ad_reply == "$_ad_text" ]]
 }
 
+# Adds to what is asked of the session that it is an agent's, if it is.
+_awsdirenv_look_for_agent() {
+  if [[ ${AWSDIRENV_AGENT-} ]]; then
+    _awsdirenv_is_said "$AWSDIRENV_AGENT" || return 0
+  else
+    for _ad_name in AI_AGENT AGENT CLAUDECODE CLAUDE_CODE GEMINI_CLI CODEX_SANDBOX CODEX_THREAD_ID CODEX_CI OPENCODE OPENCODE_CLIENT \
+      AUGMENT_AGENT GOOSE_TERMINAL AMP_CURRENT_THREAD_ID ANTIGRAVITY_AGENT COPILOT_CLI CLINE_ACTIVE QWEN_CODE "${!CURSOR_@}" ''; do
+      [[ $_ad_name ]] || return 0
+      ! _awsdirenv_is_said "${!_ad_name-}" || break
+    done
+  fi
+  local _ad_options_before=$_ad_options
+  _ad_agent=1 _ad_options='' _ad_asked=("--agent=${AWSDIRENV_AGENT_DEFAULT-}" "${_ad_asked[@]}")
+  _awsdirenv_add_word _ad_options agent "${AWSDIRENV_AGENT_DEFAULT-}"
+  _ad_options+=${_ad_options_before:+ }$_ad_options_before
+}
+
+_awsdirenv_is_said() { case $1 in '' | 0 | [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) return 1 ;; esac }
+
 # Finds the nearest `_ad_dotenv` at or above the directory.
 _awsdirenv_nearest_dotenv() {
   local _ad_folder=$PWD

@@ -43,7 +43,7 @@ _awsdirenv_make_block() {
     "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"
     "AWSDIRENV_KEY_ID=$_ad_access_key_id"
     ${_ad_session_token:+"AWS_SESSION_TOKEN=$_ad_session_token"}
-    ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"} ${_ad_account_id:+"AWS_ACCOUNT_ID=$_ad_account_id"}
+    ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"} ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"} ${_ad_account_id:+"AWS_ACCOUNT_ID=$_ad_account_id"}
     ${_ad_region:+"AWS_REGION=$_ad_region" "AWS_DEFAULT_REGION=$_ad_region"}
   )
   [[ $_ad_expiration ]] || return 0

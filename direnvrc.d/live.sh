@@ -12,7 +12,7 @@ _awsdirenv_take_live() {
 _awsdirenv_is_live_file_current() {
   local _ad_fd _ad_lines=()
   _awsdirenv_open_file "$_ad_live" || return 1
-  mapfile -t -n 14 -u "$_ad_fd" _ad_lines
+  mapfile -t -n 15 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
   _awsdirenv_is_live_header_current
 }
@@ -21,11 +21,11 @@ _awsdirenv_is_live_file_current() {
 # awsdirenv/cache/live_files.py. What comes behind that is for those who have no snapshot.
 _awsdirenv_is_live_header_current() {
   local _ad_wanted _ad_actual
-  printf -v _ad_wanted '# %s\n' version=2 "profile=${_ad_key%%@*}" "config=${_ad_stamps[0]}" "credentials=${_ad_stamps[1]}" \
+  printf -v _ad_wanted '# %s\n' version=3 "profile=${_ad_key%%@*}" "config=${_ad_stamps[0]}" "credentials=${_ad_stamps[1]}" \
     "AWS_CONFIG_FILE=${AWS_CONFIG_FILE+=$AWS_CONFIG_FILE}" "AWS_SHARED_CREDENTIALS_FILE=${AWS_SHARED_CREDENTIALS_FILE+=$AWS_SHARED_CREDENTIALS_FILE}" \
-    "AWS_MFA_SERIAL=${AWS_MFA_SERIAL-}" "duration=$_ad_option_duration"
+    "AWS_MFA_SERIAL=${AWS_MFA_SERIAL-}" "options=$_ad_options"
   printf -v _ad_actual '%s\n' "${_ad_lines[@]:0:8}"
-  _ad_live_mtime=${_ad_lines[13]#*=}
+  _ad_live_mtime=${_ad_lines[14]#*=}
   [[ $_ad_actual == "$_ad_wanted" && -x ${_ad_lines[8]#*=} ]]
 }
 
@@ -72,6 +72,7 @@ _awsdirenv_open_live() {
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
     # Some SDKs would go on to the role of an EC2 instance where we have no credentials for them.
     AWS_EC2_METADATA_DISABLED=true
+    ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"}
     # Not the profile's own, which would be wrong for every other profile.
     ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
   )

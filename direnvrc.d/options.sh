@@ -5,7 +5,7 @@
 
 # Fills `_ad_declared`, `_ad_has_profile` and the options of the caller.
 _awsdirenv_parse_arguments() {
-  local _ad_name _ad_value _ad_only_names=''
+  local _ad_name _ad_value _ad_only_names='' _ad_policy_arns=() _ad_read_only=''
   [[ $* != *$'\r'* ]] || _awsdirenv_run cold _awsdirenv_refuse_line_end || return 1
   while (($#)); do
     if [[ $_ad_only_names || $1 != -* ]]; then
@@ -17,7 +17,7 @@ _awsdirenv_parse_arguments() {
     case $1 in
       --) _ad_only_names=1 ;;
       --region | --region=* | --duration | --duration=* | --min-life | --min-life=* | \
-        --account | --account=* | --role | --role=* | --stage | --stage=*)
+        --account | --account=* | --role | --role=* | --stage | --stage=* | --policy | --policy=* | --policy-arn | --policy-arn=*)
         _ad_name=${1%%=*} _ad_value=''
         if [[ $1 == *=* ]]; then
           _ad_value=${1#*=}
@@ -30,20 +30,43 @@ _awsdirenv_parse_arguments() {
       --no-session) _ad_option_no_session=1 ;;
       --live) _ad_option_live=1 ;;
       --confirm) _ad_option_confirm=1 ;;
+      --read-only) _ad_read_only=--read-only ;;
       *) _awsdirenv_refuse_argument "$1" || return 1 ;;
     esac
     shift
   done
-  [[ ! $_ad_option_live || ! $_ad_option_no_session ]] || _awsdirenv_refuse_argument --live
+  _ad_asked=(${_ad_option_policy:+"--policy=$_ad_option_policy"} "${_ad_policy_arns[@]/#/--policy-arn=}" ${_ad_read_only:+"$_ad_read_only"})
+  if [[ $_ad_option_no_session ]]; then
+    [[ ! $_ad_option_live ]] || _awsdirenv_refuse_argument --live || return 1
+    [[ ! ${_ad_asked[*]} ]] || _awsdirenv_refuse_argument --no-session || return 1
+  fi
+  _awsdirenv_write_options
+}
+
+# Says in `_ad_options` what is asked of the session, and in `_ad_asked` with which options of a command: text and
+# arguments of SessionOptions in awsdirenv/config/environment.py.
+_awsdirenv_write_options() {
+  local _ad_word _ad_value
+  for _ad_word in "${_ad_asked[@]#--}"; do
+    case $_ad_word in
+      *=*) _awsdirenv_add_word _ad_narrowed "${_ad_word%%=*}" "${_ad_word#*=}" ;;
+      *) _ad_narrowed+=${_ad_narrowed:+ }$_ad_word ;;
+    esac
+  done
+  _ad_options=$_ad_narrowed
+  [[ ! $_ad_option_duration ]] || _ad_asked=("--duration=$_ad_option_duration" "${_ad_asked[@]}") _ad_options="duration=$_ad_option_duration${_ad_narrowed:+ }$_ad_narrowed"
 }
 
 # Checks the value of an option and fills the variable of its name; durations become seconds.
 _awsdirenv_take_option() {
-  local LC_ALL=C
+  # The same as policy_arn in awsdirenv/config/session_options.py.
+  local LC_ALL=C _ad_is_policy='^arn:[a-z-]+:iam::(aws|[0-9]{12}):policy/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,128}$'
   case $1 in
     --region) ! _awsdirenv_is_region "$2" || { _ad_option_region=$2 && return; } ;;
     --account) [[ $2 == *[!0-9]* || ${#2} != 12 ]] || { _ad_option_account=$2 && return; } ;;
     --role) [[ ! $2 || $2 == *[!A-Za-z0-9+=,.@_-]* ]] || { _ad_option_role=$2 && return; } ;;
+    --policy) [[ ! $2 || $2 == *[[:cntrl:]]* ]] || { [[ $2 == /* ]] || set -- "$1" "$PWD/$2" && _ad_option_policy=$2 && return; } ;;
+    --policy-arn) [[ ! $2 =~ $_ad_is_policy ]] || { _ad_policy_arns+=("$2") && return; } ;;
     --stage) [[ ! $2 || $2 == *[[:cntrl:]]* || ${#2} -gt 40 ]] || { _ad_option_stage=$2 && return; } ;;
     *)
       local _ad_seconds=0 _ad_least=1
@@ -65,13 +88,16 @@ _awsdirenv_refuse_argument() {
   local _ad_reply
   _awsdirenv_run cold _awsdirenv_printable "$1" || return 1
   case ${2-}$1 in
+    --no-session)
+      _awsdirenv_refuse "use aws_profile --no-session gives long-term keys, which no policy narrows" "leave --no-session out"
+      ;;
     --live)
       _awsdirenv_refuse "use aws_profile takes --live or --no-session, not both" \
         "in a live directory, name the profile that has the keys: aws --profile NAME"
       ;;
     -*)
       _awsdirenv_refuse "unknown option of use aws_profile: $_ad_reply" \
-        "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm]"
+        "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm] [--read-only] [--policy-arn ARN] [--policy FILE]"
       ;;
     *)
       _awsdirenv_refuse "use aws_profile takes one profile, and got a second: $_ad_reply" \
@@ -86,6 +112,8 @@ _awsdirenv_refuse_option() {
   case $1 in
     --region) _awsdirenv_refuse_line "$1 needs the name of a region" "$1 eu-west-1" ;;
     --account) _awsdirenv_refuse_line "$1 needs the twelve digits of an account" "$1 123456789012" ;;
+    --policy) _awsdirenv_refuse_line "$1 needs the path of a file" "$1 policy.json" ;;
+    --policy-arn) _awsdirenv_refuse_line "$1 needs the ARN of a managed policy" "$1 arn:aws:iam::aws:policy/ReadOnlyAccess" ;;
     --role) _awsdirenv_refuse_line "$1 needs the name of a role, without its path" "$1 adminrole" ;;
     --stage)
       if [[ $2 && $2 != *[[:cntrl:]]* ]]; then

@@ -20,8 +20,8 @@ _awsdirenv_judge_snapshot() {
 # `read` tells whether a last line has its end, which a NUL byte may have taken.
 _awsdirenv_take_snapshot() {
   local _ad_lines=() _ad_text
-  mapfile -t -n 16 -u "$_ad_fd" _ad_lines
-  IFS='' read -r -u "$_ad_fd" '_ad_lines[16]' || return 1
+  mapfile -t -n 18 -u "$_ad_fd" _ad_lines
+  IFS='' read -r -u "$_ad_fd" '_ad_lines[18]' || return 1
   printf -v _ad_text '%s\n' "${_ad_lines[@]}"
   _ad_size=${#_ad_text}
   _awsdirenv_take_values
@@ -41,6 +41,7 @@ _awsdirenv_take_values() {
     _awsdirenv_run context _awsdirenv_variables_text "$_ad_environment" || return 1
     [[ $_ad_environment == "$_ad_reply" ]] || return 1
   fi
+  [[ ! $_ad_policy_file ]] || _awsdirenv_run cold _awsdirenv_is_same_policy || return 1
   # The same as refresh_at and usable_until in awsdirenv/session_credentials.py, rounded down.
   [[ ! $_ad_expiration ]] ||
     ((_ad_life = _ad_expiration > _ad_issued ? _ad_expiration - _ad_issued : 0, \
@@ -56,12 +57,13 @@ _awsdirenv_take_lines() {
   _ad_profile=${_ad_lines[1]#*=} _ad_made_in=${_ad_lines[2]#*=} _ad_access_key_id=${_ad_lines[3]#*=} \
     _ad_secret_access_key=${_ad_lines[4]#*=} _ad_session_token=${_ad_lines[5]#*=} _ad_account_id=${_ad_lines[6]#*=} \
     _ad_region=${_ad_lines[7]#*=} _ad_role=${_ad_lines[8]#*=} _ad_stage=${_ad_lines[9]#*=} \
-    _ad_environment=${_ad_lines[10]#*=} _ad_issued=${_ad_lines[11]#*=} _ad_expiration=${_ad_lines[12]#*=} \
-    _ad_clock=${_ad_lines[13]#*=} _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} \
-    _ad_stamps[0]=${_ad_lines[14]#*=} _ad_stamps[1]=${_ad_lines[15]#*=}
-  [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_CONTEXT= AWS_ACCESS_KEY_ID= AWS_SECRET_ACCESS_KEY= AWS_SESSION_TOKEN= AWS_ACCOUNT_ID= AWS_REGION= AWSDIRENV_ROLE= AWSDIRENV_STAGE= AWSDIRENV_ENVIRONMENT= AWSDIRENV_ISSUED= AWSDIRENV_EXPIRATION= AWSDIRENV_CLOCK= AWSDIRENV_CONFIG= AWSDIRENV_CREDENTIALS= AWSDIRENV_END=" &&
+    _ad_policies=${_ad_lines[10]#*=} _ad_policy_file=${_ad_lines[11]#*=} _ad_environment=${_ad_lines[12]#*=} \
+    _ad_issued=${_ad_lines[13]#*=} _ad_expiration=${_ad_lines[14]#*=} _ad_clock=${_ad_lines[15]#*=} \
+    _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} _ad_stamps[0]=${_ad_lines[16]#*=} \
+    _ad_stamps[1]=${_ad_lines[17]#*=}
+  [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_CONTEXT= AWS_ACCESS_KEY_ID= AWS_SECRET_ACCESS_KEY= AWS_SESSION_TOKEN= AWS_ACCOUNT_ID= AWS_REGION= AWSDIRENV_ROLE= AWSDIRENV_STAGE= AWSDIRENV_POLICIES= AWSDIRENV_POLICY_FILE= AWSDIRENV_ENVIRONMENT= AWSDIRENV_ISSUED= AWSDIRENV_EXPIRATION= AWSDIRENV_CLOCK= AWSDIRENV_CONFIG= AWSDIRENV_CREDENTIALS= AWSDIRENV_END=" &&
     ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
-    ${_ad_lines[16]} == AWSDIRENV_END=1 &&
+    ${_ad_lines[18]} == AWSDIRENV_END=1 &&
     $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* &&
     $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* &&
     $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* &&
@@ -70,6 +72,7 @@ _awsdirenv_take_lines() {
     $_ad_region != *[!A-Za-z0-9-]* && $_ad_region != -* &&
     $_ad_role != *[!A-Za-z0-9+=,.@_-]* &&
     $_ad_stage != *[[:cntrl:]]* &&
+    $_ad_policies != *[[:cntrl:]]* &&
     $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* &&
     $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* &&
     (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?*)) &&
@@ -84,6 +87,8 @@ _awsdirenv_take_lines() {
     ${#_ad_region} <= 63 && \
     ${#_ad_role} <= 64 && \
     ${#_ad_stage} <= 160 && \
+    ${#_ad_policies} <= 400 && \
+    ${#_ad_policy_file} <= 8192 && \
     ${#_ad_environment} <= 8192 && \
     ${#_ad_issued} <= 12 && _ad_issued <= 253402300799 && \
     ${#_ad_expiration} <= 12 && _ad_expiration <= 253402300799 && \
@@ -184,6 +189,7 @@ _awsdirenv_say_where() {
   fi
   [[ ! $_ad_option_no_session ]] || _ad_left='; long-term keys are in the environment'
   [[ ! $_ad_option_live ]] || _ad_left=', live'
+  [[ ! $_ad_policies$_ad_agent ]] || _awsdirenv_run cold _awsdirenv_add_policies
   if [[ $_ad_stage ]]; then
     _ad_mark=${_ad_stage^^}
     _ad_reply=$_ad_mark

@@ -16,8 +16,10 @@ _awsdirenv_take_arguments() {
   if [[ ${1-} != -* && ($#${2-} == [01] || $#${2-} == 2--live) ]]; then
     _ad_has_profile=${1+1} _ad_declared=${1-} _ad_option_live=${2:+1}
   else
-    _awsdirenv_run options _awsdirenv_parse_arguments "$@"
+    _awsdirenv_run options _awsdirenv_parse_arguments "$@" || return 1
   fi
+  # Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
+  [[ ! ${AWSDIRENV_AGENT-}${AI_AGENT-}${AGENT-}${CLAUDECODE-}${CLAUDE_CODE-}${GEMINI_CLI-}${CODEX_SANDBOX-}${CODEX_THREAD_ID-}${CODEX_CI-}${OPENCODE-}${OPENCODE_CLIENT-}${AUGMENT_AGENT-}${GOOSE_TERMINAL-}${AMP_CURRENT_THREAD_ID-}${ANTIGRAVITY_AGENT-}${COPILOT_CLI-}${CLINE_ACTIVE-}${QWEN_CODE-}${!CURSOR_@} ]] || _awsdirenv_run context _awsdirenv_look_for_agent
 }
 
 # Finds the `_ad_snapshot` and its name (`_ad_key`) as awsdirenv/cache/layout.py does, and the files that it depends on.
@@ -33,7 +35,7 @@ _awsdirenv_locate() {
   for _ad_name in AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS; do
     [[ ! -v $_ad_name ]] || _awsdirenv_add_word _ad_context "$_ad_name" "${!_ad_name}"
   done
-  [[ ! $_ad_option_duration ]] || _awsdirenv_add_word _ad_context duration "$_ad_option_duration"
+  [[ ! $_ad_options ]] || _ad_context+=${_ad_context:+ }$_ad_options
   case ${XDG_CACHE_HOME-} in
     /*) _ad_cache=$XDG_CACHE_HOME/awsdirenv ;;
     *) _ad_cache=$HOME/.cache/awsdirenv ;;
@@ -152,11 +154,11 @@ _awsdirenv_use() {
     [[ -v $_ad_name && ${!_ad_name} == "${_ad_value#*=}" ]] || local -x "$_ad_value"
   done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
-    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
+    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' _ad_option_policy='' _ad_options='' _ad_asked=() _ad_narrowed='' _ad_agent='' \
     _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
     _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() _ad_stat=_awsdirenv_stat \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
-    _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
+    _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*)

@@ -32,7 +32,7 @@ _SERVICES = ("iam", "signin", "sso", "sso-oidc", "sts")  # all that we, or botoc
 
 _VERSION = "awsdirenv-v4"  # our name for our signature, in botocore's table of signatures
 _OFFSET = "awsdirenv_offset"  # our key in the context of botocore's requests
-_SIGNED = ("GetSessionToken", "AssumeRole", "GetCallerIdentity")
+_SIGNED = ("GetSessionToken", "GetFederationToken", "AssumeRole", "GetCallerIdentity")
 _SECOND = timedelta(seconds=1)  # a Date header has no fractions of a second
 
 T = TypeVar("T")

@@ -22,8 +22,17 @@ from urllib.parse import urlsplit
 
 from awsdirenv.aws import sso_token
 from awsdirenv.cache.layout import snapshot_key
-from awsdirenv.config.chain import ATTACHED, CONTAINER, ENVIRONMENT, INSTANCE, Chain, SsoSession
-from awsdirenv.errors import CredentialProcessError
+from awsdirenv.config.aws_files import AwsFiles, place_of
+from awsdirenv.config.chain import (
+    ATTACHED,
+    CONTAINER,
+    CREDENTIAL_SOURCES,
+    ENVIRONMENT,
+    INSTANCE,
+    Chain,
+    SsoSession,
+)
+from awsdirenv.errors import CredentialProcessError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, in_utc, utc_now
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import patience
@@ -37,6 +46,7 @@ PROCESS_TIMEOUT = 60  # seconds
 # The profiles for which we run such a program, one a line, by the names of their snapshots: a profile of the same name
 # in other files is another one.
 _RUNNING_FOR = "AWSDIRENV_RUNNING_FOR"
+_CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
 _ACCOUNT = re.compile(r"[0-9]{1,20}")
 _LONGEST_COMPLAINT = 200  # characters
 _OUR_WORDS = "awsdirenv: error: "
@@ -58,6 +68,36 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
         if chain.source_kind == ATTACHED and not chain.hops:
             providers += _attached(chain.source_profile, session, region, environ)
     return _signed_in(chain.sso_session, providers, environ) if chain.sso_session else _load(providers)
+
+
+def nothing_found(files: AwsFiles, chain: Chain) -> NoCredentialsError:
+    """Make the error for a source that has no credentials."""
+    profile = chain.source_profile
+    if chain.is_named_source:
+        named = _CREDENTIAL_SOURCE_BY_KIND[chain.source_kind]
+        return NoCredentialsError(
+            f"profile {profile} has credential_source = {named}, and there are none here",
+            f"change credential_source in {place_of(files, profile, 'credential_source')}, or go where it works",
+        )
+    alone = chain.source_kind == ATTACHED and not chain.hops
+    return NoCredentialsError(
+        f"profile {profile} has no credentials{', and no role is attached to this machine' if alone else ''}",
+        _missing(files, chain, profile),
+    )
+
+
+def _missing(files: AwsFiles, chain: Chain, profile: str) -> str:
+    """Return what to add to a profile that has no credentials, by what it has."""
+    values, section = files.profiles[profile], place_of(files, profile)
+    if "source_profile" in values or "credential_source" in values:
+        key = "source_profile" if "source_profile" in values else "credential_source"
+        return f"add role_arn to {section}: {key} alone gives no credentials"
+    if "sso_session" in values or "sso_start_url" in values:
+        return f"add sso_account_id and sso_role_name to {section}"
+    keys = f"add aws_access_key_id and aws_secret_access_key to [{profile}] in {files.credentials_path}"
+    if profile == chain.profile == "default" and len(files.profiles) > 1:
+        return f"name a profile of those that awsdirenv list shows, or {keys}"
+    return keys
 
 
 def _signed_in(sso_session: SsoSession, providers: list[Any], environ: Mapping[str, str]) -> SessionCredentials | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -26,13 +26,12 @@ from awsdirenv.config.aws_files import (
     stored_expiration,
 )
 from awsdirenv.config.chain import (
-    ATTACHED,
-    CREDENTIAL_SOURCES,
     HOME_REGIONS,
     LOGIN,
     PROCESS,
     STATIC,
     Chain,
+    Narrowing,
     RoleHop,
     account_of,
     partition_of,
@@ -43,14 +42,12 @@ from awsdirenv.errors import (
     BadAnswerError,
     ConfigError,
     CredentialSourceError,
-    NoCredentialsError,
     SessionRefusedError,
 )
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
 from awsdirenv.system.text import aws_command, command_line, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
-_CREDENTIAL_SOURCE_BY_KIND = {kind: name for name, kind in CREDENTIAL_SOURCES.items()}
 _SETTING_LINE = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 
 
@@ -141,7 +138,7 @@ class Sts:
                 self._sign_in(),
             )
         if credentials is None:
-            raise self.nothing_found()
+            raise providers.nothing_found(self._files, chain)
         self._clock.report()
         # The end of what `aws login` gives is by our clock already.
         return credentials if chain.source_kind == LOGIN else self._clock.translated(credentials)
@@ -167,6 +164,16 @@ class Sts:
         answer = self._call(what, owner, source, "get_session_token", request)
         return _session_credentials(what, answer, self._clock, account_id=account_of(mfa_serial))
 
+    def get_federation_token(
+        self, source: SessionCredentials, seconds: int, narrowing: Narrowing
+    ) -> SessionCredentials:
+        """Call GetFederationToken with a long-term key, for a session that policies narrow."""
+        request = {"Name": "awsdirenv", "DurationSeconds": seconds, **_given(narrowing.arns, narrowing.policy)}
+        what = self._named("GetFederationToken", self._chain.source_profile)
+        answer = self._call(what, self._chain.source_profile, source, "get_federation_token", request)
+        arn = (answer.get("FederatedUser") or {}).get("Arn")
+        return _session_credentials(what, answer, self._clock, account_id=account_of(arn), arn=arn)
+
     def assume_role(
         self,
         source: SessionCredentials,
@@ -182,12 +189,13 @@ class Sts:
         request: dict[str, Any] = {
             "RoleArn": hop.role_arn,
             # As botocore does. In CloudTrail it shows the tool, and tells sessions apart.
-            "RoleSessionName": hop.role_session_name or f"awsdirenv-session-{int(time.time())}",
+            "RoleSessionName": hop.role_session_name or f"{hop.default_session_name}-{int(time.time())}",
             "ExternalId": hop.external_id,
             "DurationSeconds": seconds,
             "SourceIdentity": hop.source_identity,
             "Tags": [{"Key": key, "Value": value} for key, value in hop.session_tags] or None,
             "TransitiveTagKeys": list(hop.transitive_session_tags) or None,
+            **_given(hop.policy_arns, hop.policy),
             "SerialNumber": mfa_serial,
             "TokenCode": token_code,
         }
@@ -259,34 +267,6 @@ class Sts:
             return login_command(self._chain.profile)
         return aws_command("aws login", self._chain.source_profile) if self._chain.sign_in else None
 
-    def nothing_found(self) -> NoCredentialsError:
-        """Make the error for a source that has no credentials."""
-        profile = self._chain.source_profile
-        if self._chain.is_named_source:
-            named = _CREDENTIAL_SOURCE_BY_KIND[self._chain.source_kind]
-            return NoCredentialsError(
-                f"profile {profile} has credential_source = {named}, and there are none here",
-                f"change credential_source in {self._section(profile, 'credential_source')}, or go where it works",
-            )
-        alone = self._chain.source_kind == ATTACHED and not self._chain.hops
-        return NoCredentialsError(
-            f"profile {profile} has no credentials{', and no role is attached to this machine' if alone else ''}",
-            self._missing(profile),
-        )
-
-    def _missing(self, profile: str) -> str:
-        """Return what to add to a profile that has no credentials, by what it has."""
-        values, section = self._files.profiles[profile], self._section(profile)
-        if "source_profile" in values or "credential_source" in values:
-            key = "source_profile" if "source_profile" in values else "credential_source"
-            return f"add role_arn to {section}: {key} alone gives no credentials"
-        if "sso_session" in values or "sso_start_url" in values:
-            return f"add sso_account_id and sso_role_name to {section}"
-        keys = f"add aws_access_key_id and aws_secret_access_key to [{profile}] in {self._files.credentials_path}"
-        if profile == self._chain.profile == "default" and len(self._files.profiles) > 1:
-            return f"name a profile of those that awsdirenv list shows, or {keys}"
-        return keys
-
     def _may_be_store(self) -> bool:
         """Return whether the profile's keys may be those of a store with S3's interface, which has no STS."""
         chain, values = self._chain, self._files.profiles[self._chain.profile]
@@ -357,6 +337,10 @@ class Sts:
         if self._session is None:
             self._session = boto_session(self._files, self._chain.profile, needs_crt=self._chain.source_kind == LOGIN)
             self._clock.listen(self._session)
+            narrowing = self._chain.narrowing
+            if narrowing and not self._chain.hops:
+                narrow = lambda params, **_: params.update(_given(narrowing.arns, narrowing.policy))  # noqa: E731
+                self._session.register("before-parameter-build.sts.AssumeRoleWithWebIdentity", narrow)
             # Session tokens of the global endpoint do not work in regions that an account has to enable first.
             if not self._set_by_person("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS"):
                 self._session.set_config_variable("sts_regional_endpoints", "regional")
@@ -374,6 +358,12 @@ class Sts:
             once = lambda sent=self._sent, **event: send_once(event) if sent["code"] else None  # noqa: E731
             self._client.meta.events.register_first("needs-retry.sts", once)
         return self._client
+
+
+def _given(arns: Sequence[str], policy: str | None) -> dict[str, Any]:
+    """Return the parameters of a session's policies."""
+    wanted = {"PolicyArns": [{"arn": arn} for arn in arns] or None, "Policy": policy}
+    return {key: value for key, value in wanted.items() if value is not None}
 
 
 def _session_credentials(

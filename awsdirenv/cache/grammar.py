@@ -69,6 +69,7 @@ class Line(Record):
 _ACCOUNT = ("0-9", 20)
 _ROLE = ("A-Za-z0-9+=,.@_-", 64)
 _LONGEST_STAGE = 160  # 40 characters
+_LONGEST_POLICIES = 400  # 100 characters
 _PROFILE = ("A-Za-z0-9._%-", 200)  # as `encode_name` makes it
 
 
@@ -99,6 +100,8 @@ SNAPSHOT = (
     _region("AWS_REGION"),
     _word("AWSDIRENV_ROLE", _ROLE),
     Line("AWSDIRENV_STAGE", _LONGEST_STAGE, form=Form.WORDS),
+    Line("AWSDIRENV_POLICIES", _LONGEST_POLICIES, form=Form.WORDS),
+    _text("AWSDIRENV_POLICY_FILE"),
     _text("AWSDIRENV_ENVIRONMENT"),
     _number("AWSDIRENV_ISSUED", required=True),
     _number("AWSDIRENV_EXPIRATION"),
@@ -107,19 +110,20 @@ SNAPSHOT = (
     _text("AWSDIRENV_CREDENTIALS", required=True),
 )
 LIVE = (
-    _word("version", ("2", 1), required=True),
+    _word("version", ("3", 1), required=True),
     _word("profile", _PROFILE, required=True),
     _text("config", required=True),
     _text("credentials", required=True),
     Line("AWS_CONFIG_FILE", _LONGEST_TEXT, form=Form.SETTING),
     Line("AWS_SHARED_CREDENTIALS_FILE", _LONGEST_TEXT, form=Form.SETTING),
     _text("AWS_MFA_SERIAL"),
-    _number("duration"),
+    _text("options"),
     _text("python", required=True),
     _region("region"),
     _word("account_id", _ACCOUNT),
     _word("role", _ROLE),
     Line("stage", _LONGEST_STAGE, form=Form.WORDS),
+    Line("policies", _LONGEST_POLICIES, form=Form.WORDS),
     _number("mtime", required=True),
 )
 NAME = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from awsdirenv.config.environment import context_text
+from awsdirenv.config.environment import SessionOptions, context_text
 from awsdirenv.records import Record
 from awsdirenv.system.files import encode_name, home
 from awsdirenv.system.text import text_number
@@ -94,14 +94,18 @@ class CachePaths(Record):
         return [self.root, *ours, self.timers, self.directories, self.live, self.confirmed]
 
 
-def snapshot_key(profile: str, environ: Mapping[str, str], duration: int | None = None) -> str:
-    """Name the snapshot of a profile, with the life in seconds that a directory wants for it, if it does.
+def snapshot_key(
+    profile: str,
+    environ: Mapping[str, str],
+    options: SessionOptions = SessionOptions(),  # noqa: B008 - frozen
+) -> str:
+    """Name the snapshot of a profile, with what a directory or a command asks of the session.
 
     A number is added only where the environment differs from the default, so that the common case costs the extension
     nothing; and where another name is the same to some file systems, or a mark beside the timer's would have this name.
     It is no proof of anything: what a snapshot stands for is checked from its content.
     """
-    context, stem = context_text(environ, duration), encode_name(profile)
+    context, stem = context_text(environ, options), encode_name(profile)
     is_alone = stem == stem.lower() and not stem.endswith(_USED)
     return stem if is_alone and not context else f"{stem}@{text_number(f'{stem} {context}'):016x}"
 

@@ -32,7 +32,7 @@ _WORDS = (
 
 
 class Made(Record):
-    """What a live config file is made from. The last four are for the line on entering, and may be empty.
+    """What a live config file is made from. The last five are for the line on entering, and may be empty.
 
     `originals` are the values of AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, None where they are not set.
     """
@@ -41,23 +41,23 @@ class Made(Record):
     stamps: tuple[str, str]
     originals: tuple[str | None, str | None]
     mfa_serial: str
-    duration: int | None  # seconds
+    options: str  # what is asked of the session: `SessionOptions.text`
     python: str
     region: str
     account_id: str
     role: str
     stage: str
+    policies: str
 
     def values(self) -> tuple[str, ...]:
         """Return the values in the order of the names."""
         originals = ("" if value is None else f"={value}" for value in self.originals)
-        duration = str(self.duration or "")
         account_id, role = (
             value if line.takes(value) else ""
             for line, value in ((_LINES["account_id"], self.account_id), (_LINES["role"], self.role))
         )
-        shown = (self.region, account_id, role, self.stage)
-        return ("2", self.profile, *self.stamps, *originals, self.mfa_serial, duration, self.python, *shown)
+        shown = (self.region, account_id, role, self.stage, self.policies)
+        return ("3", self.profile, *self.stamps, *originals, self.mfa_serial, self.options, self.python, *shown)
 
 
 def empty_file(folder: Path) -> Path:
@@ -168,12 +168,13 @@ def read(path: Path) -> Made | None:
         stamps=(config, credentials),
         originals=(originals[0], originals[1]),
         mfa_serial=header["AWS_MFA_SERIAL"],
-        duration=int(header["duration"]) if header["duration"] else None,
+        options=header["options"],
         python=header["python"],
         region=header["region"],
         account_id=header["account_id"],
         role=header["role"],
         stage=header["stage"],
+        policies=header["policies"],
     )
 
 

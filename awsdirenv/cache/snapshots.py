@@ -13,7 +13,13 @@ from pathlib import Path
 
 from awsdirenv.cache import grammar
 from awsdirenv.config.aws_files import file_paths, section_header
-from awsdirenv.config.environment import context_text, environment_region, has_same_variables, region_variable
+from awsdirenv.config.environment import (
+    SessionOptions,
+    context_text,
+    environment_region,
+    has_same_variables,
+    region_variable,
+)
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError, ProfileNameError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
@@ -37,9 +43,9 @@ class Basis(Record):
     environ: Mapping[str, str]  # what `Snapshot.environment` is compared with
 
     @classmethod
-    def present(cls, profile: str, environ: Mapping[str, str], duration: int | None) -> Basis:
-        """Return what a snapshot would be made from now. `duration` is in seconds."""
-        return cls(profile, present_stamps(environ), context_text(environ, duration), environ)
+    def present(cls, profile: str, environ: Mapping[str, str], options: SessionOptions) -> Basis:
+        """Return what a snapshot would be made from now."""
+        return cls(profile, present_stamps(environ), context_text(environ, options), environ)
 
 
 class Snapshot(Record):
@@ -53,6 +59,8 @@ class Snapshot(Record):
     context: str = ""  # see `Basis`
     environment: str | None = None  # `variables_text` of the variables that the profile depends on, if any
     stage: str | None = None  # the profile's `awsdirenv_stage`
+    policies: str | None = None  # for people: the session policies that narrow it
+    policy_stamp: str = ""  # `file_stamp` of the file that one of them is from
     is_settled: bool = True  # False for one from a file whose times are those of a clock that was set back since
 
     def holds(self, basis: Basis, now: datetime) -> bool:
@@ -60,6 +68,7 @@ class Snapshot(Record):
         made_from = (self.profile, self.stamps, self.context)
         same = made_from == (basis.profile, basis.stamps, basis.context)
         same = same and (not self.environment or has_same_variables(self.environment, basis.environ))
+        same = same and (not self.policy_stamp or file_stamp(stamped_path(self.policy_stamp)) == self.policy_stamp)
         return same and self.is_settled and self.credentials.is_usable(now)
 
 
@@ -165,6 +174,8 @@ def read(path: Path) -> Snapshot | None:
             context=values["AWSDIRENV_CONTEXT"],
             environment=values["AWSDIRENV_ENVIRONMENT"] or None,
             stage=values["AWSDIRENV_STAGE"] or None,
+            policies=values["AWSDIRENV_POLICIES"] or None,
+            policy_stamp=values["AWSDIRENV_POLICY_FILE"],
         )
         is_exact = _values(found, anchor) == values
         set_since = clocks.set_since(anchor) if anchor else timedelta(0)
@@ -198,6 +209,8 @@ def _values(snapshot: Snapshot, anchor: str | None) -> dict[str, str]:
         "AWS_REGION": snapshot.region,
         "AWSDIRENV_ROLE": snapshot.role,
         "AWSDIRENV_STAGE": snapshot.stage,
+        "AWSDIRENV_POLICIES": snapshot.policies,
+        "AWSDIRENV_POLICY_FILE": snapshot.policy_stamp,
         "AWSDIRENV_ENVIRONMENT": snapshot.environment,
         "AWSDIRENV_ISSUED": _epoch(credentials.issued),
         "AWSDIRENV_EXPIRATION": credentials.expiration and _epoch(credentials.expiration),

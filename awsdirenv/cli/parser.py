@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from awsdirenv import __version__
 from awsdirenv.cli.output import emit
 from awsdirenv.errors import SettingError, UsageError
 from awsdirenv.system.files import extension_source, read_text
+
+if TYPE_CHECKING:
+    from awsdirenv.config.environment import SessionOptions
+
+T = TypeVar("T")
 
 # The groups of commands in the general help, in their order; a command without a group is for our own use.
 _GROUPS = ("set up", "every day", "look", "for shells and programs")
@@ -77,9 +83,34 @@ def add_profile(sub: argparse.ArgumentParser, text: str = _PROFILE) -> None:
     sub.add_argument("profile", nargs="?", metavar="PROFILE", help=text)
 
 
-def add_duration(sub: argparse.ArgumentParser) -> None:
-    """Add --duration. Its parsed value is in seconds."""
-    sub.add_argument("--duration", metavar="TIME", type=duration, help="lifetime of the credentials: 15m to 12h")
+def add_session_options(sub: argparse.ArgumentParser, life: str = "lifetime of the credentials: 15m to 12h") -> None:
+    """Add --duration, whose parsed value is in seconds, and the options that narrow a session by policies."""
+    sub.add_argument("--duration", metavar="TIME", type=_duration, help=life)
+    sub.add_argument("--read-only", action="store_true", help="the session may only read: AWS's policy ReadOnlyAccess")
+    sub.add_argument(
+        "--policy-arn", metavar="ARN", type=_policy_arn, action="append", default=[], help="a session policy; up to ten"
+    )
+    sub.add_argument("--policy", metavar="FILE", type=_path, help="a session policy as JSON")
+    sub.add_argument("--agent", metavar="DEFAULT", help=argparse.SUPPRESS)
+
+
+def session_options(options: argparse.Namespace) -> SessionOptions:
+    """Return what the options of `add_session_options` say.
+
+    For the profile of a loaded directory, what its line says about policies counts, too. Raises SettingError.
+    """
+    from awsdirenv.config.environment import SessionOptions, agent_default  # noqa: PLC0415
+    from awsdirenv.records import replace  # noqa: PLC0415
+
+    agent = agent_default(os.environ) if options.agent is None else options.agent
+    asked = SessionOptions(options.duration, tuple(options.policy_arn), options.policy, options.read_only, agent)
+    narrowed = os.environ.get("AWSDIRENV_NARROWED", "")
+    if asked.narrows or options.profile is not None or not narrowed:
+        return asked
+    try:
+        return replace(SessionOptions.parse(narrowed), duration=options.duration, agent=agent)
+    except ValueError:
+        raise SettingError(f"AWSDIRENV_NARROWED was changed: {narrowed!r}", "direnv reload") from None
 
 
 def add_no_session(sub: argparse.ArgumentParser) -> None:
@@ -99,21 +130,35 @@ def add_min_life(sub: argparse.ArgumentParser) -> None:
     )
 
 
-def duration(text: str) -> int:
-    """Read a --duration, and return its seconds. Raises ArgumentTypeError."""
+def _duration(text: str) -> int:
     from awsdirenv.config.settings import role_duration  # noqa: PLC0415
 
-    try:
-        return role_duration(text)
-    except SettingError as error:
-        raise argparse.ArgumentTypeError(f"{error.message}; {error.hint}") from None
+    return _read(role_duration, text)
 
 
 def _minimum_life(text: str) -> timedelta:
     from awsdirenv.config.settings import least_life  # noqa: PLC0415
 
+    return _read(least_life, text)
+
+
+def _path(text: str) -> str:
+    """Return an absolute path, and do not change one: the extension finds a snapshot by it."""
+    if not text:
+        raise argparse.ArgumentTypeError("it needs the path of a file")
+    return os.path.join(os.getcwd(), text)
+
+
+def _policy_arn(text: str) -> str:
+    from awsdirenv.config.session_options import policy_arn  # noqa: PLC0415
+
+    return _read(policy_arn, text)
+
+
+def _read(reader: Callable[[str], T], text: str) -> T:
+    """Read the value of an option. Raises ArgumentTypeError."""
     try:
-        return least_life(text)
+        return reader(text)
     except SettingError as error:
         raise argparse.ArgumentTypeError(f"{error.message}; {error.hint}") from None
 

@@ -63,6 +63,9 @@ STAGE_KEY = "awsdirenv_stage"
 LONGEST_STAGE = 40  # characters
 # Our own key, too: the names of the variables that a credential_process reads, with commas between them.
 VARIABLES_KEY = "awsdirenv_variables"
+# The session policies of a profile: the ARNs of managed ones, and one as JSON or as a path.
+ARNS_KEY, POLICY_KEY = "awsdirenv_policy_arns", "awsdirenv_policy"
+AGENT_KEY = "awsdirenv_agent"  # what an agent gets in the place of this profile
 
 
 class AwsFiles(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from awsdirenv.records import Record, replace
+from awsdirenv.records import Record
 
 # The kinds of sources. The three of the second line have no profile of their own if credential_source names them.
 STATIC, SSO, PROCESS, WEB_IDENTITY, LOGIN = "static", "sso", "process", "web-identity", "login"
@@ -31,6 +31,15 @@ HOME_REGIONS = {
 }
 
 
+class Narrowing(Record):
+    """The session policies that take rights away from a session: ARNs of managed ones, and one as JSON."""
+
+    arns: tuple[str, ...]
+    policy: str | None
+    label: str  # for people: the names of the policies
+    stamp: str  # `file_stamp` of the policy's file, "" if it is in no file of its own
+
+
 class RoleHop(Record):
     """One AssumeRole. `duration_seconds` is None if the profile does not say it; then STS gives one hour."""
 
@@ -43,6 +52,9 @@ class RoleHop(Record):
     source_identity: str | None = None
     session_tags: tuple[tuple[str, str], ...] = ()
     transitive_session_tags: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+    policy: str | None = None
+    is_for_agent: bool = False
 
     @property
     def role(self) -> str:
@@ -55,10 +67,17 @@ class RoleHop(Record):
         return account_of(self.role_arn)
 
     @property
+    def default_session_name(self) -> str:
+        """The beginning of the session's name, if the profile says none: who asked for it, a person or an agent."""
+        return "awsdirenv-agent" if self.is_for_agent else "awsdirenv-session"
+
+    @property
     def identity(self) -> list[object]:
         """All parameters that make one session of a role differ from another, except the duration."""
         named = [self.role_arn, self.external_id, self.role_session_name]
-        return [*named, self.source_identity, self.session_tags, self.transitive_session_tags]
+        more = [self.policy_arns, self.policy] if self.policy_arns or self.policy else []
+        more += ["agent"] if self.is_for_agent else []
+        return [*named, self.source_identity, self.session_tags, self.transitive_session_tags, *more]
 
 
 class SsoSession(Record):
@@ -91,6 +110,8 @@ class Chain(Record):
     environment_mfa_serial: str | None = None  # AWS_MFA_SERIAL: the user's own device, for a config file of a team
     duration_seconds: int | None = None  # the directory's `--duration`
     variables: tuple[str, ...] = ()  # the names of the variables that decide what the source gives
+    narrowing: Narrowing | None = None  # of the last step's session
+    is_for_agent: bool = False  # an agent gets the last step's session, and no person does
 
     @property
     def mfa_serial(self) -> str | None:
@@ -147,14 +168,6 @@ class Chain(Record):
         """The chain's partition of AWS, such as `aws-cn`, if an ARN says it."""
         arns = [hop.role_arn for hop in self.hops] + [self.mfa_serial or ""]
         return next((arn.split(":")[1] for arn in arns if arn.startswith("arn:")), None)
-
-
-def with_duration(chain: Chain, seconds: int | None) -> Chain:
-    """Return the chain with the duration of a directory, in seconds. None: return it unchanged."""
-    if seconds is None:
-        return chain
-    hops = (*chain.hops[:-1], *(replace(hop, duration_seconds=seconds) for hop in chain.hops[-1:]))
-    return replace(chain, hops=hops, duration_seconds=seconds)
 
 
 def account_of(arn: str | None) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Flag, auto
+
+from awsdirenv.records import Record
 
 # Besides the name, these variables decide which account a profile leads to. Directories with different values must not
 # share a snapshot.
@@ -66,7 +68,7 @@ VARIABLES: Mapping[str, Use] = {
     "AWSUME_PROFILE": Use.STALE,
     # Ours. The stale ones belong to a directory's credentials, and `awsdirenv export` replaces those.
     "AWSDIRENV_PROFILE": Use.EXPORTED,
-    **dict.fromkeys(("AWSDIRENV_KEY_ID", "AWSDIRENV_REFRESH_AT"), Use.STALE),
+    **dict.fromkeys(("AWSDIRENV_KEY_ID", "AWSDIRENV_REFRESH_AT", "AWSDIRENV_NARROWED"), Use.STALE),
     **dict.fromkeys(("AWSDIRENV_LOADED", "AWSDIRENV_DECLARED", "AWSDIRENV_STAGE"), Use.NONE),
 }
 
@@ -114,13 +116,87 @@ def region_variable(environ: Mapping[str, str]) -> str:
     return "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
 
 
-def context_text(environ: Mapping[str, str], duration: int | None = None) -> str:
-    """Return what decides, besides its name, which credentials a profile gets: one line, empty in most homes.
+# Set by programs that let an AI agent run commands. All that begin with `CURSOR_` count, too. The extension has this
+# list, too.
+AGENT_VARIABLES = (
+    *("AI_AGENT", "AGENT", "CLAUDECODE", "CLAUDE_CODE", "GEMINI_CLI", "CODEX_SANDBOX", "CODEX_THREAD_ID", "CODEX_CI"),
+    *("OPENCODE", "OPENCODE_CLIENT", "AUGMENT_AGENT", "GOOSE_TERMINAL", "AMP_CURRENT_THREAD_ID", "ANTIGRAVITY_AGENT"),
+    *("COPILOT_CLI", "CLINE_ACTIVE", "QWEN_CODE"),
+)
+_NOT_SET = ("", "0", "false", "no")
 
-    `duration` is the life in seconds that a directory asks for.
+
+def agent_default(environ: Mapping[str, str]) -> str | None:
+    """Return AWSDIRENV_AGENT_DEFAULT in an agent's environment, "" where it is not set. None: no agent is at work.
+
+    AWSDIRENV_AGENT says it outright.
     """
+    said = environ.get("AWSDIRENV_AGENT", "")
+    names = [*AGENT_VARIABLES, *(name for name in environ if name.startswith("CURSOR_"))]
+    is_agent = any(environ.get(name, "").lower() not in _NOT_SET for name in names)
+    if said:
+        is_agent = said.lower() not in _NOT_SET
+    return environ.get("AWSDIRENV_AGENT_DEFAULT", "") if is_agent else None
+
+
+class SessionOptions(Record):
+    """What a line in `.envrc` or a command asks of a session, besides the profile; see `config.session_options`."""
+
+    duration: int | None = None  # seconds
+    policy_arns: tuple[str, ...] = ()
+    policy_file: str | None = None  # an absolute path
+    read_only: bool = False
+    agent: str | None = None  # not None: it is an agent's; `agent_default`
+
+    @property
+    def narrows(self) -> bool:
+        """Whether policies are asked for."""
+        return bool(self.policy_arns or self.policy_file or self.read_only)
+
+    @classmethod
+    def parse(cls, text: str) -> SessionOptions:
+        """Read what `text` returns. Raises ValueError for any other text."""
+        values = [(name, _decoded(value)) for name, _, value in (word.partition("=") for word in text.split())]
+        found = dict(values)
+        options = cls(
+            int(found["duration"]) if "duration" in found else None,
+            tuple(value for name, value in values if name == "policy-arn"),
+            found.get("policy"),
+            "read-only" in found,
+            found.get("agent"),
+        )
+        if options.text() != text:
+            raise ValueError(text)
+        return options
+
+    def arguments(self) -> list[str]:
+        """Return the options of a command that asks for the same."""
+        return [f"--{word}" for word in self._words(lambda value: value)]
+
+    def for_user(self) -> list[str]:
+        """Return the options of `arguments` that a user can type. Whether it is an agent, the environment says."""
+        return [word for word in self.arguments() if not word.startswith("--agent=")]
+
+    def narrowing(self) -> list[str]:
+        """Return the options of `arguments` that narrow the session."""
+        return [word for word in self.for_user() if not word.startswith("--duration=")]
+
+    def text(self) -> str:
+        """Return the options as one line, the same one for the same wish."""
+        return " ".join(self._words(_encoded))
+
+    def _words(self, encode: Callable[[str], str]) -> list[str]:
+        words = [f"agent={encode(self.agent)}"] if self.agent is not None else []
+        words += [f"duration={self.duration}"] if self.duration else []
+        words += [f"policy={encode(self.policy_file)}"] if self.policy_file else []
+        words += [f"policy-arn={encode(arn)}" for arn in self.policy_arns]
+        return [*words, "read-only"] if self.read_only else words
+
+
+def context_text(environ: Mapping[str, str], options: SessionOptions = SessionOptions()) -> str:  # noqa: B008 - frozen
+    """Return what decides, besides its name, which credentials a profile gets: one line, empty in most homes."""
     words = [_word(name, environ[name]) for name in CONTEXT_VARIABLES if name in environ]
-    return " ".join([*words, f"duration={duration}"] if duration else words)
+    return " ".join(filter(None, [*words, options.text()]))
 
 
 def variables_text(names: Iterable[str], environ: Mapping[str, str]) -> str:
@@ -138,4 +214,12 @@ def has_same_variables(text: str, environ: Mapping[str, str]) -> bool:
 
 
 def _word(name: str, value: str) -> str:
-    return f"{name}={value.replace('%', '%25').replace(' ', '%20').replace(chr(10), '%0A')}"
+    return f"{name}={_encoded(value)}"
+
+
+def _encoded(value: str) -> str:
+    return value.replace("%", "%25").replace(" ", "%20").replace("\n", "%0A")
+
+
+def _decoded(value: str) -> str:
+    return value.replace("%0A", "\n").replace("%20", " ").replace("%25", "%")

@@ -15,7 +15,8 @@ from awsdirenv.config.bash_text import Script, Word
 from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 
-FLAGS = ("--live", "--no-session", "--confirm")  # the options of `use aws_profile` without a value
+FLAGS = ("--live", "--no-session", "--confirm", "--read-only")  # the options of `use aws_profile` without a value
+_REPEATED = ("--policy-arn",)
 _ABOVE = re.compile(r"source_(?:up|up_if_exists|env|env_if_exists)$")
 
 _WHOLE_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
@@ -24,8 +25,9 @@ _WHOLE_LINE = re.compile(r"(?:[^\\\n]|\\.)*", re.DOTALL)
 class Use(Record):
     """One `use aws_profile`. `profile` is "" if it names none, and None if only bash can work it out.
 
-    `options` has the values of the options by name (`--region`), and "" for a flag. Values that only bash can work out
-    are left out. `line` is the line on which the call begins.
+    `options` has the values of the options by name (`--region`), and "" for a flag. Those of a repeated option stand
+    with spaces between them. Values that only bash can work out are left out. `line` is the line on which the call
+    begins.
     """
 
     line: str
@@ -130,5 +132,6 @@ def _taken_apart(words: Sequence[Word]) -> tuple[str | None, dict[str, str]]:
             name, equals, value = word.text.partition("=")
             behind = word if equals or name in FLAGS else next(rest, word)
             if behind.is_literal:
-                options[name] = value if behind is word else behind.text
+                said = value if behind is word else behind.text
+                options[name] = f"{options[name]} {said}" if name in options and name in _REPEATED else said
     return profile, options

@@ -21,7 +21,9 @@ from awsdirenv.cache.sessions import prepare
 from awsdirenv.cache.snapshots import check_region
 from awsdirenv.config.aws_files import AwsFiles, stage_of, static_keys
 from awsdirenv.config.chain import STATIC, Chain
+from awsdirenv.config.environment import SessionOptions
 from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.config.session_options import is_narrowed
 from awsdirenv.errors import (
     AwsdirenvError,
     CacheError,
@@ -34,6 +36,7 @@ from awsdirenv.errors import (
     SettingError,
     WrongIdentityError,
 )
+from awsdirenv.records import replace
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
@@ -112,17 +115,17 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
     """Write the two files, unless they are there and current."""
     prepare(loader.paths)
     stamps, files = loader.parsed()
-    chain = loader.chain()
+    chain = replace(loader.chain(), profile=loader.declared.name)  # agents may get another one's
     check_region(chain.profile, chain.region)
     made_from = _made_from(chain, stamps, stage_of(files, chain.profile), loader)
     folder = loader.paths.live
-    path = folder / snapshot_key(chain.profile, loader.environ, loader.options.duration)
+    path = folder / snapshot_key(chain.profile, loader.environ, loader.options.session)
     with loader.locks.hold("live"):
         aside = live_files.write_empty(folder)
         if not live_files.is_current(path, made_from):
             from awsdirenv.shell.extension import own_command  # noqa: PLC0415
 
-            text = config_text(files, chain, loader.environ, own_command(), loader.options.duration)
+            text = config_text(files, chain, loader.environ, own_command(), loader.options.session)
             # botocore reads config files in the locale's encoding: it has read the user's, and will read this one.
             encoding = locale.getpreferredencoding(do_setlocale=False)
             live_files.write(path, made_from, text.encode(encoding, "surrogateescape"))
@@ -140,30 +143,28 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
         stamps=stamps,
         originals=(environ.get("AWS_CONFIG_FILE"), environ.get("AWS_SHARED_CREDENTIALS_FILE")),
         mfa_serial=environ.get("AWS_MFA_SERIAL", ""),
-        duration=loader.options.duration,
+        options=loader.options.session.text(),
         python=own_python(),
         region=chain.region or "",
         account_id=account_id or "",
         role=chain.role or "",
         stage=stage or "",
+        policies=chain.narrowing.label if chain.narrowing else "",
     )
 
 
 def config_text(
-    files: AwsFiles, declared: Chain, environ: Mapping[str, str], command: Sequence[str], duration: int | None
+    files: AwsFiles, declared: Chain, environ: Mapping[str, str], command: Sequence[str], options: SessionOptions
 ) -> str:
-    """Return the text of the config file. `command` starts awsdirenv.
-
-    `duration` is the lifetime to ask for the declared profile, in seconds. None leaves it to AWS's files.
-    """
+    """Return the text of the config file. `command` starts awsdirenv; `options` are for the declared profile."""
     ways = _ways(files, declared, environ)
     sections: list[str] = []
     for name in files.profiles:
         values = _settings(files, name, replaced=name in ways)
         if name in ways:
             try:
-                own_duration = duration if name == declared.profile else None
-                values["credential_process"] = command_line(command, name, own_duration, ways[name])
+                own_options = options if name == declared.profile else SessionOptions()
+                values["credential_process"] = command_line(command, name, own_options, ways[name])
             except ProfileNameError:
                 continue  # nobody can ask us for such a name
         if values or name in files.config_profiles:
@@ -176,13 +177,18 @@ def config_text(
     return "\n".join(sections)
 
 
-def command_line(command: Sequence[str], profile: str, duration: int | None = None, way: str = _SESSION) -> str:
+def command_line(
+    command: Sequence[str],
+    profile: str,
+    options: SessionOptions = SessionOptions(),  # noqa: B008 - frozen
+    way: str = _SESSION,
+) -> str:
     """Return the credential_process by which an SDK asks us for a profile. Raises ProfileNameError.
 
     Every SDK's parser reads it unchanged, and a shell and botocore's shlex split it into the same words. `way` says
     whether the SDK gets the profile's long-term keys or a session.
     """
-    words = [*command, "credential-process", *([f"--duration={duration}"] if duration else [])]
+    words = [*command, "credential-process", *options.arguments()]
     words += [*(["--keys"] if way == _KEYS else []), f"--live={encode_name(profile)}"]
     # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes between the two prevents
     # that.
@@ -220,6 +226,8 @@ def _way(files: AwsFiles, name: str, chain: Chain | None) -> str | None:
     has_keys = not _SECRETS.isdisjoint(files.config_profiles.get(name, {})) or (
         not _CREDENTIAL_KEYS.isdisjoint(files.credentials_sections.get(name, {}))
     )
+    if is_narrowed(files.profiles[name]):
+        return _SESSION  # no SDK knows our keys
     if chain is None:
         return _SESSION if has_keys else None  # its keys are left out there, so only we can say what is wrong with it
     if chain.hops:

@@ -20,11 +20,12 @@ from awsdirenv.cache.layout import CachePaths, name_key, session_key, snapshot_k
 from awsdirenv.cache.sessions import EvaluationMarks, SessionStore, UsedCodes, UserNames, prepare
 from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config.aws_files import AwsFiles, load_files, stage_of
-from awsdirenv.config.chain import Chain, account_of, with_duration
-from awsdirenv.config.environment import environment_region, variables_text
-from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.config.chain import Chain, account_of
+from awsdirenv.config.environment import SessionOptions, environment_region, variables_text
+from awsdirenv.config.session_options import resolve
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import (
+    AgentDeniedError,
     AwsdirenvError,
     CacheError,
     ConfigError,
@@ -49,7 +50,7 @@ class LoadOptions(Record):
 
     token_code: str | None = None
     force: bool = False
-    duration: int | None = None  # seconds
+    session: SessionOptions = SessionOptions()
     min_life: timedelta | None = None  # credentials with less time left are renewed
     insist: bool = False  # if there is less than `min_life` after all, fail instead of keeping what still works
     sign_in: bool = False  # let the user sign in if that is needed, whatever the settings say
@@ -87,7 +88,7 @@ class Loader:
     @property
     def key(self) -> str:
         """The file name of this profile's snapshot."""
-        return snapshot_key(self.declared.name, self.environ, self.options.duration)
+        return snapshot_key(self.declared.name, self.environ, self.options.session)
 
     def load(self) -> Snapshot:
         """Return the profile's snapshot. Renew and write it first if needed. Raises an AwsdirenvError."""
@@ -138,7 +139,7 @@ class Loader:
         return snapshot.credentials.lasts(self.options.min_life, utc_now())
 
     def _basis(self) -> Basis:
-        return Basis.present(self.declared.name, self.environ, self.options.duration)
+        return Basis.present(self.declared.name, self.environ, self.options.session)
 
     def _renew(self) -> Snapshot:
         basis = self._basis()  # taken before the files are read, so that an edit in between is noticed later
@@ -182,7 +183,16 @@ class Loader:
         self._note_name()
         basis = self._basis()
         files = self._files(basis.stamps)
+        if self.options.session.agent is not None:
+            raise AgentDeniedError(
+                f"agents do not get the long-term keys of profile {self.declared.name}", "leave this to the user"
+            )
         chain = self._resolve(files)
+        if chain.narrowing:
+            raise ConfigError(
+                f"profile {chain.profile} has a session policy, and no policy narrows long-term keys",
+                "leave --no-session out",
+            )
         if chain.hops:
             raise ConfigError(
                 f"profile {chain.profile} assumes a role, which has no long-term keys",
@@ -209,11 +219,15 @@ class Loader:
             raise
         environment = variables_text(chain.variables, self.environ) or None
         role, stage = chain.role_of(credentials.arn), stage_of(files, chain.profile)
-        return Snapshot(chain.profile, credentials, chain.region, role, basis.stamps, basis.context, environment, stage)
+        made = Snapshot(
+            self.declared.name, credentials, chain.region, role, basis.stamps, basis.context, environment, stage
+        )
+        narrowing = chain.narrowing
+        return replace(made, policies=narrowing.label, policy_stamp=narrowing.stamp) if narrowing else made
 
     def _resolve(self, files: AwsFiles) -> Chain:
         try:
-            chain = with_duration(resolve_chain(files, self.declared.name, self.environ), self.options.duration)
+            chain = resolve(files, self.declared.name, self.options.session, self.environ)
             refuse_feedback(chain, files, self.environ)
         except AwsdirenvError as error:
             error.on_the_way_to(self.declared.name)

@@ -129,7 +129,8 @@ def _confirm(loader: Loader, snapshot: Snapshot, word: str) -> None:
     if is_confirmed():
         return
     # A user who is in the directory has confirmed it already. An `ls` there must not lead to a question.
-    if not loader.is_expected and opened_profile(loader.environ) == snapshot.profile:
+    is_person = loader.options.session.agent is None
+    if is_person and not loader.is_expected and opened_profile(loader.environ) == snapshot.profile:
         confirm()
         return
     _refuse_question(loader, snapshot)

@@ -19,7 +19,7 @@ from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials
 
-MFA_SESSION, KEY_SESSION, ASSUME_ROLE = "mfa-session", "session", "assume-role"
+MFA_SESSION, KEY_SESSION, FEDERATION, ASSUME_ROLE = "mfa-session", "session", "federation", "assume-role"
 STS_DEFAULT = 3600  # seconds: the lifetime that AssumeRole gives without a DurationSeconds
 # AWS: a role assumed with session credentials lives at most one hour, whatever the role allows.
 CHAINING_CAP = 3600  # seconds
@@ -160,8 +160,16 @@ class Planner(Record):
         )
 
     def _key_session(self, source: KnownSource, serial: str | None, now: datetime) -> Iterator[Step]:
-        """Yield the step of GetSessionToken, if there is one: with an MFA device, or if no role follows."""
+        """Yield the step of the key's own session, if there is one: with an MFA device, or if no role follows.
+
+        Raises ConfigError for the keys of a session that a policy should narrow.
+        """
         chain = self.chain
+        if chain.narrowing and has_plain_keys(chain) and not chain.hops and not source.is_long_term:
+            raise ConfigError(
+                f"profile {chain.profile} cannot be narrowed: its keys are those of a session",
+                f"name a profile with a role behind it: role_arn = ROLE and source_profile = {chain.profile}",
+            )
         needs_none = proves_at_role(chain, is_long_term=True) if chain.mfa_serial else bool(chain.hops)
         if not source.is_long_term or needs_none:
             return
@@ -176,9 +184,12 @@ class Planner(Record):
         own = chain.duration_seconds if is_last else None
         has_device = bool(chain.mfa_serial)
         is_named = serial is not None or not has_device
-        key = device_key(chain, source.access_key_id, serial, own) if is_named else ""
+        narrowing = chain.narrowing if is_last else None
+        others: list[object] = [narrowing.arns, narrowing.policy] if narrowing else []
+        others += ["agent"] if is_last and chain.is_for_agent else []
+        key = device_key(chain, source.access_key_id, serial, own, *others) if is_named else ""
         return Step(
-            MFA_SESSION if has_device else KEY_SESSION,
+            MFA_SESSION if has_device else FEDERATION if narrowing else KEY_SESSION,
             key=key,
             locks=(device_key(chain, source.access_key_id, serial), key) if own else (key,),
             label=serial or source.access_key_id,
@@ -315,10 +326,19 @@ def source_key(chain: Chain) -> str:
     return session_key("source", _identity(chain, ""), chain.endpoint)
 
 
-def device_key(chain: Chain, access_key_id: str, serial: str | None, own_duration: int | None = None) -> str:
-    """Return the key of the access key's own session. It is also the name of the device's lock."""
-    own = [own_duration] if own_duration else []
-    return session_key("mfa", _identity(chain, access_key_id), serial or "", chain.endpoint, *own)
+def device_key(
+    chain: Chain,
+    access_key_id: str,
+    serial: str | None,
+    own_duration: int | None = None,
+    *others: object,
+) -> str:
+    """Return the key of the access key's own session. It is also the name of the device's lock.
+
+    `others` has what else makes it another session.
+    """
+    own: list[object] = [own_duration] if own_duration else []
+    return session_key("mfa", _identity(chain, access_key_id), serial or "", chain.endpoint, *own, *others)
 
 
 def hop_key(chain: Chain, access_key_id: str, index: int) -> str:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from awsdirenv.aws.providers import is_running_for
+from awsdirenv.aws.providers import is_running_for, nothing_found
 from awsdirenv.cache.snapshots import check_region, check_region_of_environment
 from awsdirenv.config.aws_files import (
+    AGENT_KEY,
+    ARNS_KEY,
     INCLUDED,
+    POLICY_KEY,
     STAGE_KEY,
     VARIABLES_KEY,
     AwsFiles,
@@ -53,6 +56,7 @@ _PLAIN = {
 _NOT_THE_CLIENTS = {*INCLUDED, "credential_source", "login_session", "mfa_process", "output", "include_profile"}
 _NOT_THE_CLIENTS |= {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"}
 _NOT_THE_CLIENTS |= {"x_security_token_expires", "aws_credential_expiration", STAGE_KEY, VARIABLES_KEY}
+_NOT_THE_CLIENTS |= {AGENT_KEY, ARNS_KEY, POLICY_KEY}
 _NOT_THE_CLIENTS -= {*_PLAIN}
 _CLIENTS_VARIABLES = re.compile("AWS_|(https?_proxy|REQUESTS_CA_BUNDLE)$", re.IGNORECASE)
 _HARMLESS_VARIABLES = {*BLOCK, *CONTEXT_VARIABLES, "AWS_MFA_SERIAL", "AWS_EC2_METADATA_DISABLED", "AWS_PAGER"}
@@ -145,9 +149,9 @@ def _check_source(chain: Chain, files: AwsFiles, environ: Mapping[str, str], sts
             raise broken_pair(files, profile)
         sts.source_credentials()  # reads the files only; raises if a stored token has ended
     if chain.source_kind == ENVIRONMENT and not environ.get("AWS_ACCESS_KEY_ID"):
-        raise sts.nothing_found()
+        raise nothing_found(files, chain)
     if chain.source_kind == ATTACHED and chain.hops:
-        raise sts.nothing_found()
+        raise nothing_found(files, chain)
     if chain.source_kind == PROCESS:
         sts.process()
     if chain.source_kind == SSO:
@@ -300,7 +304,7 @@ def profile_wanted(command: str) -> str | None:
 def _positional(words: Iterator[str]) -> str | None:
     """Return the first argument that is no option of `awsdirenv credential-process`."""
     for word in words:
-        if word in ("--", "--duration"):
+        if word in ("--", "--duration", "--policy", "--policy-arn"):
             value = next(words, None)
             if word == "--":
                 return value

@@ -14,11 +14,12 @@ from typing import Protocol
 
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UsedCodes, UserNames
-from awsdirenv.config.chain import Chain, RoleHop
+from awsdirenv.config.chain import Chain, Narrowing, RoleHop
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.records import replace
 from awsdirenv.refresh.mfa_codes import CodeSource, Nobody, prove
 from awsdirenv.refresh.plan import (
+    FEDERATION,
     KnownSource,
     Plan,
     Planner,
@@ -48,6 +49,11 @@ class CredentialSource(Protocol):
         self, source: SessionCredentials, seconds: int, mfa_serial: str | None, token_code: str | None
     ) -> SessionCredentials:
         """Call GetSessionToken with a long-term key."""
+
+    def get_federation_token(
+        self, source: SessionCredentials, seconds: int, narrowing: Narrowing
+    ) -> SessionCredentials:
+        """Call GetFederationToken with a long-term key."""
 
     def assume_role(
         self,
@@ -195,6 +201,8 @@ class Refresher:
             self.locks.note("calling STS")
 
     def _called(self, step: Step, caller: SessionCredentials, code: str | None) -> SessionCredentials:
+        if step.kind == FEDERATION and self.chain.narrowing:
+            return self.sts.get_federation_token(caller, step.seconds or 0, self.chain.narrowing)
         if step.hop is None:
             return self._identified(self.sts.get_session_token(caller, step.seconds or 0, step.serial, code))
         hop = self.chain.hops[step.hop]

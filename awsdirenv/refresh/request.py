@@ -18,7 +18,7 @@ from awsdirenv.cache import directories
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cache.sessions import CancelMarks, EvaluationMarks, prepare
 from awsdirenv.cache.snapshots import Snapshot, check_region_of_environment
-from awsdirenv.config.environment import SOURCE_VARIABLES, environment_region, region_variable
+from awsdirenv.config.environment import SOURCE_VARIABLES, SessionOptions, environment_region, region_variable
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.records import Record, replace
@@ -67,7 +67,7 @@ class ProfileContext(Record):
     environ: Mapping[str, str]
     settings: Settings
     paths: CachePaths
-    duration: int | None  # seconds, from the command line
+    options: SessionOptions  # from the command line
     region: tuple[str, str] | None  # the environment's region, and the variable that has it
     now: datetime
 
@@ -88,7 +88,8 @@ def loading(request: Request, environ: Mapping[str, str], reporter: Reporter) ->
     settings = Settings.load(environ, evaluation.directory if request.from_envrc else loaded_directory(environ))
     # Python gives signals to its main thread only. In another thread nobody could cancel a question.
     is_main = threading.current_thread() is threading.main_thread()
-    may_ask = is_main and request.may_ask and not settings.no_prompt
+    is_person = request.options.session.agent is None
+    may_ask = is_main and is_person and request.may_ask and not settings.no_prompt
     terminal = Terminal.of_human(environ, again, beside_program=request.is_beside_program) if may_ask else None
     loader = _loader(request, environ, settings, terminal, declared, evaluation, reporter)
     try:
@@ -164,7 +165,7 @@ def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
         environ=without_ours(environ, _OURS),
         settings=Settings.load(environ, loaded_directory(environ)),
         paths=CachePaths.from_environ(environ),
-        duration=request.options.duration,
+        options=request.options.session,
         region=(region, region_variable(environ)) if region else None,
         now=utc_now(),
     )
@@ -233,7 +234,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it puts all the parts together
     on_wait = _Waiting(
         declared.name, reporter.waiting, has_human=terminal is not None, has_codes=has_codes, is_expected=is_expected
     )
-    key = snapshot_key(declared.name, environ, request.options.duration)
+    key = snapshot_key(declared.name, environ, request.options.session)
     had_session = opened_profile(environ) == declared.name or (paths.snapshots / key).exists()
     return Loader(
         environ=environ if request.from_envrc else without_ours(environ, _OURS),

@@ -22,7 +22,7 @@ from awsdirenv.config.chain import (
 from awsdirenv.config.environment import environment_region
 from awsdirenv.errors import DeniedError
 from awsdirenv.records import Record, replace
-from awsdirenv.refresh.loader import Loader
+from awsdirenv.refresh.loader import Loader, LoadOptions
 from awsdirenv.refresh.plan import proves_at_role
 from awsdirenv.session_credentials import duration_text, time_left, utc_now
 
@@ -58,13 +58,13 @@ def link(visit: Visit, loader: Loader, environ: Mapping[str, str]) -> Link:
     endpoint = environ.get(ENDPOINT_VARIABLE)
     address = console_urls.checked_endpoint(endpoint) if endpoint else place.endpoint
     is_long_term = _is_long_term_key(chain, files, loader.environ)
-    if is_long_term and not chain.hops:
+    if is_long_term and not chain.hops and not chain.narrowing:
         raise _is_user(chain.profile)
     seconds = visit.seconds if _takes_duration(chain, is_long_term=is_long_term) else None
     # A role that is assumed with the key and a code gets the duration of the visit, and needs its own session. In all
     # other cases the snapshot that everybody shares lives long enough.
     needs_own = seconds is None or proves_at_role(chain, is_long_term=is_long_term)
-    snapshot = loader.load() if needs_own else loader.with_options(replace(loader.options, duration=None)).load()
+    snapshot = loader.load() if needs_own else loader.with_options(_without_duration(loader.options)).load()
     token = _sign_in_token(chain, files, loader, address, snapshot, seconds)
     _tell_of_the_end(visit, loader, snapshot, seconds)
     return Link(console_urls.link(address, token, place.destination), snapshot, seconds)
@@ -81,6 +81,10 @@ def describe(opened: Link) -> str:
     elif credentials.expiration:
         parts.append(f"for {time_left(credentials.expiration, utc_now())}")
     return f"console of {opened.made.profile}: {', '.join(parts)}"
+
+
+def _without_duration(options: LoadOptions) -> LoadOptions:
+    return replace(options, session=replace(options.session, duration=None))
 
 
 def _place(visit: Visit, chain: Chain, environ: Mapping[str, str]) -> ConsolePage:

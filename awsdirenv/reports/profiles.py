@@ -10,7 +10,9 @@ from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files
 from awsdirenv.config.chain import Chain, account_of
-from awsdirenv.config.resolve import resolve_chain, source_kind
+from awsdirenv.config.environment import SessionOptions
+from awsdirenv.config.resolve import source_kind
+from awsdirenv.config.session_options import resolve
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import Record
 from awsdirenv.refresh.preflight import Preflight
@@ -102,7 +104,7 @@ def _resolved(
     chain = None
     try:
         encode_name(name)
-        chain = resolve_chain(files, name, environ)
+        chain = resolve(files, name, SessionOptions(), environ)
         preflight.check(chain)
     except AwsdirenvError as error:
         return chain, _in_short(error, name)

@@ -39,6 +39,7 @@ _PROFILES = (
     Column("region"),
     Column("region from", 12, keeps_end=True, may_go=True),
     STAGE,
+    Column("limits", 10),
     Column("time left", colour=lambda left: _STATES.get(left.rpartition(" ")[2], "")),
 )
 _SESSIONS = (Column("MFA session", 24, keeps_end=True), Column("time left"))
@@ -57,6 +58,8 @@ class HeldProfile(Record):
     region: str | None
     region_source: str | None
     stage: str | None
+    policies: str | None  # those that narrow the session
+    is_for_agents: bool
     state: str
     expiration: datetime | None
     refresh_at: datetime | None
@@ -154,6 +157,8 @@ class _Looker:
             region=region,
             region_source=region_source,
             stage=held.stage,
+            policies=held.policies,
+            is_for_agents=any(word.startswith("agent=") for word in held.context.split()),
             state=self._state(held, config, credentials),
             expiration=end,
             refresh_at=refresh_at(held.credentials.issued, end) if end else None,
@@ -213,7 +218,8 @@ def _wakes_at(snapshot: Snapshot | None) -> datetime | None:
 
 def _profile_entry(held: HeldProfile, now: datetime) -> dict[str, object]:
     names = ("profile", "account_id", "role_arn", "region", "region_source", "stage", "state")
-    entry = {name: getattr(held, name) for name in names}
+    limits = [name for name in ("policies", "is_for_agents") if getattr(held, name)]
+    entry = {name: getattr(held, name) for name in (*names, *limits)}
     return {**entry, **_time_entry(held.expiration, now), "refresh_at": _utc(held.refresh_at)}
 
 
@@ -228,7 +234,17 @@ def _utc(moment: datetime | None) -> str | None:
 
 def _profile_row(held: HeldProfile, home: str, now: datetime) -> Row:
     source = held.region_source and with_tilde(held.region_source, home)
-    return held.profile, held.account_id, held.role, held.region, source, held.stage, _life(held, now)
+    limits = [*(["for agents"] if held.is_for_agents else []), *([f"only {held.policies}"] if held.policies else [])]
+    return (
+        held.profile,
+        held.account_id,
+        held.role,
+        held.region,
+        source,
+        held.stage,
+        ", ".join(limits),
+        _life(held, now),
+    )
 
 
 def _life(held: HeldProfile, now: datetime) -> str:

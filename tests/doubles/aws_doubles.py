@@ -18,7 +18,7 @@ import secrets
 import string
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -203,7 +203,9 @@ class WebIdentity(Double):
             raise RefusedError("AccessDenied", NOT_WEB)
         if life > role.max_duration:
             raise RefusedError("ValidationError", OVER_MAX)
-        return result_xml(request.action, self.sts.assumed(self.sts.role_session(arn, name), life, past=past))
+        policies = self.sts.policies_of(params, arn.split(":")[1])
+        session = replace(self.sts.role_session(arn, name), policies=policies)
+        return result_xml(request.action, self.sts.assumed(session, life, past=past))
 
     def refuse(self, error: RefusedError, action: str) -> Answer:
         return error.answer

@@ -44,6 +44,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+import session_policy
 import trust_policy
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Key:
     """What the server knows about an access key it issued; `kind` is user, session or role.
 
     `tags` are the transitive ones and `source_identity` is what was set: both stay for the rest of a chain. `chained`
-    is a role's that a session has assumed.
+    is a role's that a session has assumed. `policies` are those that narrow a session, None for one that is not.
     """
 
     kind: str
@@ -136,6 +137,7 @@ class Key:
     tags: dict[str, str] = field(default_factory=dict)
     source_identity: str = ""
     chained: bool = False
+    policies: session_policy.Policies | None = None
 
 
 @dataclass
@@ -418,6 +420,7 @@ class StrictSts:
         self.faults: list[Fault] = []
         self.keys: dict[str, Key] = {}
         self.roles: dict[str, Role] = {}
+        self.managed_policies: dict[str, dict[str, Any]] = {}  # those of accounts, by ARN
         # Here and not above: aws_doubles is written with the parts of this module.
         import aws_doubles  # noqa: PLC0415
 
@@ -607,7 +610,11 @@ class StrictSts:
             return Answer(400, json.dumps({"error": repr(error)}).encode(), "application/json")
 
     def _answer(self, request: Request, *, past: bool) -> Answer:
-        own = {"GetSessionToken": self._get_session_token, "AssumeRole": self._assume_role}
+        own = {
+            "GetSessionToken": self._get_session_token,
+            "GetFederationToken": self._get_federation_token,
+            "AssumeRole": self._assume_role,
+        }
         action = request.action
         if action == "GET /captive-portal":
             return Answer(200, PORTAL, HTML)
@@ -616,6 +623,7 @@ class StrictSts:
             try:
                 with self._lock:
                     caller = self._authenticate(request)
+                    self._check_policies(caller, "sts", action)
                     if action in own:
                         return result_xml(action, own[action](caller, request.params, past=past))
             except RefusedError as refused:
@@ -623,7 +631,26 @@ class StrictSts:
             if action == "GetCallerIdentity":
                 who = f"<UserId>{caller.user_id}</UserId><Account>{caller.account}</Account>"
                 return result_xml(action, f"<Arn>{escape(caller.arn)}</Arn>{who}")
+        try:
+            if request.scope and request.scope[1] in self.keys:
+                self._check_policies(self.keys[request.scope[1]], request.scope[3], action.rpartition(".")[2])
+        except RefusedError as refused:
+            return refused.answer
         return self._forward(request)
+
+    def _check_policies(self, caller: Key, service: str, action: str) -> None:
+        """Refuse what the policies of a session do not allow. An action that stands for a path is one of S3."""
+        method, space, _ = action.partition(" ")
+        action = f"{'Get' if method in ('GET', 'HEAD') else 'Put'}Object" if space else action
+        if caller.policies is not None and not session_policy.allow(caller.policies, f"{service}:{action}"):
+            raise self._not_authorized(caller, f"{service}:{action}", "*")
+
+    def policies_of(self, params: dict[str, str], partition: str) -> session_policy.Policies | None:
+        """Return the session policies of a request."""
+        try:
+            return session_policy.of_request(params, partition, self.managed_policies)
+        except session_policy.BadPolicyError as error:
+            raise RefusedError(error.code, str(error)) from None
 
     def _authenticate(self, request: Request) -> Key:
         """Find the key that signed. Expiry comes last: only the holder learns that a session ended."""
@@ -701,6 +728,18 @@ class StrictSts:
         life = duration(params, 43200, 129600)
         return self._issue(replace(caller, kind="session", mfa=self._mfa(caller, params)), life, past=past)
 
+    def _get_federation_token(self, caller: Key, params: dict[str, str], *, past: bool) -> str:
+        if caller.kind != "user":
+            raise RefusedError("AccessDenied", "Cannot call GetFederationToken with session credentials")
+        name, life = word(params.get("Name", ""), "name"), duration(params, 43200, 129600)
+        partition = caller.arn.split(":")[1]
+        arn = f"arn:{partition}:sts::{caller.account}:federated-user/{name}"
+        # Without a policy such a session may do nothing.
+        policies = self.policies_of(params, partition) or ()
+        key = replace(caller, kind="federated", arn=arn, user_id=f"{caller.account}:{name}", policies=policies)
+        user = f"<FederatedUser><FederatedUserId>{key.user_id}</FederatedUserId><Arn>{arn}</Arn></FederatedUser>"
+        return f"{user}{self._issue(key, life, past=past)}"
+
     def _assume_role(self, caller: Key, params: dict[str, str], *, past: bool) -> str:
         name, arn, life = session_name(params), params.get("RoleArn", ""), duration(params, 3600, 43200)
         if not (match := ROLE_ARN.fullmatch(arn)):
@@ -727,8 +766,9 @@ class StrictSts:
             raise self._not_authorized(caller, "sts:SetSourceIdentity", arn)
         if life > role.max_duration:
             raise RefusedError("ValidationError", OVER_MAX)
-        chained = caller.kind != "user"
-        key = replace(self.role_session(arn, name), tags=tags, source_identity=source, chained=chained)
+        chained, policies = caller.kind != "user", self.policies_of(params, match[1])
+        session = self.role_session(arn, name)
+        key = replace(session, tags=tags, source_identity=source, chained=chained, policies=policies)
         return self.assumed(key, life, past=past)
 
     @staticmethod

@@ -32,6 +32,7 @@ NO_SETTINGS = {
         "AWSDIRENV_DECLARED",
         "AWSDIRENV_RUNNING_FOR",
         *("AWSDIRENV_CLOCK", "AWSDIRENV_CONTEXT", "AWSDIRENV_VARIABLES"),
+        *("AWSDIRENV_POLICIES", "AWSDIRENV_POLICY_FILE", "AWSDIRENV_NARROWED"),
         *("AWSDIRENV_STAGE", "AWSDIRENV_WORD", "AWSDIRENV_SINCE", "AWSDIRENV_UNTIL", "AWSDIRENV_ACCOUNT_ID"),
     ),
 }
@@ -254,6 +255,6 @@ def test_every_command_is_in_the_reference() -> None:
     table = part("Commands").partition("### Exit status")[0]
     for name, options in commands().items():
         assert f"`awsdirenv {name}" in table
-        ours = {"--envrc", "--evaluation", "--live", "--keys"}  # what only our own files say to us
+        ours = {"--agent", "--envrc", "--evaluation", "--live", "--keys"}  # what only our own files say to us
         missing = [option for option in options - {"-h", "--help"} - ours if option not in table]
         assert missing == [], name

@@ -33,6 +33,7 @@ EXIT_CODES = {
     "sign-in-needed": PERSON,
     "sign-in-failed": PERSON,
     "cancelled": PERSON,
+    "agent-denied": PERSON,
     "confirmation-needed": PERSON,
     "later-line": PERSON,
     "lock-timeout": LOCK,

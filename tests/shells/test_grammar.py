@@ -44,7 +44,8 @@ VALUES = [
 ]
 FIRST = """
 source "$1"; for part in warm snapshot keys context live cold; do _awsdirenv_part "$part" source; done
-set +u; LC_ALL=C; cd "$2"; _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
+set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
+_ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """
 READ_SNAPSHOTS = """
 for file in {0..LAST}; do
@@ -62,7 +63,7 @@ done
 READ_LIVE = """
 for file in {0..LAST}; do
   _ad_lines=() _ad_live_stamps=()
-  if _awsdirenv_read_file "$2/$file" 14 && _awsdirenv_take_live_lines; then
+  if _awsdirenv_read_file "$2/$file" 15 && _awsdirenv_take_live_lines; then
     _awsdirenv_take_live_header; is_current=$?
     _awsdirenv_take_live_lines
     printf '%s\\0' "$file" 10 "$is_current" "$_ad_live_profile" "${_ad_live_stamps[@]}" "$_ad_live_config_file" \
@@ -259,6 +260,7 @@ def from_snapshot(path: Path, stamps: tuple[str, str]) -> list[str] | None:
         not found
         or (found.stamps, found.profile, found.context) != (stamps, "dev", "")
         or not (found.environment is None or is_present(found.environment))
+        or (found.policy_stamp and found.policy_stamp != file_stamp(stamped_path(found.policy_stamp)))
     ):
         return None
     held = found.credentials
@@ -276,8 +278,12 @@ def from_snapshot(path: Path, stamps: tuple[str, str]) -> list[str] | None:
 def test_live_headers(folder: Path) -> None:
     """The headers of live files: what one side refuses, the other refuses, and from the rest both take the same."""
     stamps = (file_stamp(str(folder / "config")), file_stamp(str(folder / "credentials")))
-    plain = Made("dev", stamps, (None, None), "", None, sys.executable, "eu-west-1", "123456789012", "Dev", "")
-    kinds = [plain, replace(plain, stage="über prod", duration=900), replace(plain, originals=("", "/x"))]
+    plain = Made("dev", stamps, (None, None), "", "", sys.executable, "eu-west-1", "123456789012", "Dev", "", "")
+    kinds = [
+        plain,
+        replace(plain, stage="über prod", options="duration=900 read-only", policies="ReadOnlyAccess"),
+        replace(plain, originals=("", "/x")),
+    ]
     good = []
     for one in kinds:
         live_files.write(folder / "good", one, b"[profile dev]\nregion = eu-west-1\n")
@@ -287,7 +293,7 @@ def test_live_headers(folder: Path) -> None:
     for path in paths:
         made = live_files.read(path)
         if made:
-            decides = ("profile", "stamps", "originals", "mfa_serial", "duration")
+            decides = ("profile", "stamps", "originals", "mfa_serial", "options")
             same = all(getattr(made, name) == getattr(plain, name) for name in decides)
             originals = ["" if one is None else f"={one}" for one in made.originals]
             texts = [made.profile, *made.stamps, *originals, made.region, made.account_id, made.role, made.stage]

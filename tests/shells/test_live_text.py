@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from awsdirenv.config.environment import SessionOptions
 from awsdirenv.refresh.live import command_line
 
 PLACES = ["/opt/venv/bin/python", "/home/me/my # proj; x/it's/py", '/a\t#b/$(id)/`x`/"q"', "/größe/日本/python"]
@@ -19,7 +20,7 @@ PLACES = ["/opt/venv/bin/python", "/home/me/my # proj; x/it's/py", '/a\t#b/$(id)
 def test_command(place: str, split: str) -> None:
     """However an installation's path looks, shlex and sh get the words that were meant, and INI finds no comment."""
     code = "import sys; print(sys.argv[1:])"
-    line = command_line([place, "-c", code], "a b", 900, "keys")
+    line = command_line([place, "-c", code], "a b", SessionOptions(900), "keys")
     words = [place, "-c", code, "credential-process", "--duration=900", "--keys", "--live=a%20b"]
     assert not any(mark in line for mark in (" #", " ;", "\t#", "\t;"))
     assert "\n" not in line

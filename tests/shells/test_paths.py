@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.config.aws_files import file_paths
-from awsdirenv.config.environment import variables_text
+from awsdirenv.config.environment import SessionOptions, variables_text
 from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.refresh.loader import Loader
@@ -539,9 +539,10 @@ def test_both_read_a_duration_alike(text: str, seconds: int | None) -> None:
 def test_both_find_one_snapshot_for_each_duration(tmp_path: Path) -> None:
     """A directory that wants another life has credentials of its own."""
     for duration in (None, 900, 5400):
-        script = LOCATE.replace("has_profile=''", f"option_duration={duration or ''} has_profile=''", 1)
+        options = SessionOptions(duration)
+        script = LOCATE.replace("has_profile=''", f"options={options.text()} has_profile=''", 1)
         place = Place(tmp_path, "dev", {"HOME": "/h", "AWS_CONFIG_FILE": "/c"})
-        key = snapshot_key("dev", place.environ, duration)
+        key = snapshot_key("dev", place.environ, options)
         assert in_bash(script, place.fields(), {}) == [f"/h/.cache/awsdirenv/snapshots/{key}"]
 
 

@@ -65,6 +65,8 @@ SNAPSHOTS = st.builds(
     region=st.none() | st.sampled_from(["eu-west-1", "us-gov-east-1"]),
     role=st.none() | st.from_regex(r"[A-Za-z0-9+=,.@_-]{1,64}", fullmatch=True),
     stamps=st.tuples(PATHS, PATHS),
+    policies=st.none() | st.sampled_from(["ReadOnlyAccess", "a.json + für alle"]),
+    policy_stamp=st.just("") | PATHS,
 )
 
 
@@ -98,6 +100,8 @@ def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
         "AWS_REGION=eu-west-1",
         "AWSDIRENV_ROLE=Dev",
         "AWSDIRENV_STAGE=",
+        "AWSDIRENV_POLICIES=",
+        "AWSDIRENV_POLICY_FILE=",
         "AWSDIRENV_ENVIRONMENT=",
         f"AWSDIRENV_ISSUED={epoch}",
         f"AWSDIRENV_EXPIRATION={epoch + 3600}",
@@ -750,7 +754,8 @@ def test_the_reader_does_without_decoration_only(bench: Path) -> None:
         put(bench, f"without {name.decode()}", b"".join(lines[:number] + lines[number + 1 :]))
         put(bench, name.decode(), b"".join([*lines[:number], name, b"=\n", *lines[number + 1 :]]))
     optional = {"AWS_ACCOUNT_ID", "AWS_REGION", "AWSDIRENV_ROLE", "AWSDIRENV_CLOCK"}
-    assert taken(bench) == {"whole", *optional, "AWSDIRENV_STAGE", "AWSDIRENV_CONTEXT", "AWSDIRENV_ENVIRONMENT"}
+    optional |= {"AWSDIRENV_STAGE", "AWSDIRENV_POLICIES", "AWSDIRENV_POLICY_FILE"}
+    assert taken(bench) == {"whole", *optional, "AWSDIRENV_CONTEXT", "AWSDIRENV_ENVIRONMENT"}
 
 
 def test_the_reader_takes_credentials_of_unknown_end(bench: Path) -> None:

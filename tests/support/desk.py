@@ -13,6 +13,7 @@ from botocore.tokens import SSOTokenProvider
 
 from awsdirenv.cache import snapshots
 from awsdirenv.cache.layout import CachePaths
+from awsdirenv.config.environment import SessionOptions
 from awsdirenv.config.settings import DeclaredProfile, Settings
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import replace
@@ -56,7 +57,7 @@ class Desk:
 
     def explain(self, profile: str, duration: int | None = None) -> Explanation:
         """Have a profile explained."""
-        return explain(looking(Request(profile, options=LoadOptions(duration=duration)), self.env))
+        return explain(looking(Request(profile, options=LoadOptions(session=SessionOptions(duration))), self.env))
 
     def load(self, profile: str, duration: int | None = None) -> AwsdirenvError | None:
         """Load a profile as on entering its directory."""
@@ -69,7 +70,7 @@ class Desk:
             declared=DeclaredProfile(profile, None),
             human=Human(self.ask, self.told.append),
             tell=self.told.append,
-            options=LoadOptions(duration=duration),
+            options=LoadOptions(session=SessionOptions(duration)),
         )
         try:
             loader.load()

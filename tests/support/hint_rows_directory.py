@@ -508,6 +508,16 @@ _words(*REGION, "'my prof' --region a/b")
 _words("… needs the name of a role, without its path", "… adminrole", "p --role a/b", "p --role r")
 _words("… needs a word such as production", "… production", "p --stage ''")
 _words("… is too long", "… production", f"p --stage {'x' * 50}")
+_words(
+    "… needs the ARN of a managed policy", "… arn:aws:iam::aws:policy/ReadOnlyAccess", "p --policy-arn ReadOnlyAccess"
+)
+_words("… needs the path of a file", "… policy.json", "p --policy ''", "p --read-only")
+_words(
+    "use aws_profile --no-session gives long-term keys, which no policy narrows",
+    "leave --no-session out",
+    "p --no-session --read-only",
+    "p --read-only",
+)
 SUCH_AS = ("… must be a time …: …", "such as 3600, 15m, 2h or 1h30m")
 _words(*SUCH_AS, "p --duration 5m", "p --duration 2h")
 _words(*SUCH_AS, "p --min-life 13h", "p --min-life 15m")
@@ -523,7 +533,7 @@ _words(
 _words(
     "unknown option of use aws_profile: …",
     "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] "
-    "[--account ID] [--role NAME] [--stage STAGE] [--confirm]",
+    "[--account ID] [--role NAME] [--stage STAGE] [--confirm] [--read-only] [--policy-arn ARN] [--policy FILE]",
     "p --regoin eu-west-1",
     "p --region eu-west-1",
 )

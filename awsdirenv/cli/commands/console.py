@@ -6,7 +6,7 @@ import argparse
 import os
 
 from awsdirenv.cli.output import emit, say
-from awsdirenv.cli.parser import add_profile, duration
+from awsdirenv.cli.parser import add_profile, add_session_options, session_options
 from awsdirenv.errors import OutputError
 
 POSITION = 140
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--service", metavar="NAME", help="which service, such as s3 or ec2; without it, the home page")
     parser.add_argument("--region", metavar="REGION", help="the region, instead of the environment's or the profile's")
     parser.add_argument("--print", action="store_true", help="print the link, which is a secret, and open no browser")
-    parser.add_argument("--duration", metavar="TIME", type=duration, help="how long you stay signed in: 15m to 12h")
+    add_session_options(parser, "how long you stay signed in: 15m to 12h")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.print and not browser.is_there(os.environ):
         raise OutputError("there is no desktop to open a browser on", _printing(options))
     visit = console.Visit(options.service, options.region, options.duration)
-    with loading(Request(options.profile, options=LoadOptions(duration=options.duration))) as loader:
+    with loading(Request(options.profile, options=LoadOptions(session=session_options(options)))) as loader:
         link = console.link(visit, loader, os.environ)
     if options.print:
         emit(f"{link.address}\n")
@@ -50,7 +50,8 @@ def _printing(options: argparse.Namespace) -> str:
     """Return the command that prints the same link: of the same profile, or it may be one of another account."""
     from awsdirenv.system.text import command_line, shell_word
 
-    wanted = [f"--{name}={value}" for name in ("service", "region", "duration") if (value := getattr(options, name))]
+    wanted = [f"--{name}={value}" for name in ("service", "region") if (value := getattr(options, name))]
+    wanted += session_options(options).for_user()
     line = " ".join(["awsdirenv console --print", *map(shell_word, wanted)])
     return command_line(line, options.profile) if options.profile else line
 

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from awsdirenv.cli.output import emit, is_watched
-from awsdirenv.cli.parser import add_duration, add_profile
+from awsdirenv.cli.parser import add_profile, add_session_options, session_options
 from awsdirenv.system.files import decode_name
 from awsdirenv.system.text import utc_text
 
@@ -24,7 +24,7 @@ ERROR_ON_ONE_LINE = True  # SDKs show our error inside a message of their own
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments. Two options are only for the config file of a live directory, and are not in the help."""
     add_profile(parser)
-    add_duration(parser)
+    add_session_options(parser)
     parser.add_argument("--live", metavar="NAME", type=decode_name, help=argparse.SUPPRESS)
     parser.add_argument("--keys", action="store_true", help=argparse.SUPPRESS)
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Reporter, Request, served, served_beside
 
-    load_options = LoadOptions(duration=options.duration)
+    load_options = LoadOptions(session=session_options(options))
     # A program shows our lines later, and only if we fail. So other lines than errors are of no use there.
     messages = reporter() if is_watched() else Reporter(lambda _holder: None, lambda _notice: None)
     if options.live is None:

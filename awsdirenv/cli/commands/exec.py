@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from awsdirenv.cli.parser import add_duration, add_min_life, add_no_session, add_profile
+from awsdirenv.cli.parser import add_min_life, add_no_session, add_profile, add_session_options, session_options
 from awsdirenv.errors import CommandNotFoundError, CommandNotRunnableError
 from awsdirenv.system.text import command_line
 
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments before `--`. `parser.parse` reads the words after it."""
     add_profile(parser)
     parser.add_argument("--region", metavar="REGION", help="the region, instead of the environment's or the profile's")
-    add_duration(parser)
+    add_session_options(parser)
     add_min_life(parser)
     add_no_session(parser)
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
 
-    load_options = LoadOptions(duration=options.duration, min_life=options.min_life, insist=True)
+    load_options = LoadOptions(session=session_options(options), min_life=options.min_life, insist=True)
     with loading(Request(options.profile, options=load_options)) as loader:
         snapshot = loader.long_term_keys() if options.no_session else loader.load()
     # The environment of the command has the profile's block, and no other variable that names an identity.

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from awsdirenv.cli.output import emit
-from awsdirenv.cli.parser import add_duration, add_json, add_profile
+from awsdirenv.cli.parser import add_json, add_profile, add_session_options, session_options
 
 POSITION = 110
 GROUP = "look"
@@ -16,7 +16,7 @@ EXAMPLE = "awsdirenv explain adminrole"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_profile(parser)
-    add_duration(parser)
+    add_session_options(parser)
     add_json(parser)
 
 
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.reports.explain.report import document, explain, text
     from awsdirenv.system.files import home
 
-    context = looking(Request(options.profile, options=LoadOptions(duration=options.duration)), os.environ)
+    context = looking(Request(options.profile, options=LoadOptions(session=session_options(options))), os.environ)
     explained = explain(context)
     home_folder = str(home(os.environ))
     emit(document(explained) if options.json else text(explained, home_folder, context.now))

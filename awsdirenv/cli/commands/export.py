@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awsdirenv.cli.output import emit, say
-from awsdirenv.cli.parser import add_duration, add_no_session, add_profile
+from awsdirenv.cli.parser import add_no_session, add_profile, add_session_options, session_options
 from awsdirenv.system.text import fish_quote, powershell_quote, sh_quote, utc_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", type=Path, help="write to FILE, 0600; a dotenv file is updated in place"
     )
-    add_duration(parser)
+    add_session_options(parser)
     add_no_session(parser)
 
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Request
 
-    with loading(Request(options.profile, options=LoadOptions(duration=options.duration))) as loader:
+    with loading(Request(options.profile, options=LoadOptions(session=session_options(options)))) as loader:
         snapshot = loader.long_term_keys() if options.no_session else loader.load()
     used_region = region(snapshot)
     if options.output is None:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from awsdirenv.cli.output import emit, report, say
-from awsdirenv.cli.parser import add_duration, add_min_life, add_no_session, add_profile
+from awsdirenv.cli.parser import add_min_life, add_no_session, add_profile, add_session_options, session_options
 from awsdirenv.errors import LaterLineError
 from awsdirenv.system.text import printable
 
@@ -23,7 +23,7 @@ _WITHOUT_CREDENTIALS = 10  # for the extension: a live directory may be opened, 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `use aws_profile`, and the options that only the extension gives."""
     add_profile(parser)
-    add_duration(parser)
+    add_session_options(parser)
     add_min_life(parser)
     add_no_session(parser)
     parser.add_argument("--account", metavar="ID", type=_account, help="refuse credentials of another account")
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.pins import Conditions, admitted
     from awsdirenv.refresh.request import Request
 
-    load_options = LoadOptions(duration=options.duration, min_life=options.min_life)
+    load_options = LoadOptions(session=session_options(options), min_life=options.min_life)
     request = Request(options.profile, options.envrc, load_options, evaluation=options.evaluation)
     conditions = Conditions(options.account, options.role, options.stage, options.confirm)
     try:

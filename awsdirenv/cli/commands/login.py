@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from awsdirenv.cli.output import say, warn
-from awsdirenv.cli.parser import add_duration, add_profile
+from awsdirenv.cli.parser import add_profile, add_session_options, session_options
 from awsdirenv.errors import WrongIdentityError
 
 POSITION = 30
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="renew credentials that are still valid; with --token-code, also the MFA session",
     )
-    add_duration(parser)
+    add_session_options(parser)
     parser.add_argument(
         "--no-browser", action="store_true", help="print the address of the sign-in page, and open no browser"
     )
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     load_options = LoadOptions(
         token_code=options.token_code,
         force=options.force,
-        duration=options.duration,
+        session=session_options(options),
         sign_in=True,
         open_browser=not options.no_browser,
     )

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from awsdirenv.cli.parser import add_duration, add_profile
+from awsdirenv.cli.parser import add_profile, add_session_options, session_options
 from awsdirenv.records import Record
 from awsdirenv.system import files
 
@@ -38,7 +38,7 @@ _LONGEST_USE = 36 * 3600.0
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_profile(parser)
-    add_duration(parser)
+    add_session_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,14 +53,14 @@ def run(options: argparse.Namespace) -> int:
 
     directory = working_directory(os.environ)
     name = declared_profile(options.profile, directory, os.environ).name
-    key = snapshot_key(name, os.environ, options.duration)
+    session = session_options(options)
+    key = snapshot_key(name, os.environ, session)
     paths = CachePaths.from_environ(os.environ)
-    options_for_load = [f"--duration={options.duration}"] if options.duration else []
     ready = _detach()
     if ready is None:
         return 0
     prepare(paths)
-    renewal = [*own_command(), "load", "--envrc", *options_for_load, "--", name]
+    renewal = [*own_command(), "load", "--envrc", *session.arguments(), "--", name]
     timer = _Timer(paths, key, renewal, directory)
     lock = f"timer-{key}"
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.identity import KeyFacts
 from awsdirenv.config.aws_files import section_header
-from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.config.environment import SessionOptions
+from awsdirenv.config.session_options import resolve
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh.preflight import Preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
@@ -30,7 +31,7 @@ def profile(context: DoctorContext) -> Iterator[Finding]:
     if context.files is None or context.profile is None:
         return
     try:
-        chain = resolve_chain(context.files, context.profile, context.outer)
+        chain = resolve(context.files, context.profile, SessionOptions(), context.outer)
         Preflight(context.files, context.outer).check(chain)
     except AwsdirenvError as error:
         yield Finding(ERROR, error.message, error.hint)

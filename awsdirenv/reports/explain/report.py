@@ -29,14 +29,15 @@ from awsdirenv.config.chain import (
     STATIC,
     WEB_IDENTITY,
     Chain,
-    with_duration,
 )
-from awsdirenv.config.resolve import resolve_chain, source_kind
+from awsdirenv.config.resolve import source_kind
+from awsdirenv.config.session_options import resolve
 from awsdirenv.config.source_lines import Provenance
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.records import Record, replace
 from awsdirenv.refresh.plan import (
     ASSUME_ROLE,
+    FEDERATION,
     KEY_SESSION,
     MFA_SESSION,
     KnownSource,
@@ -69,6 +70,7 @@ _TITLES = {
     ATTACHED: "role of the machine",
     MFA_SESSION: "GetSessionToken with an MFA code",
     KEY_SESSION: "GetSessionToken",
+    FEDERATION: "GetFederationToken",
     ASSUME_ROLE: "AssumeRole",
 }
 _FOR_ALL = f"all directories share what it gives; name the variables that it reads in {VARIABLES_KEY}"
@@ -150,7 +152,7 @@ def explain(context: ProfileContext) -> Explanation:
         return Explanation(context.profile, Value(*context.region) if context.region else None, (), None, error)
     values = HopValues(files, context, Provenance(files))
     try:
-        chain = with_duration(resolve_chain(files, context.profile, context.environ), context.duration)
+        chain = resolve(files, context.profile, context.options, context.environ)
     except AwsdirenvError as error:
         return _explanation(values, _way(values), None, error)
     load = next_load(chain, files, context)
@@ -189,9 +191,9 @@ def _without_calls(plan: Plan, first: int) -> Plan:
 
 
 def _usable_snapshot(context: ProfileContext) -> Snapshot | None:
-    key = snapshot_key(context.profile, context.environ, context.duration)
+    key = snapshot_key(context.profile, context.environ, context.options)
     snapshot = snapshots.read(context.paths.snapshots / key)
-    basis = Basis.present(context.profile, context.environ, context.duration)
+    basis = Basis.present(context.profile, context.environ, context.options)
     return snapshot if snapshot and snapshot.holds(basis, context.now) else None
 
 

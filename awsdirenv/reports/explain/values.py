@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from awsdirenv.aws import sso_token
-from awsdirenv.config.aws_files import VARIABLES_KEY, AwsFiles
+from awsdirenv.config.aws_files import AGENT_KEY, ARNS_KEY, POLICY_KEY, VARIABLES_KEY, AwsFiles
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -62,6 +62,7 @@ KNOWN: tuple[str, ...] = (
     *_STATIC_KEYS,
 )
 KNOWN += (*_BY_KIND[PROCESS], "login_session", "web_identity_token_file", *_BY_KIND[SSO], *_SIGN_IN_KEYS)
+KNOWN += (AGENT_KEY, ARNS_KEY, POLICY_KEY)
 KNOWN += ("region", "endpoint_url", "services", "sts_regional_endpoints")
 
 
@@ -95,14 +96,29 @@ class HopValues(Record):
         if step.proves and plan.serial:
             values["mfa_serial"] = Value(plan.serial, self._source_of_serial(chain))
             values |= self._code_process(chain)
-        return values | (self._of_declared(chain) if step is plan.steps[-1] else {})
+        if step is not plan.steps[-1]:
+            return values
+        return values | self._policies(chain) | self._of_declared(chain)
+
+    def _policies(self, chain: Chain) -> dict[str, Value]:
+        """Return the session policies that narrow the session, and who asks for them."""
+        if chain.narrowing is None:
+            return {}
+        values = self.of_profile(chain.profile, (ARNS_KEY, POLICY_KEY))
+        for word in self.context.options.narrowing():
+            name, _, value = word.partition("=")
+            key, option = {"--policy": POLICY_KEY}.get(name, ARNS_KEY), values.get(ARNS_KEY)
+            arns = [option.value] if option and option.value and key == ARNS_KEY else []
+            shown = value or chain.narrowing.arns[0]
+            values[key] = Value(", ".join([*arns, shown]), name)
+        return values
 
     def _of_role(self, chain: Chain, step: Step) -> dict[str, Value]:
         hop = chain.hops[step.hop or 0]
         keys = (*_ROLE_KEYS, "include_profile", *([VARIABLES_KEY] if chain.source_kind == PROCESS else []))
         values = self.of_profile(hop.profile, keys)
         if not hop.role_session_name:
-            values["role_session_name"] = Value("awsdirenv-session-TIME", DEFAULT)
+            values["role_session_name"] = Value(f"{hop.default_session_name}-TIME", DEFAULT)
         if chain.duration_seconds and step.hop == len(chain.hops) - 1:
             values["duration_seconds"] = Value(str(chain.duration_seconds), WISH)
         elif hop.duration_seconds is None:

@@ -250,8 +250,7 @@ def _renewal(state: Look, otherwise: str) -> str:
     is_live = key is None and state.caller.outcome != NONE  # SDKs find the credentials by the profile
     if key != declared.key and not is_live:
         return "direnv reload"
-    options = [f"--duration={declared.duration}"] if declared.duration else []
-    return login_command(declared.profile, "--force", *options)
+    return login_command(declared.profile, "--force", *declared.options.for_user())
 
 
 def _own_keys(state: Look) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +15,9 @@ from awsdirenv.cache.snapshots import Basis, Snapshot
 from awsdirenv.config import envrc
 from awsdirenv.config.aws_files import STAGE_KEY, AwsFiles, load_files, place_of, static_keys
 from awsdirenv.config.chain import WEB_IDENTITY, Chain, account_of, assumed_role, given_name
-from awsdirenv.config.environment import CLOSED_PROFILE
+from awsdirenv.config.environment import CLOSED_PROFILE, SessionOptions, agent_default
 from awsdirenv.config.envrc import Declaration
-from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.config.session_options import resolve
 from awsdirenv.config.settings import declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, SettingError, WrongIdentityError
 from awsdirenv.records import Record, replace
@@ -62,11 +63,12 @@ class Declared(Record):
     stage: str | None = None
     role: str | None = None
     key: str | None = None
-    duration: str | None = None
+    options: SessionOptions = SessionOptions()
     is_stored: bool = False
     until: datetime | None = None
     mixed: tuple[str, ...] = ()
     keys_place: str | None = None
+    policies: str | None = None
     refusal: WrongIdentityError | None = None
 
 
@@ -125,12 +127,12 @@ def resolve_declared(place: Place) -> Declared:
     name = _profile(place, outer)
     if name is None:
         return Declared(region=place.option("--region"), stage=place.option("--stage"))
-    duration = _seconds(place.option("--duration"))
-    context = looking(Request(name, options=LoadOptions(duration=duration)), outer)
+    options = _options(place)
+    context = looking(Request(name, options=LoadOptions(session=options)), outer)
     files = load_files(context.environ)
-    chain = resolve_chain(files, name, context.environ)
-    snapshot = snapshots.read(context.paths.snapshots / snapshot_key(name, context.environ, duration))
-    holds = snapshot is not None and snapshot.holds(Basis.present(name, context.environ, duration), context.now)
+    chain = resolve(files, name, options, context.environ)
+    snapshot = snapshots.read(context.paths.snapshots / snapshot_key(name, context.environ, options))
+    holds = snapshot is not None and snapshot.holds(Basis.present(name, context.environ, options), context.now)
     return replace(
         _resolved(place, context, files, chain, snapshot),
         is_stored=holds,
@@ -201,16 +203,30 @@ def _resolved(
         stage=stage or str(own.get(STAGE_KEY) or "") or None,
         role=chain.role or (role_arn and role_arn.rpartition("/")[2]),
         key=keys[0] if keys else stored_key,
-        duration=place.option("--duration"),
+        options=context.options,
+        policies=chain.narrowing.label if chain.narrowing else None,
         keys_place=place_of(files, chain.source_profile, "aws_access_key_id") if keys else None,
     )
 
 
-def _seconds(text: str | None) -> int | None:
+def _options(place: Place) -> SessionOptions:
+    """Return what the line asks of the session. A value that the extension refuses is left out."""
+    agent = agent_default(place.environ)
+    if place.said is None:
+        return SessionOptions(agent=agent)
+    policy = place.option("--policy")
     try:
-        return role_duration(text) if text else None
+        duration = place.option("--duration")
+        seconds = role_duration(duration) if duration else None
     except SettingError:
-        return None
+        seconds = None
+    return SessionOptions(
+        seconds,
+        tuple((place.option("--policy-arn") or "").split()),
+        os.path.join(place.said.envrc.parent, policy) if policy else None,
+        place.option("--read-only") is not None,
+        agent,
+    )
 
 
 def _is_within(folder: Path, top: Path) -> bool:
@@ -310,7 +326,7 @@ def actual_role(arn: str | None) -> str | None:
 def document(state: Look) -> str:
     """Return the report as JSON, version 1."""
     declared, held, caller = state.declared, state.held, state.caller
-    names = ("profile", "account_id", "role_arn", "region", "stage")
+    names = ["profile", "account_id", "role_arn", "region", "stage", *(["policies"] if declared.policies else [])]
     data = {
         "version": 1,
         "declared": {name: getattr(declared, name) for name in names},
@@ -360,6 +376,7 @@ def _rows(state: Look) -> list[Row]:
         _compared("role", declared.role, None, actual_role(caller.arn)),
         _compared("region", declared.region, held.region, None),
         ("stage", declared.stage, None, None, None),
+        ("only", declared.policies, None, None, None),
         _compared("access key", None, held.access_key_id, caller.access_key_id),
         ("until", None, _moment(held.expiration, state.now), None, None),
     ]

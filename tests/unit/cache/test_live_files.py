@@ -18,12 +18,13 @@ MADE = Made(
     stamps=("0 600 3 7 1:2:2026 @ /home/me/.aws/config", "absent @ /home/me/.aws/credentials"),
     originals=(None, ""),
     mfa_serial="",
-    duration=None,
+    options="",
     python="/usr/bin/python",
     region="eu-west-1",
     account_id="123456789012",
     role="dev",
     stage="",
+    policies="",
 )
 OTHERS: tuple[dict[str, Any], ...] = (
     {"profile": "other"},
@@ -31,7 +32,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"originals": ("", "")},
     {"originals": (None, None)},
     {"mfa_serial": "arn:aws:iam::123456789012:mfa/foo"},
-    {"duration": 900},
+    {"options": "duration=900"},
     {"python": "/opt/python"},
     {"region": ""},
 )
@@ -62,7 +63,7 @@ def test_private(folder: Path, mask: int) -> None:
     assert (mode(folder / "dev"), mode(empty_file(folder))) == (0o600, 0o600)
     assert empty_file(folder).read_bytes() == b""
     text = (folder / "dev").read_text(encoding="utf-8")
-    assert text.startswith("# version=2\n# profile=dev\n")
+    assert text.startswith("# version=3\n# profile=dev\n")
     assert text.endswith("\n\n[profile dev]\n")
 
 
@@ -103,7 +104,7 @@ def test_what_is_not_ours(folder: Path, what: str) -> None:
         path.mkdir()
     else:
         text = elsewhere.read_bytes()
-        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=2", b"version=1"), "short": text[:60]}
+        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=3", b"version=2"), "short": text[:60]}
         path.write_bytes(other[what])
         path.chmod(0o600)
     assert not is_current(path, MADE)

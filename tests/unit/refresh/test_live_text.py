@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.config.aws_files import load_files
+from awsdirenv.config.environment import SessionOptions
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError
 from awsdirenv.refresh.live import config_text
@@ -44,7 +45,7 @@ class Files:
         environ = self.environ | more.pop("environ", {})
         files = load_files(environ)
         chain = resolve_chain(files, declared, environ)
-        return config_text(files, chain, environ, ["awsdirenv"], more.get("duration"))
+        return config_text(files, chain, environ, ["awsdirenv"], SessionOptions(more.get("duration")))
 
     def parsed(self, *args: str, **more: Any) -> dict[str, Any]:
         """Give the live config file as botocore reads it."""
