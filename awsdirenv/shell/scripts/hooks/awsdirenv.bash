@@ -20,13 +20,18 @@ _awsdirenv_hook() {
 }
 
 # Runs at a prompt before direnv's hook: says which stage you are leaving, before the next directory says where you are.
-# An inner directory without a line of ours may keep the stage, by `source_up`: then _awsdirenv_left says it.
+# An inner directory without a line of ours may have the stage of the outer one, by `source_up`: between such two it is
+# _awsdirenv_left that says it, if they differ.
 _awsdirenv_leave() {
   [[ ${DIRENV_FILE-} ]] && declare -F _direnv_hook >/dev/null || return 0
   set -- "$PWD" "${DIRENV_FILE%/*}"
   while [[ $1 && ! -e $1/.envrc ]]; do set -- "${1%/*}" "$2"; done
   [[ ! $1/.envrc -ef $DIRENV_FILE ]] || return 0
-  [[ $1 != "$2"/* ]] || _awsdirenv_has_line "$1/.envrc" || return 0
+  if [[ -e $1/.envrc && $1 == "$2"/* ]]; then
+    _awsdirenv_has_line "$1/.envrc" || return 0
+  elif [[ -e $1/.envrc && $2 == "$1"/* ]]; then
+    _awsdirenv_has_line "$DIRENV_FILE" || return 0
+  fi
   printf '%s\n' "awsdirenv: leaving *** $(_awsdirenv_printable "${_awsdirenv_inside^^}") ***" >&2
   _awsdirenv_inside=''
 }

@@ -47,7 +47,8 @@ function _awsdirenv_printable
 end
 
 # Says which stage you are leaving, before direnv evaluates at the prompt and the next directory says where you are. An
-# inner directory without a line of ours may keep the stage, by `source_up`: then _awsdirenv_left says it.
+# inner directory without a line of ours may have the stage of the outer one, by `source_up`: between such two it is
+# _awsdirenv_left that says it, if they differ.
 function _awsdirenv_leave --on-event fish_postexec
     test -n "$AWSDIRENV_STAGE" -a -n "$DIRENV_FILE"; and functions -q __direnv_export_eval; or return
     set -l folder $PWD
@@ -57,8 +58,11 @@ function _awsdirenv_leave --on-event fish_postexec
     set -l outer (string replace -r '/[^/]*$' '' -- "$DIRENV_FILE")
     if test -e "$folder/.envrc"
         test (realpath -- "$folder/.envrc") = (realpath -- "$DIRENV_FILE"); and return
-        if string match -q -- "$outer/*" "$folder/"
-            string match -qr '^\s*use[_\s]+aws_profile' <"$folder/.envrc"; or return
+        set -l inner
+        string match -qr -- '^'(string escape --style=regex -- "$outer")/ "$folder"; and set inner "$folder/.envrc"
+        string match -qr -- '^'(string escape --style=regex -- "$folder")/ "$outer"; and set inner "$DIRENV_FILE"
+        if test -n "$inner"
+            string match -qr '^\s*use[_\s]+aws_profile' <"$inner"; or return
         end
     end
     echo "awsdirenv: leaving *** "(_awsdirenv_printable (string upper -- "$AWSDIRENV_STAGE" | string collect))" ***" >&2

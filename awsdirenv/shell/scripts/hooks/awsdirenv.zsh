@@ -21,15 +21,19 @@ _awsdirenv_hook() {
 }
 
 # Runs before direnv's hook: says which stage you are leaving, before the next directory says where you are. An inner
-# directory without a line of ours may keep the stage, by `source_up`: then _awsdirenv_left says it. A subshell's `cd`
-# is not yours.
+# directory without a line of ours may have the stage of the outer one, by `source_up`: between such two it is
+# _awsdirenv_left that says it, if they differ. A subshell's `cd` is not yours.
 _awsdirenv_leave() {
   emulate -L zsh
   [[ -n ${AWSDIRENV_STAGE-} && -n ${DIRENV_FILE-} ]] && (( ! ZSH_SUBSHELL && ${+functions[_direnv_hook]} )) || return 0
-  set -- "$PWD"
-  while [[ -n $1 && ! -e $1/.envrc ]]; do set -- "${1%/*}"; done
+  set -- "$PWD" "${DIRENV_FILE%/*}"
+  while [[ -n $1 && ! -e $1/.envrc ]]; do set -- "${1%/*}" "$2"; done
   [[ ! $1/.envrc -ef $DIRENV_FILE ]] || return 0
-  if [[ $1 == ${DIRENV_FILE%/*}/* ]] && ! _awsdirenv_has_line $1/.envrc; then return 0; fi
+  if [[ -e $1/.envrc && $1 == $2/* ]]; then
+    _awsdirenv_has_line $1/.envrc || return 0
+  elif [[ -e $1/.envrc && $2 == $1/* ]]; then
+    _awsdirenv_has_line $DIRENV_FILE || return 0
+  fi
   print -ru2 -- "awsdirenv: leaving *** $(_awsdirenv_printable "${(U)AWSDIRENV_STAGE}") ***"
   typeset -g _awsdirenv_inside=
 }
