@@ -27,7 +27,7 @@ FOLDERS = {
     "foreign": "export VARIABLE=value",
     "closed": "use aws_profile absent",
 }
-WAYS = (
+WAYS: tuple[tuple[str, str, list[str]], ...] = (
     ("prod", "prod/folder", []),
     ("prod/folder", ".", [LEAVING]),
     ("prod", "other", [LEAVING, PLAIN]),
