@@ -15,7 +15,7 @@ from timing import SHELLS_AT_ONCE
 
 _NAME, _TIME, _NOTE = 50, 9, 20  # columns
 _BAR = COLUMNS - len(f"  {'':{_NAME}} {'':{_TIME}} {'':{_NOTE}} ")
-_OURS, _THEIRS, _OVER = "#2f81f7", "#6e7681", "#d9480f"
+_OURS, _THEIRS, _OVER = "#1a5fd0", "#6e7681", "#b3400f"
 _BACKGROUND = re.compile(r'(<rect fill="#\w+" x="[\d.]+" )y="([\d.]+)"( width="[\d.]+" )height="([\d.]+)"')
 _WITHIN_BUDGET = 0.8  # of a bar's columns, where the mark of the budget stands
 
@@ -93,8 +93,9 @@ def _budget(text: Text, row: Row) -> None:
     length = min(_BAR, max(1, round(row.ratio / row.budget * mark)))
     color = _OVER if row.ratio > row.budget else _OURS
     bar = Text(" " * _BAR)
-    bar.stylize(f"on {color}", 0, length)
     bar.plain = bar.plain[:mark] + "│" + bar.plain[mark + 1 :]
+    bar.stylize("#ffffff", mark, mark + 1)
+    bar.stylize(f"on {color}", 0, length)
     text.append(f"  {row.name:{_NAME}} {_time(row.ms)} {f'{row.ratio:.2f} of {row.budget:.2f}':{_NOTE}} ")
     bar.rstrip_end(max(length, mark + 1))
     text.append_text(bar)

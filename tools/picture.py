@@ -102,8 +102,8 @@ def picture(text: Text, title: str, unique_id: str) -> str:
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor", highlight=False
     )
     for line in text.split("\n"):
-        if line.cell_len > COLUMNS:
-            sys.exit(f"{title}: a line of {line.cell_len} columns does not fit: {line}")
+        if line.cell_len > COLUMNS or line.cell_len != len(line):  # rich measures wide letters as others
+            sys.exit(f"{title}: a line of {line.cell_len} columns, {len(line)} letters, does not fit: {line}")
         console.print(line, no_wrap=True, overflow="ignore")
     svg = console.export_svg(title=title, theme=MONOKAI, code_format=TEMPLATE, unique_id=unique_id)
     svg = re.sub(r"<text [^>]*>\s*</text>", "", svg)  # the ends of the lines, which stand outside
