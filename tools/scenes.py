@@ -66,7 +66,11 @@ SCENES = (
     ),
     Scene("status", ("awsdirenv status",), hidden=entered("adminrole", "staging", "production")),
     Scene("doctor", ("awsdirenv doctor",), before=careless, hidden=entered("adminrole")),
-    Scene("production", ("cd ~/projects/live", "!production", "cd"), hidden=(*entered("adminrole"), "cd")),
+    Scene(
+        "production",
+        ("cd ~/projects/live", "!production", "cd ~/projects/staging"),
+        hidden=(*entered("adminrole"), "cd"),
+    ),
 )
 
 

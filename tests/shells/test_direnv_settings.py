@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from awsdirenv.shell.direnv_settings import added, removed
+from documents import ROOT
 from world import World
 
 OLD, NEW = (2, 32), (2, 37)
@@ -30,8 +33,8 @@ FILES += [text.replace("\n", "\r\n") for text in FILES[:12]]
 
 def parsed(text: str) -> dict[str, object]:
     """Give what a parser of TOML reads."""
-    tomllib = pytest.importorskip("tomllib")
-    found: dict[str, object] = tomllib.loads(text)
+    parser = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")  # pytest brings tomli
+    found: dict[str, object] = parser.loads(text)
     return found
 
 
@@ -178,3 +181,34 @@ def test_without_direnv(settings: Settings) -> None:
     assert HINT not in settings.setup()
     assert "direnv is not installed\n" in settings.setup("--direnv-settings", status=1)
     assert not settings.toml.exists()
+
+
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+RECIPES = re.findall(r"^### ([^\n]+)\n[^#]*?```toml\n(.*?)```", TROUBLESHOOTING, re.MULTILINE | re.DOTALL)
+
+
+def test_the_recipes_of_the_documents(settings: Settings) -> None:
+    """Written into direnv.toml as they stand, they do what their headings are about; both are what setup adds."""
+    assert [title for title, _ in RECIPES] == [
+        "direnv: ([...]) is taking a while to execute",
+        "direnv: export +AWS_ACCESS_KEY_ID …",
+    ]
+    settings.world.role("plain", mfa=False)
+    folder = settings.world.project("plain")
+    version = subprocess.run(["direnv", "version"], env=settings.world.env, capture_output=True, text=True, check=True)
+    hides = tuple(map(int, version.stdout.split(".")[:2])) >= (2, 34)
+    for _, lines in RECIPES:
+        settings.toml.write_text(lines, encoding="utf-8")
+        assert ("warn_timeout 1m0s\n" in settings.told()) == ("warn_timeout" in lines)
+        _, said = settings.world.enter(folder)
+        assert ("direnv: export " in said) == ("hide_env_diff" not in lines or not hides)
+        assert added(lines, NEW) != lines
+    assert added("".join(lines.removeprefix("[global]\n") for _, lines in RECIPES), NEW) == "".join(
+        lines.removeprefix("[global]\n") for _, lines in RECIPES
+    )
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
+def test_how_to_hide_the_line_is_one_click_away(page: str) -> None:
+    """A link leads to the heading with the very lines; test_docs.py shows that the heading is there."""
+    assert "troubleshooting.md#direnv-export-aws_access_key_id-)" in (ROOT / page).read_text(encoding="utf-8")
