@@ -262,11 +262,25 @@ _awsdirenv_let_another_do_it() {
   exec {_ad_pause}<&-
 }
 
-# Starts the timer in a subshell of its own, without any of direnv's descriptors: nobody waits for it.
+# Starts the timer in a subshell of its own, without any of direnv's descriptors: nobody waits for it. Of fifty shells that
+# come at once one starts it: until the timer has made its mark, the file `KEY.used` says who starts it, and since when.
 _awsdirenv_start_timer() {
-  local _ad_arguments=(timer)
+  local _ad_arguments=(timer) _ad_starter='' _ad_since='' _ad_second
+  printf -v _ad_second '%(%s)T' -1 # a person may have answered since _ad_now
+  if [[ -e $_ad_mark.used ]]; then
+    { read -r _ad_starter _ad_since <"$_ad_mark.used"; } 2>/dev/null
+    if [[ ! $_ad_mark -nt $_ad_mark.used && $_ad_since && $_ad_starter$_ad_since != *[!0-9]* ]] &&
+      ((_ad_second - _ad_since < 30)) && builtin kill -0 "$_ad_starter" 2>/dev/null; then
+      return 0
+    fi
+    command rm -f -- "$_ad_mark.used"
+  fi
   [[ ! $_ad_option_duration ]] || _ad_arguments+=("--duration=$_ad_option_duration")
-  (_awsdirenv_run_around "${_ad_arguments[@]}" -- "$_ad_declared" </dev/null >/dev/null 2>&1 3>&- &)
+  ({
+    _ad_starter=$BASHPID
+    (umask 077 && set -C && printf '%s %s\n' "$_ad_starter" "$_ad_second" >"$_ad_mark.used") &&
+      _awsdirenv_run_around "${_ad_arguments[@]}" -- "$_ad_declared"
+  } </dev/null >/dev/null 2>&1 3>&- &)
 }
 
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.

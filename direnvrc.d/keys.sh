@@ -69,7 +69,8 @@ _awsdirenv_utc_text() {
     $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
 }
 
-# Sees to it that one process renews the snapshot before its end, whoever sits still meanwhile; see awsdirenv/cli/commands/timer.py.
+# Sees to it that one process renews the snapshot before its end, even while nobody types; see
+# awsdirenv/cli/commands/timer.py.
 _awsdirenv_keep_fresh() {
   local _ad_mark=$_ad_cache/timers/$_ad_key _ad_pid='' _ad_words=()
   [[ $_ad_expiration && -d $_ad_cache/timers && -O $_ad_cache/timers && ! -L $_ad_cache/timers ]] || return 0
@@ -77,19 +78,17 @@ _awsdirenv_keep_fresh() {
     [[ ! -s $_ad_mark ]] || : >|"$_ad_mark" # ends the one that another evaluation started
     return 0
   fi
-  # By the time of this file the timer knows that somebody is here.
-  if [[ -e $_ad_mark.used ]]; then : >|"$_ad_mark.used"; else (umask 077 && : >"$_ad_mark.used"); fi
   { read -r _ad_pid <"$_ad_mark"; } 2>/dev/null
-  case $_ad_pid in
-    '' | *[!0-9]*) ;;
-    *)
-      # A number alone may be another process's by now.
-      { mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline"; } 2>/dev/null
-      [[ " ${_ad_words[*]} " != *' timer '* ]] || return 0
-      # Without /proc a number must do. If it is another process of ours, the next renewal starts a timer.
-      { read -rN 1 _ <"/proc/$$/cmdline"; } 2>/dev/null || ! builtin kill -0 "$_ad_pid" 2>/dev/null || return 0
-      ;;
-  esac
+  if [[ $_ad_pid && $_ad_pid != *[!0-9]* && -e $_ad_mark.used ]]; then
+    # A number alone may be another process's by now. Without /proc it must do: if it is another process of ours, the next
+    # renewal starts a timer.
+    { mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline"; } 2>/dev/null
+    if [[ " ${_ad_words[*]} " == *' timer '* ]] ||
+      { ! { read -rN 1 _ <"/proc/$$/cmdline"; } && builtin kill -0 "$_ad_pid"; } 2>/dev/null; then
+      : >|"$_ad_mark.used" # by the time of this file the timer knows that somebody is here
+      return 0
+    fi
+  fi
   _awsdirenv_run cold _awsdirenv_start_timer
 }
 

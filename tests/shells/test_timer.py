@@ -229,6 +229,48 @@ def test_a_number_that_is_another_process_s_by_now_starts_a_new_one(world: World
     assert wait_until(lambda: len(timers(world)) == 1, SOON)
 
 
+def test_one_that_is_not_wanted_any_more_is_followed(world: World, folder: Path) -> None:
+    """`clear --all` ends a timer, which holds its lock until its nap is over; the next load's timer waits for that."""
+    live_for_hours(world)
+    world.enter(folder)
+    before = running(world)
+    world.run("awsdirenv", "clear", "--all").check_returncode()
+    world.enter(folder)
+    assert running(world) != before
+
+
+@pytest.mark.parametrize(
+    ("starter", "seconds", "starts"),
+    [
+        pytest.param("alive", 0, 0, id="being started"),
+        pytest.param("alive", 31, 1, id="another process by now"),
+        pytest.param("gone", 0, 1, id="killed while it started"),
+        pytest.param("", 0, 1, id="never said who"),
+        pytest.param("x[$(id)]", 0, 1, id="no number"),
+    ],
+)
+def test_a_timer_that_is_being_started_is_not_started_again(
+    world: World, folder: Path, starter: str, seconds: int, starts: int
+) -> None:
+    """Fifty shells that come at once would otherwise start fifty Pythons, and wait for them."""
+    live_for_hours(world)
+    world.enter(folder, AWSDIRENV_AUTO_REFRESH="0")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        if starter == "gone":
+            process.kill()
+            process.wait()
+        number = process.pid if starter in {"alive", "gone"} else starter
+        used = next((world.cache / "snapshots").iterdir()).name + ".used"
+        (world.cache / "timers" / used).write_text(f"{number} {int(time.time()) - seconds}\n")
+        world.enter(folder)
+        if starts:
+            running(world)
+        else:
+            assert (world.cache / "timers" / used).read_text().startswith(f"{number} ")
+            assert timers(world) == []
+        process.kill()
+
+
 def test_a_second_timer_gives_up_at_once(world: World, folder: Path) -> None:
     """The lock, and not the mark, makes it one."""
     world.enter(folder)

@@ -1,8 +1,9 @@
 """`make matrix`: the main job on machines that differ from this one, and a table of what ran, passed and failed.
 
 A row that cannot run says why. The status is 1 if a test failed. `--quick` runs the rows that cost little, and WORDS
-the rows that have one of them in their names: make matrix ARGS="fish stat". The last result of each row is kept in
-build/matrix/results.json; `--table` prints them all, and runs nothing.
+the rows that have one of them in their names: make matrix ARGS="fish stat". With `--whole` a row runs all tests of the
+shells and of the promises, some minutes each. The last result of each row is kept in build/matrix/results.json;
+`--table` prints them all, and runs nothing.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from machine import BUILD, CannotRunError, Machine, OutdatedRowError
-from rows import ROWS, Row
+from rows import PARTIAL, ROWS, Row
 
-SECONDS = 900  # that a row's tests may take
+SECONDS = 3600  # that a row's tests may take
+WHOLE = ("tests/shells", "tests/promises")
 
 
 @dataclass
@@ -57,6 +59,11 @@ def run_row(row: Row, jobs: int) -> Result:
         result.failed = [f"the tests took more than {SECONDS} seconds"]
     result.seconds = round(time.monotonic() - begin)
     return result
+
+
+def whole(row: Row) -> Row:
+    """Return the row that runs all tests of the shells and of the promises on the same machine."""
+    return replace(row, name=f"{row.name}: all tests", tests=WHOLE)
 
 
 def _version(machine: Machine, command: str) -> str:
@@ -144,6 +151,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only rows with one of these words in their names")
     parser.add_argument("--quick", action="store_true", help="only the rows that cost little")
+    parser.add_argument("--whole", action="store_true", help="all tests of the shells and of the promises in each row")
     parser.add_argument("--jobs", type=int, default=2, help="tests at once (2)")
     parser.add_argument("--list", action="store_true", help="name the rows, and run none")
     parser.add_argument("--table", action="store_true", help="print the last result of each row, and run none")
@@ -151,12 +159,15 @@ def main() -> int:
     rows = [row for row in ROWS if row.is_quick or not options.quick]
     if options.words:
         rows = [row for row in rows if any(word in f"{row.group}: {row.name}" for word in options.words)]
+    if options.whole:
+        rows = [whole(row) for row in rows if row.tests not in PARTIAL]
     if options.list:
         print(*(f"{row.group}: {row.name}: {len(row.tests)} tests" for row in rows), sep="\n")
         return 0
     if options.table:
         kept = kept_results()
-        return report([kept[row.group, row.name] for row in rows if (row.group, row.name) in kept])
+        named = [(one.group, one.name) for row in rows for one in dict.fromkeys([row, whole(row)])]
+        return report([kept[name] for name in named if name in kept])
     results = []
     for row in rows:
         print(f"{row.group}: {row.name} …", file=sys.stderr, flush=True)

@@ -234,6 +234,9 @@ _AWKS = (
     ),
 )
 
+# What rows run that are about one part only: all tests would show nothing else there.
+PARTIAL = (("tests/unit",), (_PROFILES,))
+
 _SEEN = 'ls -d /proc/1 2>&- || echo "others\' processes are hidden"'
 _KERNEL = (
     Row("kernel", "no /proc but for /dev/fd", (*LOAD, *WARM, *on_terminal("bash")), (m.no_proc,), ()),

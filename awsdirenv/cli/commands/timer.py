@@ -46,21 +46,35 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.cache.layout import CachePaths, snapshot_key
     from awsdirenv.cache.sessions import prepare
     from awsdirenv.config.settings import declared_profile
+    from awsdirenv.errors import LockTimeoutError
     from awsdirenv.shell.extension import own_command
     from awsdirenv.system.direnv import working_directory
-    from awsdirenv.system.lock import Locks
+    from awsdirenv.system.lock import Locks, read_holder
 
     directory = working_directory(os.environ)
     name = declared_profile(options.profile, directory, os.environ).name
     key = snapshot_key(name, os.environ, options.duration)
     paths = CachePaths.from_environ(os.environ)
     options_for_load = [f"--duration={options.duration}"] if options.duration else []
-    if _detach():
-        prepare(paths)
-        locks = Locks(paths.locks, 0, lambda *_: None)
-        with locks.hold_unless(f"timer-{key}", lambda: True) as is_running:  # only one for each profile
-            if not is_running:
-                _Timer(paths, key, [*own_command(), "load", "--envrc", *options_for_load, "--", name], directory).run()
+    ready = _detach()
+    if ready is None:
+        return 0
+    prepare(paths)
+    renewal = [*own_command(), "load", "--envrc", *options_for_load, "--", name]
+    timer = _Timer(paths, key, renewal, directory)
+    lock = f"timer-{key}"
+
+    def is_running() -> bool | None:
+        # One that holds the lock without its mark has only just begun, or ends after its nap.
+        holder = read_holder(paths.locks / f"{lock}.lock")
+        return timer.is_marked(holder.pid) or None if holder else None
+
+    with (
+        contextlib.suppress(LockTimeoutError),
+        Locks(paths.locks, 2 * _NAP, lambda *_: None).hold_unless(lock, is_running) as another,  # one for each profile
+    ):
+        if not another:
+            timer.run(ready)
     return 0
 
 
@@ -108,19 +122,27 @@ class _Timer:
         anchor = (files.read_private(self._snapshot) or {}).get("AWSDIRENV_CLOCK", "")
         self._anchor = anchor if clocks.is_anchor(anchor) else clocks.anchor()
 
-    def run(self) -> None:
-        """Renew the snapshot until nobody has used it for its lifetime, or it is deleted, or the mark is gone."""
+    def run(self, ready: int) -> None:
+        """Renew the snapshot until nobody has used it for its lifetime, or it is deleted, or the mark is gone.
+
+        `ready` is a descriptor, which is closed as soon as the mark is made.
+        """
         self._mark.touch(0o600)
         self._mark.write_text(f"{os.getpid()}\n", encoding="ascii")
+        os.close(ready)
         try:
             self._keep_fresh()
         finally:
-            if self._is_wanted():
+            if self.is_marked(os.getpid()):
                 self._mark.unlink(missing_ok=True)
+
+    def is_marked(self, pid: int) -> bool:
+        """Return whether the mark has this process id."""
+        return (files.read_text(self._mark) or "").strip() == str(pid)
 
     def _keep_fresh(self) -> None:
         pause, try_at = _FIRST_PAUSE, 0.0
-        while self._is_wanted():
+        while self.is_marked(os.getpid()):
             if self._follow_clock():
                 try_at = 0.0
             present = _Times.read(self._snapshot)
@@ -167,9 +189,6 @@ class _Timer:
                 self._renewal, cwd=cwd, stdin=null, stdout=null, stderr=null, timeout=_RENEWAL_TIMEOUT, check=False
             )
 
-    def _is_wanted(self) -> bool:
-        return (files.read_text(self._mark) or "").strip() == str(os.getpid())
-
     def _is_used(self, present: _Times, now: float) -> bool:
         """Return whether an evaluation has exported the snapshot within its lifetime, or within `_LONGEST_USE`.
 
@@ -182,19 +201,28 @@ class _Timer:
         return now - used < min(present.expiration - present.issued, _LONGEST_USE)
 
 
-def _detach() -> bool:
-    """Fork a process that nobody waits for: without a terminal, and without direnv's pipes. Returns True in it.
+def _detach() -> int | None:
+    """Fork a process that nobody waits for: without a terminal, and without direnv's pipes.
 
     As long as a process of ours holds a pipe of direnv open, direnv waits for it, and the shell waits for direnv.
+
+    Returns:
+        None in the first process, once the other one has ended or has closed its descriptor: until then the extension
+        starts no second timer. In the other one, that descriptor.
+
     """
+    waiting, ready = os.pipe()
     if os.fork():
-        return False
+        os.close(ready)
+        os.read(waiting, 1)
+        return None
     os.setsid()
     if os.fork():
         os.kill(os.getpid(), signal.SIGKILL)  # ends at once: only the first process may run exit handlers
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    os.closerange(3, 256)
+    os.closerange(3, ready)
+    os.closerange(ready + 1, 256)
     os.chdir("/")  # otherwise the folder's file system could not be unmounted
-    return True
+    return ready
