@@ -110,10 +110,7 @@ def remove(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     if after == before:
         return
     _show(path, before, after, say)
-    if after.strip() or path.is_symlink():
-        _write(path, after)
-    else:
-        path.unlink(missing_ok=True)
+    _write(path, after)
 
 
 def _sets(text: str, name: str) -> bool:
@@ -157,8 +154,12 @@ def _show(path: Path, before: str, after: str, say: Callable[[str], None]) -> No
 
 
 def _write(path: Path, text: str) -> None:
+    """Write the file, or remove it if nothing is left in it. Raises SetupError."""
     target = Path(os.path.realpath(path))  # it may be a link into a repository of dotfiles, and the link must stay
     try:
+        if not text.strip() and not path.is_symlink():
+            path.unlink(missing_ok=True)
+            return
         make_folder(path.parent)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         replace_file(target, text.encode("utf-8", "surrogateescape"), mode)

@@ -212,3 +212,17 @@ def test_the_recipes_of_the_documents(settings: Settings) -> None:
 def test_how_to_hide_the_line_is_one_click_away(page: str) -> None:
     """A link leads to the heading with the very lines; test_docs.py shows that the heading is there."""
     assert "troubleshooting.md#direnv-export-aws_access_key_id-)" in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(settings: Settings) -> None:
+    """Such a direnv.toml, as one in a store of packages, stays as it is."""
+    settings.toml.write_text("[global]\n", encoding="utf-8")
+    settings.toml.unlink()
+    settings.toml.symlink_to("/proc/version")
+    said = settings.setup("--direnv-settings", status=1)
+    assert "by hand" in said
+    settings.toml.unlink()
+    settings.toml.symlink_to("/proc/nobody/direnv.toml")
+    said = settings.setup("--direnv-settings", status=1)
+    assert f"awsdirenv: error: cannot write {settings.toml}: " in said
+    assert "awsdirenv: hint: make /proc/nobody writable\n" in said
