@@ -196,7 +196,7 @@ def _by_hand(arn: str) -> Peer:
 def _by_hand_with_file(arn: str) -> Peer:
     _need_jq()
     return Peer(
-        f"by hand, kept in a file: the same, {_link_cli()}",
+        f"by hand, kept in a file: sts assume-role, {_link_cli()}",
         _BY_HAND_WITH_FILE.format(arn=arn),
         (".cache/by-hand.json",),
     )

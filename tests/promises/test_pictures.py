@@ -189,7 +189,7 @@ def test_the_benchmark_says_what_it_measures() -> None:
     lines = dict[float, str]()
     for shown in texts(ET.fromstring(PICTURES["bench.svg"])):
         lines[shown.y] = lines.get(shown.y, "") + shown.text.replace("\N{NO-BREAK SPACE}", " ")
-    rows = [line for line in lines.values() if re.search(r"\d m?s", line) and not line.startswith("in multiples")]
+    rows = [line for line in lines.values() if re.search(r"\d m?s\b", line) and not line.startswith("in multiples")]
     assert all(re.match(r"\s*[a-z5][\w-]+", row) for row in rows)
     for name in ("awsdirenv: use aws_profile", "awsume", "aws-export-credentials", "aws configure export-credentials"):
         assert sum(name in row for row in rows) == 3, name
