@@ -14,7 +14,8 @@ from awsdirenv.cli.main import parser
 from documents import ROOT, blocks, part
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS = PAGES
+OTHERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "packaging/README.md")]
+DOCUMENTS = [*PAGES, *OTHERS]
 EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -31,3 +33,12 @@ def section(text: str, title: str) -> str:
 def part(title: str) -> str:
     """Give a part of the reference, by its heading."""
     return section(REFERENCE, title)
+
+
+@functools.cache
+def parsed(source: str) -> ast.Module:
+    """Parse Python. Once more where CPython 3.11 mistakes two threads that do so at once for one (its issue 106905)."""
+    try:
+        return ast.parse(source)
+    except SystemError:
+        return ast.parse(source)
