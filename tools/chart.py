@@ -14,7 +14,7 @@ from picture import COLUMNS, picture
 from timing import SHELLS_AT_ONCE
 
 _TIME, _NOTE = 9, 20  # columns
-_NAME = 54  # columns of the longest name
+_NAME = 58  # columns of the longest name
 _BAR = COLUMNS - len(f"  {'':{_NAME}} {'':{_TIME}} {'':{_NOTE}} ")
 _OURS, _THEIRS, _OVER = "#1a5fd0", "#6e7681", "#b3400f"
 _BACKGROUND = re.compile(r'(<rect fill="#\w+" x="[\d.]+" )y="([\d.]+)"( width="[\d.]+" )height="([\d.]+)"')

@@ -17,7 +17,7 @@ from peers import Figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 PICTURES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.svg"))}
-LONG = 50  # columns: the longest name of a row
+LONG = 58  # columns: the longest name of a row
 DRAWN = {
     "signs of XML": picture.draw("~ $ echo '<&>\"' ]]> &amp;\n" + "x" * picture.COLUMNS),
     "letters beyond ASCII": picture.draw("~ $ echo é…│ü\n" + "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * picture.COLUMNS),
