@@ -62,7 +62,7 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@shfmt -i 2 -ci -d $(SCRIPTS)
 	@echo "ruff, mypy, shellcheck and shfmt have nothing to say" >&2
 
-bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
+bench: tools venv ## measure what entering a directory costs (ARGS=--peers: others, too, and draw docs/bench.svg)
 	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tools/bench.py --plot docs/bench.svg $(ARGS)
 
 dist: venv ## make sdist and wheel in dist/, always the same bytes for a commit

@@ -1,4 +1,4 @@
-"""`make bench`: what a person waits for, as ratios of whole processes within one run, and a plot of them.
+"""`make bench`: what a person waits for, as ratios of whole processes within one run, and a picture of them.
 
 Whatever is compared runs in turn, because the machine's speed drifts; a figure is the median ratio. Beside the wall
 time stands that of the processor, user and system, of the process and all it has waited for: other programs of a busy
@@ -8,23 +8,22 @@ machine do not count in it. Nothing here is a test: a slow machine is no fault. 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-import os
-import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import peers
+from chart import Row, draw
 from strict_sts import StrictSts
+from timing import SHELLS_AT_ONCE, Cost, at_once, in_turn, pair, timed
 from world import REGION, World
 
-SHELLS_AT_ONCE = 50
+US, LIVE, STATIC = "awsdirenv: use aws_profile", "awsdirenv: use aws_profile --live", "static exports, without any AWS"
+KEPT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 BARE = """
 import boto3, sys
 sts = boto3.Session(profile_name="base").client("sts")
@@ -76,82 +75,107 @@ if len(sys.argv) > 2:
 """
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a ratio with its budget, both in multiples of `unit`."""
-
-    name: str
-    ratio: float
-    budget: float
-    unit: str
-    cpu: float | None = None  # the same ratio of the processor's time
-
-
 def main() -> None:
-    """Measure, print, plot."""
+    """Measure, print, draw."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", type=int, default=40, help="pairs per figure (default: %(default)s)")
-    options.add_argument("--plot", type=Path, help="write an SVG here")
+    options.add_argument("--peers", action="store_true", help="compare with what people use otherwise, and draw it all")
+    options.add_argument("--plot", type=Path, help="where the picture of a run with --peers goes")
+    options.add_argument("--redraw", action="store_true", help="measure nothing, and draw the last run with --peers")
     arguments = options.parse_args()
-    with StrictSts() as sts, tempfile.TemporaryDirectory() as folder:
-        world = World(sts, Path(folder))
-        del world.env["AWSDIRENV_AUTO_REFRESH"]  # as people have it: with timers
-        rows = measure(world, arguments.pairs)
-        world.run("awsdirenv", "clear", "--all").check_returncode()  # ends them
+    if arguments.redraw:
+        kept = json.loads(KEPT.read_text(encoding="utf-8"))
+        rows, figures = [Row(**row) for row in kept["rows"]], [peers.Figures(**row) for row in kept["peers"]]
+    else:
+        rows, figures = run(arguments.pairs, with_peers=arguments.peers)
     for row in rows:
         verdict = "ok" if row.ratio <= row.budget else "OVER BUDGET"
         cpu = f"  (processor {row.cpu:.3f})" if row.cpu else ""
         print(f"{row.name:46} {row.ratio:6.3f} x {row.unit:34} budget {row.budget:.2f}  {verdict}{cpu}")
-    if arguments.plot:
-        arguments.plot.write_text(plot(rows), encoding="utf-8")
+    for each in figures:
+        print(peers.line(each))
+    if arguments.plot and figures:
+        kept = {"rows": [*map(dataclasses.asdict, rows)], "peers": [*map(dataclasses.asdict, figures)]}
+        KEPT.parent.mkdir(exist_ok=True)
+        KEPT.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        arguments.plot.write_text(draw(rows, figures), encoding="utf-8")
         print(f"wrote {arguments.plot}")
+    elif arguments.plot:
+        print(f"{arguments.plot} stays as it is: make bench ARGS=--peers draws it")
 
 
-def measure(world: World, pairs: int) -> list[Row]:
+def run(pairs: int, *, with_peers: bool) -> tuple[list[Row], list[peers.Figures]]:
+    """Measure everything in a home of its own."""
+    with StrictSts() as sts, tempfile.TemporaryDirectory() as folder:
+        world = World(sts, Path(folder))
+        del world.env["AWSDIRENV_AUTO_REFRESH"]  # as people have it: with timers
+        measured = measure(world, pairs, with_peers=with_peers)
+        world.run("awsdirenv", "clear", "--all").check_returncode()  # ends them
+    return measured
+
+
+def measure(world: World, pairs: int, *, with_peers: bool) -> tuple[list[Row], list[peers.Figures]]:
     """Give all figures."""
     world.project("floor", "".join(f"export VARIABLE{n}=value\n" for n in range(6)))
-    world.role("plain", mfa=False)
+    arn = world.role("plain", mfa=False)
     world.project("plain")
     world.project("live", "use aws_profile plain --live\n")
-    rows = []
+    others, environ = peers.prepare(world, arn) if with_peers else ([], {})
+    rows, figures = [], list[peers.Figures]()
     for count in (10, 5000):
         pad_config(world, count)
-        rows += entering(world, count, pairs)
+        few = others if count == 10 else []
+        costs = entering(world, count, pairs, few, environ)
+        rows += compared_with_floor(costs, count)
+        if few:
+            figures = beside(world, costs, pairs, few, environ)
         rows.append(cold(world, count, max(8, pairs // 3)))
     rows += light_commands(world, pairs)
     rows.append(crowd(world, max(5, pairs // 5)))
     rows += [row for shell in PROMPTS for row in at_prompts(world, shell, max(5, pairs // 5))]
-    return rows + sources(world, max(8, pairs // 3))
+    return rows + sources(world, max(8, pairs // 3)), figures
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a process took, in seconds: from start to end, and of the processor with all that it has waited for."""
-
-    wall: float
-    cpu: float
-
-
-def entering(world: World, count: int, pairs: int) -> list[Row]:
+def entering(
+    world: World, count: int, pairs: int, others: list[peers.Peer], environ: dict[str, str]
+) -> dict[str, list[Cost]]:
     """Measure what the shell's hook runs, against the same in a home where awsdirenv was never installed."""
-    never = {**world.env, "DIRENV_CONFIG": str(world.root / "direnv-without-us")}
     hook = ["direnv", "export", "bash"]
     cases = {
-        "floor": (hook, world.root / "floor", never),
+        STATIC: (hook, world.root / "floor", peers.without_us(world)),
         "static exports, awsdirenv installed": (hook, world.root / "floor", world.env),
-        "warm": (hook, world.root / "plain", world.env),
-        "warm, --live": (hook, world.root / "live", world.env),
+        US: (hook, world.root / "plain", world.env),
+        LIVE: (hook, world.root / "live", world.env),
+        **peers.cases(world, others, environ),
     }
-    costs = in_turn(cases, pairs)
     if count > 10:
         del cases["static exports, awsdirenv installed"]
-    budgets = {"static exports, awsdirenv installed": 1.01, "warm": 1.25, "warm, --live": 1.25}
-    names = {name: name if name not in ("warm", "warm, --live") else f"{name}, {count} profiles" for name in cases}
+    return in_turn(cases, pairs)
+
+
+def compared_with_floor(costs: dict[str, list[Cost]], count: int) -> list[Row]:
+    """Give our own rows of what `entering` has measured."""
+    names = {
+        "static exports, awsdirenv installed": ("static exports, awsdirenv installed", 1.01),
+        US: (f"warm, {count} profiles", 1.25),
+        LIVE: (f"warm, --live, {count} profiles", 1.25),
+    }
     return [
-        compared(names[name], costs[name], costs["floor"], budgets[name], "static exports without us")
-        for name in cases
-        if name != "floor"
+        compared(name, costs[key], costs[STATIC], budget, "static exports without us")
+        for key, (name, budget) in names.items()
+        if key in costs
     ]
+
+
+def beside(
+    world: World, costs: dict[str, list[Cost]], pairs: int, others: list[peers.Peer], environ: dict[str, str]
+) -> list[peers.Figures]:
+    """Compare us with the others: warm, which is measured already, cold, and fifty shells at once."""
+    ours = (["direnv", "export", "bash"], world.root / "plain", world.env)
+    theirs = peers.cases(world, others, environ)
+    cases = {US: (ours, lambda: forget(world))}
+    cases |= {peer.name: (theirs[peer.name], lambda peer=peer: peer.forget(world)) for peer in others}  # type: ignore[misc]
+    return peers.compare(costs, costs[STATIC], cases, world, pairs)
 
 
 def light_commands(world: World, pairs: int) -> list[Row]:
@@ -167,34 +191,6 @@ def light_commands(world: World, pairs: int) -> list[Row]:
     ]
 
 
-def in_turn(cases: Mapping[str, tuple[list[str], Path, dict[str, str]]], rounds: int) -> dict[str, list[Cost]]:
-    """Run all cases one after the other, again and again; the first three rounds do not count.
-
-    Each round has its own order: whoever runs behind a heavy case pays for the caches that it has emptied.
-    """
-    costs: dict[str, list[Cost]] = {name: [] for name in cases}
-    order = random.Random(1)
-    for number in range(rounds + 3):
-        for name in order.sample(list(cases), len(cases)):
-            command, folder, env = cases[name]
-            cost = cost_of(command, folder, env)
-            if number >= 3:
-                costs[name].append(cost)
-    return costs
-
-
-def cost_of(command: list[str], folder: Path, env: dict[str, str]) -> Cost:
-    """Run a program that must succeed, with nobody at a terminal."""
-    null = subprocess.DEVNULL
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=env, stdin=null, stdout=null, stderr=null)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return Cost(wall, usage.ru_utime + usage.ru_stime)
-
-
 def compared(name: str, ours: list[Cost], theirs: list[Cost], budget: float, unit: str) -> Row:
     """Give the median ratios of what ran in the same round, and print the least times."""
     print(
@@ -205,7 +201,12 @@ def compared(name: str, ours: list[Cost], theirs: list[Cost], budget: float, uni
     )
     wall = statistics.median(a.wall / b.wall for a, b in zip(ours, theirs, strict=True))
     cpu = statistics.median(a.cpu / b.cpu for a, b in zip(ours, theirs, strict=True))
-    return Row(name, wall, budget, unit, cpu)
+    return Row(name, wall, budget, unit, cpu, milliseconds(ours), milliseconds(theirs))
+
+
+def milliseconds(costs: list[Cost]) -> float:
+    """Give the median of wall times."""
+    return statistics.median(cost.wall for cost in costs) * 1e3
 
 
 def at_prompts(world: World, shell: str, rounds: int) -> list[Row]:
@@ -224,8 +225,14 @@ def at_prompts(world: World, shell: str, rounds: int) -> list[Row]:
         f"awsdirenv prompt {segment / 1e6:.2f} ms"
     )
     return [
-        Row(f"our hook at a prompt, {shell}", ours / theirs * 100, 1.50, "a hundredth of direnv's own hook"),
-        Row(f"awsdirenv prompt, {shell}", segment / theirs * 10, 2.50, "a tenth of direnv's own hook"),
+        Row(
+            f"our hook at a prompt, {shell}",
+            *(ours / theirs * 100, 1.50, "a hundredth of direnv's own hook", None, ours / 1e6, theirs / 1e8),
+        ),
+        Row(
+            f"awsdirenv prompt, {shell}",
+            *(segment / theirs * 10, 2.50, "a tenth of direnv's own hook", None, segment / 1e6, theirs / 1e7),
+        ),
     ]
 
 
@@ -256,9 +263,9 @@ def sources(world: World, pairs: int) -> list[Row]:
             return evaluate(world, folder) - base
 
         bare = [sys.executable, str(script), profile, *(["and whose"] if profile == "process" else [])]
-        ratio, ours, theirs = pair(load, lambda bare=bare: timed(bare, world, world.root), pairs)  # type: ignore[misc]
+        ratio, ours, theirs = pair(load, lambda bare=bare: timed(bare, world.root, world.env), pairs)  # type: ignore[misc]
         print(f"# cold, {name}: {ours * 1e3:.0f} ms without direnv, botocore alone {theirs * 1e3:.0f} ms")
-        rows.append(Row(f"cold, {name}", ratio, 1.15, "botocore alone"))
+        rows.append(Row(f"cold, {name}", ratio, 1.15, "botocore alone", None, ours * 1e3, theirs * 1e3))
     return rows
 
 
@@ -273,22 +280,23 @@ def cold(world: World, count: int, pairs: int) -> Row:
         return evaluate(world, folder) - base
 
     def bare() -> float:
-        return timed([sys.executable, str(script), "arn:aws:iam::123456789012:role/plain"], world, world.root)
+        return timed([sys.executable, str(script), "arn:aws:iam::123456789012:role/plain"], world.root, world.env)
 
     ratio, ours, theirs = pair(load, bare, pairs)
     print(f"# cold, {count} profiles: {ours * 1e3:.0f} ms without direnv, bare boto3 {theirs * 1e3:.0f} ms")
-    return Row(f"cold, {count} profiles in the config file", ratio, 1.15, "a bare boto3 AssumeRole script")
+    unit = "a bare boto3 AssumeRole script"
+    return Row(f"cold, {count} profiles in the config file", ratio, 1.15, unit, None, ours * 1e3, theirs * 1e3)
 
 
 def crowd(world: World, rounds: int) -> Row:
     """Measure fifty shells that all enter at once with nothing cached, against one that does; both without direnv."""
     folder, floor = world.root / "plain", world.root / "floor"
-    base_many = statistics.median(at_once(world, floor) for _ in range(5))
+    base_many = statistics.median(at_once(floor, world.env)[0] for _ in range(5))
     base_one = statistics.median(evaluate(world, floor) for _ in range(9))
 
     def many() -> float:
         forget(world)
-        return at_once(world, folder) - base_many
+        return at_once(folder, world.env)[0] - base_many
 
     def one() -> float:
         forget(world)
@@ -302,20 +310,8 @@ def crowd(world: World, rounds: int) -> Row:
         f"# {SHELLS_AT_ONCE} cold shells: {ours * 1e3:.0f} ms more than as many with static exports, which take "
         f"{base_many * 1e3:.0f} ms; one cold load {single * 1e3:.0f} ms more than one"
     )
-    return Row(f"{SHELLS_AT_ONCE} cold shells, the last one served", ratio, 2.0, "one cold load")
-
-
-def at_once(world: World, folder: Path) -> float:
-    """Time fifty evaluations that start together, until the last has ended."""
-    null, command = subprocess.DEVNULL, ["direnv", "export", "bash"]
-    started = time.perf_counter()
-    shells = [
-        subprocess.Popen(command, cwd=folder, env=world.env, stdin=null, stdout=null, stderr=null)
-        for _ in range(SHELLS_AT_ONCE)
-    ]
-    for shell in shells:
-        shell.wait()
-    return time.perf_counter() - started
+    name = f"{SHELLS_AT_ONCE} cold shells, the last one served"
+    return Row(name, ratio, 2.0, "one cold load", None, ours * 1e3, single * 1e3)
 
 
 def pad_config(world: World, count: int) -> None:
@@ -337,42 +333,7 @@ def forget(world: World) -> None:
 
 def evaluate(world: World, folder: Path) -> float:
     """Time what the shell's hook runs, in seconds."""
-    return timed(["direnv", "export", "bash"], world, folder)
-
-
-def timed(command: list[str], world: World, folder: Path) -> float:
-    """Time a whole process, in seconds."""
-    started = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=world.env, capture_output=True, check=True, stdin=subprocess.DEVNULL)
-    return time.perf_counter() - started
-
-
-def pair(ours: Callable[[], float], theirs: Callable[[], float], pairs: int) -> tuple[float, float, float]:
-    """Measure in turn; give the median ratio and the medians."""
-    ours(), theirs()
-    figures = [(ours(), theirs()) for _ in range(pairs)]
-    ratio = statistics.median(a / b for a, b in figures)
-    return ratio, statistics.median(a for a, _ in figures), statistics.median(b for _, b in figures)
-
-
-def plot(rows: list[Row]) -> str:
-    """Draw bars with the budget as a mark; readable on light and dark ground."""
-    scale, left, height = 150.0, 330, 44
-    size = f'width="760" height="{height * len(rows) + 20}"'
-    style = 'font-family="system-ui, sans-serif" font-size="13" fill="#57606a"'
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>']
-    for number, row in enumerate(rows):
-        y, budget = 12 + number * height, left + row.budget * scale
-        label = f'x="{left - 10}" text-anchor="end"'
-        parts += [
-            f'<text {label} y="{y + 12}">{row.name}</text>',
-            f'<text {label} y="{y + 27}" font-size="11">in multiples of {row.unit}</text>',
-            f'<rect x="{left}" y="{y}" width="{row.ratio * scale:.0f}" height="22" fill="#2f81f7"/>',
-            f'<text x="{left + 6}" y="{y + 16}" fill="#ffffff">{row.ratio:.2f}</text>',
-            f'<path d="M{budget:.0f} {y - 4}v30" stroke="#cf222e" stroke-width="2"/>',
-            f'<text x="{budget + 5:.0f}" y="{y + 16}" font-size="11">{row.budget:.2f}</text>',
-        ]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return timed(["direnv", "export", "bash"], folder, world.env)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`make pictures`: docs/demo.svg, the screen of a real `awsdirenv demo` on a terminal of its own.
 
 The text is what the demo wrote, letter by letter; only the colours are ours, because the demo takes the terminal's own
-out. Lines are broken where a terminal of this width breaks them.
+out. direnv's line with the names of all variables is left out, as direnv itself does with `hide_env_diff`: no picture
+is wide enough for it. All pictures have the same width, and no line of them is broken.
 """
 
 from __future__ import annotations
@@ -20,16 +21,14 @@ from shells import clean
 from world import BIN
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "demo.svg"
-COLUMNS = 100
+COLUMNS = 120
+FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 # rich's own template names a host that serves a web font: a picture in a README must not call anywhere.
+# The font is an attribute of the text itself: not everybody who shows a picture reads its style sheet.
 TEMPLATE = """\
 <svg viewBox="0 0 {width} {height}" xml:space="preserve" xmlns="http://www.w3.org/2000/svg">
 <style>
-.{unique_id}-matrix {{
-  font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width;
-}}
-.{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: system-ui, sans-serif; }}
+.{unique_id}-title {{ font-weight: bold }}
 {styles}
 </style>
 <defs>
@@ -38,6 +37,7 @@ TEMPLATE = """\
 </clipPath>
 {lines}
 </defs>
+<g font-family='FONT' font-size="{char_height}">
 {chrome}
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
 {backgrounds}
@@ -45,12 +45,17 @@ TEMPLATE = """\
 {matrix}
 </g>
 </g>
+</g>
 </svg>
-"""
+""".replace("FONT", FONT)
 # What a line looks like says what it is: direnv's, ours, what the person typed.
 COLOURS = (
     (r"^direnv: .*$", "dim"),
     (r"^awsdirenv: .*$", "bold bright_green"),
+    (r"^awsdirenv: warning: .*$", "bold yellow"),
+    (r"^awsdirenv: error: .*$", "bold #ff5c8a"),
+    (r"^awsdirenv: hint: .*$", "not bold white"),
+    (r"(?<=^awsdirenv: )\*\*\* .*? \*\*\*", "bold #ffffff on #b3003c"),
     (r"^Enter MFA code for .*$", "bold yellow"),
     (r"^~\S* \$", "bright_blue"),
     (r"(?<=^Enter MFA code for arn:aws:iam::123456789012:mfa/foo: )\d{6}$", "bold white"),
@@ -67,7 +72,7 @@ def main() -> None:
 def play() -> str:
     """Run the demo on a terminal; give what showed. Fails where the demo does."""
     child: pexpect.spawn[str] = pexpect.spawn(
-        str(BIN / "awsdirenv"), ["demo"], encoding="utf-8", timeout=120, dimensions=(50, COLUMNS)
+        str(BIN / "awsdirenv"), ["demo"], encoding="utf-8", timeout=120, dimensions=(50, 400)
     )
     child.expect(pexpect.EOF)
     child.close()
@@ -83,20 +88,26 @@ def shorten(shown: str) -> str:
     return re.sub(r"^~ \$ *\n", "", without, flags=re.MULTILINE).strip()
 
 
-def draw(shown: str, title: str = "awsdirenv demo", unique_id: str = "demo") -> str:
-    """Make an SVG that needs nothing but a monospaced font."""
+def draw(shown: str, name: str = "demo") -> str:
+    """Make a picture of what showed on a terminal."""
+    text = Text.from_ansi(re.sub(r"^direnv: export .*\n?", "", shown, flags=re.MULTILINE))
+    for pattern, style in COLOURS:
+        text.highlight_regex(re.compile(pattern, re.MULTILINE), style)
+    return picture(text, f"awsdirenv: {name}", name)
+
+
+def picture(text: Text, title: str, unique_id: str) -> str:
+    """Make an SVG of a text that needs nothing but a monospaced font; the longest line must fit into it."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor", highlight=False
     )
-    text = Text.from_ansi(shown)
-    for pattern, style in COLOURS:
-        text.highlight_regex(re.compile(pattern, re.MULTILINE), style)
-    # A terminal breaks a line at its edge, not between words.
     for line in text.split("\n"):
-        for start in range(0, max(len(line), 1), COLUMNS):
-            console.print(line[start : start + COLUMNS], no_wrap=True, overflow="ignore")
+        if line.cell_len > COLUMNS or line.cell_len != len(line):  # rich measures wide letters as others
+            sys.exit(f"{title}: a line of {line.cell_len} columns, {len(line)} letters, does not fit: {line}")
+        console.print(line, no_wrap=True, overflow="ignore")
     svg = console.export_svg(title=title, theme=MONOKAI, code_format=TEMPLATE, unique_id=unique_id)
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+    svg = re.sub(r"<text [^>]*>\s*</text>", "", svg)  # the ends of the lines, which stand outside
+    return "\n".join(filter(None, (line.strip() for line in svg.splitlines()))) + "\n"
 
 
 if __name__ == "__main__":

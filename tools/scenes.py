@@ -61,12 +61,16 @@ SCENES = (
     Scene("entering", (*entered("adminrole"), "aws sts get-caller-identity --query Arn --output text", "cd")),
     Scene(
         "whoami",
-        ('eval "$(awsdirenv export staging)"', "awsdirenv whoami"),
+        ("export AWS_PROFILE=staging", "awsdirenv whoami"),
         hidden=entered("adminrole"),
     ),
     Scene("status", ("awsdirenv status",), hidden=entered("adminrole", "staging", "production")),
     Scene("doctor", ("awsdirenv doctor",), before=careless, hidden=entered("adminrole")),
-    Scene("production", ("cd ~/projects/live", "!production", "cd"), hidden=(*entered("adminrole"), "cd")),
+    Scene(
+        "production",
+        ("cd ~/projects/live", "!production", "cd ~/projects/staging"),
+        hidden=(*entered("adminrole"), "cd"),
+    ),
 )
 
 
@@ -76,7 +80,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="awsdirenv-scene-") as root, StrictSts() as sts:
             world = World(sts, Path(root))
             path = DOCS / f"scene-{scene.name}.svg"
-            path.write_text(draw(play(world, scene), f"awsdirenv: {scene.name}", scene.name), encoding="utf-8")
+            path.write_text(draw(play(world, scene), scene.name), encoding="utf-8")
             sys.stderr.write(f"wrote {path}\n")
 
 

@@ -115,6 +115,12 @@ def _watched(text: str) -> dict[str, int]:
     return {str(file.get("path")): file.get("modtime") or 0 for file in files}
 
 
+def sees_change(environ: Mapping[str, str], path: Path) -> bool:
+    """Return whether a file has changed that the directory watches, so that direnv evaluates at the next prompt."""
+    watched, times = _watched(environ.get("DIRENV_WATCHES", "")), _times(str(path))
+    return times is not None and watched.get(str(path), times[0] // 10**9) != times[0] // 10**9
+
+
 def opened_profile(environ: Mapping[str, str]) -> str | None:
     """Return the profile that this directory was open for before this evaluation. None: it was closed or not loaded."""
     return (_values(environ.get("DIRENV_DIFF", ""), "n") or {}).get("AWSDIRENV_PROFILE")

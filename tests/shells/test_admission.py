@@ -242,14 +242,15 @@ def test_leaving_takes_the_stage_out(plain: World) -> None:
 
 @pytest.mark.parametrize("kind", SHELLS)
 def test_leaving_says_so(plain: World, kind: str) -> None:
-    """A shell with the hook says what stage it has left, once, at the prompt behind it."""
+    """A shell with the hook says what stage it leaves, once."""
     plain.hold("plain")
     folder = plain.project("there", "use aws_profile plain --stage 'it is 100% live'\n")
     with Shell(plain, kind, plain.project("plain")) as shell:
         shell.run(f"source {hook(plain, kind)}")
-        assert "awsdirenv: left" not in shell.run(f"cd {folder}") + shell.run("true")
-        assert shell.run(f"cd {plain.root}").count("awsdirenv: left *** IT IS 100% LIVE ***") == 1
+        assert "awsdirenv: lea" not in shell.run(f"cd {folder}") + shell.run("true")
+        assert shell.run(f"cd {plain.root}").count("awsdirenv: leaving *** IT IS 100% LIVE ***") == 1
         said = shell.run("true") + shell.run(f"cd {plain.root}/plain") + shell.run(f"cd {plain.root}")
+        assert "awsdirenv: lea" not in said
         assert "awsdirenv: left" not in said
 
 

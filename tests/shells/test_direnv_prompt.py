@@ -181,6 +181,24 @@ def test_login_asks(shell: Shell, world: World, project: Path) -> None:
     assert "awsdirenv: adminrole: account 123456789012" in shell.finish()
 
 
+def test_login_and_the_reload_say_it_once(shell: Shell, world: World, project: Path) -> None:
+    """Where direnv says the line of the directory right after a login, the login does not; elsewhere it does."""
+    line = "awsdirenv: adminrole: account 123456789012, role adminrole, eu-west-1, 1h00m left"
+    ask(shell, world, project)
+    shell.send("\x03")
+    shell.finish()
+    shell.start("awsdirenv login")
+    shell.expect(question(world))
+    shell.send(world.code() + "\r")
+    said = shell.finish() + shell.run("true")
+    assert (said.count(line), said.count("awsdirenv: adminrole: logged in")) == (1, 1)
+    quiet = "set -gx AWSDIRENV_QUIET 1" if shell.kind == "fish" else "export AWSDIRENV_QUIET=1"
+    for before, options in (("true", ""), (f"cd {world.root}", "--force"), (quiet, ""), (f"cd {project}", "--force")):
+        shell.run(before)
+        said = shell.run(f"awsdirenv login adminrole {options}") + shell.run("true")
+        assert (said.count(line), said.count("logged in")) == (1, 0), (before, options)
+
+
 def test_time_limit(shell: Shell, world: World, project: Path) -> None:
     """A question that nobody answers ends by itself, and the terminal is as before."""
     before = shell.modes()

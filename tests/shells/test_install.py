@@ -44,6 +44,9 @@ class Home:
         self.project = self.path / "my project"
         self.project.mkdir()
         self.extension = self.path / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+        self.toml = self.path / ".config" / "direnv" / "direnv.toml"
+        self.toml.parent.mkdir(parents=True)
+        self.toml.write_text('[global]\nwarn_timeout = "60s"\n', encoding="utf-8")  # or `setup` proposes it
         self.env = {"HOME": str(self.path), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
         # Where bash-completion is, unless this machine has its own.
         self.env["HOMEBREW_PREFIX"] = str(root / "brew")
@@ -187,6 +190,7 @@ def test_a_strangers_file_is_left_alone(home: Home) -> None:
 
 def test_an_unwritable_place_is_one_error(home: Home) -> None:
     """Where direnv's folder cannot be made, one error and one hint say so."""
+    shutil.rmtree(home.path / ".config")
     (home.path / ".config").write_text("a file", encoding="utf-8")
     said = home.run("setup", status=1)
     assert said.splitlines() == [

@@ -65,7 +65,8 @@ def test_the_segment(world: World, kind: str, env: dict[str, str], expected: str
     assert not (world.root / "pwned").exists()
 
 
-# Prints the segment and, on stderr, the line on leaving, with each text of a file as the profile and the stage.
+# Prints the segment and, on stderr, the line on leaving, with each text of a file as the profile and the stage. It is
+# the line behind direnv's hook, or the one before it.
 EACH = {
     "bash": """source {hook}; while IFS= read -rd '' text; do export AWSDIRENV_PROFILE=$text AWSDIRENV_STAGE=$text
         awsdirenv_prompt; _awsdirenv_left; done <{texts}; AWSDIRENV_STAGE=; _awsdirenv_left""",
@@ -73,25 +74,35 @@ EACH = {
         set -gx AWSDIRENV_STAGE $text; awsdirenv_prompt; end; set -e AWSDIRENV_STAGE""",
 }
 EACH["zsh"] = EACH["bash"]
+EACH_BEFORE = {
+    "bash": """source {hook}; _direnv_hook() {{ :; }}; DIRENV_FILE=/nowhere/.envrc; while IFS= read -rd '' text
+        do export AWSDIRENV_PROFILE=$text AWSDIRENV_STAGE=$text _awsdirenv_inside=$text
+        awsdirenv_prompt; _awsdirenv_leave; done <{texts}""",
+    "fish": """source {hook}; function __direnv_export_eval; end; set DIRENV_FILE /nowhere/.envrc
+        for text in (string split0 <{texts}); set -gx AWSDIRENV_PROFILE $text
+        set -g _awsdirenv_inside; set -gx AWSDIRENV_STAGE $text; awsdirenv_prompt; _awsdirenv_leave; end""",
+}
+EACH_BEFORE["zsh"] = EACH_BEFORE["bash"]
 
 
+@pytest.mark.parametrize("word", ["left", "leaving"])
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @every_shell
-def test_no_hook_prints_what_steers_a_terminal(world: World, kind: str, locale: str) -> None:
+def test_no_hook_prints_what_steers_a_terminal(world: World, kind: str, locale: str, word: str) -> None:
     """In a prompt and on leaving, controls and what turns or hides text are ?; other text stays, in either locale."""
     names = [*(f"a{sign}b" for sign in [*STEERING, "\udc9b", "\udcff"]), "".join(LETTERS)]
     texts = world.root / "texts"
     texts.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in names))
-    script = EACH[kind].format(hook=hook(world, kind), texts=texts)
+    script = (EACH if word == "left" else EACH_BEFORE)[kind].format(hook=hook(world, kind), texts=texts)
     done = subprocess.run(
         [kind, "-c", script], env={**world.env, "LC_ALL": locale}, cwd=world.root, capture_output=True, check=True
     )
     shown, left = (out.decode().split("\n")[:-1] for out in (done.stdout, done.stderr))
     assert len(shown) == len(left) == len(names)
     for name, segment_shown, line in zip(names, shown, left, strict=True):
-        stage = line.removeprefix("awsdirenv: left *** ").removesuffix(" ***")
+        stage = line.removeprefix(f"awsdirenv: {word} *** ").removesuffix(" ***")
         assert (segment_shown + line).isprintable()
-        assert line == f"awsdirenv: left *** {stage} ***"
+        assert line == f"awsdirenv: {word} *** {stage} ***"
         assert segment_shown.isascii() or segment_shown.startswith("".join(LETTERS))
         if locale == "C" and kind != "bash":
             continue  # where bytes are no letters, each is shown as ?

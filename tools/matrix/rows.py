@@ -36,7 +36,7 @@ def on_terminal(*shells: str) -> tuple[str, ...]:
 
 
 def in_shell(shell: str) -> tuple[str, ...]:
-    """Return what a person does in one shell: questions, Ctrl-C, live directories, the hook, completion."""
+    """Return what a person does in one shell: questions, Ctrl-C, live directories, the hook, completion, leaving."""
     return (
         *on_terminal(shell),
         f"{_PROMPT}::test_cancelling[{shell}]",
@@ -44,6 +44,7 @@ def in_shell(shell: str) -> tuple[str, ...]:
         f"{_LIVE}::test_shells[{shell}]",
         f"tests/shells/test_hook.py::test_the_first_command_after_the_end_has_credentials_that_hold[{shell}]",
         f"{_COMPLETION}::test_tab_completes_the_rest_of_the_line[{shell}]",
+        f"tests/shells/test_leaving.py::test_leaving_is_said_first[{shell}]",
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 
-from awsdirenv.cli.output import say, warn
+from awsdirenv.cli.output import is_watched, say, warn
 from awsdirenv.cli.parser import add_profile, add_session_options, session_options
 from awsdirenv.errors import WrongIdentityError
+from awsdirenv.system.text import printable
 
 POSITION = 30
 GROUP = "every day"
@@ -53,8 +55,23 @@ def run(options: argparse.Namespace) -> int:
         snapshot = loader.load()
         if not is_told:
             _is_admitted(lambda: pins.check(conditions, snapshot))
-    say(f"awsdirenv: {describe(snapshot, region(snapshot))}")
+        path = loader.snapshot_path
+    if _direnv_says_it(path):
+        say(f"awsdirenv: {printable(snapshot.profile)}: logged in")
+    else:
+        say(f"awsdirenv: {describe(snapshot, region(snapshot))}")
     return 0
+
+
+def _direnv_says_it(snapshot: Path) -> bool:
+    """Return whether direnv evaluates this directory at the next prompt because of the new snapshot, and says our line.
+
+    A program that runs us has no prompt, and direnv may be silent.
+    """
+    from awsdirenv.system.direnv import sees_change
+
+    is_silent = os.environ.get("DIRENV_LOG_FORMAT") == "" or os.environ.get("AWSDIRENV_QUIET") == "1"
+    return is_watched() and not is_silent and sees_change(os.environ, snapshot)
 
 
 def _is_admitted(check: Callable[[], None]) -> bool:

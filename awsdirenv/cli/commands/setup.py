@@ -21,6 +21,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--uninstall", action="store_true", help="remove it again")
     way.add_argument("--dry-run", action="store_true", help="show the changes as a diff, and make none")
+    parser.add_argument(
+        "--direnv-settings",
+        action="store_true",
+        help="have direnv write less into a question for a code: set warn_timeout and hide_env_diff in direnv.toml",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,19 +35,21 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.cli.main import parser
     from awsdirenv.reports.doctor import report as checks
     from awsdirenv.reports.doctor.context import ERROR, DoctorContext
-    from awsdirenv.shell import completion, extension
+    from awsdirenv.shell import completion, direnv_settings, extension
 
     others = [*extension.hook_files(os.environ), *completion.files(parser(), os.environ)]
     if options.dry_run:
         for file in (extension.extension_file(os.environ), *others):
             extension.show_changes(file, say)
         _warn_of_cache()
-        return 0
+        return _set_direnv(options)
     (extension.uninstall if options.uninstall else extension.install)(os.environ, say)
     for file in others:
         (extension.remove_file if options.uninstall else extension.install_file)(file, say)
     if options.uninstall:
+        direnv_settings.remove(os.environ, say)
         return 0
+    status = _set_direnv(options)
     prepare(CachePaths.from_environ(os.environ))
     machine = {name: checks.CHECKS[name] for name in checks.OF_THE_MACHINE}
     has_hook = True
@@ -53,7 +60,18 @@ def run(options: argparse.Namespace) -> int:
             has_hook = False
     _warn_of_cache()
     _say_what_is_next(list(_steps(has_hook=has_hook)))
-    return 0
+    if not options.direnv_settings and direnv_settings.are_wanted(os.environ):
+        say("  optional, so that direnv does not write into questions: awsdirenv setup --direnv-settings")
+    return status
+
+
+def _set_direnv(options: argparse.Namespace) -> int:
+    """Add our settings to direnv.toml, or show them, if the user wants that. Return the exit status."""
+    from awsdirenv.shell import direnv_settings
+
+    if not options.direnv_settings:
+        return 0
+    return 0 if direnv_settings.add(os.environ, say, dry_run=options.dry_run) else 1
 
 
 def _warn_of_cache() -> None:

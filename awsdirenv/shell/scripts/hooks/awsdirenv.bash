@@ -7,7 +7,8 @@
 
 _awsdirenv_hook() {
   # It uses parameters instead of variables, because a variable of that name may be readonly in your shell.
-  set -- "$?" "${AWSDIRENV_REFRESH_AT-}"
+  set -- "$?" "${AWSDIRENV_REFRESH_AT-}" "${1-}"
+  [[ $3 || ! ${_awsdirenv_inside-} ]] || _awsdirenv_leave
   case $2 in '' | [!1-9]* | *[!0-9]* | ????????????* | "${_awsdirenv_seen-}") return "$1" ;; esac
   printf -v _awsdirenv_now '%(%s)T' -1
   ((_awsdirenv_now >= $2)) || return "$1"
@@ -18,10 +19,34 @@ _awsdirenv_hook() {
   return "$1"
 }
 
+# Runs at a prompt before direnv's hook: says which stage you are leaving, before the next directory says where you are.
+# An inner directory without a line of ours may have the stage of the outer one, by `source_up`: between such two it is
+# _awsdirenv_left that says it, if they differ.
+_awsdirenv_leave() {
+  [[ ${DIRENV_FILE-} ]] && declare -F _direnv_hook >/dev/null || return 0
+  set -- "$PWD" "${DIRENV_FILE%/*}"
+  while [[ $1 && ! -e $1/.envrc ]]; do set -- "${1%/*}" "$2"; done
+  [[ ! $1/.envrc -ef $DIRENV_FILE ]] || return 0
+  if [[ -e $1/.envrc && $1 == "$2"/* ]]; then
+    _awsdirenv_has_line "$1/.envrc" || return 0
+  elif [[ -e $1/.envrc && $2 == "$1"/* ]]; then
+    _awsdirenv_has_line "$DIRENV_FILE" || return 0
+  fi
+  printf '%s\n' "awsdirenv: leaving *** $(_awsdirenv_printable "${_awsdirenv_inside^^}") ***" >&2
+  _awsdirenv_inside=''
+}
+
+_awsdirenv_has_line() {
+  while IFS= read -r _awsdirenv_now || [[ $_awsdirenv_now ]]; do
+    [[ ! $_awsdirenv_now =~ ^[[:blank:]]*use[_[:blank:]]+aws_profile ]] || return 0
+  done 2>/dev/null <"$1"
+  return 1
+}
+
 # Runs before a command, with $? and $_, and leaves both as they are.
 _awsdirenv_before_command() {
   # Completing a word, and what a key is bound to, also run commands.
-  case ${COMP_LINE-}${READLINE_LINE-} in '') _awsdirenv_hook || : ;; esac
+  case ${COMP_LINE-}${READLINE_LINE-} in '') _awsdirenv_hook command || : ;; esac
   [[ $- == *e* ]] || return "$1" # there it would end the shell
 }
 
@@ -84,7 +109,8 @@ _awsdirenv_append() {
   fi
 }
 
-# Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left.
+# Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left. Where
+# _awsdirenv_leave has said so, there is nothing to say.
 _awsdirenv_left() {
   set -- "$?"
   if [[ ! ${_awsdirenv_begun-} && ${PROMPT_COMMAND@a} != *r* ]]; then

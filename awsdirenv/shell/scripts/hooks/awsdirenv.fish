@@ -46,6 +46,31 @@ function _awsdirenv_printable
     string replace -ra '[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}' '?' -- $argv
 end
 
+# Says which stage you are leaving, before direnv evaluates at the prompt and the next directory says where you are. An
+# inner directory without a line of ours may have the stage of the outer one, by `source_up`: between such two it is
+# _awsdirenv_left that says it, if they differ.
+function _awsdirenv_leave --on-event fish_postexec
+    test -n "$AWSDIRENV_STAGE" -a -n "$DIRENV_FILE"; and functions -q __direnv_export_eval; or return
+    set -l folder $PWD
+    while test -n "$folder" -a ! -e "$folder/.envrc"
+        set folder (string replace -r '/[^/]*$' '' -- "$folder")
+    end
+    set -l outer (string replace -r '/[^/]*$' '' -- "$DIRENV_FILE")
+    if test -e "$folder/.envrc"
+        test (realpath -- "$folder/.envrc") = (realpath -- "$DIRENV_FILE"); and return
+        set -l inner
+        string match -qr -- '^'(string escape --style=regex -- "$outer")/ "$folder"; and set inner "$folder/.envrc"
+        string match -qr -- '^'(string escape --style=regex -- "$folder")/ "$outer"; and set inner "$DIRENV_FILE"
+        if test -n "$inner"
+            string match -qr '^\s*use[_\s]+aws_profile' <"$inner"; or return
+        end
+    end
+    echo "awsdirenv: leaving *** "(_awsdirenv_printable (string upper -- "$AWSDIRENV_STAGE" | string collect))" ***" >&2
+    set -g _awsdirenv_inside
+end
+
+# If the stage is gone or another one now, its directory has just been left. Where _awsdirenv_leave has said so, there is
+# nothing to say.
 function _awsdirenv_left --on-variable AWSDIRENV_STAGE
     if test -n "$_awsdirenv_inside" -a "$_awsdirenv_inside" != "$AWSDIRENV_STAGE"
         echo "awsdirenv: left *** "(_awsdirenv_printable (string upper -- "$_awsdirenv_inside" | string collect))" ***" >&2

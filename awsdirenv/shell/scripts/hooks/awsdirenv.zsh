@@ -20,7 +20,31 @@ _awsdirenv_hook() {
   return 0
 }
 
-# Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left.
+# Runs before direnv's hook: says which stage you are leaving, before the next directory says where you are. An inner
+# directory without a line of ours may have the stage of the outer one, by `source_up`: between such two it is
+# _awsdirenv_left that says it, if they differ. A subshell's `cd` is not yours.
+_awsdirenv_leave() {
+  emulate -L zsh
+  [[ -n ${AWSDIRENV_STAGE-} && -n ${DIRENV_FILE-} ]] && (( ! ZSH_SUBSHELL && ${+functions[_direnv_hook]} )) || return 0
+  set -- "$PWD" "${DIRENV_FILE%/*}"
+  while [[ -n $1 && ! -e $1/.envrc ]]; do set -- "${1%/*}" "$2"; done
+  [[ ! $1/.envrc -ef $DIRENV_FILE ]] || return 0
+  if [[ -e $1/.envrc && $1 == $2/* ]]; then
+    _awsdirenv_has_line $1/.envrc || return 0
+  elif [[ -e $1/.envrc && $2 == $1/* ]]; then
+    _awsdirenv_has_line $DIRENV_FILE || return 0
+  fi
+  print -ru2 -- "awsdirenv: leaving *** $(_awsdirenv_printable "${(U)AWSDIRENV_STAGE}") ***"
+  typeset -g _awsdirenv_inside=
+}
+
+_awsdirenv_has_line() {
+  set -- "$(<$1)" 2>/dev/null
+  [[ $'\n'$1 =~ $'\n'[[:blank:]]*use[_[:blank:]]+aws_profile ]]
+}
+
+# Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left. Where
+# _awsdirenv_leave has said so, there is nothing to say.
 _awsdirenv_left() {
   if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
     [[ -z ${_awsdirenv_inside-} ]] || print -ru2 -- "awsdirenv: left *** $(_awsdirenv_printable "${(U)_awsdirenv_inside}") ***"
@@ -51,11 +75,12 @@ _awsdirenv_watch_block() {
 
 _awsdirenv_install() {
   emulate -L zsh
-  typeset -ga precmd_functions preexec_functions
+  typeset -ga precmd_functions preexec_functions chpwd_functions
   if (( ! ${precmd_functions[(I)_awsdirenv_hook]} )); then
     precmd_functions=(_awsdirenv_hook $precmd_functions) # before the functions that draw the prompt
     precmd_functions+=(_awsdirenv_left)
     preexec_functions+=(_awsdirenv_hook)
+    chpwd_functions=(_awsdirenv_leave $chpwd_functions) # direnv evaluates there
     fpath+=(@COMPLETIONS@) # for a later compinit; if it has run before, compdef tells it
     if (( ${+functions[compdef]} )); then
       autoload -Uz _awsdirenv
