@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -15,7 +14,7 @@ import pytest
 
 from network import closed_port
 from strict_sts import BLIND_FAULTS, ERROR_FAULTS, SPOILING_FAULTS
-from world import AT_ONCE, BLOCK, CLOSED, OUTER, World
+from world import AT_ONCE, BLOCK, CLOSED, OUTER, World, without_direnv
 
 ENVRC = "use aws_profile plain\nexport REST_OF_ENVRC=loaded\n"
 
@@ -34,7 +33,7 @@ def assert_closed(world: World, folder: Path, kind: str = "", **env: str) -> str
         assert name in changes, f"{name} of the outer environment stays"
         assert changes[name] == CLOSED[name], f"{name} is set"
     assert changes["REST_OF_ENVRC"] == "loaded"
-    said = re.sub(r"^(\x1b\[m)?direnv: (using aws_profile a\nb|.*)\n", "", said, flags=re.MULTILINE)
+    said = without_direnv(said)
     assert_clear(said, kind)
     return said
 

@@ -158,13 +158,15 @@ def _left_behind(walk: Walk) -> Steps:
 
 @row(
     "… is gone, and this shell still has what it gave",
-    "press Enter, and direnv unloads it; where no hook of direnv's runs: open a new shell",
+    "press Enter, and direnv unloads it; if it does not: open a new shell",
 )
 def _envrc_gone(walk: Walk) -> Steps:
     inside(walk)
     (walk.folder / ".envrc").unlink()
     yield whoami(walk)
     enter(walk)
+    if "DIRENV_DIFF" in walk.env:  # direnv 2.37 does not, where our hook is not there to help (direnv issue 1548)
+        walk.env = {}
 
 
 @row("the .envrc has changed since this shell loaded it for …", RELOAD)

@@ -63,7 +63,7 @@ def _stale(state: Look) -> Iterator[Problem]:
         yield Problem(
             "stale",
             f"{place.gone} is gone, and this shell still has what it gave",
-            "press Enter, and direnv unloads it; where no hook of direnv's runs: open a new shell",
+            "press Enter, and direnv unloads it; if it does not: open a new shell",
         )
     elif place.loaded is not None and state.declared.profile and place.mark not in (None, state.declared.profile):
         yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")

@@ -4,7 +4,8 @@
 #
 # It starts no process at a prompt. fish has no variable with the time, but `path` prints the age of a file, and the age
 # of a file from the first second of 1970 is the time. The hook changes only direnv's list of watched files: to a valid
-# list that is stale. (Without a list direnv would forget to revert when you leave.)
+# list that is stale. (Without a list direnv would forget to revert when you leave.) And where the .envrc was deleted,
+# the path that direnv has of it.
 
 if test (path mtime -- @EPOCH@ 2>/dev/null; or echo none) = 0 2>/dev/null
     function _awsdirenv_now
@@ -17,6 +18,12 @@ else # the file was not installed by `setup`, or it was copied, or this fish is 
 end
 
 function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
+    if set -q AWSDIRENV_LOADED; and set -q DIRENV_FILE; and not test -e "$DIRENV_FILE"
+        # The .envrc is gone. direnv 2.37 takes nothing back then, not even when you leave (direnv issue 1548), but with
+        # any file in its place it does.
+        set -gx DIRENV_FILE /dev/null
+        direnv export fish | source
+    end
     set -q AWSDIRENV_REFRESH_AT; or return
     if test "$_awsdirenv_timed" = "$AWSDIRENV_REFRESH_AT"
         read -l uptime idle </proc/uptime
