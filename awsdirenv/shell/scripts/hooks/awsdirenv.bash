@@ -157,8 +157,8 @@ function awsdirenv { # after the word `function` an alias of that name is not ex
   esac
 }
 
-if [[ ${BASH_VERSINFO[0]} -gt 3 && ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]; then
+if [[ ${BASH_VERSINFO[0]} -gt 3 && "${PROMPT_COMMAND[*]-}" != *_awsdirenv_hook* ]]; then
   _awsdirenv_install
-  [[ ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]] || _awsdirenv_append _awsdirenv_left
+  [[ "${PROMPT_COMMAND[*]-}" != *_awsdirenv_hook* ]] || _awsdirenv_append _awsdirenv_left
 fi
 unset -f _awsdirenv_install _awsdirenv_in_front
