@@ -313,7 +313,8 @@ NOT_TAKEN = {"404", "throttle", "throttling-exception", "access-denied"} | {
 def test_a_code_is_not_sent_again(world: World, kind: str) -> None:
     """A code whose answer is lost may be spent: neither botocore nor a second try sends it again, and that is said."""
     world.role("adminrole")
-    world.env["AWSDIRENV_STS_TIMEOUT"] = "1s"
+    if kind in ("hang", "delay"):  # a busy machine may take longer than that for an answer
+        world.env["AWSDIRENV_STS_TIMEOUT"] = "1s"
     # What was left behind by a time limit must not meet the second try.
     world.sts.add_fault("GetSessionToken", kind, seconds=20 if kind == "hang" else 2 if kind == "delay" else None)
     words = ("awsdirenv", "login", "--token-code", code := world.code(), "adminrole")
