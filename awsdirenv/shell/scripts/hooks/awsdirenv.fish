@@ -18,12 +18,6 @@ else # the file was not installed by `setup`, or it was copied, or this fish is 
 end
 
 function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
-    if set -q AWSDIRENV_LOADED; and set -q DIRENV_FILE; and not test -e "$DIRENV_FILE"
-        # The .envrc is gone. direnv 2.37 takes nothing back then, not even when you leave (direnv issue 1548), but with
-        # any file in its place it does.
-        set -gx DIRENV_FILE /dev/null
-        direnv export fish | source
-    end
     set -q AWSDIRENV_REFRESH_AT; or return
     if test "$_awsdirenv_timed" = "$AWSDIRENV_REFRESH_AT"
         read -l uptime idle </proc/uptime
@@ -61,8 +55,15 @@ function _awsdirenv_left --on-variable AWSDIRENV_STAGE
 end
 set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 
-# Says once that something beside or below our line has set another profile, or other keys, than the directory's.
+# Says once that something beside or below our line has set another profile, or other keys, than the directory's, and
+# lets go of a directory that is not there any more.
 function _awsdirenv_watch_block --on-event fish_prompt
+    if test ! -e "$DIRENV_FILE" -a -n "$AWSDIRENV_LOADED" -a -n "$DIRENV_FILE"
+        # The .envrc is gone. direnv 2.37 takes nothing back then, not even when you leave (direnv issue 1548), but with
+        # any file in its place it does.
+        set -gx DIRENV_FILE /dev/null
+        direnv export fish | source
+    end
     set -l said
     if test -z "$AWS_ACCESS_KEY_ID"
     else if string match -q 'closed-by-awsdirenv:*' -- "$AWS_PROFILE"
