@@ -10,7 +10,7 @@ QUICK_JOBS := 4
 TEST_PARTS := tests/support:tests/doubles
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
-.PHONY: help tools venv demo quick test walk matrix lint bench pictures clean
+.PHONY: help tools venv demo quick test walk matrix lint bench dist pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ lint: tools venv ## ruff, mypy, shellcheck and shfmt
 
 bench: tools venv ## measure what entering a directory costs, and draw docs/bench.svg
 	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tools/bench.py --plot docs/bench.svg $(ARGS)
+
+dist: venv ## make sdist and wheel in dist/, always the same bytes for a commit
+	@.ci/package
 
 pictures: venv ## draw docs/demo.svg and docs/scene-*.svg from real sessions
 	@.ci/tools direnv

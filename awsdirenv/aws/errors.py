@@ -25,6 +25,7 @@ from awsdirenv.errors import (
     StsError,
 )
 from awsdirenv.session_credentials import time_left, utc_now
+from awsdirenv.system.files import extra_command
 from awsdirenv.system.text import one_line, without_keys
 
 # AWS's error codes for credentials that have ended, were revoked, or are unknown. New ones may be accepted.
@@ -150,7 +151,7 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
         try:
             return call()
         except bx.MissingDependencyException:
-            raise CredentialSourceError(f"{what}: `aws login` needs awscrt", "pip install 'awsdirenv[login]'") from None
+            raise CredentialSourceError(f"{what}: `aws login` needs awscrt", extra_command("login")) from None
         except bx.ClientError as error:
             raise _source_client_error(what, error, where) or error from None
         except bx.BotoCoreError as error:

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def extension_path(environ: Mapping[str, str]) -> Path:
 def own_command() -> list[str]:
     """Return the command that runs this awsdirenv again, independent of PATH."""
     return [own_python(), "-I", "-c", BOOT, str(Path(__file__).resolve().parents[2])]
+
+
+def cache_around(environ: Mapping[str, str]) -> Path | None:
+    """Return the cache folder that this installation is in, as that of `uvx` and `pipx run` is, or None."""
+    caches = {environ.get(name) for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR")}
+    above = Path(sys.prefix).parents
+    return next((path for path in above if path.name in (".cache", "Caches") or str(path) in caches), None)
 
 
 def extension_text() -> str:
@@ -127,12 +135,10 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Write the extension into direnv's lib folder. Raises SetupError."""
     target = extension_path(environ)
     text = extension_text()
-    present = _read(target)
+    present = _read_ours(target, "move it away, then: awsdirenv setup")
     if present == text:
         say(f"  {target} is up to date")
         return
-    if present is not None and FIRST_WORDS not in present:
-        raise SetupError(f"{target} is not ours", "move it away, then: awsdirenv setup")
     replaced = " (the whole extension of an older release is replaced)" if is_whole(present or "") else ""
     say(f"{'~' if present else '+'} {target}{replaced}")
     with contextlib.suppress(OSError):  # `_write` then raises the error
@@ -141,8 +147,10 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
 
 
 def extension_file(environ: Mapping[str, str]) -> InstalledFile:
-    """Return the extension as `setup` installs it."""
-    return InstalledFile(extension_path(environ), extension_text(), FIRST_WORDS)
+    """Return the extension as `setup` installs it. Raises SetupError where `install` would for a file in its place."""
+    target = extension_path(environ)
+    _read_ours(target, "move it away, then: awsdirenv setup")
+    return InstalledFile(target, extension_text(), FIRST_WORDS)
 
 
 def show_changes(file: InstalledFile, say: Callable[[str], None]) -> None:
@@ -162,12 +170,9 @@ def show_changes(file: InstalledFile, say: Callable[[str], None]) -> None:
 def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Remove the extension, and nothing else. Raises SetupError for a file that is not ours."""
     target = extension_path(environ)
-    present = _read(target)
-    if present is None:
+    if _read_ours(target, "remove it by hand if you do not need it") is None:
         say(f"  {target} is not there")
         return
-    if FIRST_WORDS not in present:
-        raise SetupError(f"{target} is not ours", "remove it by hand if you do not need it")
     say(f"- {target}")
     try:
         target.unlink()
@@ -331,6 +336,14 @@ def _read(path: Path) -> str | None:
         return None
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror}", f"mend or move {path}") from None
+
+
+def _read_ours(path: Path, remedy: str) -> str | None:
+    """Return the installed extension, or None if there is none. Raises SetupError for a file that is not ours."""
+    present = _read(path)
+    if present is not None and FIRST_WORDS not in present:
+        raise SetupError(f"{path} is not ours", remedy)
+    return present
 
 
 def _write(path: Path, text: str, mode: int) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from awsdirenv.config.bash_text import without_documents, without_printed
 from awsdirenv.records import Record
-from awsdirenv.system.files import data_folder, extension_source, home, read_text
+from awsdirenv.system.files import data_folder, data_home, extension_source, home, read_text
 from awsdirenv.system.text import command_line, fish_quote, sh_quote
 
 SHELLS = ("bash", "zsh", "fish")
@@ -78,18 +78,40 @@ def line_to_add(environ: Mapping[str, str]) -> str | None:
 
 def lacking_for_completion(shell: str, environ: Mapping[str, str]) -> str | None:
     """Return what to do so that the shell offers our commands and profiles. None: nothing, or the shell is unknown."""
+    if shell not in SHELLS:
+        return None
+    rc = rc_file(shell, environ)
+    # Our own hook, which these lines name, has the words in its comments.
+    lines = [line.text for line in of_user(shell, environ) if line.path.name != installed(shell, environ).name]
+    if shell == "zsh" and not any(map(_COMPINIT.search, lines)):
+        return f"add to {rc}: autoload -Uz compinit && compinit"
+    folder = data_home(environ) / "fish" / "vendor_completions.d"
+    if shell == "fish" and not any(folder.name in line for line in lines) and _is_old_fish(environ):
+        return f"add to {rc}: {command_line('set -a fish_complete_path', str(folder))}"
     if shell == "bash":
         places = [*_BASH_COMPLETION, Path(environ.get("HOMEBREW_PREFIX") or "/opt/homebrew") / _BREWS_COMPLETION]
         loader = next(filter(Path.exists, places), None)
-        if loader is None:
-            return "install bash-completion"
-        lines = [*of_user(shell, environ), *of_system(shell, environ)]
         # Its own file is read as well, if a line names it.
-        if not any("bash_completion" in line.text for line in lines):
-            return f"add to {rc_file(shell, environ)}: {command_line('source', str(loader))}"
-    if shell == "zsh" and not any(_COMPINIT.search(line.text) for line in interactive(shell, environ)):
-        return f"add to {rc_file(shell, environ)}: autoload -Uz compinit && compinit"
+        is_read = any(
+            "bash_completion" in line for line in (*lines, *(line.text for line in of_system(shell, environ)))
+        )
+        if loader is None:
+            return f"install bash-completion{'' if is_read else ', then run awsdirenv setup again'}"
+        return None if is_read else f"add to {rc}: {command_line('source', str(loader))}"
     return None
+
+
+def _is_old_fish(environ: Mapping[str, str]) -> bool:
+    """Return whether fish is there, and is older than 3.5: it does not look for completions in the home then."""
+    # A hook that is printed, or read, starts nothing.
+    from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run  # noqa: PLC0415
+
+    try:
+        told = run(["fish", "--version"], 5, catch_errors=True, environ=environ).output
+    except (OSError, StillRunningError, TooMuchOutputError):
+        return False
+    version = re.search(rb"(\d+)\.(\d+)", told)
+    return version is not None and (int(version[1]), int(version[2])) < (3, 5)
 
 
 def _stale_watches() -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ProfileNameError
-from awsdirenv.system.text import command_line, os_bytes
+from awsdirenv.system.text import command_line, os_bytes, shell_word
 
 LARGEST = 1 << 20  # bytes; the default limit
 _LARGEST_PRIVATE = 256 * 1024  # bytes; ours are about 2 KiB
@@ -120,6 +120,24 @@ def own_python() -> str:
         if (general := python.with_name("python3")).samefile(python):
             return str(general)
     return str(python)
+
+
+def extra_command(extra: str) -> str:
+    """Return the command that installs what an extra of ours adds, into the environment that we run in.
+
+    `pip` on PATH is another environment's, and Debian's refuses. An environment that uv has made has no pip.
+    """
+    from importlib.metadata import requires  # noqa: PLC0415 - for an error only
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    python = shell_word(own_python())
+    words = [
+        word.partition(";")[0].strip()
+        for word in requires("awsdirenv") or ()
+        if f"extra == '{extra}'" in word.replace('"', "'")
+    ]
+    start = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
+    return " ".join([start, *map(shell_word, words)])
 
 
 def draft_of(target: Path) -> Path:

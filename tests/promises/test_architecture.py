@@ -18,7 +18,7 @@ from awsdirenv.aws.botocore_session import boto_session
 from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.system.lock import Locks
-from documents import ROOT
+from documents import ROOT, parsed
 from interpreter import SLOW, imported
 from world import BIN, World
 
@@ -59,12 +59,6 @@ def floor(module: str) -> int:
     """Give how high a module stands; the ground is -1."""
     root = module.partition(".")[0]
     return -1 if root in GROUND else FLOORS.index(root)
-
-
-@functools.cache
-def parsed(source: str) -> ast.Module:
-    """Parse a module, once for all the tests that look at it."""
-    return ast.parse(source)
 
 
 @functools.cache
@@ -175,7 +169,7 @@ def test_the_root_reads_as_a_plan() -> None:
     assert len(entries) - len(folders) <= MOST_FILES
     charters = [path.parent / "__init__.py" for path in PACKAGE.rglob("*.py")]
     for charter in set(charters) - {PACKAGE / "__init__.py"}:
-        tree = ast.parse(charter.read_text(encoding="utf-8"))
+        tree = parsed(charter.read_text(encoding="utf-8"))
         assert len(tree.body) == 1, f"{charter} has more than its charter"
         assert re.fullmatch(r"[^\n]*\.", ast.get_docstring(tree) or ""), charter
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cli.main import parser
-from documents import ROOT, part
+from documents import ROOT, blocks, part
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "packaging/README.md")]
+DOCUMENTS = [*PAGES, *OTHERS]
 EXTENSION = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
 # Read somewhere in the code, and no setting: what we export, and what only files of ours hold.
 NO_SETTINGS = {
@@ -33,14 +36,26 @@ NO_SETTINGS = {
 _FENCE = re.compile(r"^```.*?^```$|(?:^ {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+# English that only this project writes, or that nobody says any more. It is: repair, needed, next to, user, again.
+_WORDS = re.compile(
+    r"(?i)\b(mend\w*|due|beside|persons?|glance|whoever|anew|in vain|for good|s[ai]t still|no news|nobody's)\b"
+)
+_LONGEST = 30  # words in a sentence; a table's cell is not a sentence
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
-every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def prose(document: Path) -> str:
     """Give a document without its blocks of code."""
     return _FENCE.sub("", document.read_text(encoding="utf-8"))
+
+
+def text(document: Path, *, tables: bool) -> Iterator[str]:
+    """Give what is neither code nor a heading, paragraph by paragraph, each on one line; a span of code is `X`."""
+    lines = [line for line in prose(document).splitlines() if tables or not line.startswith("|")]
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.) )|^#.*$", "\n".join(lines), flags=re.MULTILINE):
+        yield re.sub(r"\[([^\]]*)\]\(\S+\)", r"\1", _SPAN.sub("X", " ".join(paragraph.split())))
 
 
 def code(document: Path) -> Iterator[str]:
@@ -98,6 +113,35 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @every_document
+def test_the_words_are_plain(document: Path) -> None:
+    """No page has a word that only this project uses, or that English has nearly given up."""
+    found = [match[0] for line in text(document, tables=True) for match in _WORDS.finditer(line)]
+    assert found == []
+
+
+@every_document
+def test_sentences_are_short(document: Path) -> None:
+    """No sentence is so long that one must read it twice."""
+    sentences = [one for line in text(document, tables=False) for one in re.split(r"(?<=[.?!:;])\s+", line)]
+    assert [one for one in sentences if len(one.split()) > _LONGEST] == []
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs" / "ja").rglob("*.md")), ids=lambda path: path.name)
+def test_japanese_and_latin_letters_have_a_space_between_them(document: Path) -> None:
+    """In Japanese text, one way of writing: a half-width space around Latin words, numbers and code."""
+    japanese = "[ぁ-ゖァ-ヺー一-鿿]"
+    text = re.sub(r"\]\([^)]*\)", "", prose(document))
+    assert re.findall(rf"{japanese}[A-Za-z0-9`(]|[A-Za-z0-9`)]{japanese}", text) == []
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_says_first_what_to_type(document: Path) -> None:
+    """The first block of code of each page is commands, in its first part or above it."""
+    first = re.split(r"^## ", document.read_text(encoding="utf-8"), flags=re.MULTILINE)[:2]
+    assert [kind for kind, _ in blocks("\n".join(first))][:1] == ["sh"]
+
+
+@every_document
 def test_commands_and_their_options_exist(document: Path) -> None:
     """A document shows no command and gives no command an option that the command line does not have."""
     known = {**commands(), "": {"--version", "--help"}}
@@ -136,6 +180,12 @@ def test_pictures_call_nobody(picture: Path) -> None:
     assert re.findall(r"\w+://|@import|<script|<image|\bhref=", text) == []
 
 
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=lambda path: path.name)
+def test_pictures_show_all_at_once(picture: Path) -> None:
+    """No picture plays: the first look shows all of it."""
+    assert re.findall(r"<animate|<set\b|@keyframes|animation", picture.read_text(encoding="utf-8")) == []
+
+
 @every_document
 def test_make_targets_exist(document: Path) -> None:
     """Every `make …` in a document is a target."""
@@ -169,6 +219,13 @@ def test_every_variable_is_in_the_reference() -> None:
 def sets_column() -> str:
     """Give the first column of the table of what is set."""
     return "\n".join(line.split("|")[1] for line in part("Sets").splitlines() if line.startswith("|"))
+
+
+def test_every_folder_is_in_the_reference() -> None:
+    """The table of our files has a row for each folder, and for no other."""
+    root, *folders = CachePaths(Path("/")).folders()
+    rows = {line.split("`")[1] for line in part("Files").splitlines() if line.startswith("| `")}
+    assert rows == {str(folder.relative_to(root)) for folder in folders}
 
 
 def test_every_command_is_in_the_reference() -> None:

@@ -13,6 +13,7 @@ import pytest
 from awsdirenv import errors
 from awsdirenv.cli.output import report
 from catalogue import CLASSES, PLACEHOLDER, ROOT, hook_sites, modules, placeholders, written
+from documents import parsed
 from recorders import RUN, recorded, recorders
 from shells import SHELLS
 from world import World
@@ -158,7 +159,7 @@ def test_all_read_alike() -> None:
 def test_the_collector_collects() -> None:
     """Concatenations, conditions, placeholders and bash's quotes are understood: the tests above mean something."""
     source = "AwsdirenvError(f'bash {\"hangs\" if x else \"ended\"}: {a}{b}' + c, 'x')"
-    (_, arguments), *_ = calls(ast.parse(source), {"AwsdirenvError"})
+    (_, arguments), *_ = calls(parsed(source), {"AwsdirenvError"})
     assert written(arguments[0]) == ["bash hangs: …", "bash ended: …"]
     script = '_awsdirenv_refuse "a \\`b\\` ${1//[[:cntrl:]]/?} $((x - 1)) $y" "h"\n_awsdirenv_warn "c" \\\n  "d"\n'
     assert shell_lines(script, "error") == {"a `b` … … …"}
@@ -181,7 +182,7 @@ def commands_of_hints() -> list[str]:
 def test_what_hints_show(world: World, kind: str) -> None:
     """Each command that a hint shows as it is can be run as it is: every shell makes the same words of it."""
     shown = [command for command in commands_of_hints() if not command.startswith(("unset", "set -e"))]
-    assert {"awsdirenv setup", "direnv reload", "pip install 'awsdirenv[login]'"} <= set(shown)
+    assert {"awsdirenv setup", "direnv reload"} <= set(shown)
     folder = recorders(world, "awsdirenv", "aws", "direnv", "pip", "apt-get", "brew")
     for command in shown:
         subprocess.run([*RUN[kind], command], env={"PATH": f"{folder}:/usr/bin:/bin"}, check=True)

@@ -2,69 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import shutil
-import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+import builds
 from awsdirenv import __version__
 from awsdirenv.cli.main import parser
 from awsdirenv.shell.completion import script
 from awsdirenv.system.files import extension_source
+from builds import made_once, run
+from documents import ROOT
 from world import World
 
 pytestmark = pytest.mark.cold
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 EXTENSION = "awsdirenv/direnvrc.d/"
-# All that is made in a checkout and not written. (A `venv` in sight of the build would be packed for minutes.)
-MADE = (".git", ".venv", "__pycache__", "build", "dist", ".*_cache", ".hypothesis", "*.egg-info")
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program that must succeed; give what it printed."""
-    done = subprocess.run(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Give a folder that one process of this run makes for all of them."""
-    base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    with FileLock(base / f"{name}.lock"):
-        folder, done = base / name, base / f"{name}.done"
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            make(folder)
-            done.touch()
-    return folder
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of the sources, so that the build leaves nothing in the checkout."""
-
-    def make(folder: Path) -> None:
-        shutil.copytree(CHECKOUT, folder / "source", ignore=shutil.ignore_patterns(*MADE))
-        command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder / "dist")]
-        if importlib.util.find_spec("hatchling"):
-            command.append("--no-isolation")
-        run(*command, str(folder / "source"), cwd=folder)
-
-    (built,) = (made_once(tmp_path_factory, "built", make) / "dist").iterdir()
-    return built
+    """Give the wheel that people install."""
+    return builds.wheel(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +36,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(folder: Path) -> None:
         run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
         pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
-        run(*pip, "install", "--quiet", "--no-compile", wheel, cwd=folder)
+        links = builds.wheelhouse(tmp_path_factory)
+        run(*pip, "install", "--quiet", "--no-compile", "--no-index", "--find-links", links, wheel, cwd=folder)
 
     return made_once(tmp_path_factory, "installed", make) / "bin"
 
@@ -94,12 +57,12 @@ def test_the_wheel_has_the_package_and_the_extension_and_no_more(wheel: Path) ->
         names = archive.namelist()
         extension = {name.removeprefix(EXTENSION): archive.read(name) for name in names if name.startswith(EXTENSION)}
     assert wheel.name == f"awsdirenv-{__version__}-py3-none-any.whl"
-    assert extension == {path.name: path.read_bytes() for path in (CHECKOUT / "direnvrc.d").iterdir()}
+    assert extension == {path.name: path.read_bytes() for path in (ROOT / "direnvrc.d").iterdir()}
     assert extension.keys() == {path.name for path in extension_source().parent.glob("*.sh")}
-    modules = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "awsdirenv").rglob("*.py")}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "awsdirenv").rglob("*.py")}
     templates = {
         f"awsdirenv/shell/scripts/completions/{path.name}"
-        for path in (CHECKOUT / "awsdirenv" / "shell" / "scripts" / "completions").iterdir()
+        for path in (ROOT / "awsdirenv" / "shell" / "scripts" / "completions").iterdir()
     }
     assert {name for name in names if name.endswith(".py")} == modules
     assert {name for name in names if "/completions/" in name} == templates
@@ -111,7 +74,7 @@ def test_nothing_of_the_checkout_is_importable(installed: Path, tmp_path: Path) 
     code = "import awsdirenv, sys; print(awsdirenv.__file__, *sys.path, sep='\\n')"
     place, *path = run(installed / "python", "-I", "-c", code, cwd=tmp_path).splitlines()
     assert Path(place).is_relative_to(installed.parent)
-    assert not [entry for entry in path if Path(entry).is_relative_to(CHECKOUT)]
+    assert not [entry for entry in path if Path(entry).is_relative_to(ROOT)]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -128,7 +91,7 @@ def test_the_main_job(their_world: World, installed: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"+ {extension}\n" in done.stderr
     assert str(installed / "python") in extension.read_text()
-    assert str(CHECKOUT) not in extension.read_text()
+    assert str(ROOT) not in extension.read_text()
 
     world.role("adminrole")
     project = world.project("adminrole")
@@ -153,11 +116,12 @@ def test_the_main_job(their_world: World, installed: Path) -> None:
     assert changes["AWS_SESSION_TOKEN"] is None
 
 
-def test_the_demo_without_its_extra(their_world: World) -> None:
+def test_the_demo_without_its_extra(their_world: World, installed: Path) -> None:
     """Moto and its like are nobody's burden who does not ask for the demo."""
     done = their_world.run("awsdirenv", "demo")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "awsdirenv: error: the demo needs moto, which is not installed\n"
-        "awsdirenv: hint: pip install 'awsdirenv[demo]'\n"
+        f"awsdirenv: hint: uv pip install --python {installed}/python3 "
+        "'awscli>=1.29' 'flask-cors>=4' 'flask>=2.2' 'moto>=5.0' 'pexpect>=4.8'\n"
     )

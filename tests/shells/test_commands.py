@@ -14,6 +14,7 @@ import pytest
 
 import awsdirenv
 from awsdirenv.system.text import aws_command, command_line, login_command, shell_word, unset_command
+from documents import parsed
 from recorders import RUN, recorded, recorders
 from shells import SHELLS, Shell
 from world import World, told
@@ -142,8 +143,8 @@ def unowned(tree: ast.Module) -> Iterator[str]:
 
 def test_one_place_makes_commands() -> None:
     """No other module puts a name or a path behind a command: it would have to think of quotes and dashes."""
-    assert list(unowned(ast.parse('f"awsdirenv login {name}"'))) != []
-    assert list(unowned(ast.parse('f"see it: chmod u+r {path}"'))) != []
+    assert list(unowned(parsed('f"awsdirenv login {name}"'))) != []
+    assert list(unowned(parsed('f"see it: chmod u+r {path}"'))) != []
     own = {
         PACKAGE / "system" / "text.py",
         PACKAGE / "cli" / "commands" / "demo.py",
@@ -153,7 +154,7 @@ def test_one_place_makes_commands() -> None:
         f"{path.relative_to(PACKAGE)}: {text}"
         for path in sorted(PACKAGE.rglob("*.py"))
         if path not in own
-        for text in unowned(ast.parse(path.read_text(encoding="utf-8")))
+        for text in unowned(parsed(path.read_text(encoding="utf-8")))
     ]
     assert found == []
 

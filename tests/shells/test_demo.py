@@ -140,5 +140,7 @@ def test_with_an_aws_cli_that_would_go_to_aws(env: dict[str, str], tmp_path: Pat
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"awsdirenv: error: {old} cannot be pointed at this machine\nawsdirenv: hint: pip install 'awsdirenv[demo]'\n"
+        f"awsdirenv: error: {old} cannot be pointed at this machine\n"
+        f"awsdirenv: hint: {python} -m pip install "
+        "'awscli>=1.29' 'flask-cors>=4' 'flask>=2.2' 'moto>=5.0' 'pexpect>=4.8'\n"
     )

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from awsdirenv import __version__
 from awsdirenv.errors import SetupError
 from awsdirenv.shell.extension import init, use_line
 from in_process import call
+from setup_steps import follow_steps
 from world import BIN, REGION, WHOLE_EXTENSION, World
 
 NEXT = "  next, in a project: awsdirenv init PROFILE\n"
@@ -176,7 +178,9 @@ def test_a_strangers_file_is_left_alone(home: Home) -> None:
     home.extension.parent.mkdir(parents=True)
     home.extension.write_text("# somebody else's\n", encoding="utf-8")
     error = f"awsdirenv: error: {home.extension} is not ours\nawsdirenv: hint: "
-    assert home.run("setup", status=1) == f"{error}move it away, then: awsdirenv setup\n"
+    for options in ([], ["--dry-run"]):
+        assert home.run("setup", *options, status=1) == f"{error}move it away, then: awsdirenv setup\n"
+    assert not (home.path / OTHERS[0]).exists()
     assert home.run("setup", "--uninstall", status=1) == f"{error}remove it by hand if you do not need it\n"
     assert home.extension.read_text(encoding="utf-8") == "# somebody else's\n"
 
@@ -216,6 +220,11 @@ def test_setup_warns_without_direnv(home: Home) -> None:
         "awsdirenv: warning: direnv is not installed",
         "awsdirenv: hint: apt-get install direnv, brew install direnv, or see its documentation",
     ]
+    assert said.splitlines()[-3:] == [
+        "  next:",
+        "    1. install direnv",
+        "    2. in a project: awsdirenv init PROFILE",
+    ]
     assert home.extension.exists()
 
 
@@ -238,24 +247,76 @@ def test_setup_prints_a_missing_hook_line(home: Home, shell: str, text: str | No
 
 
 @pytest.mark.parametrize("shell", HOOKS)
-@pytest.mark.parametrize("lines", [0, 1], ids=["nothing", "direnv's hook"])
-def test_the_steps_that_setup_names_lead_to_the_end(home: Home, shell: str, lines: int) -> None:
+@pytest.mark.parametrize("there", ["nothing", "direnv's hook", "our hook"])
+def test_the_steps_that_setup_names_lead_to_the_end(home: Home, shell: str, there: str) -> None:
     """Whoever does each in its order has direnv's hook above ours, and completion; nothing but `init` is left then."""
     home.env["SHELL"] = f"/usr/bin/{shell}"
     rc = home.path / HOOKS[shell][0]
-    home.rc(shell, f"{HOOKS[shell][1]}\n" * lines)
+    of_direnv, ours = HOOKS[shell][1], f". ~/.local/share/awsdirenv/hook.{shell}"
+    home.rc(shell, {"nothing": "", "direnv's hook": f"{of_direnv}\n", "our hook": f"{ours}\n"}[there])
     said = home.run("setup")
-    steps = re.findall(r"^    \d\. (.*)$", said, re.MULTILINE)
-    assert steps[-2:] == ["start a new shell", "in a project: awsdirenv init PROFILE"]
-    for step in steps[:-2]:
-        place, _, line = step.removeprefix("for completion, ").partition(": ")
-        assert place in {f"add to {rc}", "add below that", f"add to {rc}, below the hook of direnv"}
-        with rc.open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
+    assert follow_steps(said, rc) == ["start a new shell", "in a project: awsdirenv init PROFILE"]
     added = rc.read_text(encoding="utf-8")
     assert added.index("direnv hook") < added.index("awsdirenv/hook.")
     assert ("completion" in added or "compinit" in added) == (shell != "fish")
     assert home.run("setup").endswith(NEXT)
+
+
+@pytest.mark.parametrize("shell", HOOKS)
+def test_what_is_called_by_its_path_becomes_a_command(home: Home, shell: str) -> None:
+    """Where PATH has no awsdirenv, as with pip in a virtual environment, a step puts it there: hints name it bare."""
+    program = home.path / "my bin" / "awsdirenv"
+    program.parent.mkdir()
+    program.symlink_to(BIN / "awsdirenv")
+    others = [folder for folder in os.environ["PATH"].split(":") if not Path(folder, "awsdirenv").exists()]
+    home.env |= {"PATH": ":".join(others), "SHELL": f"/bin/{shell}"}
+    done = subprocess.run([program, "setup"], env=home.env, capture_output=True, text=True, check=True)
+    follow_steps(done.stderr, home.path / HOOKS[shell][0])
+    words = [shell, "-i", "-c", "awsdirenv --version"]
+    told = subprocess.run(words, env=home.env, capture_output=True, text=True, check=False).stdout
+    assert told == f"awsdirenv {__version__}\n"
+
+
+@pytest.mark.parametrize(("line", "step"), [("", ", then run awsdirenv setup again"), (". bash_completion", "")])
+def test_setup_says_that_bash_completion_is_missing(home: Home, line: str, step: str) -> None:
+    """Without bash-completion it is to be installed; its file must also be read, which Debian's own .bashrc does."""
+    home.with_hook().completion.unlink()
+    home.rc("bash", f"{HOOKS['bash'][1]}\n. ~/.local/share/awsdirenv/hook.bash\n{line}\n")
+    lacking = not any(map(os.path.exists, ("/usr/share/bash-completion/bash_completion", "/etc/bash_completion")))
+    assert (f"  1. for completion, install bash-completion{step}\n" in home.run("setup")) == lacking
+
+
+def test_an_old_fish_is_told_where_completions_are(home: Home, tmp_path: Path) -> None:
+    """Fish before 3.5 does not look into the folder; with the line that is named, real fish completes."""
+    program = tmp_path / "fish"
+    program.write_text("#!/bin/sh\necho 'fish, version 3.3.1'\n", encoding="utf-8")
+    program.chmod(0o755)
+    home.rc("fish", f"{HOOKS['fish'][1]}\nsource ~/.local/share/awsdirenv/hook.fish\n")
+    home.env["SHELL"] = "/bin/fish"
+    path = f"{tmp_path}:{home.env['PATH']}"
+    assert home.run("setup").endswith(NEXT)
+    (step,) = re.findall(r"^    1\. for completion, (.*)$", home.run("setup", PATH=path), re.MULTILINE)
+    place, _, line = step.partition(": ")
+    assert place == f"add to {home.path}/.config/fish/config.fish"
+    code = f"set fish_complete_path /usr/share/fish/completions; {line}; complete -C 'awsdirenv stat'"
+    done = subprocess.run(["fish", "-c", code], env=home.env, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("status\t")
+    assert done.stderr == ""
+    home.rc("fish", f"{HOOKS['fish'][1]}\nsource ~/.local/share/awsdirenv/hook.fish\n{line}\n")
+    assert home.run("setup", PATH=path).endswith(NEXT)
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--uninstall",)])
+def test_setup_warns_of_an_installation_in_a_cache(home: Home, options: tuple[str, ...]) -> None:
+    """What `uvx` and `pipx run` start is in a cache: the extension would name a Python that is soon gone."""
+    home.with_hook()
+    cache = Path(sys.prefix).parent
+    home.env["UV_CACHE_DIR"] = str(cache)
+    said = home.run("setup", *options)
+    message = f"awsdirenv: warning: this awsdirenv is in {cache}, and is lost when that cache is emptied\n"
+    assert (message in said) == (options != ("--uninstall",))
+    del home.env["UV_CACHE_DIR"]
+    assert "is lost" not in home.run("setup")
 
 
 def test_a_dry_run_shows_and_changes_nothing(home: Home) -> None:

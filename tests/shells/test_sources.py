@@ -350,7 +350,7 @@ def test_a_login_without_awscrt(world: World) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "awsdirenv: error: the credentials for profile start: `aws login` needs awscrt\n"
-        "awsdirenv: hint: pip install 'awsdirenv[login]'\n"
+        f"awsdirenv: hint: {BIN}/python3 -m pip install 'botocore[crt]>=1.41'\n"
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import awsdirenv
 from awsdirenv import errors
 from awsdirenv.errors import AwsdirenvError
+from documents import parsed
 
 PACKAGE = Path(awsdirenv.__file__).parent
 ROOT = PACKAGE.parent
@@ -29,6 +30,8 @@ CARRIERS = {
     "Finding": (1, 2),
     "Problem": (1, 2),
 }
+# What makes commands, and how these look.
+_COMMANDS = {"login_command": "awsdirenv login …", "extra_command": "… install …"}
 _DEEPEST = 6  # names and calls that stand for each other
 
 Function = ast.FunctionDef
@@ -37,7 +40,7 @@ Function = ast.FunctionDef
 @functools.cache
 def modules() -> dict[Path, ast.Module]:
     """Parse every module."""
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    return {path: parsed(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def joined(parts: list[list[str]]) -> list[str]:
@@ -128,8 +131,8 @@ class Scope:
             return joined(words)
         if name in ("command_line", "aws_command"):
             return joined([*(part for word in words for part in (word, [" "]))][:-1])
-        if name == "login_command":
-            return ["awsdirenv login …"]
+        if name in _COMMANDS:
+            return [_COMMANDS[name]]
         for function in ast.walk(self.module):
             if isinstance(function, Function) and function.name == name:
                 scope = Scope(self.module, function, self.depth)

@@ -282,6 +282,18 @@ def _not_ours(walk: Walk) -> Steps:
     yield walk.shell(hint.partition(": ")[2])
 
 
+@row(
+    "this awsdirenv is in …, and is lost when that cache is emptied",
+    "install it to stay (pipx install, uv tool install), then: awsdirenv setup",
+)
+def _in_a_cache(walk: Walk) -> Steps:
+    walk.env |= {"SHELL": "/bin/bash", "UV_CACHE_DIR": str(BIN.parent.parent)}
+    (walk.world.home / ".bashrc").write_text('eval "$(direnv hook bash)"\n', encoding="utf-8")
+    hint = yield walk.shell("awsdirenv setup")
+    del walk.env["UV_CACHE_DIR"]
+    walk.does(hint.partition(": ")[2])
+
+
 @row("… is not ours", "remove it by hand if you do not need it")
 def _not_ours_to_remove(walk: Walk) -> Steps:
     target = walk.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"

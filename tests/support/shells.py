@@ -37,13 +37,15 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b[]
 class Shell:
     """One shell in a terminal of its own. Use as a context manager; it is ended at the end."""
 
+    reads_files = False  # no start-up file, and direnv's hook
+
     def __init__(self, world: World, kind: str, cwd: Path | None = None, **env: str) -> None:
         self.kind = kind
         self.prompt = PROMPT  # its last word; "" where a test sets another one
         warm = {} if world.is_cold else variables_of_shell(world.env)
         self.child = Terminal(
             _COMMANDS[kind][0],
-            _COMMANDS[kind][1:],
+            ["-i"] if self.reads_files else _COMMANDS[kind][1:],
             env={**world.env, "HISTFILE": "/dev/null", **warm, **env},
             is_warm=bool(warm),
             cwd=str(cwd or world.root),
@@ -54,7 +56,7 @@ class Shell:
         self.child.delaybeforesend = 0.02
         self.log = ""
         self._numbers = itertools.count(1)
-        self.start(_SETUP[kind])
+        self.start(_SETUP[kind].partition("; eval")[0] if self.reads_files else _SETUP[kind])
         self.finish()
 
     def __enter__(self) -> Shell:
@@ -141,6 +143,12 @@ class Shell:
                 break
         self.log += clean(text)
         return clean(text)
+
+
+class OwnShell(Shell):
+    """A shell that reads its user's start-up file, and has direnv's hook only from there."""
+
+    reads_files = True
 
 
 def clean(text: str) -> str:

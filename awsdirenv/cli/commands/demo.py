@@ -32,7 +32,6 @@ _USER, _ACCOUNT, _CODE = "foo", "123456789012", "492039"  # the account is moto'
 _MFA_SERIAL = f"arn:aws:iam::{_ACCOUNT}:mfa/{_USER}"
 _MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 _IF_PROVED = {"Principal": {"AWS": _ACCOUNT}, "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
-_EXTRA = "pip install 'awsdirenv[demo]'"
 # For each major version, the first release of the AWS CLI that follows AWS_ENDPOINT_URL.
 _OLDEST_AWS = {1: (1, 29), 2: (2, 13)}
 _HINT = "see above, or try it by hand: awsdirenv demo --interactive"
@@ -107,18 +106,21 @@ def _environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _check_parts(env: Mapping[str, str]) -> None:
     """Check that everything that the demo needs is installed. Raises SetupError."""
+    from awsdirenv.system.files import extra_command
+
+    extra = extra_command("demo")
     try:
         import moto.server  # noqa: F401
         import pexpect  # noqa: F401
     except ImportError as error:
-        raise SetupError(f"the demo needs {error.name}, which is not installed", _EXTRA) from None
-    for program, hint in (("bash", "install bash"), ("direnv", "install direnv with apt-get or brew"), ("aws", _EXTRA)):
+        raise SetupError(f"the demo needs {error.name}, which is not installed", extra) from None
+    for program, hint in (("bash", "install bash"), ("direnv", "install direnv with apt-get or brew"), ("aws", extra)):
         if shutil.which(program, path=env["PATH"]) is None:
             raise SetupError(f"the demo needs {program}, which is not installed", hint)
     output = subprocess.run(["aws", "--version"], env=env, capture_output=True, text=True, check=False).stdout
     version = [int(number) for number in re.findall(r"\d+", output)[:2]]
     if not version or tuple(version) < _OLDEST_AWS.get(version[0], ()):
-        raise SetupError(f"{shutil.which('aws', path=env['PATH'])} cannot be pointed at this machine", _EXTRA)
+        raise SetupError(f"{shutil.which('aws', path=env['PATH'])} cannot be pointed at this machine", extra)
 
 
 def _start_aws(end: ExitStack) -> str:
