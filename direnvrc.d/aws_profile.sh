@@ -25,7 +25,7 @@ _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes la
   [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
 }
 _awsdirenv_unset() { # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it
-  if ((BASH_VERSINFO[0] < 4)) || builtin declare -g +nx "$@"; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
+  if ((BASH_VERSINFO[0] < 4)) || { { ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :; } && builtin declare -g +nx "$@"; }; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
 }
 _awsdirenv_unset_block() {
   _awsdirenv_unset "$@" AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID \

@@ -73,7 +73,7 @@ def nearest(directory: Path) -> Declaration | None:
 
 def uses(text: str) -> list[Use]:
     """Return every `use aws_profile` in the text of an `.envrc` that bash may run, in order."""
-    if "aws_profile" not in text:
+    if not _may_have_ours(text):
         return []
     calls = []
     for words in Script(text).commands():
@@ -94,9 +94,14 @@ def has_later_line(envrc: Path, directory: Path) -> bool:
         if folder == directory:
             return False
         text = read_text(folder / ".envrc", errors="surrogateescape") or ""
-        if "aws_profile" in text and _decides(text):
+        if _may_have_ours(text) and _decides(text):
             return True
     return False
+
+
+def _may_have_ours(text: str) -> bool:
+    """Return whether a text can have a line of ours. Quotes and backslashes may stand within its words."""
+    return "aws_profile" in re.sub(r"[\\'\"$\n]", "", text)
 
 
 def _decides(text: str) -> bool:

@@ -60,13 +60,22 @@ def _is_new_shell(pid: int, environ: Mapping[str, str]) -> bool:
     """
     try:
         direnv = process_fields(pid)[PARENT]
-        fields = process_fields(shell := process_fields(direnv)[PARENT])
+        fields = process_fields(shell := _shell_of(process_fields(direnv)[PARENT]))
         age = uptime() - int(fields[STARTED]) / os.sysconf("SC_CLK_TCK")
         at_its_start = Path(f"/proc/{shell}/environ").read_bytes().split(b"\0")
     except (OSError, ValueError, IndexError):
         return False
     inherited = os.fsencode(f"DIRENV_DIFF={environ.get('DIRENV_DIFF')}") in at_its_start
     return inherited and fields[SESSION] == shell and age * 10**9 < _JUST_NOW
+
+
+def _shell_of(pid: str) -> str:
+    """Return the shell whose hook has started direnv: its parent, or what that is a fork of (bash before 5.1)."""
+    fields = process_fields(pid)
+    if fields[SESSION] == pid:
+        return pid
+    commands = [Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, fields[PARENT])]
+    return fields[PARENT] if commands[0] == commands[1] else pid
 
 
 def _told_at(envrc: Path, watched: Mapping[str, int], before: Mapping[str, int]) -> int:

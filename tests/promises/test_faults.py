@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -15,7 +14,7 @@ import pytest
 
 from network import closed_port
 from strict_sts import BLIND_FAULTS, ERROR_FAULTS, SPOILING_FAULTS
-from world import AT_ONCE, BLOCK, CLOSED, OUTER, World
+from world import AT_ONCE, BLOCK, CLOSED, OUTER, World, without_direnv
 
 ENVRC = "use aws_profile plain\nexport REST_OF_ENVRC=loaded\n"
 
@@ -34,7 +33,7 @@ def assert_closed(world: World, folder: Path, kind: str = "", **env: str) -> str
         assert name in changes, f"{name} of the outer environment stays"
         assert changes[name] == CLOSED[name], f"{name} is set"
     assert changes["REST_OF_ENVRC"] == "loaded"
-    said = re.sub(r"^(\x1b\[m)?direnv: (using aws_profile a\nb|.*)\n", "", said, flags=re.MULTILINE)
+    said = without_direnv(said)
     assert_clear(said, kind)
     return said
 
@@ -314,7 +313,8 @@ NOT_TAKEN = {"404", "throttle", "throttling-exception", "access-denied"} | {
 def test_a_code_is_not_sent_again(world: World, kind: str) -> None:
     """A code whose answer is lost may be spent: neither botocore nor a second try sends it again, and that is said."""
     world.role("adminrole")
-    world.env["AWSDIRENV_STS_TIMEOUT"] = "1s"
+    if kind in ("hang", "delay"):  # a busy machine may take longer than that for an answer
+        world.env["AWSDIRENV_STS_TIMEOUT"] = "1s"
     # What was left behind by a time limit must not meet the second try.
     world.sts.add_fault("GetSessionToken", kind, seconds=20 if kind == "hang" else 2 if kind == "delay" else None)
     words = ("awsdirenv", "login", "--token-code", code := world.code(), "adminrole")

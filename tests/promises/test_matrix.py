@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_rows_name_tests_that_are_there() -> None:
     """Each test of each row is in its file, and each folder is there."""
-    for name in {name for row in ROWS for name in row.tests}:
+    for name in {name for row in ROWS for name in (*row.tests, *matrix.whole(row).tests)}:
         path, _, test = name.partition("::")
         assert (ROOT / path).exists(), name
         assert not test or f"\ndef {test.partition('[')[0]}(" in (ROOT / path).read_text(encoding="utf-8"), name
@@ -52,6 +53,49 @@ def test_a_row_about_code_that_is_gone_fails() -> None:
     change = changed_line("awsdirenv/system/stamps.py", "NOBODY = 1", "NOBODY = 2")
     result = matrix.run_row(Row("stat", "of nobody", ("tests/nothing.py",), (change,)), 1)
     assert (result.reason, result.failed) == ("", ["awsdirenv/system/stamps.py has no line NOBODY = 1"])
+
+
+def test_what_needs_another_machine_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A skipped test has not passed: the table says how many there were, and why."""
+    monkeypatch.setattr(matrix, "BUILD", tmp_path)
+    tests = tmp_path / "test_nothing.py"
+    tests.write_text(
+        "import pytest\n@pytest.mark.parametrize('a', [1, 2])\ndef test_a(a): pytest.skip('needs a Mac')\n"
+        "def test_b(): pass\n",
+        encoding="utf-8",
+    )
+    result = matrix.run_row(Row("shell", "ksh", (str(tests),)), 1)
+    assert (result.passed, result.failed, result.skipped) == (1, [], ["2 not run: needs a Mac"])
+    assert "| 1<br>2 not run: needs a Mac | 0 |" in matrix.table([result])
+
+
+def test_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole rows are those of the same names and machines, but for rows about one part, and stand beside them."""
+    ran: list[Row] = []
+
+    def run_row(row: Row, _jobs: int) -> matrix.Result:
+        ran.append(row)
+        return matrix.Result(row.group, row.name, passed=len(ran))
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["matrix", *words])
+        assert matrix.main() == 0
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(matrix, "BUILD", tmp_path)
+    monkeypatch.setattr(matrix, "run_row", run_row)
+    words = ("stat: none", "mawk", "of the rooms")
+    run(*words)
+    run("--whole", *words)
+    assert [row.name for row in ran[3:]] == ["none: all tests"]
+    assert ran[3] == replace(ran[0], name=ran[3].name, tests=("tests/shells", "tests/promises"))
+    shown = run("--table", *words)
+    assert [line.split(" | ")[1:4:2] for line in shown.splitlines() if " | " in line][1:] == [
+        ["none", "1"],
+        ["none: all tests", "4"],
+        ["mawk of this machine", "2"],
+        ["3.14 (sid), the tests of the rooms", "3"],
+    ]
 
 
 def test_a_name_that_no_test_has_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -301,7 +301,7 @@ MAKERS = [*(make for *_, make in FAULTS), *(make for _, make in SOUND)]
 def test_the_order_is_what_bash_makes_of_it(home: Home, make: Maker) -> None:
     """A real bash with these files has the hooks in the order that doctor complains of, or in the right one."""
     make(home)
-    done = home.world.run("bash", "-ic", 'echo "PROMPT_COMMAND is $PROMPT_COMMAND"')
+    done = home.world.run("bash", "-ic", 'echo "PROMPT_COMMAND is ${PROMPT_COMMAND[*]}"')
     found = re.findall(r"_direnv_hook|_awsdirenv_hook", done.stdout)
     assert (
         " ".join({"_direnv_hook": "direnv", "_awsdirenv_hook": "ours"}[name] for name in found) == ORDERS[make.__name__]

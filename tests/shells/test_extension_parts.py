@@ -17,7 +17,7 @@ from awsdirenv.shell import extension as installed_extension
 from awsdirenv.shell.extension import extension_text, unreadable_part
 from awsdirenv.system.files import extension_source
 from awsdirenv.system.stamps import OPTIONS
-from world import CLOSED, World, assert_nobody
+from world import CLOSED, World, assert_nobody, without_direnv
 
 OUTER = {"AWS_ACCESS_KEY_ID": "OUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_PROFILE": "outer", "AWS_REGION": "eu-x-1"}
 SWITCH, ENDPOINT = "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT"
@@ -81,7 +81,7 @@ def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None
     """The parts are read at the first use: without one it does not matter what has become of them."""
     shutil.rmtree(parts)
     changes, said = world.enter(world.project("p", "export MINE=1\n"))
-    assert (changes["MINE"], "awsdirenv" in said) == ("1", False)
+    assert (changes["MINE"], without_direnv(said)) == ("1", "")
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, cut, unbalance])
@@ -190,7 +190,7 @@ def test_without_the_system_s_programs(world: World, path: str, line: str) -> No
     for _ in range(2):
         changes, said = world.enter(folder, **OUTER)
         assert changes["AWSDIRENV_PROFILE"] == "plain", said
-        assert "error" not in said
+        assert "error" not in without_direnv(said)  # 2.37 finds no bash for a line of its own
     assert len(world.sts.calls) == 1
 
 
@@ -439,7 +439,7 @@ def test_attributes_of_what_we_write(world: World, attributes: str, has_value: b
             if key := env.get("AWS_ACCESS_KEY_ID"):
                 assert (world.sts.keys[key].role_arn, env.get("AWS_PROFILE"), line) == (arn, None, "plain"), case
                 continue
-            assert env[SWITCH] == "true" or env[ENDPOINT] == "http://127.0.0.1:9", case
+            assert env.get(SWITCH) == "true" or env[ENDPOINT] == "http://127.0.0.1:9", case
             if env.get("AWS_PROFILE") == "plain":
                 assert env["AWS_CONFIG_FILE"].startswith(f"{world.cache}/live/"), case
                 assert env["AWS_SHARED_CREDENTIALS_FILE"] == f"{world.cache}/live/.empty", case

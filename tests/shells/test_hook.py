@@ -71,6 +71,19 @@ def test_leaving_while_it_is_due_leaves_nothing_behind(world: World, folder: Pat
 
 
 @pytest.mark.parametrize("kind", SHELLS)
+def test_nothing_stays_of_a_directory_whose_envrc_is_gone(world: World, folder: Path, kind: str) -> None:
+    """Deleted with or without its folder, it is taken back, also by a direnv that would leave all as it is (2.37)."""
+    world.sts.life_override = None
+    for goes in (f"rm {folder}/.envrc", f"cd {world.root}; rm -r {folder}"):
+        world.project("plain")
+        with open_shell(world, kind, folder) as shell:
+            assert shell.variable("AWS_ACCESS_KEY_ID"), goes
+            shell.run(goes)
+            assert shell.variable("AWS_ACCESS_KEY_ID") == "", goes
+            assert "direnv" not in shell.run("true") + shell.run("true"), goes
+
+
+@pytest.mark.parametrize("kind", SHELLS)
 def test_the_status_of_a_command_is_kept(world: World, folder: Path, kind: str) -> None:
     """What the next command asks for is the status of the one before, also where the hook had work in between."""
     status = "$status" if kind == "fish" else "$?"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import prompts
+from container import allows
 from shells import SHELLS, Shell, hook
 from world import World
 
@@ -167,7 +168,14 @@ def _pipe(shell: Shell) -> str:
     return str(re.findall(r"<<([^<>$]*)>>", said)[-1])
 
 
-@pytest.mark.parametrize("lines", orders("liquid"), ids="-".join)
+# Before bash 5.1 Debian's liquidprompt loses what PROMPT_COMMAND has, direnv's hook, too.
+_LIQUIDS = [
+    pytest.param(lines, marks=[] if lines[0] == "liquid" else pytest.mark.needs("bash 5.1"), id="-".join(lines))
+    for lines in orders("liquid")
+]
+
+
+@pytest.mark.parametrize("lines", _LIQUIDS)
 def test_liquidprompt_in_bash(world: World, folder: Path, lines: tuple[str, ...]) -> None:
     """A theme that takes the whole of PROMPT_COMMAND over, and calls what it found there."""
     theme = prompts.debian() / "usr" / "share" / "liquidprompt" / "liquidprompt"
@@ -292,7 +300,7 @@ def test_what_stood_in_bash(world: World, folder: Path, before: str, lines: tupl
         shell.run("mine() { mine_ran=1; }")
         start(world, shell, before, *lines, *lines[lines.index("ours") :])
         works(shell, folder, waiting=False)
-        if "mine" in before:
+        if "mine" in before and ("[3]" not in before or allows("bash 5.1")):  # of an array an older one runs [0] only
             assert "ran<1>" in shell.run('echo "ran<$mine_ran>"; mine_ran=0')
         said = shell.run('printf "[%s]" "${PROMPT_COMMAND[@]}"')
         assert said.count("_awsdirenv_hook") == 1

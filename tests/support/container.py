@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 _IS_LINUX = sys.platform == "linux"
-_OF_LINUX = {"/proc": Path("/proc/self/stat").exists(), "LD_PRELOAD": _IS_LINUX}
+_OF_LINUX = {"/proc": Path(f"/proc/{os.getpid()}/stat").exists(), "LD_PRELOAD": _IS_LINUX}
 _TRIES = {
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=4k", "none", "/mnt"],
     "network namespaces": ["unshare", "--net", "true"],
@@ -32,12 +32,22 @@ def must_have(what: str, *, is_there: bool) -> None:
 
 @functools.cache
 def allows(what: str) -> bool:
-    """Tell whether this is Linux, whether we are root, or may do what only root may, and not in every container."""
+    """Tell whether this is Linux, whether we are root, or may do what only root may, and not in every container.
+
+    `bash 5.1` is that version or a later one.
+    """
     if what in _OF_LINUX:
         return _OF_LINUX[what]
+    if what.startswith("bash "):
+        return _bash() >= tuple(map(int, what[5:].split(".")))
     if os.geteuid() != 0:
         return False
     return what == "root" or subprocess.run(_TRIES[what], capture_output=True, check=False).returncode == 0
+
+
+def _bash() -> tuple[int, ...]:
+    said = subprocess.run(["bash", "-c", "echo ${BASH_VERSINFO[*]}"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, said.split()[:2]))
 
 
 def proc() -> Path:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from awsdirenv.system.lock import Locks
+from container import allows, must_have
 from hint_rows_aws import answering
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Said, Steps, Walk, row
@@ -35,6 +36,7 @@ def no_root() -> Iterator[None]:
 @contextmanager
 def strangers_home(walk: Walk) -> Iterator[Path]:
     """Have a home that belongs to such a person, in a place that they may enter."""
+    must_have("root", is_there=allows("root"))
     walk.does("awsdirenv load base")  # what is imported late is root's, and a stranger may not read it
     with tempfile.TemporaryDirectory(prefix="awsdirenv-hints-") as name:
         home = Path(name)
@@ -428,6 +430,7 @@ def _cache_elsewhere(walk: Walk) -> Steps:
 
 @row("… belongs to another user", "rm -r … as its owner, or set XDG_CACHE_HOME")
 def _cache_of_a_stranger(walk: Walk) -> Steps:
+    must_have("root", is_there=allows("root"))
     os.chown(walk.world.cache, 12345, 12345)
     hint = yield walk.load("base")
     walk.does(hint.partition(" as its owner")[0])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from awsdirenv.system.lock import Locks
+from container import allows, must_have
 from doctor_faults import ASKING, FAULTS, LONG_TERM, Home, Maker, sound_home
 from hint_rows_directory import typed
 from hint_walk import Hint, Steps, Walk, row
@@ -239,6 +240,7 @@ finding("… cannot be written to", "make … a writable folder", "file_for_a_fo
 
 def of_a_stranger(home: Home) -> None:
     """Give our folder to somebody else."""
+    must_have("root", is_there=allows("root"))
     os.chown(home.world.cache, 12345, 12345)
 
 

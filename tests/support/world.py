@@ -339,6 +339,14 @@ OUTER = {
 HOSTILE = "\x1b]0;pwned\x07\u009b2J\u202eé"
 
 
+_OF_DIRENV = re.compile(r"^(?:\x1b\[\d*m)?direnv: (?:using aws_profile a\nb|.*)\n", re.MULTILINE)
+
+
+def without_direnv(said: str) -> str:
+    """Leave out direnv's own lines, with whatever colour its version begins them."""
+    return _OF_DIRENV.sub("", said)
+
+
 def tree(root: Path) -> dict[Path, tuple[int, int]]:
     """Give all that is below a folder, with size and time of change."""
     return {path: (path.lstat().st_size, path.lstat().st_ctime_ns) for path in [root, *root.rglob("*")]}

@@ -21,6 +21,8 @@ from debian import archive, unpack
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "matrix"
 USER = 4242  # a number that no account has
+_HOME = Path("/run/home")  # of that user
+_INSTALLED = Path.home() / ".cache" / "awsdirenv-tests"  # what tests/support/prompts.py has installed
 
 
 class CannotRunError(Exception):
@@ -57,7 +59,8 @@ class Machine:
 
     def run(self, *words: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run a command there, with nobody at a terminal; give what it printed."""
-        env = {**os.environ, **self.environ}
+        # In CI nothing of Linux may be missing, but this is a machine that differs.
+        env = {name: value for name, value in os.environ.items() if name != "CI"} | self.environ
         return subprocess.run(
             self.command(*words),
             cwd=ROOT,
@@ -214,16 +217,18 @@ def ordinary_user(umask: str, *, has_name: bool = True) -> Part:
     """Be nobody in particular, with a umask; without a name there is no line in /etc/passwd."""
 
     def change(machine: Machine) -> None:
-        kept = [path for path in (Path(sys.base_prefix), ROOT) if _closed_above(path)]
-        for number, path in enumerate(kept):
+        places = {path: path for path in (Path(sys.base_prefix), ROOT) if _closed_above(path)}
+        covered = dict.fromkeys(map(_closed_above, places))
+        places |= {path: _HOME / path.relative_to(Path.home()) for path in _INSTALLED.glob("*") if path.is_dir()}
+        for number, path in enumerate(places):
             machine.before += [f"mkdir -p /run/matrix/{number}", f"mount --bind {path} /run/matrix/{number}"]
         machine.before.insert(0, "mount -t tmpfs -o mode=755 none /run")
-        for folder in dict.fromkeys(map(_closed_above, kept)):
-            machine.before.append(f"mount -t tmpfs -o mode=755 none {folder}")
-        for number, path in enumerate(kept):
+        machine.before += [f"mount -t tmpfs -o mode=755 none {folder}" for folder in covered]
+        machine.before.append(f"mkdir -p {_HOME}/.cache/{_INSTALLED.name} && chown -R {USER}:{USER} {_HOME}")
+        for number, path in enumerate(places.values()):
             machine.before += [f"mkdir -p {path}", f"mount --bind /run/matrix/{number} {path}"]
         if has_name:
-            line = f"matrix:x:{USER}:{USER}::/nonexistent:/bin/sh"
+            line = f"matrix:x:{USER}:{USER}::{_HOME}:/bin/sh"
             machine.before += [
                 f"{{ cat /etc/passwd; echo {line}; }} >/run/passwd",
                 "mount --bind /run/passwd /etc/passwd",
@@ -231,6 +236,7 @@ def ordinary_user(umask: str, *, has_name: bool = True) -> Part:
         words = f'umask {umask}; exec "$@"'
         number_words = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         machine.as_user = ["setpriv", *number_words, "sh", "-c", words, "sh"]
-        machine.environ |= {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+        machine.environ |= {"HOME": str(_HOME), "PYTHONDONTWRITEBYTECODE": "1"}
+        machine.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{_HOME}/.hypothesis"  # not in the checkout, which is root's
 
     return change

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -30,13 +31,14 @@ WHOLE = ("tests/shells", "tests/promises")
 
 @dataclass
 class Result:
-    """What came of a row: the names of the tests that failed, and why nothing ran."""
+    """What came of a row: the names of the tests that failed, why others were skipped, and why nothing ran."""
 
     group: str
     name: str
     version: str = ""
     passed: int = 0
     failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     reason: str = ""
     seconds: int = 0
     date: str = field(default_factory=lambda: date.today().isoformat())  # noqa: DTZ011 - as the person's calendar says
@@ -92,8 +94,13 @@ def _run_tests(row: Row, machine: Machine, jobs: int, result: Result) -> None:
 
 
 def _count(row: Row, report: Path, result: Result) -> None:
-    """Take the outcomes out of pytest's report. What the row names and did not run has failed, too."""
+    """Take the outcomes out of pytest's report. What the row names and did not run has failed, too.
+
+    Of folders' tests those that this machine cannot run are counted, with what they say that they need.
+    """
     ran = set()
+    skips = Counter(str(skip.get("message")) for skip in ET.parse(report).iter("skipped"))
+    result.skipped = [f"{count} not run: {reason}" for reason, count in sorted(skips.items())]
     for case in ET.parse(report).iter("testcase"):
         name, outcomes = str(case.get("name")), {child.tag for child in case}
         if outcomes & {"failure", "error"}:
@@ -110,7 +117,7 @@ def table(results: list[Result]) -> str:
     """Return the results as a Markdown table."""
     lines = ["| what | which | version | passed | failed |", "|---|---|---|---|---|"]
     for result in results:
-        end = f"{result.passed} | {'<br>'.join(result.failed) or '0'}"
+        end = f"{'<br>'.join([str(result.passed), *result.skipped])} | {'<br>'.join(result.failed) or '0'}"
         if result.reason:
             end = f"- | did not run: {result.reason}"
         version = result.version.replace("|", "/") or "-"
@@ -174,7 +181,7 @@ def main() -> int:
         result = run_row(row, options.jobs)
         results.append(result)
         keep(result)
-        said = result.reason or f"{result.passed} passed, {len(result.failed)} failed"
+        said = result.reason or ", ".join([f"{result.passed} passed, {len(result.failed)} failed", *result.skipped])
         print(
             f"  {said} ({result.seconds} s) {result.version}", *result.failed, file=sys.stderr, sep="\n  ", flush=True
         )

@@ -63,7 +63,7 @@ def _stale(state: Look) -> Iterator[Problem]:
         yield Problem(
             "stale",
             f"{place.gone} no longer exists, and this shell still has its variables",
-            "press Enter, and direnv unloads it; without direnv's hook: open a new shell",
+            "press Enter, and direnv unloads it; if it does not: open a new shell",
         )
     elif place.loaded is not None and state.declared.profile and place.mark not in (None, state.declared.profile):
         yield Problem("stale", f"the .envrc has changed since this shell loaded it for {place.mark}", "direnv reload")

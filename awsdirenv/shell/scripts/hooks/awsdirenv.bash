@@ -3,18 +3,25 @@
 # before or after it.
 #
 # At each prompt and command it compares two numbers and starts no process. It changes only direnv's list of watched
-# files: to a valid list that is stale. (Without a list direnv would forget to revert when you leave.)
+# files: to a valid list that is stale. (Without a list direnv would forget to revert when you leave.) And where the
+# .envrc was deleted, the path that direnv has of it.
 
 _awsdirenv_hook() {
   # It uses parameters instead of variables, because a variable of that name may be readonly in your shell.
-  set -- "$?" "${AWSDIRENV_REFRESH_AT-}" "${1-}"
+  set -- "$?" "${AWSDIRENV_REFRESH_AT-}" "${1-}" "${AWSDIRENV_LOADED:+${DIRENV_FILE-}}"
   [[ $3 || ! ${_awsdirenv_inside-} ]] || _awsdirenv_leave
-  case $2 in '' | [!1-9]* | *[!0-9]* | ????????????* | "${_awsdirenv_seen-}") return "$1" ;; esac
-  printf -v _awsdirenv_now '%(%s)T' -1
-  ((_awsdirenv_now >= $2)) || return "$1"
-  # Only once for each time: a shell may have inherited a time that is never renewed there.
-  _awsdirenv_seen=$2
-  export DIRENV_WATCHES=@STALE@
+  if [[ $4 && ! -e $4 ]]; then
+    # The .envrc is gone. direnv 2.37 takes nothing back then, not even when you leave (direnv issue 1548), but with any
+    # file in its place it does.
+    export DIRENV_FILE=/dev/null
+  else
+    case $2 in '' | [!1-9]* | *[!0-9]* | ????????????* | "${_awsdirenv_seen-}") return "$1" ;; esac
+    printf -v _awsdirenv_now '%(%s)T' -1
+    ((_awsdirenv_now >= $2)) || return "$1"
+    # Only once for each time: a shell may have inherited a time that is never renewed there.
+    _awsdirenv_seen=$2
+    export DIRENV_WATCHES=@STALE@
+  fi
   if declare -F _direnv_hook >/dev/null; then _direnv_hook; fi # it may have run before us at this prompt
   return "$1"
 }
@@ -176,8 +183,8 @@ function awsdirenv { # after the word `function` an alias of that name is not ex
   esac
 }
 
-if [[ ${BASH_VERSINFO[0]} -gt 3 && ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]]; then
+if [[ ${BASH_VERSINFO[0]} -gt 3 && "${PROMPT_COMMAND[*]-}" != *_awsdirenv_hook* ]]; then
   _awsdirenv_install
-  [[ ${PROMPT_COMMAND[*]-} != *_awsdirenv_hook* ]] || _awsdirenv_append _awsdirenv_left
+  [[ "${PROMPT_COMMAND[*]-}" != *_awsdirenv_hook* ]] || _awsdirenv_append _awsdirenv_left
 fi
 unset -f _awsdirenv_install _awsdirenv_in_front

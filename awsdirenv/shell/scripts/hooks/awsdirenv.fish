@@ -4,7 +4,8 @@
 #
 # It starts no process at a prompt. fish has no variable with the time, but `path` prints the age of a file, and the age
 # of a file from the first second of 1970 is the time. The hook changes only direnv's list of watched files: to a valid
-# list that is stale. (Without a list direnv would forget to revert when you leave.)
+# list that is stale. (Without a list direnv would forget to revert when you leave.) And where the .envrc was deleted,
+# the path that direnv has of it.
 
 if test (path mtime -- @EPOCH@ 2>/dev/null; or echo none) = 0 2>/dev/null
     function _awsdirenv_now
@@ -79,8 +80,15 @@ function _awsdirenv_left --on-variable AWSDIRENV_STAGE
 end
 set -g _awsdirenv_inside "$AWSDIRENV_STAGE"
 
-# Says once that something beside or below our line has set another profile, or other keys, than the directory's.
+# Says once that something beside or below our line has set another profile, or other keys, than the directory's, and
+# lets go of a directory that is not there any more.
 function _awsdirenv_watch_block --on-event fish_prompt
+    if test ! -e "$DIRENV_FILE" -a -n "$AWSDIRENV_LOADED" -a -n "$DIRENV_FILE"
+        # The .envrc is gone. direnv 2.37 takes nothing back then, not even when you leave (direnv issue 1548), but with
+        # any file in its place it does.
+        set -gx DIRENV_FILE /dev/null
+        direnv export fish | source
+    end
     set -l said
     if test -z "$AWS_ACCESS_KEY_ID"
     else if string match -q 'closed-by-awsdirenv:*' -- "$AWS_PROFILE"

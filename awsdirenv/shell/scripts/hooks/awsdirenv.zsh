@@ -3,20 +3,27 @@
 # before or after it.
 #
 # At each prompt and command it compares two numbers and starts no process. It changes only direnv's list of watched
-# files: to a valid list that is stale. (Without a list direnv would forget to revert when you leave.)
+# files: to a valid list that is stale. (Without a list direnv would forget to revert when you leave.) And where the
+# .envrc was deleted, the path that direnv has of it.
 
 zmodload zsh/datetime
 
 _awsdirenv_hook() {
   # It uses parameters instead of variables, because a variable of that name may be readonly in your shell.
-  set -- "${AWSDIRENV_REFRESH_AT-}"
-  if [[ $1 == [1-9]* && $1 != *[^0-9]* && ${#1} -lt 12 && $1 != ${_awsdirenv_seen-} ]] &&
+  set -- "${AWSDIRENV_REFRESH_AT-}" "${AWSDIRENV_LOADED:+${DIRENV_FILE-}}"
+  if [[ -n $2 && ! -e $2 ]]; then
+    # The .envrc is gone. direnv 2.37 takes nothing back then, not even when you leave (direnv issue 1548), but with any
+    # file in its place it does.
+    export DIRENV_FILE=/dev/null
+  elif [[ $1 == [1-9]* && $1 != *[^0-9]* && ${#1} -lt 12 && $1 != ${_awsdirenv_seen-} ]] &&
     (( ${EPOCHSECONDS:-0} >= $1 )); then
     # Only once for each time: a shell may have inherited a time that is never renewed there.
     typeset -g _awsdirenv_seen=$1
     export DIRENV_WATCHES=@STALE@
-    if (( ${+functions[_direnv_hook]} )); then _direnv_hook; fi # it may have run before us at this prompt
+  else
+    return 0
   fi
+  if (( ${+functions[_direnv_hook]} )); then _direnv_hook; fi # it may have run before us at this prompt
   return 0
 }
 
