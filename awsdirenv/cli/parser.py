@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import ModuleType
@@ -171,7 +172,11 @@ def _cut(arguments: Sequence[str]) -> int:
 def _line_in_envrc() -> str:
     """Return the usage of our line, as it stands in the extension."""
     usage = re.findall(r"^# Usage: (.*(?:\n#  +.*)*)", read_text(extension_source()) or "", re.MULTILINE)
-    return "".join(f"  {re.sub('^# {8}', '', line)}\n" for text in usage for line in text.splitlines())
+    words = " ".join(line.removeprefix("#").strip() for text in usage for line in text.splitlines())
+    # An option and its value stay on one line.
+    whole = re.sub(r"\[[^]]*\]", lambda group: group[0].replace(" ", "\0"), words)
+    lines = textwrap.wrap(whole, 78, initial_indent="  ", subsequent_indent=" " * 18, break_on_hyphens=False)
+    return "".join(f"{line}\n" for line in lines).replace("\0", " ")
 
 
 class _Parser(argparse.ArgumentParser):
