@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # awsdirenv's extension of direnv's stdlib. direnv reads this at every evaluation; parts are read at their first use.
-# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>] [--live | --no-session]
+# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>] [--live | --keys | --no-session]
 #        [--account <id>] [--role <name>] [--stage <stage>] [--confirm] [--read-only] [--policy-arn <arn>] [--policy <file>]
 use_aws_profile() {
   local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_parts='' _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \

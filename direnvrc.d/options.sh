@@ -29,6 +29,7 @@ _awsdirenv_parse_arguments() {
         ;;
       --no-session) _ad_option_no_session=1 ;;
       --live) _ad_option_live=1 ;;
+      --keys) _ad_keys=1 ;;
       --confirm) _ad_option_confirm=1 ;;
       --read-only) _ad_read_only=--read-only ;;
       *) _awsdirenv_refuse_argument "$1" || return 1 ;;
@@ -36,11 +37,25 @@ _awsdirenv_parse_arguments() {
     shift
   done
   _ad_asked=(${_ad_option_policy:+"--policy=$_ad_option_policy"} "${_ad_policy_arns[@]/#/--policy-arn=}" ${_ad_read_only:+"$_ad_read_only"})
+  [[ ! $_ad_option_live || ! $_ad_keys ]] || _awsdirenv_refuse_argument --keys || return 1
   if [[ $_ad_option_no_session ]]; then
     [[ ! $_ad_option_live ]] || _awsdirenv_refuse_argument --live || return 1
     [[ ! ${_ad_asked[*]} ]] || _awsdirenv_refuse_argument --no-session || return 1
   fi
   _awsdirenv_write_options
+}
+
+# AWSDIRENV_MODE says how directories get credentials whose line does not say it.
+_awsdirenv_take_mode() {
+  local _ad_reply
+  case $AWSDIRENV_MODE in
+    keys) ;;
+    live) [[ $_ad_keys$_ad_option_no_session ]] || _ad_option_live=1 ;;
+    *)
+      _awsdirenv_run cold _awsdirenv_printable "$AWSDIRENV_MODE" || return 1
+      _awsdirenv_refuse "AWSDIRENV_MODE must be live or keys: $_ad_reply" "export AWSDIRENV_MODE=live"
+      ;;
+  esac
 }
 
 # Says in `_ad_options` what is asked of the session, and in `_ad_asked` with which options of a command: text and
@@ -88,6 +103,9 @@ _awsdirenv_refuse_argument() {
   local _ad_reply
   _awsdirenv_run cold _awsdirenv_printable "$1" || return 1
   case ${2-}$1 in
+    --keys)
+      _awsdirenv_refuse "use aws_profile takes --live or --keys, not both" "leave one of them out"
+      ;;
     --no-session)
       _awsdirenv_refuse "use aws_profile --no-session gives long-term keys, which no policy narrows" "leave --no-session out"
       ;;
@@ -97,7 +115,7 @@ _awsdirenv_refuse_argument() {
       ;;
     -*)
       _awsdirenv_refuse "unknown option of use aws_profile: $_ad_reply" \
-        "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm] [--read-only] [--policy-arn ARN] [--policy FILE]"
+        "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --keys | --no-session] [--account ID] [--role NAME] [--stage STAGE] [--confirm] [--read-only] [--policy-arn ARN] [--policy FILE]"
       ;;
     *)
       _awsdirenv_refuse "use aws_profile takes one profile, and got a second: $_ad_reply" \

@@ -18,6 +18,7 @@ _awsdirenv_take_arguments() {
   else
     _awsdirenv_run options _awsdirenv_parse_arguments "$@" || return 1
   fi
+  [[ ! ${AWSDIRENV_MODE-} ]] || _awsdirenv_run options _awsdirenv_take_mode || return 1
   # Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
   [[ ! ${AWSDIRENV_AGENT-}${AI_AGENT-}${AGENT-}${CLAUDECODE-}${CLAUDE_CODE-}${GEMINI_CLI-}${CODEX_SANDBOX-}${CODEX_THREAD_ID-}${CODEX_CI-}${OPENCODE-}${OPENCODE_CLIENT-}${AUGMENT_AGENT-}${GOOSE_TERMINAL-}${AMP_CURRENT_THREAD_ID-}${ANTIGRAVITY_AGENT-}${COPILOT_CLI-}${CLINE_ACTIVE-}${QWEN_CODE-}${!CURSOR_@} ]] || _awsdirenv_run context _awsdirenv_look_for_agent
 }
@@ -154,7 +155,7 @@ _awsdirenv_use() {
     [[ -v $_ad_name && ${!_ad_name} == "${_ad_value#*=}" ]] || local -x "$_ad_value"
   done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
-    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' _ad_option_policy='' _ad_options='' _ad_asked=() _ad_narrowed='' _ad_agent='' \
+    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' _ad_option_policy='' _ad_options='' _ad_asked=() _ad_narrowed='' _ad_agent='' _ad_keys='' \
     _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
     _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() _ad_stat=_awsdirenv_stat \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \

@@ -15,7 +15,13 @@ from awsdirenv.config.bash_text import Script, Word
 from awsdirenv.records import Record
 from awsdirenv.system.files import read_text
 
-FLAGS = ("--live", "--no-session", "--confirm", "--read-only")  # the options of `use aws_profile` without a value
+FLAGS = (
+    "--live",
+    "--keys",
+    "--no-session",
+    "--confirm",
+    "--read-only",
+)  # the options of `use aws_profile` without a value
 _REPEATED = ("--policy-arn",)
 _ABOVE = re.compile(r"source_(?:up|up_if_exists|env|env_if_exists)$")
 

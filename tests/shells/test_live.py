@@ -665,6 +665,28 @@ def test_closed(world: World, folder: Path) -> None:
         assert not [name for name in found if name != ".empty" and not name.startswith("plain")], line
 
 
+@pytest.mark.parametrize(
+    ("mode", "options", "is_live"),
+    [
+        ("live", "", True),
+        ("live", "--duration 15m", True),
+        ("live", "--keys", False),
+        ("live", "--keys --duration 15m", False),
+        ("keys", "", False),
+        ("keys", "--live", True),
+        ("", "--keys", False),
+    ],
+)
+def test_the_mode_of_all_directories(world: World, folder: Path, mode: str, options: str, *, is_live: bool) -> None:
+    """A setting makes live directories the rule; the line goes back, and a warm load does the same as a cold one."""
+    made(world)
+    project = world.project("mode", f"use aws_profile plain {options}\n")
+    for _ in range(2):
+        changes, _ = world.enter(project, AWSDIRENV_MODE=mode)
+        assert bool(changes.get("AWS_CONFIG_FILE")) == is_live
+        assert bool(changes.get("AWS_ACCESS_KEY_ID")) != is_live
+
+
 def test_a_config_that_breaks(world: World, folder: Path) -> None:
     """A config that was mended opens again at the next prompt; a broken one closes, even with an old file there."""
     made(world)

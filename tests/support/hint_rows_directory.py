@@ -532,11 +532,22 @@ _words(
 )
 _words(
     "unknown option of use aws_profile: …",
-    "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --no-session] "
+    "use aws_profile [PROFILE] [--region REGION] [--duration TIME] [--min-life TIME] [--live | --keys | --no-session] "
     "[--account ID] [--role NAME] [--stage STAGE] [--confirm] [--read-only] [--policy-arn ARN] [--policy FILE]",
     "p --regoin eu-west-1",
     "p --region eu-west-1",
 )
+_words("use aws_profile takes --live or --keys, not both", "leave one of them out", "p --live --keys", "p --live")
+
+
+@row("AWSDIRENV_MODE must be live or keys: …", "export AWSDIRENV_MODE=live")
+def _wrong_mode(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    walk.env["AWSDIRENV_MODE"] = "Live"
+    hint = yield walk.enter("use aws_profile p\n")
+    walk.env["AWSDIRENV_MODE"] = hint.rpartition("=")[2]
+
+
 _words(
     "use aws_profile takes --live or --no-session, not both",
     "in a live directory, name the profile that has the keys: aws --profile NAME",
