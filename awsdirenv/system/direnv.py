@@ -130,6 +130,17 @@ def sees_change(environ: Mapping[str, str], path: Path) -> bool:
     return times is not None and watched.get(str(path), times[0] // 10**9) != times[0] // 10**9
 
 
+def stays_here(environ: Mapping[str, str]) -> bool:
+    """Return whether direnv evaluates the loaded directory at the next prompt. `cd /; COMMAND` leaves it."""
+    loaded = loaded_directory(environ)
+    try:
+        here = working_directory(environ)
+    except DirectoryError:
+        return False
+    nearest = next((folder for folder in (here, *here.parents) if (folder / ".envrc").exists()), None)
+    return loaded is not None and nearest == loaded
+
+
 def opened_profile(environ: Mapping[str, str]) -> str | None:
     """Return the profile that this directory was open for before this evaluation. None: it was closed or not loaded."""
     return (_values(environ.get("DIRENV_DIFF", ""), "n") or {}).get("AWSDIRENV_PROFILE")

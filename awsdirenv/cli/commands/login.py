@@ -68,10 +68,10 @@ def _direnv_says_it(snapshot: Path) -> bool:
 
     A program that runs us has no prompt, and direnv may be silent.
     """
-    from awsdirenv.system.direnv import sees_change
+    from awsdirenv.system.direnv import sees_change, stays_here
 
     is_silent = os.environ.get("DIRENV_LOG_FORMAT") == "" or os.environ.get("AWSDIRENV_QUIET") == "1"
-    return is_watched() and not is_silent and sees_change(os.environ, snapshot)
+    return is_watched() and not is_silent and stays_here(os.environ) and sees_change(os.environ, snapshot)
 
 
 def _is_admitted(check: Callable[[], None]) -> bool:
