@@ -38,8 +38,6 @@ def tools() -> list[str]:
     names = {one: re.split(r"[\[<>=]", one)[0] for one in found}
     # botocore is there as far as `login` is.
     return ["pip", *(one for one, name in names.items() if name not in {"botocore", *_NOT_TESTS})]
-        one for one, name in names.items() if name not in {"botocore", *_NOT_TESTS}
-    ]  # botocore is of `login`
 
 
 def _interpreter(machine: Machine, version: str) -> str:
