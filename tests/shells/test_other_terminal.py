@@ -160,6 +160,7 @@ def test_the_pane_is_named(world: World, folder: Path, tmux: str) -> None:
     assert "(tmux work:0.0)" in world.run("awsdirenv", "status").stdout
 
 
+@pytest.mark.needs("/proc")
 def test_a_new_pane_enters(world: World, folder: Path) -> None:
     """A pane of a tmux that was started in the loaded directory is asked at its first prompt, and never by an `ls`."""
     env = {name: value for name, value in world.enter(folder)[0].items() if value is not None}

@@ -263,7 +263,8 @@ def test_themes_that_know_aws_vault(world: World, folder: Path, theme: str) -> N
     """They show our profile as aws-vault's."""
     spaceship = prompts.npm() / "spaceship-prompt" / "spaceship.zsh"
     liquid = prompts.debian() / "usr" / "share" / "liquidprompt" / "liquidprompt"
-    (world.home / ".liquidpromptrc").write_text("LP_ENABLE_AWS_PROFILE=1\nLP_ENABLE_BATT=0\nLP_ENABLE_LOAD=0\n")
+    without = "".join(f"LP_ENABLE_{part}=0\n" for part in ("BATT", "LOAD", "RAM"))
+    (world.home / ".liquidpromptrc").write_text(f"LP_ENABLE_AWS_PROFILE=1\n{without}")
     line = {
         "spaceship": f"SPACESHIP_PROMPT_ORDER=(aws char) SPACESHIP_PROMPT_ASYNC=false; source {spaceship}",
         "liquidprompt": f"source {liquid}",

