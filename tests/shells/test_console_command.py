@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,9 @@ from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import REGION, World, wait_for
 
 BROWSER = """#!{python}
-import sys, urllib.request
+import os, sys, time, urllib.request
+while not os.path.exists("{log}.seen"):  # until somebody has seen our arguments
+    time.sleep(0.01)
 open("{log}", "a").write(" ".join(sys.argv[1:]) + "\\n")
 class Stop(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
@@ -52,6 +55,7 @@ def visits(world: World) -> Path:
     """Put a browser into the environment; give its log."""
     log = world.root / "visited"
     log.touch()
+    log.with_name("visited.seen").touch()
     world.env["BROWSER"] = str(world.program("browser", BROWSER.format(python=sys.executable, log=log)))
     return log
 
@@ -59,8 +63,18 @@ def visits(world: World) -> Path:
 def test_a_browser_opens(world: World, visits: Path) -> None:
     """The browser is signed in, stdout has nothing, and no process ever had the link or a secret as an argument."""
     world.role("adminrole", mfa=False)
+    mark = visits.with_name("visited.seen")
+    mark.unlink()
+
+    def mark_when_seen() -> None:
+        wait_for(lambda: any(b"http://127.0.0.1:" in one for one in tuple(seen)))
+        mark.touch()
+
     with all_arguments(world) as seen:
+        waiting = threading.Thread(target=mark_when_seen)
+        waiting.start()
         done = world.process("awsdirenv", "console", "adminrole", "--service", "s3")
+        waiting.join()
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines() == [
         "awsdirenv: opening your browser; waiting for it up to 30s",
