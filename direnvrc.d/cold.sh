@@ -11,7 +11,7 @@ _awsdirenv_close() {
   ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
   _ad_exports+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   # So that `awsdirenv login`, typed here, is for what the directory wants.
-  [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared")
+  [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared" ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"})
 }
 
 # Finds `_ad_envrc_mtime` where no look has told it.

@@ -14,6 +14,7 @@ _awsdirenv_parse_arguments() {
       shift
       continue
     fi
+    case $1 in --policy* | --read-only) _ad_narrowed=unclear ;; esac # until all of the line is understood
     case $1 in
       --) _ad_only_names=1 ;;
       --region | --region=* | --duration | --duration=* | --min-life | --min-life=* | \
@@ -62,6 +63,7 @@ _awsdirenv_take_mode() {
 # arguments of SessionOptions in awsdirenv/config/environment.py.
 _awsdirenv_write_options() {
   local _ad_word _ad_value
+  _ad_narrowed=''
   for _ad_word in "${_ad_asked[@]#--}"; do
     case $_ad_word in
       *=*) _awsdirenv_add_word _ad_narrowed "${_ad_word%%=*}" "${_ad_word#*=}" ;;

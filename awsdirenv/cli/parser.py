@@ -111,7 +111,7 @@ def session_options(options: argparse.Namespace) -> SessionOptions:
     try:
         return replace(SessionOptions.parse(narrowed), duration=options.duration, agent=agent)
     except ValueError:
-        raise SettingError(f"AWSDIRENV_NARROWED was changed: {narrowed!r}", "direnv reload") from None
+        raise SettingError(f"AWSDIRENV_NARROWED has no policies: {narrowed!r}", "direnv reload") from None
 
 
 def add_no_session(sub: argparse.ArgumentParser) -> None:

@@ -153,7 +153,7 @@ def test_a_command_in_a_narrowed_directory_is_narrow(world: World) -> None:
         key = world.sts.keys[json.loads(done.stdout)["AccessKeyId"]]
         assert (key.policies is not None) == is_narrow
     done = world.run("awsdirenv", "credential-process", cwd=folder, **{**env, "AWSDIRENV_NARROWED": "read-onlx"})
-    assert "AWSDIRENV_NARROWED was changed" in done.stderr
+    assert "AWSDIRENV_NARROWED has no policies" in done.stderr
 
 
 @pytest.mark.parametrize("place", ["file", "relative", "inline", "arns"])
@@ -301,3 +301,15 @@ def test_a_hint_is_as_narrow_as_the_command(world: World) -> None:
     hint = done.stderr.splitlines()[-1].removeprefix("awsdirenv: hint: ")
     path = f"--policy={world.root}/a b.json"
     assert shlex.split(hint) == ["awsdirenv", "console", "--print", "--duration=3600", path, "--read-only", "plain"]
+
+
+@pytest.mark.usefixtures("role")
+@pytest.mark.parametrize("options", ["--policy ../gone.json", "--policy-arn x", "--read-only --nonsense", "--policy"])
+def test_a_closed_directory_is_no_way_round_its_policies(world: World, options: str) -> None:
+    """Where the line or the file is wrong, a command without a profile gives nothing: not what the role may do."""
+    folder = world.project("narrow", f"use aws_profile plain {options}\n")
+    changes, _ = world.enter(folder)
+    env: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    done = world.run("awsdirenv", "export", cwd=folder, **env)
+    assert (done.returncode != 0, done.stdout) == (True, "")
+    assert not world.sts.calls

@@ -123,7 +123,7 @@ def _long_term_keys(walk: Walk) -> Steps:
     yield walk.enter("use aws_profile k\n")
 
 
-@row("AWSDIRENV_NARROWED was changed: …", "direnv reload")
+@row("AWSDIRENV_NARROWED has no policies: …", "direnv reload")
 def _changed(walk: Walk) -> Steps:
     walk.config(CHAIN)
     walk.env["AWSDIRENV_PROFILE"] = "p"
