@@ -90,6 +90,8 @@ def test_what_a_program_finds_at_a_terminal(world: World, kind: str, way: str) -
         text = re.sub(
             r"(?<=\t)[0-9a-f]{16}$", lambda bits: f"{int(bits[0], 16) & 0x7FFFFFFF:x}", text, flags=re.MULTILINE
         )
+        # By which name of its Python a program of ours starts, the installer decides.
+        text = text.replace("/bin/python3\n", "/bin/python\n")
         found.append(text.replace(str(facts), "").replace(pid, "").splitlines())
     assert found[0] == found[1]
 

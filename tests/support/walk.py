@@ -250,7 +250,8 @@ class Walk:
         self._wait()
         change()
         self._end(shell, folder, process)
-        if not is_closed(shell) and (key := key_of(self.places, shell)):
+        # A file that is edited before direnv has looked whether it is allowed is blocked, and none of ours runs.
+        if "AWSDIRENV_LOADED" in shell.env and not is_closed(shell) and (key := key_of(self.places, shell)):
             who, after = key.role_arn or key.arn, self.places.declared(folder, shell.outer)
             if who not in (before, after):
                 raise WalkError(f"{shell.name} is {who} in {folder}, and should be {before}, or by now {after}")

@@ -204,8 +204,11 @@ def take_over(client: socket.socket) -> None:
     streams, (mask, ignored, blocked, count, *texts) = receive(client, 4)
     if sys.platform == "linux":
         peer = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        if os.getsid(peer) == os.getsid(0):
-            os.setpgid(0, os.getpgid(peer))
+        try:
+            if os.getsid(peer) == os.getsid(0):
+                os.setpgid(0, os.getpgid(peer))
+        except ProcessLookupError:  # the client was killed meanwhile, and so are we
+            os._exit(1)
     for stream in range(3):
         os.dup2(streams[stream], stream)
     os.fchdir(streams[3])
