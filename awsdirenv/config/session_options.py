@@ -93,16 +93,16 @@ def _for_agent(files: AwsFiles, profile: str, options: SessionOptions) -> tuple[
         said = own or (options.agent or "" if len(visited) == 1 else "")
         place = f"{AGENT_KEY} of {place_of(files, name, AGENT_KEY)}" if own else "AWSDIRENV_AGENT_DEFAULT"
         words = [word for word in re.split(r"[\s,]+", said) if word]
-        if not words or said == name:
-            return name, options
         if words == ["deny"]:
             raise AgentDeniedError(
                 f"profile {name} is not for agents", f"write a profile that is for agents into {place}"
             )
-        if words == ["read-only"] or all(_ARN.fullmatch(word) for word in words):
-            _check_narrowed_once(files, name, options)
-            is_read_only = words == ["read-only"]
-            return name, replace(options, read_only=is_read_only, policy_arns=() if is_read_only else tuple(words))
+        if words == ["read-only"]:
+            return name, _narrowed_once(files, name, options, replace(options, read_only=True))
+        if words and all(_ARN.fullmatch(word) for word in words):
+            return name, _narrowed_once(files, name, options, replace(options, policy_arns=tuple(words)))
+        if not words or said == name:
+            return name, options
         if said in visited or said not in files.profiles:
             raise ConfigError(
                 f"profile {name} has no profile for agents: {' '.join(words)}",
@@ -111,16 +111,16 @@ def _for_agent(files: AwsFiles, profile: str, options: SessionOptions) -> tuple[
         visited.append(said)
 
 
-def _check_narrowed_once(files: AwsFiles, name: str, options: SessionOptions) -> None:
-    """Raise ConfigError where an agent's session would be narrowed by two wishes."""
-    values = files.profiles.get(name, {})
-    own = next((key for key in (POLICY_KEY, ARNS_KEY) if key in values), None)
+def _narrowed_once(files: AwsFiles, name: str, options: SessionOptions, for_agent: SessionOptions) -> SessionOptions:
+    """Return the options for an agent, `for_agent`. Raises ConfigError where others narrow the session already."""
+    own = next((key for key in (POLICY_KEY, ARNS_KEY) if key in files.profiles.get(name, {})), None)
     first = own or next(iter(options.narrowing()), "").partition("=")[0]
-    if first and options.narrowing() != ["--read-only"]:
+    if first and (own or for_agent != options):
         raise ConfigError(
             f"profile {name} is narrowed by {first}, and for agents again: with more policies a session may do more",
             f"write {AGENT_KEY} = {name} into {section_header(name)}: then agents get it as it is",
         )
+    return for_agent
 
 
 def with_options(chain: Chain, files: AwsFiles, options: SessionOptions, environ: Mapping[str, str]) -> Chain:

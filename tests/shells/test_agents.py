@@ -14,6 +14,7 @@ import pytest
 
 from awsdirenv.config.environment import AGENT_VARIABLES, SessionOptions, agent_default
 from awsdirenv.system.files import extension_source
+from session_policy import allow
 from strict_sts import Key
 from world import OUTER, World, assert_nobody, told
 
@@ -221,3 +222,25 @@ def test_reports_say_whose_they_are(world: World) -> None:
     assert (report["declared"]["policies"], report["verdict"]) == ("ReadOnlyAccess", "ok")
     text = world.run("awsdirenv", "explain", "plain", cwd=None, **AGENT).stdout
     assert "awsdirenv-agent-TIME" in text
+
+
+ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+@pytest.mark.parametrize("line", ["--read-only", f"--policy-arn {READ_ONLY}", "--policy ../policy.json"])
+@pytest.mark.parametrize("value", ["read-only", READ_ONLY, ADMIN])
+def test_what_agents_get_never_widens_what_the_line_allows(world: World, line: str, value: str) -> None:
+    """Where both narrow, it is the same policy, or the directory stays closed."""
+    (world.root / "policy.json").write_text('{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}')
+    world.role("plain", mfa=False, awsdirenv_agent=value)
+    agent = entered(world, world.project("plain", f"use aws_profile plain {line}\n"), **AGENT)
+    is_same = (line, value) in {("--read-only", "read-only"), (f"--policy-arn {READ_ONLY}", READ_ONLY)}
+    assert bool(agent) == is_same
+    if agent:
+        assert not allow(agent.policies or (), "s3:PutObject")
+
+
+def test_a_profile_that_is_called_deny_is_denied(world: World) -> None:
+    """The words come before the names of profiles."""
+    world.role("deny", mfa=False)
+    assert entered(world, world.project("deny"), **AGENT, AWSDIRENV_AGENT_DEFAULT="deny") is None
