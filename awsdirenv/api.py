@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from awsdirenv.cache.live_files import leave
 from awsdirenv.config.environment import SessionOptions, agent_default, environment_region
+from awsdirenv.config.session_options import of_directory
 from awsdirenv.config.settings import role_duration
 from awsdirenv.records import Record, replace
 from awsdirenv.refresh.loader import LoadOptions
@@ -73,7 +74,8 @@ class _Declared(Record):
 
 def _request(profile: str | None, duration: int | str | None) -> Request:
     seconds = None if duration is None else role_duration(str(duration))
-    return Request(profile, options=LoadOptions(session=SessionOptions(seconds, agent=agent_default(os.environ))))
+    asked = SessionOptions(seconds, agent=agent_default(os.environ))
+    return Request(profile, options=LoadOptions(session=asked if profile else of_directory(asked, os.environ)))
 
 
 def _environment() -> dict[str, str]:

@@ -95,23 +95,20 @@ def add_session_options(sub: argparse.ArgumentParser, life: str = "lifetime of t
     sub.add_argument("--agent", metavar="DEFAULT", help=argparse.SUPPRESS)
 
 
-def session_options(options: argparse.Namespace) -> SessionOptions:
+def session_options(options: argparse.Namespace, *, is_by_user: bool = True) -> SessionOptions:
     """Return what the options of `add_session_options` say.
 
-    For the profile of a loaded directory, what its line says about policies counts, too. Raises SettingError.
+    Where a user names no profile, the policies of the loaded directory count, too. Raises SettingError.
     """
     from awsdirenv.config.environment import SessionOptions, agent_default  # noqa: PLC0415
-    from awsdirenv.records import replace  # noqa: PLC0415
 
     agent = agent_default(os.environ) if options.agent is None else options.agent
     asked = SessionOptions(options.duration, tuple(options.policy_arn), options.policy, options.read_only, agent)
-    narrowed = os.environ.get("AWSDIRENV_NARROWED", "")
-    if asked.narrows or options.profile is not None or not narrowed:
+    if not is_by_user or options.profile is not None or "AWSDIRENV_NARROWED" not in os.environ:
         return asked
-    try:
-        return replace(SessionOptions.parse(narrowed), duration=options.duration, agent=agent)
-    except ValueError:
-        raise SettingError(f"AWSDIRENV_NARROWED has no policies: {narrowed!r}", "direnv reload") from None
+    from awsdirenv.config.session_options import of_directory  # noqa: PLC0415
+
+    return of_directory(asked, os.environ)
 
 
 def add_no_session(sub: argparse.ArgumentParser) -> None:

@@ -61,6 +61,20 @@ def policy_arn(text: str) -> str:
     return text
 
 
+def of_directory(asked: SessionOptions, environ: Mapping[str, str]) -> SessionOptions:
+    """Return what is asked for the profile of a loaded directory: the policies of its line count, unless others do.
+
+    Raises SettingError.
+    """
+    narrowed = environ.get("AWSDIRENV_NARROWED", "")
+    if asked.narrows or not narrowed:
+        return asked
+    try:
+        return replace(SessionOptions.parse(narrowed), duration=asked.duration, agent=asked.agent)
+    except ValueError:
+        raise SettingError(f"AWSDIRENV_NARROWED has no policies: {narrowed!r}", "direnv reload") from None
+
+
 def resolve(files: AwsFiles, profile: str, options: SessionOptions, environ: Mapping[str, str]) -> Chain:
     """Return the chain that a person, or an agent, gets for a profile. An agent may get another profile's.
 

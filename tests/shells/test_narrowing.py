@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -313,3 +314,41 @@ def test_a_closed_directory_is_no_way_round_its_policies(world: World, options: 
     done = world.run("awsdirenv", "export", cwd=folder, **env)
     assert (done.returncode != 0, done.stdout) == (True, "")
     assert not world.sts.calls
+
+
+def test_other_profiles_of_a_narrowed_live_directory_are_as_they_are(world: World) -> None:
+    """The line is about its own profile: the files name another one without policies, and that is what it gets."""
+    world.role("plain", mfa=False)
+    world.role("coded")
+    world.login("coded")
+    changes, _ = world.enter(world.project("narrow", "use aws_profile plain --live --read-only\n"))
+    env: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    for name, is_narrow in (("plain", True), ("coded", False)):
+        section = Path(env["AWS_CONFIG_FILE"]).read_text().partition(f"[profile {name}]")[2].partition("\n[")[0]
+        (command,) = re.findall(r"^credential_process = (.*)$", section, re.MULTILINE)
+        done = world.run("sh", "-c", command, **env)
+        key = world.sts.keys[json.loads(done.stdout)["AccessKeyId"]]
+        assert (key.policies is not None) == is_narrow, name
+
+
+@pytest.mark.usefixtures("role")
+def test_a_line_has_its_own_policies_only(world: World) -> None:
+    """Not those that a shell still has of another directory, which direnv has lost sight of."""
+    folder = world.project("wide", "use aws_profile\n")
+    (folder / ".env").write_text("AWS_PROFILE=plain\n")
+    for _ in range(2):
+        changes, said = world.enter(folder, AWSDIRENV_NARROWED="read-only", AWSDIRENV_PROFILE="other")
+        assert "error" not in said, said
+        assert world.sts.keys[str(changes["AWS_ACCESS_KEY_ID"])].policies is None
+
+
+@pytest.mark.usefixtures("role")
+def test_python_in_a_narrowed_directory_is_narrow(world: World) -> None:
+    """As a command is: without a profile it is for the directory's."""
+    folder = world.project("narrow", "use aws_profile plain --read-only\n")
+    changes, _ = world.enter(folder)
+    env: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    for profile, is_narrow in (("", True), ("'plain'", False)):
+        code = f"import awsdirenv; print(awsdirenv.credentials({profile}).access_key_id)"
+        done = world.run(sys.executable, "-c", code, cwd=folder, **env)
+        assert (world.sts.keys[done.stdout.strip()].policies is not None) == is_narrow, done.stderr

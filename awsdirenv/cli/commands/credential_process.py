@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.loader import LoadOptions
     from awsdirenv.refresh.request import Reporter, Request, served, served_beside
 
-    load_options = LoadOptions(session=session_options(options))
+    load_options = LoadOptions(session=session_options(options, is_by_user=options.live is None))
     # A program shows our lines later, and only if we fail. So other lines than errors are of no use there.
     messages = reporter() if is_watched() else Reporter(lambda _holder: None, lambda _notice: None)
     if options.live is None:

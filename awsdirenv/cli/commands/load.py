@@ -43,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
     from awsdirenv.refresh.pins import Conditions, admitted
     from awsdirenv.refresh.request import Request
 
-    load_options = LoadOptions(session=session_options(options), min_life=options.min_life)
+    load_options = LoadOptions(
+        session=session_options(options, is_by_user=not options.envrc), min_life=options.min_life
+    )
     request = Request(options.profile, options.envrc, load_options, evaluation=options.evaluation)
     conditions = Conditions(options.account, options.role, options.stage, options.confirm)
     try:
