@@ -134,7 +134,7 @@ def stage_of(files: AwsFiles, profile: str) -> str | None:
 def file_paths(environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the paths of the config and the credentials file, expanded as botocore expands them."""
     config, credentials = _paths(environ)
-    return _expand(config, environ), _expand(credentials, environ)
+    return expand(config, environ), expand(credentials, environ)
 
 
 def load_files(environ: Mapping[str, str]) -> AwsFiles:
@@ -262,7 +262,8 @@ def _paths(environ: Mapping[str, str]) -> tuple[str, str]:
     return config, environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
-def _expand(path: str, environ: Mapping[str, str]) -> str:
+def expand(path: str, environ: Mapping[str, str]) -> str:
+    """Return a path with `~` and variables expanded, as botocore does for AWS's files."""
     expanded = os.path.expandvars(path)
     if expanded == "~" or expanded.startswith("~/"):
         # Not made a Path: the extension compares this text, and bash keeps the slash at the end of a HOME.

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from awsdirenv.config.aws_files import AGENT_KEY, ARNS_KEY, POLICY_KEY, AwsFiles, place_of, section_header
+from awsdirenv.config.aws_files import AGENT_KEY, ARNS_KEY, POLICY_KEY, AwsFiles, expand, place_of, section_header
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -30,8 +30,8 @@ from awsdirenv.config.chain import (
 from awsdirenv.config.environment import SessionOptions
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AgentDeniedError, ConfigError, SettingError
-from awsdirenv.records import replace
-from awsdirenv.system.files import home, read_bytes
+from awsdirenv.records import Record, replace
+from awsdirenv.system.files import read_bytes
 from awsdirenv.system.stamps import file_stamp
 
 MOST_ARNS = 10
@@ -178,8 +178,8 @@ def _narrowing(chain: Chain, files: AwsFiles, options: SessionOptions, environ: 
     arns = list(options.policy_arns)
     if options.read_only:
         arns.insert(0, f"arn:{_partition(chain, files)}:iam::aws:policy/ReadOnlyAccess")
-    policy = _read(options.policy_file, "--policy") if options.policy_file else None
-    return _made(chain, files, arns, policy, options.policy_file, "--policy-arn")
+    policy = _of_file(options.policy_file, "--policy") if options.policy_file else None
+    return _made(chain, files, arns, policy, "--policy-arn")
 
 
 def _own_narrowing(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) -> Narrowing:
@@ -194,20 +194,24 @@ def _own_narrowing(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) ->
             f"profile {name} names no policy in {key}: {bad!r}" if bad else f"profile {name} names no policy in {key}",
             f"write the ARN of a managed policy into {key} of {place_of(files, name, key)}, or remove the line",
         )
-    if not text or text.startswith("{"):
-        policy = _checked(text, f"{POLICY_KEY} of profile {name}") if text else None
-        return _made(chain, files, listed, policy, None, ARNS_KEY)
-    path = os.path.join(os.path.dirname(files.config_path), os.path.expandvars(_with_home(text, environ)))
-    return _made(chain, files, listed, _read(path, POLICY_KEY), path, ARNS_KEY)
+    policy = None
+    if text.startswith("{"):
+        policy = _Policy(_checked(text, f"{POLICY_KEY} of profile {name}"), "a policy", "")
+    elif text:
+        policy = _of_file(os.path.join(os.path.dirname(files.config_path), expand(text, environ)), POLICY_KEY)
+    return _made(chain, files, listed, policy, ARNS_KEY)
 
 
-def _with_home(path: str, environ: Mapping[str, str]) -> str:
-    return str(home(environ)) + path[1:] if path == "~" or path.startswith("~/") else path
+class _Policy(Record):
+    """A policy as STS gets it, its name for people, and `file_stamp` of its file from before it was read, or ""."""
+
+    text: str
+    name: str
+    stamp: str
 
 
-def _made(  # noqa: PLR0913, PLR0917 - what a narrowing is made of
-    chain: Chain, files: AwsFiles, arns: list[str], policy: str | None, path: str | None, name: str
-) -> Narrowing:
+def _made(chain: Chain, files: AwsFiles, arns: list[str], policy: _Policy | None, name: str) -> Narrowing:
+    """Return the narrowing by these policies. `name` is where the ARNs are written. Raises ConfigError."""
     arns = list(dict.fromkeys(arns))
     if len(arns) > MOST_ARNS:
         raise ConfigError(
@@ -221,12 +225,11 @@ def _made(  # noqa: PLR0913, PLR0917 - what a narrowing is made of
             f"profile {chain.profile} is of the partition {partition}, and a policy of another one: {foreign}",
             f"write its ARN in {partition}: {':'.join(['arn', partition, *foreign.split(':')[2:]])}",
         )
-    names = [arn.rpartition("/")[2] for arn in arns]
-    names += [os.path.basename(path) if path else "a policy"] if policy else []
+    names = [*(arn.rpartition("/")[2] for arn in arns), *([policy.name] if policy else [])]
     label = " + ".join(re.sub(r"[\x00-\x1f\x7f]", "?", one) for one in names)
     if len(label) > _LONGEST_LABEL:
         label = f"{len(names)} policies"
-    return Narrowing(tuple(arns), policy, label, file_stamp(path) if path else "")
+    return Narrowing(tuple(arns), policy.text if policy else None, label, policy.stamp if policy else "")
 
 
 def _check_source(chain: Chain) -> None:
@@ -248,13 +251,14 @@ def _partition(chain: Chain, files: AwsFiles) -> str:
     return chain.partition or (arn.split(":")[1] if arn.startswith("arn:") and arn.count(":") > 1 else "aws")
 
 
-def _read(path: str, name: str) -> str:
-    """Read a policy's file, and return it as AWS gets it. Raises ConfigError."""
+def _of_file(path: str, name: str) -> _Policy:
+    """Read a policy's file. `name` is where its path is written. Raises ConfigError."""
+    stamp = file_stamp(path)  # before it is read, so that an edit in between is noticed later
     data = read_bytes(path, _LARGEST_FILE)
     if data is None:
         raise ConfigError(f"the policy {path} cannot be read", f"write the path of a JSON file after {name}")
     try:
-        return _checked(data.decode("utf-8-sig"), path)
+        return _Policy(_checked(data.decode("utf-8-sig"), path), os.path.basename(path), stamp)
     except UnicodeDecodeError:
         _refuse(path, "it is not written in UTF-8")
 

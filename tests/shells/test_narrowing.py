@@ -157,12 +157,14 @@ def test_a_command_in_a_narrowed_directory_is_narrow(world: World) -> None:
     assert "AWSDIRENV_NARROWED has no policies" in done.stderr
 
 
-@pytest.mark.parametrize("place", ["file", "relative", "inline", "arns"])
+@pytest.mark.parametrize("place", ["file", "relative", "home", "variable", "inline", "arns"])
 def test_a_profile_narrows_its_sessions(world: World, place: str) -> None:
     """Whoever uses it, and in a live directory, where no SDK knows such keys. A role behind it is not narrowed."""
     path = policy(world)
     (world.config.parent / "own.json").write_text(path.read_text())
-    value = {"file": str(path), "relative": "own.json", "inline": json.dumps(BUCKETS)}.get(place, READ_ONLY)
+    (world.home / "own.json").write_text(path.read_text())
+    paths = {"file": str(path), "relative": "own.json", "home": "~/own.json", "variable": "$HOME/own.json"}
+    value = {**paths, "inline": json.dumps(BUCKETS)}.get(place, READ_ONLY)
     world.role("plain", mfa=False, **{"awsdirenv_policy_arns" if place == "arns" else "awsdirenv_policy": value})
     world.role("behind", mfa=False, source_profile="plain")
     assert entered(world, "one", "use aws_profile plain")[0].policies is not None
