@@ -196,7 +196,7 @@ class Planner(Record):
             seconds=own or int(self.mfa_session_duration.total_seconds()),
             proves=has_device,
             serial=serial,
-            identifies=account_of(chain.mfa_serial) is None,
+            identifies=account_of(chain.mfa_serial) is None and not narrowing,  # GetFederationToken says whose they are
             # Without a device an early renewal costs nothing. With one it costs a code, so we wait for the end.
             renews_ahead=not has_device,
             force=self.renew_mfa or (self.force and is_last),

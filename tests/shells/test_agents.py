@@ -222,6 +222,11 @@ def test_reports_say_whose_they_are(world: World) -> None:
     assert (report["declared"]["policies"], report["verdict"]) == ("ReadOnlyAccess", "ok")
     text = world.run("awsdirenv", "explain", "plain", cwd=None, **AGENT).stdout
     assert "awsdirenv-agent-TIME" in text
+    number = 1 + world.config.read_text().splitlines().index("awsdirenv_agent = read-only")
+    assert re.search(rf"awsdirenv_policy_arns +{READ_ONLY}\s+\(\S+:{number}\)", text)
+    world.role("silent", mfa=False)
+    text = world.run("awsdirenv", "explain", "silent", cwd=None, **AGENT, AWSDIRENV_AGENT_DEFAULT="read-only").stdout
+    assert re.search(rf"awsdirenv_policy_arns +{READ_ONLY}\s+\(AWSDIRENV_AGENT_DEFAULT\)", text)
 
 
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"

@@ -7,14 +7,14 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interpreter import count_interpreters
-from sources import ALONE, BEHIND, Make, role_behind
+from sources import ALONE, BEHIND, Make, keys_in_credentials, role_behind
 from strict_sts import Call, Key
 from world import OUTER, World, assert_nobody, told
 
@@ -53,6 +53,11 @@ def is_warm(world: World, folder: Path) -> bool:
     log, calls = count_interpreters(world), len(world.sts.calls)
     _, said = world.enter(folder)
     return not log.exists() and len(world.sts.calls) == calls and "only" in said
+
+
+def role_with_keys(world: World) -> None:
+    """Make a role behind a key without a device."""
+    world.role("start", mfa=False)
 
 
 @pytest.fixture
@@ -354,3 +359,13 @@ def test_python_in_a_narrowed_directory_is_narrow(world: World) -> None:
         code = f"import awsdirenv; print(awsdirenv.credentials({profile}).access_key_id)"
         done = world.run(sys.executable, "-c", code, cwd=folder, **env)
         assert (world.sts.keys[done.stdout.strip()].policies is not None) == is_narrow, done.stderr
+
+
+@pytest.mark.parametrize("make", [keys_in_credentials, role_with_keys], ids=lambda make: make.__name__)
+def test_explain_foretells_the_calls(world: World, make: Callable[[World], object]) -> None:
+    """With policies, too: the calls of the next load are those that it names, in their order."""
+    make(world)
+    told = world.run("awsdirenv", "explain", "start", "--read-only").stdout.rpartition("next load: ")[2]
+    done = world.run("awsdirenv", "load", "--read-only", "--", "start")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"calls (\w+)", told) == [call.action for call in world.sts.calls]

@@ -58,6 +58,11 @@ from awsdirenv.system.text import clock_text, login_command, printable, utc_text
 ROLE_CHAINING = "role chaining"
 
 _WIDTH = 80
+_CALLS = {
+    **dict.fromkeys((MFA_SESSION, KEY_SESSION), "GetSessionToken"),
+    FEDERATION: "GetFederationToken",
+    ASSUME_ROLE: "AssumeRole",
+}
 _TITLES = {
     STATIC: "access key",
     SSO: "IAM Identity Center",
@@ -68,10 +73,8 @@ _TITLES = {
     CONTAINER: "role of the container",
     INSTANCE: "role of the EC2 instance",
     ATTACHED: "role of the machine",
+    **_CALLS,
     MFA_SESSION: "GetSessionToken with an MFA code",
-    KEY_SESSION: "GetSessionToken",
-    FEDERATION: "GetFederationToken",
-    ASSUME_ROLE: "AssumeRole",
 }
 _FOR_ALL = f"all directories share what it gives; name the variables that it reads in {VARIABLES_KEY}"
 _FOR_EACH_VALUE = f"directories share what it gives where the variables of {VARIABLES_KEY} are the same"
@@ -393,5 +396,5 @@ class _Writer:
         deeds = [identity] if step.needs_user_name else []
         if step.proves:
             deeds.append("asks for an MFA code" if step.asks else "runs a command for a code")
-        deeds.append(f"calls {'GetSessionToken' if step.hop is None else 'AssumeRole'} ({number})")
+        deeds.append(f"calls {_CALLS[step.kind]} ({number})")
         return [*deeds, identity] if step.identifies else deeds

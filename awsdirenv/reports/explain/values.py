@@ -102,16 +102,21 @@ class HopValues(Record):
 
     def _policies(self, chain: Chain) -> dict[str, Value]:
         """Return the session policies that narrow the session, and who asks for them."""
-        if chain.narrowing is None:
-            return {}
-        values = self.of_profile(chain.profile, (ARNS_KEY, POLICY_KEY))
-        for word in self.context.options.narrowing():
-            name, _, value = word.partition("=")
-            key, option = {"--policy": POLICY_KEY}.get(name, ARNS_KEY), values.get(ARNS_KEY)
-            arns = [option.value] if option and option.value and key == ARNS_KEY else []
-            shown = value or chain.narrowing.arns[0]
-            values[key] = Value(", ".join([*arns, shown]), name)
+        own = self.of_profile(chain.profile, (ARNS_KEY, POLICY_KEY))
+        if own or chain.narrowing is None:
+            return own
+        values, options = {}, self.context.options
+        if chain.narrowing.arns:
+            named = [word.partition("=")[0] for word in options.narrowing() if not word.startswith("--policy=")]
+            source = ", ".join(dict.fromkeys(named)) or self._source_for_agents(chain.profile)
+            values[ARNS_KEY] = Value(", ".join(chain.narrowing.arns), source)
+        if options.policy_file:
+            values[POLICY_KEY] = Value(options.policy_file, "--policy")
         return values
+
+    def _source_for_agents(self, profile: str) -> str:
+        said = AGENT_KEY in self.files.profiles[profile]
+        return self.where.of(profile, AGENT_KEY) if said else "AWSDIRENV_AGENT_DEFAULT"
 
     def _of_role(self, chain: Chain, step: Step) -> dict[str, Value]:
         hop = chain.hops[step.hop or 0]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from awsdirenv.config import session_options
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.environment import SessionOptions
 from awsdirenv.system.files import read_bytes
 from awsdirenv.system.stamps import file_stamp
+
+if TYPE_CHECKING:
+    import pytest
 
 POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
 ROLE = "[profile p]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = base\n"
