@@ -262,6 +262,11 @@ def _paths(environ: Mapping[str, str]) -> tuple[str, str]:
     return config, environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
+def listed(text: str) -> list[str]:
+    """Return the words of one of our own values, which may have commas or spaces between them."""
+    return [word for word in re.split(r"[\s,]+", text) if word]
+
+
 def expand(path: str, environ: Mapping[str, str]) -> str:
     """Return a path with `~` and variables expanded, as botocore does for AWS's files."""
     expanded = os.path.expandvars(path)

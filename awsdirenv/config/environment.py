@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Flag, auto
 
 from awsdirenv.records import Record
+from awsdirenv.system.text import is_set
 
 # Besides the name, these variables decide which account a profile leads to. Directories with different values must not
 # share a snapshot.
@@ -123,7 +124,6 @@ AGENT_VARIABLES = (
     *("OPENCODE", "OPENCODE_CLIENT", "AUGMENT_AGENT", "GOOSE_TERMINAL", "AMP_CURRENT_THREAD_ID", "ANTIGRAVITY_AGENT"),
     *("COPILOT_CLI", "CLINE_ACTIVE", "QWEN_CODE"),
 )
-_NOT_SET = ("", "0", "false", "no")
 
 
 def agent_default(environ: Mapping[str, str]) -> str | None:
@@ -131,11 +131,10 @@ def agent_default(environ: Mapping[str, str]) -> str | None:
 
     AWSDIRENV_AGENT says it outright.
     """
-    said = environ.get("AWSDIRENV_AGENT", "")
     names = [*AGENT_VARIABLES, *(name for name in environ if name.startswith("CURSOR_"))]
-    is_agent = any(environ.get(name, "").lower() not in _NOT_SET for name in names)
-    if said:
-        is_agent = said.lower() not in _NOT_SET
+    if environ.get("AWSDIRENV_AGENT"):
+        names = ["AWSDIRENV_AGENT"]
+    is_agent = any(is_set(environ.get(name)) for name in names)
     return environ.get("AWSDIRENV_AGENT_DEFAULT", "") if is_agent else None
 
 

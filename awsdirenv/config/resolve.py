@@ -14,7 +14,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from awsdirenv.config.aws_files import STAGE_KEY, VARIABLES_KEY, AwsFiles, headers_meant_for, place_of, section_header
+from awsdirenv.config.aws_files import (
+    STAGE_KEY,
+    VARIABLES_KEY,
+    AwsFiles,
+    headers_meant_for,
+    listed,
+    place_of,
+    section_header,
+)
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
@@ -85,8 +93,8 @@ def _variables(files: AwsFiles, visited: Iterable[str]) -> tuple[str, ...]:
     """
     named: list[str] = []
     for profile in visited:
-        for name in re.split(r"[\s,]+", _text(files, profile, VARIABLES_KEY) or ""):
-            if name and not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        for name in listed(_text(files, profile, VARIABLES_KEY) or ""):
+            if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
                 raise ConfigError(
                     f"profile {profile} has an invalid name in awsdirenv_variables",
                     f"write {VARIABLES_KEY} = NAME, NAME in {place_of(files, profile, VARIABLES_KEY)}",
@@ -97,7 +105,7 @@ def _variables(files: AwsFiles, visited: Iterable[str]) -> tuple[str, ...]:
                     f"profile {profile} has {name} in awsdirenv_variables, which may be secret or is set by us",
                     f"name another variable in {place}: we write its value into files",
                 )
-            named += [name] if name else []
+            named.append(name)
     return tuple(dict.fromkeys(named))
 
 

@@ -13,7 +13,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from awsdirenv.config.aws_files import AGENT_KEY, ARNS_KEY, POLICY_KEY, AwsFiles, expand, place_of, section_header
+from awsdirenv.config.aws_files import (
+    AGENT_KEY,
+    ARNS_KEY,
+    POLICY_KEY,
+    AwsFiles,
+    expand,
+    listed,
+    place_of,
+    section_header,
+)
 from awsdirenv.config.chain import (
     ATTACHED,
     CONTAINER,
@@ -34,8 +43,8 @@ from awsdirenv.records import Record, replace
 from awsdirenv.system.files import read_bytes
 from awsdirenv.system.stamps import file_stamp
 
-MOST_ARNS = 10
-LONGEST_POLICY = 2048  # characters, without the spaces between the words of JSON
+_MOST_ARNS = 10
+_LONGEST_POLICY = 2048  # characters, without the spaces between the words of JSON
 _LARGEST_FILE = 256 * 1024  # bytes
 _LONGEST_LABEL = 100  # characters
 _ARN = re.compile(r"arn:([a-z-]+):iam::(?:aws|\d{12}):policy/(?:[\x21-\x7e]+/)?[\w+=,.@-]{1,128}", re.ASCII)
@@ -78,12 +87,12 @@ def of_directory(asked: SessionOptions, environ: Mapping[str, str]) -> SessionOp
 def resolve(files: AwsFiles, profile: str, options: SessionOptions, environ: Mapping[str, str]) -> Chain:
     """Return the chain that a person, or an agent, gets for a profile. An agent may get another profile's.
 
-    Raises AgentDeniedError, and what `resolve_chain` and `with_options` raise.
+    Raises AgentDeniedError, and what `resolve_chain` and `_with_options` raise.
     """
     if options.agent is None:
-        return with_options(resolve_chain(files, profile, environ), files, options, environ)
+        return _with_options(resolve_chain(files, profile, environ), files, options, environ)
     target, options = _for_agent(files, profile, options)
-    chain = with_options(resolve_chain(files, target, environ), files, options, environ)
+    chain = _with_options(resolve_chain(files, target, environ), files, options, environ)
     if not chain.hops and chain.source_kind == STATIC and chain.mfa_serial:
         raise AgentDeniedError(
             f"profile {target} has no role, and its MFA session is the user's",
@@ -106,7 +115,7 @@ def _for_agent(files: AwsFiles, profile: str, options: SessionOptions) -> tuple[
         own = str(files.profiles.get(name, {}).get(AGENT_KEY, "")).strip()
         said = own or (options.agent or "" if len(visited) == 1 else "")
         place = f"{AGENT_KEY} of {place_of(files, name, AGENT_KEY)}" if own else "AWSDIRENV_AGENT_DEFAULT"
-        words = [word for word in re.split(r"[\s,]+", said) if word]
+        words = listed(said)
         if words == ["deny"]:
             raise AgentDeniedError(
                 f"profile {name} is not for agents", f"write a profile that is for agents into {place}"
@@ -137,7 +146,7 @@ def _narrowed_once(files: AwsFiles, name: str, options: SessionOptions, for_agen
     return for_agent
 
 
-def with_options(chain: Chain, files: AwsFiles, options: SessionOptions, environ: Mapping[str, str]) -> Chain:
+def _with_options(chain: Chain, files: AwsFiles, options: SessionOptions, environ: Mapping[str, str]) -> Chain:
     """Return the chain with the duration and the policies that a directory or a command asks for.
 
     Policies of the profile itself count where nobody else asks for any. Raises ConfigError.
@@ -186,9 +195,9 @@ def _own_narrowing(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) ->
     """Return the narrowing by the profile's own keys. A relative path is one in the folder of the config file."""
     values, name = files.profiles[chain.profile], chain.profile
     arns, text = str(values.get(ARNS_KEY, "")), str(values.get(POLICY_KEY, "")).strip()
-    listed = [arn for arn in re.split(r"[\s,]+", arns) if arn]
-    bad = next((arn for arn in listed if not _ARN.fullmatch(arn)), None)
-    if bad or not (listed or text):
+    named = listed(arns)
+    bad = next((arn for arn in named if not _ARN.fullmatch(arn)), None)
+    if bad or not (named or text):
         key = ARNS_KEY if bad or ARNS_KEY in values else POLICY_KEY
         raise ConfigError(
             f"profile {name} names no policy in {key}: {bad!r}" if bad else f"profile {name} names no policy in {key}",
@@ -199,7 +208,7 @@ def _own_narrowing(chain: Chain, files: AwsFiles, environ: Mapping[str, str]) ->
         policy = _Policy(_checked(text, f"{POLICY_KEY} of profile {name}"), "a policy", "")
     elif text:
         policy = _of_file(os.path.join(os.path.dirname(files.config_path), expand(text, environ)), POLICY_KEY)
-    return _made(chain, files, listed, policy, ARNS_KEY)
+    return _made(chain, files, named, policy, ARNS_KEY)
 
 
 class _Policy(Record):
@@ -213,10 +222,10 @@ class _Policy(Record):
 def _made(chain: Chain, files: AwsFiles, arns: list[str], policy: _Policy | None, name: str) -> Narrowing:
     """Return the narrowing by these policies. `name` is where the ARNs are written. Raises ConfigError."""
     arns = list(dict.fromkeys(arns))
-    if len(arns) > MOST_ARNS:
+    if len(arns) > _MOST_ARNS:
         raise ConfigError(
-            f"profile {chain.profile} would be narrowed by {len(arns)} policies, and AWS takes {MOST_ARNS}",
-            f"write at most {MOST_ARNS} ARNs after {name}",
+            f"profile {chain.profile} would be narrowed by {len(arns)} policies, and AWS takes {_MOST_ARNS}",
+            f"write at most {_MOST_ARNS} ARNs after {name}",
         )
     partition = _partition(chain, files)
     foreign = next((arn for arn in arns if arn.split(":")[1] != partition), None)
@@ -245,9 +254,8 @@ def _check_source(chain: Chain) -> None:
 
 
 def _partition(chain: Chain, files: AwsFiles) -> str:
-    arn = (
-        str(files.profiles[chain.source_profile].get("role_arn", "")) if chain.source_profile in files.profiles else ""
-    )
+    """Return the partition of AWS: that of the chain, else of the role of a web identity."""
+    arn = str(files.profiles.get(chain.source_profile, {}).get("role_arn", ""))
     return chain.partition or (arn.split(":")[1] if arn.startswith("arn:") and arn.count(":") > 1 else "aws")
 
 
@@ -288,8 +296,8 @@ def _checked(text: str, what: str) -> str:
     for statement in statements:
         _check_statement(statement, what)
     compact = json.dumps(policy, separators=(",", ":"))
-    if len(compact) > LONGEST_POLICY:
-        _refuse(what, f"it has {len(compact)} characters without spaces, and AWS takes {LONGEST_POLICY}")
+    if len(compact) > _LONGEST_POLICY:
+        _refuse(what, f"it has {len(compact)} characters without spaces, and AWS takes {_LONGEST_POLICY}")
     return compact
 
 

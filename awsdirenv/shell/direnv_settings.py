@@ -15,7 +15,7 @@ from pathlib import Path
 
 from awsdirenv.errors import SetupError
 from awsdirenv.system.files import direnv_lib, make_folder, read_bytes, replace_file
-from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
+from awsdirenv.system.subprocesses import output_of
 
 _TIMEOUT = 4.0  # seconds
 # Each line with the first direnv that knows it.
@@ -123,7 +123,7 @@ def _text(path: Path) -> str | None:
 
 
 def _version(environ: Mapping[str, str]) -> tuple[int, ...] | None:
-    version = re.match(r"v?(\d+)\.(\d+)", _direnv("version", environ) or "")
+    version = re.match(r"v?(\d+)\.(\d+)", output_of(["direnv", "version"], _TIMEOUT, environ) or "")
     return (int(version[1]), int(version[2])) if version else None
 
 
@@ -133,17 +133,9 @@ def _direnv_agrees(before: str, after: str, environ: Mapping[str, str]) -> bool:
     for text in (before, after):
         with tempfile.TemporaryDirectory(prefix="awsdirenv-") as folder:
             Path(folder, "direnv.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
-            output = _direnv("status", {**environ, "DIRENV_CONFIG": folder})
+            output = output_of(["direnv", "status"], _TIMEOUT, {**environ, "DIRENV_CONFIG": folder})
         told.append(re.sub(r"^(?:DIRENV_CONFIG|warn_timeout) .*\n", "", output or "", flags=re.MULTILINE))
     return bool(told[0]) and told[0] == told[1]
-
-
-def _direnv(command: str, environ: Mapping[str, str]) -> str | None:
-    try:
-        done = run(["direnv", command], _TIMEOUT, catch_errors=True, environ=environ)
-    except (OSError, StillRunningError, TooMuchOutputError):
-        return None
-    return done.output.decode("utf-8", "replace") if done.status == 0 else None
 
 
 def _show(path: Path, before: str, after: str, say: Callable[[str], None]) -> None:

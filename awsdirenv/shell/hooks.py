@@ -104,13 +104,9 @@ def lacking_for_completion(shell: str, environ: Mapping[str, str]) -> str | None
 def _is_old_fish(environ: Mapping[str, str]) -> bool:
     """Return whether fish is there, and is older than 3.5: it does not look for completions in the home then."""
     # A hook that is printed, or read, starts nothing.
-    from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run  # noqa: PLC0415
+    from awsdirenv.system.subprocesses import output_of  # noqa: PLC0415
 
-    try:
-        told = run(["fish", "--version"], 5, catch_errors=True, environ=environ).output
-    except (OSError, StillRunningError, TooMuchOutputError):
-        return False
-    version = re.search(rb"(\d+)\.(\d+)", told)
+    version = re.search(r"(\d+)\.(\d+)", output_of(["fish", "--version"], 5, environ) or "")
     return version is not None and (int(version[1]), int(version[2])) < (3, 5)
 
 

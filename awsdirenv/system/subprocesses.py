@@ -66,6 +66,15 @@ def run(
     return Finished(process.returncode, output, complaint)
 
 
+def output_of(words: Sequence[str], timeout: float, environ: Mapping[str, str]) -> str | None:
+    """Return what a program prints within `timeout` seconds. None if it is missing, fails, or does not end in time."""
+    try:
+        done = run(words, timeout, catch_errors=True, environ=environ)
+    except (OSError, StillRunningError, TooMuchOutputError):
+        return None
+    return done.output.decode("utf-8", "replace") if done.status == 0 else None
+
+
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Delay signals to us while a program starts. Before we have its process id, we could not end it."""

@@ -55,21 +55,19 @@ def _of_another_partition(walk: Walk) -> Steps:
     yield walk.load("p", "--policy-arn", hint.rpartition(": ")[2])
 
 
-def _unnarrowable(kind: str, profile: str) -> None:
-    @row(
-        "profile … cannot be narrowed: AWS takes no policy for …",
-        "name a profile with a role behind it: role_arn = ROLE and source_profile = …",
-    )
-    def unnarrowable(walk: Walk) -> Steps:
-        walk.config(f"[profile q]\n{profile}\n")
-        hint = yield walk.load("q", "--read-only")
-        walk.config(f"[profile p]\nrole_arn = {ARN}\nsource_profile = {hint.rpartition(' = ')[2]}\n")
-        yield walk.load("p", "--read-only")
-
-    assert kind
+def _put_role_behind(walk: Walk, hint: str) -> None:
+    walk.config(f"[profile p]\nrole_arn = {ARN}\nsource_profile = {hint.rpartition(' = ')[2]}\n")
 
 
-_unnarrowable("a program", "credential_process = awsdirenv credential-process base")
+@row(
+    "profile … cannot be narrowed: AWS takes no policy for …",
+    "name a profile with a role behind it: role_arn = ROLE and source_profile = …",
+)
+def _not_to_be_narrowed(walk: Walk) -> Steps:
+    walk.config("[profile q]\ncredential_process = awsdirenv credential-process base\n")
+    hint = yield walk.load("q", "--read-only")
+    _put_role_behind(walk, hint)
+    yield walk.load("p", "--read-only")
 
 
 @row(
@@ -81,7 +79,7 @@ def _keys_of_a_session(walk: Walk) -> Steps:
     keys = {name: given[key] for name, key in NAMES.items()}
     walk.config("[profile q]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items()))
     hint = yield walk.load("q", "--read-only")
-    walk.config(f"[profile p]\nrole_arn = {ARN}\nsource_profile = {hint.rpartition(' = ')[2]}\n")
+    _put_role_behind(walk, hint)
     yield walk.load("p", "--read-only")
 
 
@@ -195,7 +193,7 @@ def _mfa_session(walk: Walk) -> Steps:
     keys = f"aws_access_key_id = {user.access_key_id}\naws_secret_access_key = {user.secret_access_key}\n"
     walk.config(f"[profile q]\n{keys}mfa_serial = {walk.world.mfa_serial}\n")
     hint = yield walk.load("q")
-    walk.config(f"[profile p]\nrole_arn = {ARN}\nsource_profile = {hint.rpartition(' = ')[2]}\n")
+    _put_role_behind(walk, hint)
     walk.world.login("p")
     yield walk.load("p")
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from awsdirenv.shell import extension as installation
 from awsdirenv.shell import hooks
 from awsdirenv.shell.hooks import Line
 from awsdirenv.system.files import direnv_lib, home, read_text
-from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
+from awsdirenv.system.subprocesses import output_of
 from awsdirenv.system.text import command_line
 
 _TIMEOUT = 4.0  # seconds
@@ -97,7 +97,7 @@ def bash(context: DoctorContext) -> Iterator[Finding]:
         return
     words = [path, "--norc", "--noprofile", "-c", 'echo "${BASH_VERSINFO[0]} ${BASH_VERSINFO[1]}"']
     environ = {name: value for name, value in context.outer.items() if name != "BASH_ENV"}
-    version = re.match(r"(\d+) (\d+)", _output(words, environ) or "")
+    version = re.match(r"(\d+) (\d+)", output_of(words, _TIMEOUT, environ) or "")
     hint = "install a bash of 4.4 or later, and set bash_path to it in direnv.toml, under [global]"
     if not version:
         yield Finding(ERROR, "the bash that direnv uses does not run", hint, path)
@@ -119,7 +119,7 @@ def stat_program(context: DoctorContext) -> Iterator[Finding]:
 
 def awk(context: DoctorContext) -> Iterator[Finding]:
     """Whether there is an awk, by which completion finds the names of profiles without Python."""
-    if _output(["awk", "BEGIN { print 1 }"], context.outer) is None:
+    if output_of(["awk", "BEGIN { print 1 }"], _TIMEOUT, context.outer) is None:
         yield Finding(INFO, "there is no awk that runs, so completion offers no profiles", "install mawk, or gawk")
 
 
@@ -261,16 +261,8 @@ def _status(context: DoctorContext) -> dict[str, str] | None:
 
 def _of_direnv(context: DoctorContext, command: str) -> str | None:
     if command not in context.told:
-        context.told[command] = _output(["direnv", command], context.outer) if _direnv(context) else None
+        context.told[command] = output_of(["direnv", command], _TIMEOUT, context.outer) if _direnv(context) else None
     return context.told[command]
-
-
-def _output(words: list[str], environ: Mapping[str, str]) -> str | None:
-    try:
-        done = run(words, _TIMEOUT, catch_errors=True, environ=environ)
-    except (OSError, StillRunningError, TooMuchOutputError):
-        return None
-    return done.output.decode("utf-8", "replace") if done.status == 0 else None
 
 
 def cache_folder(context: DoctorContext) -> Iterator[Finding]:
