@@ -15,6 +15,7 @@ import pytest
 from awsdirenv.config.environment import AGENT_VARIABLES, SessionOptions, agent_default
 from awsdirenv.system.files import extension_source
 from session_policy import allow
+from shells import Shell
 from strict_sts import Key
 from world import OUTER, World, assert_nobody, told
 
@@ -249,3 +250,31 @@ def test_a_profile_that_is_called_deny_is_denied(world: World) -> None:
     """The words come before the names of profiles."""
     world.role("deny", mfa=False)
     assert entered(world, world.project("deny"), **AGENT, AWSDIRENV_AGENT_DEFAULT="deny") is None
+
+
+def test_an_agent_at_a_terminal_is_asked_nothing(world: World) -> None:
+    """Some agents type into a terminal of their own. A code is still a person's to give."""
+    world.role("coded")
+    folder = world.project("coded")
+    with Shell(world, "bash", **AGENT) as shell:
+        said = shell.run(f"cd {folder}")
+        assert "Enter MFA code" not in said
+        assert "awsdirenv: hint: awsdirenv login coded" in said
+        said = shell.run("awsdirenv login coded")
+        assert "Enter MFA code" not in said
+        assert "nobody is here to type it" in said
+
+
+def test_that_a_person_is_there_confirms_nothing_for_an_agent(world: World) -> None:
+    """A person in a directory is not asked again when its line begins to want it; an agent in their shell stays out."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain")
+    changes, _ = world.enter(folder)
+    inside: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    world.project("plain", "use aws_profile plain --confirm\n")
+    os.utime(folder / ".envrc", (1, 1))  # for direnv, another state of it
+    # The first evaluation behind `direnv allow` may ask, so it confirms for nobody.
+    for env, is_open in ((AGENT, False), ({}, True), (AGENT, False)):
+        changes, said = world.enter(folder, **{**inside, **env})
+        assert bool(changes.get("AWS_ACCESS_KEY_ID", inside["AWS_ACCESS_KEY_ID"])) == is_open, said
+        assert ("needs a confirmation" in said) != is_open
