@@ -215,6 +215,13 @@ def test_make_targets_exist(document: Path) -> None:
     assert {name for line in code(document) for name in re.findall(r"^make ([a-z]+)", line)} - set(targets) == set()
 
 
+def test_the_readme_has_the_commands_that_ci_runs() -> None:
+    """Who has just cloned it finds what to type in the README, and CI types the same."""
+    readme, ci = list(code(ROOT / "README.md")), (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert {line.partition("#")[0].strip() for line in readme} >= {"make demo", "make test"}
+    assert "\nmake test <" in ci
+
+
 def variables() -> set[str]:
     """Give every AWSDIRENV_ name in the code."""
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "awsdirenv").rglob("*.py")]
