@@ -23,12 +23,19 @@ _COMMANDS = {
     "zsh": ["zsh", "--no-rcs", "-i"],
     "fish": ["fish", "--no-config", "-i"],
     "tcsh": ["tcsh", "-f", "-i"],
+    "elvish": ["elvish", "-norc"],
+    "nu": ["nu", "--no-config-file", "--no-history", "--execute"],
 }
 _SETUP = {
     "bash": "PS1='READY> '; bind 'set enable-bracketed-paste off' 2>/dev/null; eval \"$(direnv hook bash)\"",
     "zsh": "unsetopt zle_bracketed_paste 2>/dev/null; PS1='READY> '; unsetopt promptsp; eval \"$(direnv hook zsh)\"",
     "fish": "function fish_prompt; echo -n 'READY> '; end; direnv hook fish | source",
     "tcsh": "set prompt='READY> '; eval `direnv hook tcsh`",
+    "elvish": "set edit:prompt = { put 'READY> ' }; eval (direnv hook elvish | slurp)",
+    # As in direnv's documentation.
+    "nu": "$env.PROMPT_COMMAND = ''; $env.PROMPT_INDICATOR = 'READY> '; $env.PROMPT_COMMAND_RIGHT = ''; "
+    "$env.config.show_banner = false; $env.config.hooks.pre_prompt = [{ || "
+    "direnv export json | from json --strict | default {} | load-env }]",
 }
 PROMPT = "READY> "
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b[]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f")
@@ -45,7 +52,7 @@ class Shell:
         warm = {} if world.is_cold else variables_of_shell(world.env)
         self.child = Terminal(
             _COMMANDS[kind][0],
-            ["-i"] if self.reads_files else _COMMANDS[kind][1:],
+            ["-i"] if self.reads_files else _COMMANDS[kind][1:] + [_SETUP[kind]] * (kind == "nu"),
             env={**world.env, "HISTFILE": "/dev/null", **warm, **env},
             is_warm=bool(warm),
             cwd=str(cwd or world.root),
@@ -56,7 +63,11 @@ class Shell:
         self.child.delaybeforesend = 0.02
         self.log = ""
         self._numbers = itertools.count(1)
-        self.start(_SETUP[kind].partition("; eval")[0] if self.reads_files else _SETUP[kind])
+        if kind == "nu":  # takes nothing that is typed before its first prompt
+            self.expect(PROMPT)
+            self.start("")
+        else:
+            self.start(_SETUP[kind].partition("; eval")[0] if self.reads_files else _SETUP[kind])
         self.finish()
 
     def __enter__(self) -> Shell:
@@ -104,16 +115,21 @@ class Shell:
         return self._expect_mark("", timeout)
 
     def _expect_mark(self, before: str, timeout: float = 60) -> str:
+        types_ahead = self.kind != "elvish"  # which loses an Enter then
+        seen = "" if types_ahead or before else self.expect(self.prompt, timeout)
         half = len(self._mark) // 2
         first, second = self._mark[:half], self._mark[half:]
-        self.send(f'{before}echo "{first}""{second}"\r')
-        seen = self.expect(self._mark, timeout)
-        self.child.expect(re.compile(f"(?s)(?=.*{re.escape(self.prompt)})"), timeout=timeout)
+        said = f'print ("{first}" + "{second}")' if self.kind == "nu" else f'echo "{first}""{second}"'
+        self.send(f"{before}{said}\r")
+        seen += self.expect(self._mark, timeout)
+        after = f"(?=.*{re.escape(self.prompt)})" if types_ahead else re.escape(self.prompt)
+        self.child.expect(re.compile(f"(?s){after}"), timeout=timeout)
         return seen
 
     def variable(self, name: str) -> str:
         """Give the value that programs started from this shell see; empty when unset."""
         way = {"fish": f'echo "<<"(printenv {name})">>"', "tcsh": f'echo "<<`printenv {name}`>>"'}
+        way |= dict.fromkeys(("elvish", "nu"), f"sh -c 'echo \"<<${name}>>\"'")
         out = self._look(way.get(self.kind, f'echo "<<$(printenv {name})>>"'))
         found = re.findall(r"<<([^<>$()`]*)>>", out.replace("\r", "").replace("\n", ""))
         return str(found[-1]) if found else ""

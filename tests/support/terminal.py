@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 else:
     _Spawn = pexpect.spawn
 
-_QUESTIONS = ("\x1b[c", "\x1b[0c")  # "what are you?": from 4.1 on fish waits ten seconds for the answer
-_ANSWER = b"\x1b[?62;22c"  # a VT220 with colours
+# "What are you?": from 4.1 on fish waits ten seconds for the answer. A VT220 with colours.
+# "Where is the cursor?": nushell waits for it.
+_ANSWERS = {"\x1b[c": b"\x1b[?62;22c", "\x1b[0c": b"\x1b[?62;22c", "\x1b[6n": b"\x1b[1;1R"}
 
 
 class Terminal(_Spawn):
@@ -40,7 +41,8 @@ class Terminal(_Spawn):
         """Read, and answer a question that is in what was read, be it in two pieces."""
         text: str = super().read_nonblocking(size, timeout)
         seen = self._tail + text
-        for _ in range(sum(seen.count(question) for question in _QUESTIONS)):
-            os.write(self.child_fd, _ANSWER)
-        self._tail = "" if seen.endswith(_QUESTIONS) else seen[-(max(map(len, _QUESTIONS)) - 1) :]
+        for question, answer in _ANSWERS.items():
+            for _ in range(seen.count(question)):
+                os.write(self.child_fd, answer)
+        self._tail = "" if seen.endswith(tuple(_ANSWERS)) else seen[-(max(map(len, _ANSWERS)) - 1) :]
         return text

@@ -165,6 +165,29 @@ def built_by_hand(path: str, name: str) -> Part:
     return change
 
 
+def from_npm(path: str, package: str, program: str) -> Part:
+    """Have at a path below /usr a program of a package of npm's, which may be in one that it depends on."""
+
+    def make(folder: Path) -> None:
+        npm = str(Path(sys.executable).with_name("npm"))
+        command = [npm, "install", "--no-save", "--no-audit", "--no-fund", f"--prefix={folder}/npm", package]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=600)
+        found = [one for one in (folder / "npm").rglob(program) if one.is_file() and not one.is_symlink()]
+        if not found:
+            raise CannotRunError(f"npm's {package} has no program {program} for this machine")
+        target = folder / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(max(found, key=lambda one: one.stat().st_size), target)  # the others are scripts that start it
+        shutil.rmtree(folder / "npm")
+
+    return lambda machine: machine.layers.insert(0, _layer(f"npm-{package}", make))
+
+
+def with_shell(kind: str) -> Part:
+    """Run the tests of a shell that this machine does not have; see tests/shells/test_other_shells.py."""
+    return lambda machine: machine.environ.update(AWSDIRENV_TEST_SHELLS=kind)
+
+
 def without(path: str) -> Part:
     """Have nothing at a path below /usr."""
 

@@ -174,6 +174,27 @@ _SHELLS = (
     ),
 )
 
+_OTHER = "tests/shells/test_other_shells.py::test_a_shell_that_direnv_hooks"
+_OTHERS = (
+    Row("shell", "tcsh of this machine", (f"{_OTHER}[tcsh]",), (), ("tcsh --version",)),
+    Row(
+        "shell",
+        "elvish of Debian 12, direnv of sid",
+        (f"{_OTHER}[elvish]",),
+        (m.debian("bookworm", "elvish"), m.debian("sid", "direnv"), m.with_shell("elvish")),
+        ("elvish -version",),
+        is_quick=True,
+    ),
+    Row(
+        "shell",
+        "nushell of npm",
+        (f"{_OTHER}[nu]",),
+        (m.from_npm("/usr/bin/nu", "nushell", "nu"), m.with_shell("nu")),
+        ("nu --version",),
+        is_quick=True,
+    ),
+)
+
 _TOGETHER = (*MAIN, *in_shell("bash"), *in_shell("zsh"), *in_shell("fish"))
 _SID = (
     Row(
@@ -238,7 +259,7 @@ _AWKS = (
 )
 
 # What rows run that are about one part only: all tests would show nothing else there.
-PARTIAL = (("tests/unit",), (_PROFILES,))
+PARTIAL = (("tests/unit",), (_PROFILES,), *(row.tests for row in _OTHERS))
 
 _SEEN = 'ls -d /proc/1 2>&- || echo "others\' processes are hidden"'
 _KERNEL = (
@@ -246,4 +267,4 @@ _KERNEL = (
     Row("kernel", "/proc with hidepid=2, ordinary user", MAIN, (m.hidepid, m.ordinary_user("022")), (_SEEN,)),
 )
 
-ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_SID, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS)
+ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_OTHERS, *_SID, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS)
