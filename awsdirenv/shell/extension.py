@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from awsdirenv.config.envrc import has_carriage_returns, uses
+from awsdirenv.config.envrc import has_carriage_returns, line_of, uses
 from awsdirenv.errors import MigrationError, SetupError
 from awsdirenv.records import Record
 from awsdirenv.shell import hooks
@@ -27,7 +27,7 @@ from awsdirenv.system.files import (
     replace_file,
 )
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
-from awsdirenv.system.text import command_line, unix_lines_command
+from awsdirenv.system.text import command_line, shell_word, unix_lines_command
 
 # The lines of the extension that have the paths of the installation.
 _INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command|stat)\(\) \{ .* \}\n", re.MULTILINE)
@@ -180,17 +180,10 @@ def uninstall(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         raise SetupError(f"cannot remove {target}: {error.strerror}", f"make {target.parent} writable") from None
 
 
-def use_line(profile: str | None) -> str:
-    """Return the line for `.envrc`."""
-    if not profile:
-        return "use aws_profile"
-    return command_line("use aws_profile", profile)
-
-
 def init(directory: Path, profile: str | None, say: Callable[[str], None]) -> Path:
     """Add our line to `.envrc`, unless it is there, and show the whole file. Raises SetupError."""
     envrc = directory / ".envrc"
-    line = use_line(profile)
+    line = line_of(shell_word(profile) if profile else "")
     present = _read(envrc)
     check_lines(envrc, (present or "").encode("utf-8", "surrogateescape"))
     present_uses = uses(present or "")

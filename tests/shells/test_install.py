@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from awsdirenv import __version__
+from awsdirenv.config.envrc import line_of
 from awsdirenv.errors import SetupError
-from awsdirenv.shell.extension import init, use_line
+from awsdirenv.shell.extension import init
+from awsdirenv.system.text import shell_word
 from in_process import call
 from setup_steps import follow_steps
 from world import BIN, REGION, WHOLE_EXTENSION, World
@@ -574,7 +576,7 @@ def test_init_refuses_what_is_no_file(tmp_path: Path) -> None:
 def test_the_line_is_one_bash_word() -> None:
     """Bash reads the written line as the function, the end of options where needed, and just the name."""
     for name in ("plain", "two words", 'it\'s "$(x)" `y` \\', "-x", "--", "#", "~", "ünï", "!"):
-        code = f"use() {{ printf '%s\\n' \"$@\"; }}\n{use_line(name)}\n"
+        code = f"use() {{ printf '%s\\n' \"$@\"; }}\n{line_of(shell_word(name))}\n"
         done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
         words = done.stdout.splitlines()
         assert words[0] == "aws_profile"
