@@ -151,7 +151,9 @@ def guarded_source(what: str, call: Callable[[], T], where: str, sign_in: str | 
         try:
             return call()
         except bx.MissingDependencyException:
-            raise CredentialSourceError(f"{what}: `aws login` needs awscrt", extra_command("login")) from None
+            raise CredentialSourceError(
+                f"{what}: `aws login` needs botocore 1.41 or newer, with awscrt", extra_command("login")
+            ) from None
         except bx.ClientError as error:
             raise _source_client_error(what, error, where) or error from None
         except bx.BotoCoreError as error:

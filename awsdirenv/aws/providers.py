@@ -29,6 +29,7 @@ from awsdirenv.config.chain import (
     CREDENTIAL_SOURCES,
     ENVIRONMENT,
     INSTANCE,
+    LOGIN,
     Chain,
     SsoSession,
 )
@@ -55,6 +56,7 @@ _OUR_WORDS = "awsdirenv: error: "
 def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
     """Return the credentials that the chain starts from, or None. Raises whatever botocore raises."""
     import botocore.credentials as bc  # noqa: PLC0415
+    from botocore.exceptions import MissingDependencyException  # noqa: PLC0415
 
     if chain.source_kind == ENVIRONMENT:
         providers: list[Any] = [bc.EnvProvider(environ=environ)]
@@ -63,6 +65,8 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
     elif chain.source_kind == INSTANCE:
         providers = _instance(session, environ)
     else:
+        if chain.source_kind == LOGIN and not hasattr(bc, "LoginProvider"):
+            raise MissingDependencyException(msg="this botocore does not know `aws login`")
         # Exactly the providers that botocore asks for a named profile. The environment's keys are not among them.
         providers = bc.ProfileProviderBuilder(session, region_name=region).providers(chain.source_profile, True)
         if chain.source_kind == ATTACHED and not chain.hops:

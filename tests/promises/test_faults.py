@@ -39,7 +39,10 @@ def assert_closed(world: World, folder: Path, kind: str = "", **env: str) -> str
 
 
 def assert_clear(said: str, kind: str) -> None:
-    """Assert that an error and a hint are all that is said, but for waits: ours, and direnv's after 5 s."""
+    """Assert that an error and a hint are all that is said, but for waits: ours, and direnv's after 5 s.
+
+    `kind` is what the error says, or several such things with `|` between them.
+    """
     waits = ("is taking a while", "awsdirenv: waiting for ")
     lines = [line for line in said.splitlines() if not any(wait in line for wait in waits)]
     assert len(lines) == 2, said
@@ -48,7 +51,7 @@ def assert_clear(said: str, kind: str) -> None:
     assert "Traceback" not in said
     assert "SENTINEL-" not in said
     assert "outer-" not in said
-    assert kind in said
+    assert any(words in said for words in kind.split("|"))
 
 
 def assert_refused(world: World, profile: str, kind: str) -> str:
@@ -86,7 +89,8 @@ def assert_open(world: World, folder: Path) -> None:
         ("garbage", "the answer is not from AWS"),
         ("html", "the answer is not from AWS"),
         ("empty", "the answer is not from AWS"),
-        ("truncated", "the answer is not from AWS"),
+        # To an older botocore a body that is cut off is a connection that is.
+        ("truncated", "the answer is not from AWS|no answer (ConnectionClosedError)"),
         ("drop", "no answer (ConnectionClosedError)"),
         ("missing-credentials", "the answer is not from AWS"),
         ("past-expiration", "the answer is not from AWS"),

@@ -19,7 +19,10 @@ CANNOT = {
     ): "needs a machine without GNU's stat",
     ("the console of the partition … is not known", "sign in to it with a browser"): "AWS has no such link there",
     ("…: …", "try the same with: aws sts get-caller-identity --profile NAME"): "for errors of botocore yet to come",
-    ("…: `aws login` needs awscrt", "… install …"): "needs another installation, and an index",
+    (
+        "…: `aws login` needs botocore 1.41 or newer, with awscrt",
+        "… install …",
+    ): "needs another installation, and an index",
     ("…: …", "check the files named in …"): "an error of the system without a file's name",
     ("… for … is too long", "shorten it to … bytes"): "no path is so long",
     ("cannot use …: …", "make … writable"): "our folder has been made writable before",

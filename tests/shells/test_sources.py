@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_doubles import login_file
 from awsdirenv.aws.botocore_session import local_client
 from awsdirenv.aws.errors import guarded_source
 from awsdirenv.errors import ConfigError
@@ -334,24 +335,30 @@ def test_a_login_that_never_was(world: World) -> None:
     )
 
 
-def test_a_login_without_awscrt(world: World) -> None:
-    """Where botocore's part for `aws login` is missing, the hint installs it."""
-    world.login_profile("start", life=60)
-    code = (
-        "import sys\n"
-        "class Missing:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] == 'awscrt':\n"
-        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Missing())\n"
-        "from awsdirenv.__main__ import main\n"
-        "sys.exit(main())\n"
-    )
+WITHOUT_CRT = """
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "awscrt":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+"""
+WITH_OLDER_BOTOCORE = """
+import botocore.credentials
+vars(botocore.credentials).pop("LoginProvider", None)
+"""
+
+
+@pytest.mark.parametrize("change", [WITHOUT_CRT, WITH_OLDER_BOTOCORE])
+def test_a_login_that_botocore_cannot_use(world: World, change: str) -> None:
+    """Where botocore does not know `aws login`, or its part for that is missing, the hint installs what is."""
+    world.profile("start", login_session=world.user.arn, region=REGION)
+    login_file(world.home, world.user.arn, world.sts.signin.sign_in(world.user.arn, 60))
+    code = f"import sys\n{change}\nfrom awsdirenv.__main__ import main\nsys.exit(main())\n"
     done = world.run(str(BIN / "python"), "-c", code, "export", "start")
     assert done.returncode == 1
     assert done.stderr == (
-        "awsdirenv: error: the credentials for profile start: `aws login` needs awscrt\n"
-        f"awsdirenv: hint: {BIN}/python3 -m pip install 'botocore[crt]>=1.41'\n"
+        "awsdirenv: error: the credentials for profile start: `aws login` needs botocore 1.41 or newer, with awscrt\n"
+        f"awsdirenv: hint: {BIN}/python3 -m pip install 'boto3[crt]>=1.41'\n"
     )
 
 

@@ -31,7 +31,11 @@ CARRIERS = {
     "Problem": (1, 2),
 }
 # What makes commands, and how these look.
-_COMMANDS = {"login_command": "awsdirenv login …", "extra_command": "… install …"}
+_COMMANDS = {
+    "login_command": ["awsdirenv login …"],
+    "extra_command": ["… install …"],
+    "line_of": ["use aws_profile", "use aws_profile …"],
+}
 _DEEPEST = 6  # names and calls that stand for each other
 
 Function = ast.FunctionDef
@@ -132,7 +136,7 @@ class Scope:
         if name in ("command_line", "aws_command"):
             return joined([*(part for word in words for part in (word, [" "]))][:-1])
         if name in _COMMANDS:
-            return [_COMMANDS[name]]
+            return _COMMANDS[name]
         for function in ast.walk(self.module):
             if isinstance(function, Function) and function.name == name:
                 scope = Scope(self.module, function, self.depth)

