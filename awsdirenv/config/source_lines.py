@@ -75,7 +75,9 @@ class Provenance:
 
     @staticmethod
     def _at(path: str, sections: Mapping[str, Mapping[str, int]], name: str, key: str) -> str:
-        line = sections.get(name, {}).get(key)
+        lines = sections.get(name, {})
+        # The host of a start URL may name the region.
+        line = lines.get("sso_start_url") if key == "sso_region" and key not in lines else lines.get(key)
         return path if line is None else f"{path}:{line}"  # None: the file was changed after it was parsed
 
 
