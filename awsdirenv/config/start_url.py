@@ -20,8 +20,9 @@ _REGION = re.compile(
 
 
 def canonical(url: str) -> str:
-    """Return a start URL as Identity Center itself writes it: without `#/`, a query, and the last slash."""
-    return re.split("[#?]", url, maxsplit=1)[0].rstrip("/")
+    """Return a start URL as Identity Center itself writes it: without `#/`, query, last slash and HTTPS's port."""
+    plain = re.split("[#?]", url, maxsplit=1)[0].rstrip("/")
+    return re.sub("^(https://[^/]*):443(?=/|$)", r"\1", plain)
 
 
 def is_of_aws(url: str) -> bool:
