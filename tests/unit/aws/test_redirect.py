@@ -210,7 +210,7 @@ def test_the_page_that_answers(visitor: Visitor) -> None:
     assert re.findall('href="([^"]*)"', body) == ["data:,"]  # so that no browser asks for an icon
 
 
-FORGED = [
+FORGED: list[Callable[[str, str], str]] = [
     lambda address, _: address.replace("state=", "state=x"),
     lambda address, _: re.sub("&state=[^&]*", "", address),
     lambda address, _: address + "&state=" + parse_qs(urlsplit(address).query)["state"][0],
@@ -322,7 +322,7 @@ def void(_: object) -> None:
 
 def test_nobody_comes_back(visitor: Visitor) -> None:
     """The wait has an end; the hint is the way for a browser elsewhere."""
-    visitor.does = void  # type: ignore[assignment]
+    visitor.does = void
     error = visitor.refused(redirect_within=0.1)
     assert isinstance(error, SignInFailedError)
     assert error.message == "no browser has come back from the sign-in to corp"
