@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import re
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -76,6 +77,8 @@ class Visitor:
             self.does(page)
         except BaseException as error:  # noqa: BLE001 - the test raises it
             self._faults.append(error)
+            # Nobody comes back any more, so end the wait, as Ctrl-C does.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def signing(self, session: SsoSession | None = None, **options: Any) -> SignIn:
         """Give what signs in."""
@@ -87,10 +90,13 @@ class Visitor:
     def sign_in(self, session: SsoSession | None = None, **options: Any) -> dict[str, str]:
         """Sign in, and give what the token file says."""
         try:
-            self.signing(session, **options).run()
-        finally:
-            for thread in self._threads:
-                thread.join()
+            try:
+                self.signing(session, **options).run()
+            finally:
+                for thread in self._threads:
+                    thread.join()
+        except KeyboardInterrupt:
+            assert self._faults
         for fault in self._faults:
             raise fault
         path = sso_token.path(session or self.session, self.environ)
@@ -588,6 +594,7 @@ def test_a_url_that_leads_nowhere(visitor: Visitor, company: Company, answer: tu
     """Where a URL does not lead to AWS, it is used as it stands, and the service says what it thinks of it."""
     company.answers["HEAD"] = answer
     assert "was refused: Invalid start url provided" in visitor.refused().message
+    assert visitor.sent("RegisterClient")[0]["issuerUrl"] == visitor.session.start_url.removesuffix("/#/")
 
 
 def test_a_company_that_is_away(visitor: Visitor, company: Company) -> None:
