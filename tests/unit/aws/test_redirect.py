@@ -12,7 +12,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -29,8 +28,9 @@ from awsdirenv.errors import AwsdirenvError, BadAnswerError, ConfigError, Networ
 from awsdirenv.system import browser
 from awsdirenv.system.loopback import LoopbackServer
 from awsdirenv.system.redirects import RedirectAnswer
+from start_page import StartPage
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX, StrictSts
-from tls import Authority, TlsFront
+from tls import Authority
 
 SECTION = "[sso-session corp]"
 COMMAND = "awsdirenv login --device-code dev"
@@ -504,52 +504,21 @@ def test_start_urls_as_they_are_copied(visitor: Visitor, end: str, way: str) -> 
     assert written["startUrl"] == session.start_url
 
 
-class Company:
-    """A company's own start URL, over TLS: what it answers by method, as status and Location."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.answers: dict[str, tuple[int, str]] = {}
-        company = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                company.asked.append(f"{self.command} {self.path}")
-                status, location = company.answers.get(self.command, (405, ""))
-                self.send_response(status)
-                if location:
-                    self.send_header("Location", location)
-                self.send_header("Content-Length", "0")
-                self.send_header("Connection", "close")
-                self.end_headers()
-
-            def do_GET(self) -> None:
-                self.do_HEAD()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
 @pytest.fixture
-def company(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+def company(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPage]:
     """Have a company whose start URL is its own, and whose sign-ins are in the region of `visitor`."""
-    company, authority = Company(), Authority(tmp_path / "ca")
-    with TlsFront(company.server.server_address[1], authority) as front:
+    authority = Authority(tmp_path / "ca")
+    with StartPage(authority) as company:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
-        visitor.session = SsoSession("corp", f"{front.url}/aws/#/", visitor.session.region)
+        visitor.session = SsoSession("corp", f"{company.url}/aws/#/", visitor.session.region)
         visitor.sts.sso.configure(start_url=PORTAL)
         yield company
-    company.server.shutdown()
-    company.server.server_close()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 @pytest.mark.parametrize("target", [PORTAL, f"{PORTAL}/", f"{PORTAL}:443/", f"{PORTAL}/#/"])
-def test_a_company_s_own_url(visitor: Visitor, company: Company, status: int, method: str, target: str) -> None:
+def test_a_company_s_own_url(visitor: Visitor, company: StartPage, status: int, method: str, target: str) -> None:
     """A start URL that redirects to AWS's is used as the latter, as the AWS CLI does; the file has it as configured."""
     company.answers[method] = (status, target)
     written = visitor.sign_in()
@@ -558,7 +527,7 @@ def test_a_company_s_own_url(visitor: Visitor, company: Company, status: int, me
     assert company.asked == ["HEAD /aws", "GET /aws"][: 1 + (method == "GET")]
 
 
-def test_a_company_s_own_url_for_a_device_code(visitor: Visitor, company: Company) -> None:
+def test_a_company_s_own_url_for_a_device_code(visitor: Visitor, company: StartPage) -> None:
     """It is the same for a device code."""
     company.answers["HEAD"] = (302, PORTAL)
     visitor.sts.sso.auto_approve_after(0)
@@ -566,7 +535,7 @@ def test_a_company_s_own_url_for_a_device_code(visitor: Visitor, company: Compan
     assert visitor.sent("StartDeviceAuthorization")[0]["startUrl"] == PORTAL
 
 
-def test_a_company_s_own_url_of_another_region(visitor: Visitor, company: Company) -> None:
+def test_a_company_s_own_url_of_another_region(visitor: Visitor, company: StartPage) -> None:
     """A URL that leads to another region than the session's is said with both, before anybody is asked."""
     company.answers["HEAD"] = (302, PORTAL.replace("eu-west-1", "eu-central-1"))
     error = visitor.refused()
@@ -590,14 +559,14 @@ def test_a_company_s_own_url_of_another_region(visitor: Visitor, company: Compan
     ],
     ids=str,
 )
-def test_a_url_that_leads_nowhere(visitor: Visitor, company: Company, answer: tuple[int, str]) -> None:
+def test_a_url_that_leads_nowhere(visitor: Visitor, company: StartPage, answer: tuple[int, str]) -> None:
     """Where a URL does not lead to AWS, it is used as it stands, and the service says what it thinks of it."""
     company.answers["HEAD"] = answer
     assert "was refused: Invalid start url provided" in visitor.refused().message
     assert visitor.sent("RegisterClient")[0]["issuerUrl"] == visitor.session.start_url.removesuffix("/#/")
 
 
-def test_a_company_that_is_away(visitor: Visitor, company: Company) -> None:
+def test_a_company_that_is_away(visitor: Visitor, company: StartPage) -> None:
     """A URL that cannot be asked is an error of the network."""
     visitor.session = SsoSession("corp", "https://localhost:1/aws", visitor.session.region)
     assert isinstance(visitor.refused(), NetworkError)
