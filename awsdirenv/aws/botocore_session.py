@@ -134,7 +134,7 @@ class Budget:
 
     def __init__(self, seconds: float, waiting: Callable[[str], None] = lambda _: None) -> None:
         self.waiting = waiting
-        self._seconds = seconds
+        self.seconds = seconds
         self._left = seconds
 
     def spend(self, what: str, call: Callable[[], T]) -> T:
@@ -161,7 +161,7 @@ class Budget:
             self._left -= time.monotonic() - started
         if not outcome:
             raise NetworkError(
-                f"{what}: no answer within {self._seconds:g}s", "check the network and any proxy, then direnv reload"
+                f"{what}: no answer within {self.seconds:g}s", "check the network and any proxy, then direnv reload"
             )
         result, error = outcome[0]
         if error is not None:

@@ -132,7 +132,8 @@ class Sts:
             credentials = guarded_source(
                 what,
                 lambda: self._budget.spend(
-                    what, lambda: providers.resolve(chain, session, self._region, self._environ)
+                    what,
+                    lambda: providers.resolve(chain, session, self._region, self._environ, self._budget.seconds),
                 ),
                 self._section(chain.source_profile),
                 self._sign_in(),
