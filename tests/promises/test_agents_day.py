@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,10 +21,10 @@ from warm import path_of_programs
 from world import World
 
 HOURS = int(os.environ.get("HOURS", "12"))
-# In the first and the last hour there are fifty, and in the others some: the machine of CI has two cores.
+# In the last hour there are fifty, and in the others some: the machine of CI has two cores.
 CROWD = 50
-USUAL = int(os.environ.get("AGENTS", "8"))
-CLIS = 2
+USUAL = int(os.environ.get("AGENTS", "7"))
+CLIS = 3  # in the last hour; one in the others
 ROLES = ("build", "deploy", "audit", "watch")
 PROFILES = ("dev", *ROLES)
 
@@ -73,7 +72,10 @@ class Office:
 
     def hour(self, agents: int) -> tuple[list[str], list[str]]:
         """Have so many agents, and the AWS CLI, ask at once; give what went wrong for the agents, and for the CLI."""
-        clis = [self.start("aws", "sts", "get-caller-identity", "--profile", "dev") for _ in range(CLIS)]
+        clis = [
+            self.start("aws", "sts", "get-caller-identity", "--profile", "dev")
+            for _ in range(CLIS if agents >= CROWD else 1)
+        ]
         started = [self.agent(number) for number in range(agents)]
         wrong = [text for name, program in started if (text := self.fault(name, program))]
         return wrong, [err for cli in clis if (err := cli.communicate(timeout=300)[1]) and cli.returncode]
@@ -93,26 +95,25 @@ class Office:
 
 
 @pytest.fixture(params=["Identity Center", "aws login"])
-def office(world: World, request: pytest.FixtureRequest) -> Iterator[Office]:
+def office(world: World, request: pytest.FixtureRequest) -> Office:
     """Have an office of each kind."""
-    yield Office(world, request.param)
+    return Office(world, request.param)
 
 
 def test_a_day_of_agents(office: Office) -> None:
-    """Every agent has valid credentials of its own profile at each hour, and the one refresh token is never lost."""
-    sts, lost = office.world.sts, []
+    """Each hour every agent gets its own profile's credentials, by one refresh; the refresh token is never lost."""
+    sts, refreshes = office.world.sts, office.refreshes
+    is_soon = False  # by turns the tokens end soon, or have ended
     for hour in range(HOURS):
-        refreshed = [call for call in sts.calls if call.action == office.refreshes and not call.error_code]
-        assumed = sts.count("AssumeRole")
-        wrong, cli = office.hour(CROWD if hour in (0, HOURS - 1) else USUAL)
+        sts.reset(faults=True)
+        sts.add_fault(refreshes, "delay", seconds=0.3, times=2)  # so that they meet
+        wrong, cli = office.hour(CROWD if hour == HOURS - 1 else USUAL)
         assert wrong == [], f"in hour {hour}"
-        lost += cli
+        # Who loses the race for an AWS CLI still has a token that works; later the AWS CLI itself may fail.
+        assert cli == [] or not (is_soon and office.is_sso)
         token = json.loads(office.file.read_text(encoding="utf-8"))["refreshToken"]
         assert list(office.service.refresh_tokens) == [token]
-        again = [call for call in sts.calls if call.action == office.refreshes and not call.error_code]
-        assert len(again) - len(refreshed) == (hour > 0)
-        assert sts.count("AssumeRole") - assumed == len(ROLES)
-        # By turns what there is has ended, and ends soon.
-        office.go_on(3600 if hour % 2 else 3600 - 120)
-    assert sts.count("RegisterClient") == 0
-    print(f"the AWS CLI failed {len(lost)} of {CLIS * HOURS} times")
+        assert sts.count(refreshes, ok=True) == (hour > 0)
+        assert (sts.count("AssumeRole"), sts.count("RegisterClient")) == (len(ROLES), 0)
+        office.go_on(3600 if is_soon else 3600 - 120)
+        is_soon = not is_soon
