@@ -10,7 +10,7 @@ QUICK_JOBS := 4
 TEST_PARTS := tests/support:tests/doubles
 
 .NOTPARALLEL: # two of apt-get, or two of pip, would be in each other's way
-.PHONY: help tools venv demo quick test walk matrix lint bench dist pictures clean
+.PHONY: help tools venv demo quick test walk agents matrix lint bench dist pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ matrix: tools venv ## run the main job with other shells, Pythons, programs and 
 
 walk: tools venv ## take a random walk through folders, edits, kills and faults (STEPS=20000, SEED=12)
 	@PYTHONPATH=$(TEST_PARTS) $(BIN)/python tests/support/walk.py $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
+
+agents: tools venv ## have fifty agents and the AWS CLI share one sign-in for twelve hours (HOURS=48, AGENTS=100)
+	@HOURS=$(or $(HOURS),12) AGENTS=$(or $(AGENTS),50) $(BIN)/python -m pytest -q tests/promises/test_agents_day.py
 
 lint: tools venv ## ruff, mypy, shellcheck and shfmt
 	@$(BIN)/ruff check --quiet

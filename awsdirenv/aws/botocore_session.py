@@ -39,9 +39,9 @@ T = TypeVar("T")
 
 
 def let_crt_in() -> None:
-    """Let botocore import awscrt, AWS's native library, which `__main__` keeps out.
+    """Let botocore import awscrt, AWS's native library, which `__main__` keeps out, and `aws login` needs.
 
-    To be called before botocore is imported; afterwards it has no effect.
+    To be called before botocore is imported, by `guarded` too: afterwards it has no effect.
     """
     if sys.modules.get("awscrt", sys) is None:
         del sys.modules["awscrt"]
@@ -89,16 +89,11 @@ def endpoint_setting(files: AwsFiles, profile: str, environ: Mapping[str, str]) 
     return str(setting) if setting else None
 
 
-def boto_session(
-    files: AwsFiles, profile: str, *, needs_crt: bool = False, instead: Mapping[str, object] | None = None
-) -> Any:
+def boto_session(files: AwsFiles, profile: str, *, instead: Mapping[str, object] | None = None) -> Any:
     """Make a botocore session for a named profile whose calls end in time.
 
     `instead` has values that count more than those of the profile and the environment, by botocore's names.
-    `needs_crt` is for a profile of `aws login`, which cannot do without awscrt.
     """
-    if needs_crt:
-        let_crt_in()
     from botocore.config import Config  # noqa: PLC0415
 
     session = parsed_session(files, profile)
@@ -134,7 +129,7 @@ class Budget:
 
     def __init__(self, seconds: float, waiting: Callable[[str], None] = lambda _: None) -> None:
         self.waiting = waiting
-        self._seconds = seconds
+        self.seconds = seconds
         self._left = seconds
 
     def spend(self, what: str, call: Callable[[], T]) -> T:
@@ -161,7 +156,7 @@ class Budget:
             self._left -= time.monotonic() - started
         if not outcome:
             raise NetworkError(
-                f"{what}: no answer within {self._seconds:g}s", "check the network and any proxy, then direnv reload"
+                f"{what}: no answer within {self.seconds:g}s", "check the network and any proxy, then direnv reload"
             )
         result, error = outcome[0]
         if error is not None:

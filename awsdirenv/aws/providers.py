@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
-from awsdirenv.aws import sso_token
+from awsdirenv.aws.shared_tokens import WRITTEN_WITHIN, load, token_file
 from awsdirenv.cache.layout import snapshot_key
 from awsdirenv.config.aws_files import AwsFiles, place_of
 from awsdirenv.config.chain import (
@@ -30,8 +30,8 @@ from awsdirenv.config.chain import (
     ENVIRONMENT,
     INSTANCE,
     LOGIN,
+    SSO,
     Chain,
-    SsoSession,
 )
 from awsdirenv.errors import CredentialProcessError, NoCredentialsError
 from awsdirenv.session_credentials import SessionCredentials, in_utc, utc_now
@@ -53,8 +53,13 @@ _LONGEST_COMPLAINT = 200  # characters
 _OUR_WORDS = "awsdirenv: error: "
 
 
-def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str, str]) -> SessionCredentials | None:
-    """Return the credentials that the chain starts from, or None. Raises whatever botocore raises."""
+def resolve(
+    chain: Chain, session: Any, region: str | None, environ: Mapping[str, str], seconds: float
+) -> SessionCredentials | None:
+    """Return the credentials that the chain starts from, or None. Raises whatever botocore raises.
+
+    `seconds` is how long all of it may take. It limits how long we wait for a program that renews the same sign-in.
+    """
     import botocore.credentials as bc  # noqa: PLC0415
     from botocore.exceptions import MissingDependencyException  # noqa: PLC0415
 
@@ -71,7 +76,11 @@ def resolve(chain: Chain, session: Any, region: str | None, environ: Mapping[str
         providers = bc.ProfileProviderBuilder(session, region_name=region).providers(chain.source_profile, True)
         if chain.source_kind == ATTACHED and not chain.hops:
             providers += _attached(chain.source_profile, session, region, environ)
-    return _signed_in(chain.sso_session, providers, environ) if chain.sso_session else _load(providers)
+    if chain.source_kind not in (SSO, LOGIN):
+        return _load(providers)
+    login_session = session.full_config["profiles"].get(chain.source_profile, {}).get("login_session")
+    within = min(WRITTEN_WITHIN, seconds / 4)
+    return load(token_file(chain, login_session, environ), lambda: _load(providers), within)
 
 
 def nothing_found(files: AwsFiles, chain: Chain) -> NoCredentialsError:
@@ -102,27 +111,6 @@ def _missing(files: AwsFiles, chain: Chain, profile: str) -> str:
     if profile == chain.profile == "default" and len(files.profiles) > 1:
         return f"name a profile of those that awsdirenv list shows, or {keys}"
     return keys
-
-
-def _signed_in(sso_session: SsoSession, providers: list[Any], environ: Mapping[str, str]) -> SessionCredentials | None:
-    """Load with the token of a sign-in, and try again where another program has just written a new token."""
-    import botocore.exceptions as bx  # noqa: PLC0415
-
-    before = sso_token.read(sso_session, environ)
-    try:
-        return _load(providers)
-    except (bx.SSOError, bx.TokenRetrievalError):
-        # The AWS CLI does not take our lock. When both refresh at once, the refresh token works for one of them only.
-        if sso_token.read(sso_session, environ) == before:
-            raise
-    except bx.InvalidRegionError:  # a ValueError, but the token has no part in it
-        raise
-    except (KeyError, ValueError, TypeError, AttributeError, bx.ParamValidationError):
-        # The token file is broken or half written: the AWS CLI writes in place, and botocore does not check it.
-        if sso_token.is_sound(sso_session, environ):
-            raise
-        raise bx.SSOTokenLoadError(error_msg="the token is none") from None
-    return _load(providers)
 
 
 def _load(providers: list[Any]) -> SessionCredentials | None:

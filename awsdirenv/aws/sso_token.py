@@ -43,25 +43,46 @@ def folder(environ: Mapping[str, str]) -> Path:
 def read(sso_session: SsoSession, environ: Mapping[str, str]) -> SsoToken | None:
     """Read what the file says about the token; None where it has none that botocore would use."""
     try:
-        values = json.loads((read_bytes(path(sso_session, environ)) or b"").decode())
+        document = json.loads((read_bytes(path(sso_session, environ)) or b"").decode())
     except (ValueError, RecursionError):  # the last one by a thousand brackets
         return None
-    if not isinstance(values, dict) or not isinstance(values.get("accessToken"), str):
+    return _parsed(sso_session, document)
+
+
+def is_token(document: Any) -> bool:
+    """Return whether a document of JSON is a token that botocore would use."""
+    return _expiration(document) is not None
+
+
+def is_sound(sso_session: SsoSession, document: Any) -> bool:
+    """Return whether a document is a token that has not ended, or that can be refreshed without the user."""
+    return _is_sound(_parsed(sso_session, document))
+
+
+def has_sound_token(sso_session: SsoSession, environ: Mapping[str, str]) -> bool:
+    """Return whether the file has a token that has not ended, or that can be refreshed without the user."""
+    return _is_sound(read(sso_session, environ))
+
+
+def _is_sound(token: SsoToken | None) -> bool:
+    return token is not None and (token.can_refresh or token.expiration > utc_now())
+
+
+def _expiration(document: Any) -> datetime | None:
+    if not isinstance(document, dict) or not isinstance(document.get("accessToken"), str):
         return None
-    expiration = _moment(values.get("expiresAt"))
+    return _moment(document.get("expiresAt"))
+
+
+def _parsed(sso_session: SsoSession, document: Any) -> SsoToken | None:
+    expiration = _expiration(document)
     if expiration is None:
         return None
-    registered_until = _moment(values.get("registrationExpiresAt"))
+    registered_until = _moment(document.get("registrationExpiresAt"))
     is_registered = registered_until is not None and registered_until > utc_now()
-    has_all = all(isinstance(values.get(name), str) for name in ("refreshToken", "clientId", "clientSecret"))
+    has_all = all(isinstance(document.get(name), str) for name in ("refreshToken", "clientId", "clientSecret"))
     # botocore does not refresh the token of a legacy profile.
     return SsoToken(expiration, can_refresh=is_registered and has_all and sso_session.name is not None)
-
-
-def is_sound(sso_session: SsoSession, environ: Mapping[str, str]) -> bool:
-    """Return whether the file has a token that has not ended, or that can be refreshed without the user."""
-    token = read(sso_session, environ)
-    return token is not None and (token.can_refresh or token.expiration > utc_now())
 
 
 def prepare(sso_session: SsoSession, environ: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from awsdirenv.aws import providers, sso_token
-from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
+from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
 from awsdirenv.aws.client_settings import Setting, setting_at_fault, unusable_bundle, unusable_proxy
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source, send_once
 from awsdirenv.config.aws_files import (
@@ -67,6 +67,8 @@ class Sts:
         budget: Budget,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        if chain.source_kind == LOGIN:
+            let_crt_in()
         self._files = files
         self._chain = chain
         self._environ = environ
@@ -83,8 +85,6 @@ class Sts:
     def check_settings(self) -> None:
         """Make the client. Raises ConfigError for a setting that botocore would refuse, now or with the first call."""
         what = f"the settings of profile {self._chain.profile}"
-        if self._chain.source_kind == LOGIN:
-            self._boto_session()  # before `guarded` imports botocore: a part of it has to be imported first
         try:
             with self._naming_setting(what):
                 guarded(what, self._sts_client, self._section(self._chain.profile))
@@ -132,7 +132,8 @@ class Sts:
             credentials = guarded_source(
                 what,
                 lambda: self._budget.spend(
-                    what, lambda: providers.resolve(chain, session, self._region, self._environ)
+                    what,
+                    lambda: providers.resolve(chain, session, self._region, self._environ, self._budget.seconds),
                 ),
                 self._section(chain.source_profile),
                 self._sign_in(),
@@ -335,7 +336,7 @@ class Sts:
 
     def _boto_session(self) -> Any:
         if self._session is None:
-            self._session = boto_session(self._files, self._chain.profile, needs_crt=self._chain.source_kind == LOGIN)
+            self._session = boto_session(self._files, self._chain.profile)
             self._clock.listen(self._session)
             narrowing = self._chain.narrowing
             if narrowing and not self._chain.hops:

@@ -20,6 +20,9 @@ _CODE_MEMORY = timedelta(seconds=120)
 # A cancelled step is not tried again by itself for this long, unless the person says so.
 _CANCEL_MEMORY = timedelta(minutes=10)
 
+# Whoever is refused with the same token within this time does not wait for another program's.
+_TOKEN_MEMORY = timedelta(seconds=60)
+
 
 class SessionStore:
     """STS sessions by key, one private file each. The caller holds the lock of the key when writing."""
@@ -118,6 +121,25 @@ class UsedCodes:
         import hashlib  # noqa: PLC0415
 
         return hashlib.sha256(f"{mfa_serial}\n{code}".encode()).hexdigest()[:32]
+
+
+class RefusedTokens:
+    """Which content of a sign-in's file was refused just now, after a wait for another. Only its hash is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the marks in `folder`."""
+        self._folder = folder
+
+    def remember(self, content: bytes, now: datetime) -> None:
+        """Note that we have waited in vain. Raises CacheError."""
+        files.write_private(self._path(content), {"SINCE": str(int(now.timestamp()))})
+
+    def contains(self, content: bytes, now: datetime) -> bool:
+        """Whether somebody has waited in vain lately."""
+        return _is_recent((files.read_private(self._path(content)) or {}).get("SINCE", ""), now, _TOKEN_MEMORY)
+
+    def _path(self, content: bytes) -> Path:
+        return self._folder / session_key("refused", content.hex())
 
 
 class UserNames:

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from awsdirenv.config.start_url import region_of
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
 from awsdirenv.system.files import read_bytes
@@ -148,7 +149,8 @@ def load_files(environ: Mapping[str, str]) -> AwsFiles:
         profiles[name] = {**profiles.get(name, {}), **values}
     profiles.setdefault("default", {})  # a machine with an attached role may have neither file
     profiles, problems, inclusions = _with_inclusions(profiles)
-    full_config = {**config, "profiles": profiles}
+    sign_ins = _with_sso_region(config.get("sso_sessions", {}))
+    full_config = {**config, "profiles": _with_sso_region(profiles), **({"sso_sessions": sign_ins} if sign_ins else {})}
     return AwsFiles(config_path, credentials_path, full_config, config["profiles"], sections, problems, inclusions)
 
 
@@ -179,6 +181,16 @@ def _with_inclusions(profiles: dict[str, Any]) -> tuple[dict[str, Any], dict[str
             givers.setdefault(name, {}).update(dict.fromkeys(inherited, included))
             included = profiles[included].get("include_profile")
     return merged, problems, givers
+
+
+def _with_sso_region(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return sections with the `sso_region` that the host of `sso_start_url` names, where there is none."""
+    completed = dict(sections)
+    for name, values in sections.items():
+        if isinstance(values, dict) and "sso_start_url" in values and not {"sso_region", "sso_session"} & values.keys():
+            region = region_of(values["sso_start_url"])
+            completed[name] = {**values, "sso_region": region} if region else values
+    return completed
 
 
 def _outvoted(own: Mapping[str, Any]) -> set[str]:

@@ -42,6 +42,9 @@ class Provenance:
 
     def of(self, profile: str, key: str) -> str:
         """Return the place of a profile's key: in the credentials file, the config file, or an included profile."""
+        given = self._files.inclusions, self._files.config_profiles, self._files.credentials_sections
+        if key == "sso_region" and not any(key in values.get(profile, {}) for values in given):
+            key = "sso_start_url"  # whose host names the region
         giver, in_credentials = giver_of(self._files, profile, key)
         return self.in_credentials(giver, key) if in_credentials else self.in_config(giver, key)
 
@@ -58,7 +61,10 @@ class Provenance:
 
     def in_sso_session(self, name: str, key: str) -> str:
         """Return the place of a key in an [sso-session]."""
-        return self._at(self._files.config_path, self._config()["sso_sessions"], name, key)
+        sections = self._config()["sso_sessions"]
+        if key == "sso_region" and key not in sections.get(name, {}):
+            key = "sso_start_url"
+        return self._at(self._files.config_path, sections, name, key)
 
     def in_service(self, name: str, service: str, key: str) -> str:
         """Return the place of a service's key in a [services] section: an indented line below the service's name."""

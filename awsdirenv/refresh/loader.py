@@ -40,6 +40,7 @@ from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.direnv import Evaluation
 from awsdirenv.system.files import remove
 from awsdirenv.system.lock import Locks
+from awsdirenv.system.text import login_command
 
 if TYPE_CHECKING:
     from awsdirenv.aws.sts import Sts
@@ -55,6 +56,7 @@ class LoadOptions(Record):
     insist: bool = False  # if there is less than `min_life` after all, fail instead of keeping what still works
     sign_in: bool = False  # let the user sign in if that is needed, whatever the settings say
     open_browser: bool = True
+    device_code: bool = False  # sign in with a code that the user compares, and no redirect
 
 
 @dataclass(frozen=True)
@@ -294,7 +296,8 @@ class Loader:
             raise why
         if self.human is None:
             raise SignInNeededError(f"{why.message}, and nobody is here to sign in", f"in a terminal: {why.hint}")
-        from awsdirenv.aws.sso_login import SignIn, oidc_service, sign_in_once  # noqa: PLC0415 - imports botocore
+        from awsdirenv.aws.sso_login import SignIn, sign_in_once  # noqa: PLC0415 - imports botocore
+        from awsdirenv.aws.sso_oidc import oidc_service  # noqa: PLC0415
 
         sign_in_key = session_key("sign-in", chain.sign_in)
         if self.marks.was_unanswered(sign_in_key):
@@ -302,7 +305,15 @@ class Loader:
         self._asked.append(sign_in_key)
         self._release_claim()
         oidc = oidc_service(chain, chain.sso_session, files, self.settings.sts_timeout, self.waiting)
-        sign_in = SignIn(chain.sso_session, oidc, self.environ, self.human.say, self.options.open_browser)
+        sign_in = SignIn(
+            chain.sso_session,
+            oidc,
+            self.environ,
+            self.human.say,
+            self.options.open_browser,
+            self.options.device_code,
+            login_command(chain.profile, "--device-code"),
+        )
         sign_in_once(sign_in, sign_in_key, self.locks, token_before)
 
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
-import socket
+import shlex
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+
+from awsdirenv.system.loopback import LoopbackHandler, LoopbackServer
 
 _DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
-_TABLE = Path("/proc/net/tcp")  # Linux only: the owner of each end of each connection
-_ESTABLISHED = "01"
+# What says that the user's browser is on another machine, or in another network than we are: SSH, a container of an
+# editor or of a website, and WSL, where a browser of Windows often cannot reach 127.0.0.1.
+_ELSEWHERE = (
+    *("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
+    *("CODESPACES", "REMOTE_CONTAINERS", "DEVCONTAINER", "GITPOD_WORKSPACE_ID", "CLOUD_SHELL"),
+    *("WSL_DISTRO_NAME", "WSL_INTEROP"),
+)
+# Programs that show a page. Python's `webbrowser` tries these, and more.
+_OPENERS = (
+    *("xdg-open", "gio", "x-www-browser", "sensible-browser"),
+    *("firefox", "google-chrome", "chromium", "chromium-browser", "brave-browser", "microsoft-edge"),
+)
 
 
 def is_there(environ: Mapping[str, str]) -> bool:
@@ -28,6 +38,25 @@ def is_there(environ: Mapping[str, str]) -> bool:
     # On a Mac that the user has reached by SSH, the browser would open on a screen that nobody sees.
     is_mac = sys.platform == "darwin" and not environ.get("SSH_CONNECTION")
     return is_mac or any(environ.get(name) for name in _DESKTOP)
+
+
+def is_here(environ: Mapping[str, str]) -> bool:
+    """Return whether the user's browser is on this very machine, as far as we can see, and so reaches our loopback."""
+    is_elsewhere = any(environ.get(name) for name in _ELSEWHERE) or environ.get("AWS_EXECUTION_ENV") == "CloudShell"
+    if is_elsewhere or not is_there(environ):
+        return False
+    chosen = [_program(command) for command in environ.get("BROWSER", "").split(os.pathsep)]
+    has_screen = sys.platform == "darwin" or any(environ.get(name) for name in _DESKTOP[1:])
+    candidates = [*chosen, *(("open", *_OPENERS) if has_screen else ())]
+    return any(name and shutil.which(name, path=environ.get("PATH", "")) for name in candidates)
+
+
+def _program(command: str) -> str:
+    """Return the program of a command in BROWSER."""
+    try:
+        return next(iter(shlex.split(command)), "")
+    except ValueError:  # a quote that is not closed
+        return ""
 
 
 def start(page: str, environ: Mapping[str, str]) -> bool:
@@ -52,78 +81,32 @@ def hand_over(address: str, start: Callable[[str], bool], seconds: float) -> boo
 
     `start` starts a browser on a page and returns whether that worked. Raises OSError without a loopback.
     """
-    # A browser may open more connections than it uses, and send nothing on them: each has its own thread.
-    with _Server(address) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            return start(server.page) and server.has_come.wait(seconds)
-        finally:
-            server.shutdown()
+    with _Server(address) as server, server.serving():
+        return start(server.page) and server.has_come.wait(seconds)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LoopbackServer):
     def __init__(self, address: str) -> None:
         self.address = address
         self.path = f"/{secrets.token_urlsafe(24)}"
         self.has_come = threading.Event()
-        self._is_first = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def server_bind(self) -> None:
-        # Replaces HTTPServer's method, whose reverse lookup may wait for a name server.
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
+        self.is_first = threading.Lock()
+        super().__init__(_Handler)
 
     @property
     def page(self) -> str:
         """The address that works once."""
-        return f"http://127.0.0.1:{self.server_address[1]}{self.path}"
-
-    def take(self, path: str, client: tuple[str, int]) -> str | None:
-        """Return the secret address for the first request of the page by the user, and None for any other request."""
-        is_theirs = secrets.compare_digest(path.encode(), self.path.encode()) and _is_ours(client)
-        return self.address if is_theirs and self._is_first.acquire(blocking=False) else None
-
-    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Print nothing: a browser may close a connection at any time."""
+        return f"{self.origin}{self.path}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     server: _Server
-    timeout = 5  # seconds
 
-    def do_GET(self) -> None:
-        """Redirect the browser."""
-        address = self.server.take(self.path, self.client_address)
-        self.send_response(303 if address else 404)
-        if address:
-            self.send_header("Location", address)
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Length", "0")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if address:
-            self.wfile.flush()
+    def get(self) -> None:
+        """Redirect the first request of the page by the user, and no other."""
+        is_theirs = secrets.compare_digest(self.path.encode(), self.server.path.encode()) and self.is_ours()
+        if is_theirs and self.server.is_first.acquire(blocking=False):
+            self.answer(303, location=self.server.address)
             self.server.has_come.set()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-        """Print nothing."""
-
-
-def _is_ours(client: tuple[str, int]) -> bool:
-    """Return whether a connection is the user's own. Another user of the machine can read the page's address, too.
-
-    root's connections count as ours, because relays from outside (WSL, containers) run as root. Without the table of
-    connections, all count as ours.
-    """
-    host, port = client
-    end = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"
-    try:
-        table = _TABLE.read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return True
-    owners = re.findall(rf"^ *\d+: {end} \S+ {_ESTABLISHED} \S+ \S+ \S+ +(\d+) ", table, re.MULTILINE)
-    return all(int(owner) in (0, os.geteuid()) for owner in owners)
+        else:
+            self.answer(404)

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from strict_sts import (
     BAD_SIGNATURE,
@@ -48,6 +48,9 @@ from strict_sts import (
 
 ACCOUNT = "123456789012"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+CODE_GRANT = "authorization_code"
+# Of a native program: the address has no port, and any port matches it (RFC 8252).
+LOOPBACK_URI = re.compile(r"http://127\.0\.0\.1(/\S*)")
 # The scope without which Identity Center gives no refresh token.
 ACCOUNT_ACCESS = "sso:account:access"
 NOT_WEB = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
@@ -223,11 +226,33 @@ class Device:
     polled: float = float("-inf")
 
 
+@dataclass
+class Client:
+    """A registered client. `grants` is empty for one that named none: it may use device codes."""
+
+    secret: str
+    expires: float
+    scopes: list[str]
+    grants: list[str]
+    redirect_uris: list[str]
+
+
+@dataclass
+class Authorization:
+    """A page of a sign-in with PKCE that a browser has opened: what it asked for."""
+
+    client_id: str
+    redirect_uri: str
+    state: str
+    challenge: str
+
+
 class IdentityCenter(Double):
     """IAM Identity Center: the portal that gives credentials of roles, and the OIDC service that gives its tokens.
 
     Lives are in seconds; `interval` is how far apart polls must be. With `approve_on_visit`, whoever opens the page
-    for a user code has approved it, as a browser that is signed in would let them with a click.
+    for a user code, or the page of a sign-in with PKCE, has approved it, as a browser that is signed in would let them
+    with a click. With `page_error` the latter page sends the browser back with this error.
     """
 
     settings: ClassVar = {
@@ -238,6 +263,8 @@ class IdentityCenter(Double):
         "client_life",
         "interval",
         "approve_on_visit",
+        "page_error",
+        "code_life",
     }
     words: ClassVar = {
         "InternalFailure": ("InternalServerException", 500),
@@ -258,6 +285,7 @@ class IdentityCenter(Double):
         ("POST", "/device_authorization"): "StartDeviceAuthorization",
         ("POST", "/token"): "CreateToken",
         ("GET", "/device"): "VisitDevicePage",
+        ("GET", "/authorize"): "Authorize",
     }
 
     def __init__(self, sts: StrictSts) -> None:
@@ -265,14 +293,17 @@ class IdentityCenter(Double):
         self.start_url, self.region = "https://d-0123456789.awsapps.com/start", "eu-west-1"
         self.token_life, self.device_life, self.client_life, self.interval = 28800, 600, 90 * 86400, 1
         self.approve_on_visit = False
+        self.page_error, self.code_life = "", 60
         # By account and role name: the ARN of the role that Identity Center made there, and how long a session lasts.
         self.assignments: dict[tuple[str, str], tuple[str, int]] = {}
         self.devices: dict[str, Device] = {}
         self.access_tokens: dict[str, float] = {}
         # The client that a refresh token was given to; a token that was used is gone.
         self.refresh_tokens: dict[str, str] = {}
-        # By client ID: the secret, until when it is good, and the scopes.
-        self._clients: dict[str, tuple[str, float, list[str]]] = {}
+        # The pages that browsers have opened, and what each code was given for, and until when; a used code is gone.
+        self.authorizations: list[Authorization] = []
+        self.codes: dict[str, tuple[Authorization, float]] = {}
+        self._clients: dict[str, Client] = {}
         self._approve_after: int | None = None
 
     def assign(self, role_name: str, account: str = ACCOUNT, *, life: int = 3600, partition: str = "aws") -> str:
@@ -295,7 +326,7 @@ class IdentityCenter(Double):
 
     def sign_in(self, life: int | None = None, scopes: Sequence[str] = (ACCOUNT_ACCESS,)) -> dict[str, str]:
         """Give what `aws sso login` writes into its cache after a person signed in; `life` of the access token."""
-        client_id, secret, expires = self._register(list(scopes))
+        client_id, client = self._register(list(scopes))
         tokens = self._tokens(client_id, life)
         cached = {
             "startUrl": self.start_url,
@@ -303,8 +334,8 @@ class IdentityCenter(Double):
             "accessToken": tokens["accessToken"],
             "expiresAt": iso(self.access_tokens[tokens["accessToken"]]),
             "clientId": client_id,
-            "clientSecret": secret,
-            "registrationExpiresAt": iso(expires),
+            "clientSecret": client.secret,
+            "registrationExpiresAt": iso(client.expires),
         }
         return cached | {name: tokens[name] for name in ("refreshToken",) if name in tokens}
 
@@ -319,6 +350,14 @@ class IdentityCenter(Double):
     def deny(self, user_code: str) -> None:
         """Deny as the person at the page."""
         self._settle(user_code, "denied")
+
+    def answer_to(self, page: Authorization, error: str = "") -> str:
+        """Give where the page sends the browser once the person has clicked: with a code, or with an error."""
+        if error:
+            return f"{page.redirect_uri}?{urlencode({'error': error, 'error_description': 'No.', 'state': page.state})}"
+        code = TOKEN_PREFIX + secrets.token_urlsafe(40)
+        self.codes[code] = (page, self.sts.now() + self.code_life)
+        return f"{page.redirect_uri}?{urlencode({'code': code, 'state': page.state})}"
 
     def auto_approve_after(self, polls: int | None) -> None:
         """Approve every authorization once this many polls were told to wait; None: no longer."""
@@ -343,6 +382,8 @@ class IdentityCenter(Double):
             return json_answer(self._role_credentials(request, past=past))
         if request.action == "VisitDevicePage":
             return self._visit(request)
+        if request.action == "Authorize":
+            return self._authorize(request)
         sent = json_body(request)
         operations = {
             "RegisterClient": self._register_client,
@@ -380,35 +421,70 @@ class IdentityCenter(Double):
         names = {"accessKeyId": key.access_key_id, "secretAccessKey": key.secret, "sessionToken": key.token}
         return {"roleCredentials": {**names, "expiration": int(key.expires) * 1000}}
 
-    def _register(self, scopes: list[str]) -> tuple[str, str, float]:
+    def _register(self, scopes: list[str], grants: Sequence[str] = (), uris: Sequence[str] = ()) -> tuple[str, Client]:
         client_id, expires = secrets.token_urlsafe(16), int(self.sts.now()) + self.client_life
         secret = SECRET_PREFIX + secrets.token_urlsafe(60)
-        self._clients[client_id] = (secret, expires, scopes)
-        return client_id, secret, expires
+        self._clients[client_id] = Client(secret, expires, scopes, list(grants), list(uris))
+        return client_id, self._clients[client_id]
 
     def _register_client(self, sent: dict[str, Any]) -> dict[str, Any]:
         require(sent, "clientName", "clientType")
         if sent["clientType"] != "public":
             raise RefusedError("InvalidClientMetadataException", "Invalid client type", 400)
-        scopes = sent.get("scopes") or []
+        scopes, grants, uris = (sent.get(name) or [] for name in ("scopes", "grantTypes", "redirectUris"))
         if not set(scopes) <= {ACCOUNT_ACCESS}:
             raise RefusedError("InvalidScopeException", "Invalid scope", 400)
-        client_id, secret, expires = self._register(scopes)
+        if not set(grants) <= {CODE_GRANT, DEVICE_GRANT, "refresh_token"}:
+            raise RefusedError("UnsupportedGrantTypeException", "Unsupported grant type provided", 400)
+        if CODE_GRANT in grants:
+            # Stricter than AWS: the issuer is the start URL as Identity Center itself writes it.
+            require(sent, "issuerUrl")
+            if sent["issuerUrl"] != self.start_url:
+                raise RefusedError("InvalidRequestException", "Invalid start url provided", 400)
+            if not uris or not all(LOOPBACK_URI.fullmatch(uri) for uri in uris):
+                raise RefusedError("InvalidRedirectUriException", "Invalid redirect URI", 400)
+        client_id, client = self._register(scopes, grants, uris)
         now = int(self.sts.now())
         return {
             "clientId": client_id,
-            "clientSecret": secret,
+            "clientSecret": client.secret,
             "clientIdIssuedAt": now,
-            "clientSecretExpiresAt": int(expires),
+            "clientSecretExpiresAt": int(client.expires),
         }
 
     def _client(self, sent: dict[str, Any]) -> str:
         """Give the client's ID, once its secret is right and its registration holds."""
         client_id = str(sent["clientId"])
-        secret, expires, _ = self._clients.get(client_id, ("", 0, []))
-        if not secret or sent["clientSecret"] != secret or expires <= self.sts.now():
+        client = self._clients.get(client_id)
+        if not client or sent["clientSecret"] != client.secret or client.expires <= self.sts.now():
             raise RefusedError("InvalidClientException", "Invalid client provided", 401)
         return client_id
+
+    def _authorize(self, request: Request) -> Answer:
+        """Open the page of a sign-in with PKCE; a request that is not whole has no page, and goes nowhere."""
+        asked = {name: given for name, given in parse_qs(urlsplit(request.target).query).items() if len(given) == 1}
+        values = {name: given[0] for name, given in asked.items()}
+        client = self._clients.get(values.get("client_id", ""))
+        uri = values.get("redirect_uri", "")
+        port = re.match(r"http://127\.0\.0\.1:[0-9]+(?=/)", uri)
+        is_whole = (
+            client is not None
+            and CODE_GRANT in client.grants
+            and port is not None
+            and uri.replace(port[0], "http://127.0.0.1") in client.redirect_uris
+            and values.get("response_type") == "code"
+            and values.get("code_challenge_method") == "S256"
+            and re.fullmatch(r"[A-Za-z0-9_-]{43}", values.get("code_challenge", "")) is not None
+            and len(values.get("state", "")) >= 16
+            and set(values.get("scopes", "").split()) == set(client.scopes)
+        )
+        if not is_whole:
+            return Answer(400, b"<!DOCTYPE html>Invalid request", HTML, "InvalidRequest")
+        page = Authorization(values["client_id"], uri, values["state"], values["code_challenge"])
+        self.authorizations.append(page)
+        if self.page_error or self.approve_on_visit:
+            return Answer(302, b"", HTML, headers=(("Location", self.answer_to(page, self.page_error)),))
+        return Answer(200, b"<!DOCTYPE html>Allow access to your data?", HTML)
 
     def _start_device_authorization(self, sent: dict[str, Any]) -> dict[str, Any]:
         require(sent, "clientId", "clientSecret", "startUrl")
@@ -448,9 +524,15 @@ class IdentityCenter(Double):
         client_id = self._client(sent)
         if sent["grantType"] == DEVICE_GRANT:
             require(sent, "deviceCode")
+            self._check_grant(client_id, DEVICE_GRANT)
             self._redeem_device(sent["deviceCode"], client_id)
+        elif sent["grantType"] == CODE_GRANT:
+            require(sent, "code", "redirectUri", "codeVerifier")
+            self._check_grant(client_id, CODE_GRANT)
+            self._redeem_code(sent, client_id)
         elif sent["grantType"] == "refresh_token":
             require(sent, "refreshToken")
+            self._check_grant(client_id, "refresh_token")
             # A refresh token works once, and only for the client it was given to.
             if self.refresh_tokens.get(sent["refreshToken"]) != client_id:
                 raise RefusedError("InvalidGrantException", "Invalid refresh token provided", 400)
@@ -458,6 +540,23 @@ class IdentityCenter(Double):
         else:
             raise RefusedError("UnsupportedGrantTypeException", "Unsupported grant type provided", 400)
         return self._tokens(client_id)
+
+    def _check_grant(self, client_id: str, grant: str) -> None:
+        allowed = self._clients[client_id].grants or [DEVICE_GRANT, "refresh_token"]
+        if grant not in allowed:
+            raise RefusedError("UnauthorizedClientException", "The client may not use this grant type", 400)
+
+    def _redeem_code(self, sent: dict[str, Any], client_id: str) -> None:
+        # Stricter than AWS may be: a wrong try uses the code up, too.
+        page, expires = self.codes.pop(sent["code"], (None, 0.0))
+        proof = base64.urlsafe_b64encode(hashlib.sha256(sent["codeVerifier"].encode()).digest()).decode().rstrip("=")
+        is_theirs = page is not None and (page.client_id, page.redirect_uri) == (client_id, sent["redirectUri"])
+        if page is None or not is_theirs or not secrets.compare_digest(proof, page.challenge):
+            raise RefusedError("InvalidGrantException", "Invalid authorization code provided", 400)
+        if not 43 <= len(sent["codeVerifier"]) <= 128:
+            raise RefusedError("InvalidRequestException", "Invalid code verifier", 400)
+        if expires <= self.sts.now():
+            raise RefusedError("ExpiredTokenException", "Authorization code has expired", 400)
 
     def _redeem_device(self, device_code: str, client_id: str) -> None:
         device, now = self.devices.get(device_code), self.sts.now()
@@ -481,7 +580,7 @@ class IdentityCenter(Double):
         access, refresh = (TOKEN_PREFIX + secrets.token_urlsafe(60) for _ in range(2))
         self.access_tokens[access] = int(self.sts.now()) + life
         answer = {"accessToken": access, "tokenType": "Bearer", "expiresIn": life}
-        if ACCOUNT_ACCESS not in self._clients[client_id][2]:
+        if ACCOUNT_ACCESS not in self._clients[client_id].scopes:
             return answer
         self.refresh_tokens[refresh] = client_id
         return answer | {"refreshToken": refresh}

@@ -83,6 +83,10 @@ CANNOT = {
         "the credentials ended … ago",
         "check aws_access_key_id and aws_secret_access_key of …",
     ): "long-term keys have no end",
+    (
+        "no browser has come back from the sign-in to …",
+        "try again, or with a browser on another device: …",
+    ): "waits ten minutes; the command is the one below the page, which tests/shells/test_sign_in.py types",
     ("bash … is too old", "set bash_path in direnv.toml to bash 4.4 or later"): "needs a bash of macOS",
 }
 

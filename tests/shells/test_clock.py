@@ -490,3 +490,14 @@ def test_the_hour_that_comes_twice_changes_nothing(world: World, wall: Wall, mom
     wall.set(at + 2 * HOUR)
     world.sts.configure(clock_offset=at + 2 * HOUR)
     assert entered(world, folder)[0] != before
+
+
+def test_a_sign_in_of_aws_login_after_the_clock_was_set(world: World, wall: Wall) -> None:
+    """AWS is asked about a session whose end the clock no longer tells. Then the sign-in is refreshed all the same."""
+    world.login_profile("dev")
+    world.hold("dev")
+    wall.set(3600)
+    world.sts.configure(clock_offset=3600)
+    world.sts.reset()
+    world.hold("dev")
+    assert calls(world) == ["GetCallerIdentity!", "CreateOAuth2Token"]

@@ -1,4 +1,7 @@
-"""Signing in to IAM Identity Center: `awsdirenv login` and AWSDIRENV_SSO_LOGIN=auto, on real terminals."""
+"""Signing in to IAM Identity Center: `awsdirenv login` and AWSDIRENV_SSO_LOGIN=auto, on real terminals.
+
+Most of it is by device code, as without a browser; for the browser of this machine see test_sign_in_redirect.py.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ def test_a_browser_opens(corp: World) -> None:
     for kind in SHELLS:
         with Shell(corp, kind) as shell:
             before = shell.modes()
-            said = shell.run("awsdirenv login dev")
+            said = shell.run("awsdirenv login --device-code dev")
             assert said.count("awsdirenv: error") == said.count("BABBLE") == 0
             lines = [line.strip() for line in said.replace("\r", "\n").splitlines() if "awsdirenv: " in line]
             lines = [line for line in lines if not line.startswith("awsdirenv: waiting for AWS: ")]
@@ -153,7 +156,7 @@ def test_no_person_is_needed(corp: World, case: str) -> None:
     assert count(corp, "RegisterClient", "CreateToken") == [0, case != "holds"]
 
 
-@pytest.mark.parametrize("option", ["--no-browser", ""], ids=["unwanted", "no desktop"])
+@pytest.mark.parametrize("option", ["--device-code --no-browser", ""], ids=["unwanted", "no desktop"])
 def test_no_browser(corp: World, option: str) -> None:
     """With --no-browser, or without a desktop, no process is started, and the page may be opened anywhere."""
     log = browser(corp)
@@ -183,7 +186,7 @@ def test_a_browser_that_hangs(corp: World) -> None:
     hanging = corp.program("browser", f"echo $$ >{pid}; exec sleep 60")
     for program in (str(hanging), "/nowhere/browser"):
         with Shell(corp, "bash", BROWSER=program) as shell:
-            shell.start("awsdirenv login dev")
+            shell.start("awsdirenv login --device-code dev")
             corp.sts.sso.approve(code_on(shell))
             assert LOADED in shell.finish()
         forget(corp)
@@ -568,7 +571,7 @@ def test_secrets(corp: World) -> None:
     corp.env["BROWSER"] = str(corp.program("browser", f"cat /proc/$$/cmdline >{seen}"))
     corp.sts.sso.auto_approve_after(1)
     with all_arguments(corp) as arguments, Shell(corp, "bash") as shell:
-        assert LOADED in shell.run("awsdirenv login dev")
+        assert LOADED in shell.run("awsdirenv login --device-code dev")
         log = shell.log
     device_codes = {call.params["deviceCode"] for call in corp.sts.calls if call.action == "CreateToken"}
     found = seen.read_bytes() + b"".join(arguments)

@@ -281,7 +281,7 @@ def test_nobody_is_sent_to_a_browser_on_entering(world: World) -> None:
         assert "awsdirenv: hint: awsdirenv login start" in said
         assert shell.variable("AWS_ACCESS_KEY_ID") == ""
         assert not [call for call in world.sts.calls if call.action != "GetRoleCredentials"]
-        assert "awsdirenv: start: account 123456789012" in shell.run("cd /; awsdirenv login start")
+        assert "awsdirenv: start: account 123456789012" in shell.run("cd /; awsdirenv login --device-code start")
         shell.run(f"cd {folder}")
         assert world.sts.keys[shell.variable("AWS_ACCESS_KEY_ID")].role_arn == arn
     wait_for(seen.exists)

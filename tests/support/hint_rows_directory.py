@@ -17,6 +17,8 @@ from awsdirenv.session_credentials import utc_now
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Hint, Said, Steps, Walk, row, said
 from shells import Shell, clean, on_terminal
+from start_page import StartPage
+from tls import Authority
 from world import BIN, wait_for
 
 RELOAD = "direnv reload"
@@ -283,6 +285,21 @@ def _refused(walk: Walk) -> Steps:
     walk.world.sts.sso.auto_approve_after(0)
     hint = yield typed(walk, "awsdirenv login --no-browser dev")
     walk.edit(hint, sso_start_url=url)
+
+
+@row("… leads to …, and sso_region is …", "set sso_region = … in …")
+def _another_region(walk: Walk) -> Steps:
+    authority, portal = Authority(walk.world.root / "authority"), "https://ssoins-0123.portal.eu-west-1.app.aws"
+    walk.world.sts.sso.configure(start_url=portal)
+    walk.world.sts.sso.auto_approve_after(0)
+    with StartPage(authority) as page:
+        page.answers["HEAD"] = (302, portal)
+        walk.env["AWS_CA_BUNDLE"] = str(authority.bundle)
+        walk.world.sso_session(signed_in=False, sso_start_url=f"{page.url}/aws", sso_region="us-east-1")
+        walk.world.sso_profile("dev")
+        hint = yield typed(walk, "awsdirenv login --no-browser dev")
+        walk.edit(hint, sso_region=hint.split()[3])
+        yield typed(walk, "awsdirenv login --no-browser dev")
 
 
 @row("cannot use …: …", "make … writable")

@@ -30,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="print the address of the sign-in page, and open no browser"
     )
+    parser.add_argument("--device-code", action="store_true", help="sign in with a code, in a browser on any device")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         session=session_options(options),
         sign_in=True,
         open_browser=not options.no_browser,
+        device_code=options.device_code,
     )
     with loading(Request(options.profile, options=load_options)) as loader:
         CancelMarks(loader.paths.marks).clear()

@@ -57,7 +57,7 @@ def sso_sign_in(context: DoctorContext) -> Iterator[Finding]:
         if session is None or str(session) in checked:
             continue
         checked.add(str(session))
-        if sso_token.is_sound(session, context.outer):
+        if sso_token.has_sound_token(session, context.outer):
             continue
         is_here = name == context.profile
         path = sso_token.path(session, context.outer)

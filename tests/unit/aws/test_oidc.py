@@ -11,7 +11,8 @@ import pytest
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.botocore_session import boto_session
-from awsdirenv.aws.sso_login import DeviceCode, Oidc, Registration, SignIn, Tokens, sign_in_once
+from awsdirenv.aws.sso_login import SignIn, sign_in_once
+from awsdirenv.aws.sso_oidc import DeviceCode, Oidc, Registration, Tokens
 from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.chain import SsoSession
 from awsdirenv.errors import AwsdirenvError, BadAnswerError, ConfigError, NetworkError, SignInFailedError
@@ -68,7 +69,9 @@ class Person:
         """Give what signs in."""
         session = session or self.session
         oidc = Oidc(session, SECTION, boto or boto_session(load_files(self.environ), "default"), timeout=10)
-        return SignIn(session, oidc, self.environ, self.said.append, True, self.clock.sleep, self.clock)
+        return SignIn(
+            session, oidc, self.environ, self.said.append, open_browser=True, sleep=self.clock.sleep, clock=self.clock
+        )
 
     def refused(self, session: SsoSession | None = None, boto: Any = None) -> AwsdirenvError:
         """Sign in in vain, and give the error; nothing is written."""
@@ -88,7 +91,11 @@ class Odd:
         self.answers = {**ANSWERS, operation: {**ANSWERS[operation], **change}}
 
     def create_client(self, *_: object, **__: object) -> Odd:
+        self.meta = self.events = self
         return self
+
+    def register(self, *_: object) -> None:
+        """Take a listener to events that never happen here."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda **_: self.answers[name]

@@ -120,7 +120,7 @@ def test_what_is_no_token(values: object, environ: dict[str, str]) -> None:
     """A file that is torn, empty or something else is no token, and no reason to fail."""
     put(values, environ)
     assert sso_token.read(CORP, environ) is None
-    assert not sso_token.is_sound(CORP, environ)
+    assert not sso_token.has_sound_token(CORP, environ)
 
 
 def test_no_file_at_all(environ: dict[str, str]) -> None:
@@ -162,9 +162,9 @@ def test_what_can_be_refreshed(
     found = sso_token.read(session, environ)
     assert found is not None
     assert found.can_refresh == can_refresh
-    assert sso_token.is_sound(session, environ)
+    assert sso_token.has_sound_token(session, environ)
     put({**SOUND, **change, "expiresAt": EARLIER}, environ, session)
-    assert sso_token.is_sound(session, environ) == can_refresh
+    assert sso_token.has_sound_token(session, environ) == can_refresh
 
 
 @pytest.mark.parametrize(
