@@ -19,7 +19,11 @@ _awsdirenv_take_arguments() {
     _awsdirenv_run options _awsdirenv_parse_arguments "$@" || return 1
   fi
   [[ ! ${AWSDIRENV_MODE-} ]] || _awsdirenv_run options _awsdirenv_take_mode || return 1
-  # Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
+  _awsdirenv_take_agent
+}
+
+# Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
+_awsdirenv_take_agent() {
   [[ ! ${AWSDIRENV_AGENT-}${AI_AGENT-}${AGENT-}${CLAUDECODE-}${CLAUDE_CODE-}${GEMINI_CLI-}${CODEX_SANDBOX-}${CODEX_THREAD_ID-}${CODEX_CI-}${OPENCODE-}${OPENCODE_CLIENT-}${AUGMENT_AGENT-}${GOOSE_TERMINAL-}${AMP_CURRENT_THREAD_ID-}${ANTIGRAVITY_AGENT-}${COPILOT_CLI-}${CLINE_ACTIVE-}${QWEN_CODE-}${!CURSOR_@} ]] || _awsdirenv_run context _awsdirenv_look_for_agent
 }
 
@@ -163,7 +167,7 @@ _awsdirenv_use() {
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*)
-      _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0
+      _awsdirenv_run leave _awsdirenv_in_bytes _awsdirenv_leave_live || return 0
       [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
       ;;
   esac

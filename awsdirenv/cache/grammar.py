@@ -110,7 +110,7 @@ SNAPSHOT = (
     _text("AWSDIRENV_CREDENTIALS", required=True),
 )
 LIVE = (
-    _word("version", ("3", 1), required=True),
+    _word("version", ("4", 1), required=True),
     _word("profile", _PROFILE, required=True),
     _text("config", required=True),
     _text("credentials", required=True),
@@ -119,6 +119,7 @@ LIVE = (
     _text("AWS_MFA_SERIAL"),
     _text("options"),
     _text("python", required=True),
+    _text("program", required=True),
     _region("region"),
     _word("account_id", _ACCOUNT),
     _word("role", _ROLE),

@@ -57,6 +57,18 @@ class LoadOptions(Record):
     open_browser: bool = True
 
 
+def stored(profile: str, options: SessionOptions, environ: Mapping[str, str]) -> Snapshot | None:
+    """Return a profile's snapshot, or None if it must be renewed. `environ` is as for `Loader`.
+
+    direnvrc.d/credential-process.sh does the same.
+    """
+    key = snapshot_key(profile, environ, options)
+    snapshot = snapshots.read(CachePaths.from_environ(environ).snapshots / key)
+    if snapshot and snapshot.holds(Basis.present(profile, environ, options), utc_now()):
+        return snapshot if snapshot.credentials.is_fresh(utc_now()) else None
+    return None
+
+
 @dataclass(frozen=True)
 class Loader:
     """Everything one load needs."""
@@ -130,10 +142,8 @@ class Loader:
         """Return the profile's snapshot, or None if it must be renewed."""
         if self.options.force:
             return None
-        snapshot = snapshots.read(self.snapshot_path)
-        if snapshot and snapshot.holds(self._basis(), utc_now()):
-            return snapshot if snapshot.credentials.is_fresh(utc_now()) and self._lasts(snapshot) else None
-        return None
+        snapshot = stored(self.declared.name, self.options.session, self.environ)
+        return snapshot if snapshot and self._lasts(snapshot) else None
 
     def _lasts(self, snapshot: Snapshot) -> bool:
         return snapshot.credentials.lasts(self.options.min_life, utc_now())

@@ -22,7 +22,7 @@ from awsdirenv.config.environment import SOURCE_VARIABLES, SessionOptions, envir
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
 from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
 from awsdirenv.records import Record, replace
-from awsdirenv.refresh.loader import Loader, LoadOptions
+from awsdirenv.refresh.loader import Loader, LoadOptions, stored
 from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.session_credentials import utc_now
@@ -131,9 +131,12 @@ def served_beside(
 
     With `as_it_is` the snapshot has the profile's long-term keys.
     """
+    refuse_recursion(profile, environ)
+    # First, because for a fresh snapshot SDKs get the same from a program that is no Python.
+    if not as_it_is and (fresh := stored(profile, options.session, without_ours(environ, _OURS))):
+        return fresh
     started = utc_now()
     with loading(Request(profile, options=options, may_ask=False), environ, reporter) as loader:
-        refuse_recursion(profile, environ)
         if as_it_is:
             return loader.long_term_keys()
         try:

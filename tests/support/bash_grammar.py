@@ -78,7 +78,7 @@ READERS = {
         "context.sh",
         function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True),
     ),
-    "_awsdirenv_take_live_lines": ("cold.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
+    "_awsdirenv_take_live_lines": ("leave.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
 }
 
 
