@@ -298,7 +298,7 @@ def test_live_headers(folder: Path) -> None:
             same = all(getattr(made, name) == getattr(plain, name) for name in decides)
             originals = ["" if one is None else f"={one}" for one in made.originals]
             texts = [made.profile, *made.stamps, *originals, made.region, made.account_id, made.role, made.stage]
-            same = same and os.access(made.python, os.X_OK) and os.access(made.program, os.R_OK)
+            same = same and os.access(folder / made.python, os.X_OK) and os.access(folder / made.program, os.R_OK)
             theirs[path.name] = [str(int(not same)), *texts]
     ours = by_extension(folder, READ_LIVE)
     # The extension only looks whether the paths are right: the stamps are compared when it has looked.
