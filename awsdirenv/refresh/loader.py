@@ -82,6 +82,7 @@ class Loader:
     tell: Callable[[str], None]  # shows the user a notice
     waiting: Callable[[str], None] = lambda _: None  # is called with what takes longer than a second
     is_expected: bool = True  # whether the user expects a question now
+    was_asked: bool = False  # see `Request`
     options: LoadOptions = LoadOptions()  # noqa: RUF009 - frozen
     evaluation: Evaluation | None = None
     marks: EvaluationMarks = field(default_factory=lambda: EvaluationMarks(Path(), ""))
@@ -91,6 +92,10 @@ class Loader:
     def with_options(self, options: LoadOptions) -> Loader:
         """Return a copy of this loader with other options."""
         return dataclasses.replace(self, options=options)
+
+    def after_question(self) -> Loader:
+        """Return a copy that says that the user was asked just now, in vain."""
+        return dataclasses.replace(self, was_asked=True)
 
     @property
     def snapshot_path(self) -> Path:
@@ -318,7 +323,8 @@ class Loader:
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         command = self.settings.mfa_process or chain.mfa_process
         human = replace(self.human, ask=self._ask, begin=self._begin) if self.human else None
-        wanted_code = WantedCode(chain.profile, self.options.token_code, command, self.settings.prompt_timeout)
+        timeout = self.settings.prompt_timeout
+        wanted_code = WantedCode(chain.profile, self.options.token_code, command, timeout, self.was_asked)
         return code_source(wanted_code, human, self.waiting, may_ask=ask and self.is_expected)
 
     def _ask(self, prompt: str, timeout: float) -> str:
