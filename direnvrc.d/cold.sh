@@ -313,7 +313,7 @@ _awsdirenv_load() {
   [[ ! $_ad_option_stage ]] || _ad_arguments+=("--stage=$_ad_option_stage")
   [[ ! $_ad_option_confirm ]] || _ad_arguments+=(--confirm)
   [[ ! $_ad_option_min_life || ${_ad_try-} ]] || _ad_arguments+=("--min-life=$_ad_option_min_life") # not again
-  [[ $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
+  [[ ! $_ad_has_profile && $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
   [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
   # whole command line, that it was killed.
@@ -329,6 +329,17 @@ _awsdirenv_load() {
       _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
     fi
   fi
+  return "$_ad_status"
+}
+
+# Has Python write down which mode the .env declares, or say what is wrong with it.
+_awsdirenv_ask_for_mode() {
+  local _ad_status=0 _awsdirenv_stderr
+  _awsdirenv_check_exported || return
+  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
+  (_awsdirenv_run_around mode </dev/null >&"$_awsdirenv_stderr" 3>&-) 2>/dev/null || _ad_status=$?
+  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
+  ((_ad_status <= 125)) || _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
   return "$_ad_status"
 }
 

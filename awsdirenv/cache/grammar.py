@@ -127,6 +127,11 @@ LIVE = (
     Line("policies", _LONGEST_POLICIES, form=Form.WORDS),
     _number("mtime", required=True),
 )
+MODE = (
+    _word("AWSDIRENV_MODE", ("a-z", 4)),
+    _text("AWSDIRENV_DOTENV", required=True),
+    _text("AWSDIRENV_VARIABLES"),
+)
 NAME = (
     Line("AWSDIRENV_PROFILE", 200, form=Form.WORDS, required=True),
     _text("AWSDIRENV_DOTENV", required=True),

@@ -40,7 +40,7 @@ _STAT_PROGRAMS = (
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # The parts that the extension sources when it is used. The last line of each says that it was read whole.
-_PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live", "leave")
+_PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live", "leave", "mode")
 # The first words of the extension in older releases, which installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 
