@@ -84,7 +84,7 @@ def test_rclone(world: World, env: dict[str, str], storage: Storage) -> None:
 
 
 def test_restic(world: World, env: dict[str, str], storage: Storage, tmp_path: Path) -> None:
-    """The program restic, with minio's Go library, finds nothing, and goes on as anybody; the documented way out works."""
+    """The Go library of minio in restic finds nothing, and goes on as anybody; the documented way out works."""
     must_have("restic", is_there=shutil.which("restic") is not None)
     command = ["restic", "--no-cache", "-r", f"s3:{storage.url}/bucket", "cat", "config"]
     more = {**env, "RESTIC_PASSWORD": "x", "TMPDIR": str(tmp_path)}
