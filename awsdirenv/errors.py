@@ -176,6 +176,7 @@ class CancelledError(AwsdirenvError):
 
     kind = "cancelled"
     exit_code = EXIT_PERSON_NEEDED
+    is_interrupt = False  # the user has typed Ctrl-C, and only we have got it
 
 
 class LockTimeoutError(AwsdirenvError):

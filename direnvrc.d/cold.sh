@@ -313,7 +313,7 @@ _awsdirenv_load() {
   [[ ! $_ad_option_stage ]] || _ad_arguments+=("--stage=$_ad_option_stage")
   [[ ! $_ad_option_confirm ]] || _ad_arguments+=(--confirm)
   [[ ! $_ad_option_min_life || ${_ad_try-} ]] || _ad_arguments+=("--min-life=$_ad_option_min_life") # not again
-  [[ $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
+  [[ ! $_ad_has_profile && $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
   [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
   # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
   # whole command line, that it was killed.
@@ -329,6 +329,17 @@ _awsdirenv_load() {
       _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
     fi
   fi
+  return "$_ad_status"
+}
+
+# Has Python write down which mode the .env declares, or say what is wrong with it.
+_awsdirenv_ask_for_mode() {
+  local _ad_status=0 _awsdirenv_stderr
+  _awsdirenv_check_exported || return
+  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
+  (_awsdirenv_run_around mode </dev/null >&"$_awsdirenv_stderr" 3>&-) 2>/dev/null || _ad_status=$?
+  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
+  ((_ad_status <= 125)) || _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
   return "$_ad_status"
 }
 
@@ -386,87 +397,23 @@ _awsdirenv_make_live() {
 # True for the header of a file that was made from all that it would be made from now.
 _awsdirenv_take_live_header() {
   local _ad_live_version _ad_live_profile _ad_live_config_file _ad_live_shared_credentials_file _ad_live_mfa_serial \
-    _ad_live_options _ad_live_python
-  _awsdirenv_take_live_lines && [[ ${_ad_live_stamps[0]#* @ } == "$_ad_config" && ${_ad_live_stamps[1]#* @ } == "$_ad_credentials" ]] || return 1
+    _ad_live_options _ad_live_python _ad_live_program
+  _awsdirenv_run leave _awsdirenv_take_live_lines && [[ ${_ad_live_stamps[0]#* @ } == "$_ad_config" && ${_ad_live_stamps[1]#* @ } == "$_ad_credentials" ]] || return 1
   # Without a snapshot the look has to compare with the file's own word.
   _ad_stamps=("${_ad_live_stamps[@]}" ${_ad_dotenv:+"$_ad_dotenv_stamp"})
   _awsdirenv_is_live_header_current
 }
 
-# Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
-_awsdirenv_take_live_lines() {
-  local IFS=' '
-  _ad_live_version=${_ad_lines[0]#*=} _ad_live_profile=${_ad_lines[1]#*=} _ad_live_stamps[0]=${_ad_lines[2]#*=} \
-    _ad_live_stamps[1]=${_ad_lines[3]#*=} _ad_live_config_file=${_ad_lines[4]#*=} _ad_live_shared_credentials_file=${_ad_lines[5]#*=} \
-    _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_options=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
-    _ad_live_region=${_ad_lines[9]#*=} _ad_live_account_id=${_ad_lines[10]#*=} _ad_live_role=${_ad_lines[11]#*=} \
-    _ad_live_stage=${_ad_lines[12]#*=} _ad_live_policies=${_ad_lines[13]#*=} _ad_live_mtime=${_ad_lines[14]#*=}
-  [[ ${_ad_lines[*]/=*/=} == "# version= # profile= # config= # credentials= # AWS_CONFIG_FILE= # AWS_SHARED_CREDENTIALS_FILE= # AWS_MFA_SERIAL= # options= # python= # region= # account_id= # role= # stage= # policies= # mtime=" &&
-    $_ad_live_version && $_ad_live_version != *[!3]* &&
-    $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* &&
-    ${_ad_live_stamps[0]} &&
-    ${_ad_live_stamps[1]} &&
-    (! $_ad_live_config_file || $_ad_live_config_file == =*) &&
-    (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) &&
-    $_ad_live_python &&
-    $_ad_live_region != *[!A-Za-z0-9-]* && $_ad_live_region != -* &&
-    $_ad_live_account_id != *[!0-9]* &&
-    $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* &&
-    $_ad_live_stage != *[[:cntrl:]]* &&
-    $_ad_live_policies != *[[:cntrl:]]* &&
-    $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* ]] &&
-    ((${#_ad_live_version} <= 1 && \
-    ${#_ad_live_profile} <= 200 && \
-    ${#_ad_live_stamps[0]} <= 8192 && \
-    ${#_ad_live_stamps[1]} <= 8192 && \
-    ${#_ad_live_config_file} <= 8192 && \
-    ${#_ad_live_shared_credentials_file} <= 8192 && \
-    ${#_ad_live_mfa_serial} <= 8192 && \
-    ${#_ad_live_options} <= 8192 && \
-    ${#_ad_live_python} <= 8192 && \
-    ${#_ad_live_region} <= 63 && \
-    ${#_ad_live_account_id} <= 20 && \
-    ${#_ad_live_role} <= 64 && \
-    ${#_ad_live_stage} <= 160 && \
-    ${#_ad_live_policies} <= 400 && \
-    ${#_ad_live_mtime} <= 12 && _ad_live_mtime <= 253402300799))
-}
-
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
   local _ad_lines=() _ad_fd _ad_looked _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_live_stamps=() _ad_live_mtime _ad_live_state
-  [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 15 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
+  [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 16 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
   _awsdirenv_read_watches
   _awsdirenv_end_look && _awsdirenv_check_live
   set -- "$?"
   exec {_ad_fd}<&-
   return "$1"
-}
-
-# Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
-# this one, or a shell that direnv has lost sight of.
-_awsdirenv_leave_live() {
-  local _ad_lines=() _ad_live_policies _ad_live_version _ad_live_profile _ad_live_stamps=() _ad_live_config_file \
-  _ad_live_shared_credentials_file _ad_live_mfa_serial _ad_live_options _ad_live_python _ad_live_region \
-  _ad_live_account_id _ad_live_role _ad_live_stage _ad_live_mtime
-  if ! _awsdirenv_run context _awsdirenv_read_file "$AWS_CONFIG_FILE" 15 || ! _awsdirenv_take_live_lines; then
-    local _ad_reply
-    _awsdirenv_printable "$AWS_CONFIG_FILE"
-    _awsdirenv_refuse "AWS_CONFIG_FILE names a live file that no longer exists: $_ad_reply" \
-      "unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; in fish: set -e AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE; then: direnv reload"
-    _awsdirenv_close
-    return 1
-  fi
-  if [[ $AWS_CONFIG_FILE == */awsdirenv/live/* ]]; then
-    unset AWS_CONFIG_FILE
-    [[ ! $_ad_live_config_file ]] || export "AWS_CONFIG_FILE=${_ad_live_config_file#=}"
-  fi
-  if [[ ${AWS_SHARED_CREDENTIALS_FILE-} == */awsdirenv/live/* ]]; then
-    unset AWS_SHARED_CREDENTIALS_FILE
-    [[ ! $_ad_live_shared_credentials_file ]] || export "AWS_SHARED_CREDENTIALS_FILE=${_ad_live_shared_credentials_file#=}"
-  fi
-  [[ ${_awsdirenv_left-} ]] || AWS_EC2_METADATA_DISABLED=''
 }
 
 # True unless the time at which the machine was started is that of another start, or of another container's.

@@ -12,7 +12,7 @@ _awsdirenv_take_live() {
 _awsdirenv_is_live_file_current() {
   local _ad_fd _ad_lines=()
   _awsdirenv_open_file "$_ad_live" || return 1
-  mapfile -t -n 15 -u "$_ad_fd" _ad_lines
+  mapfile -t -n 16 -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
   _awsdirenv_is_live_header_current
 }
@@ -21,12 +21,12 @@ _awsdirenv_is_live_file_current() {
 # awsdirenv/cache/live_files.py. What comes behind that is for those who have no snapshot.
 _awsdirenv_is_live_header_current() {
   local _ad_wanted _ad_actual
-  printf -v _ad_wanted '# %s\n' version=3 "profile=${_ad_key%%@*}" "config=${_ad_stamps[0]}" "credentials=${_ad_stamps[1]}" \
+  printf -v _ad_wanted '# %s\n' version=4 "profile=${_ad_key%%@*}" "config=${_ad_stamps[0]}" "credentials=${_ad_stamps[1]}" \
     "AWS_CONFIG_FILE=${AWS_CONFIG_FILE+=$AWS_CONFIG_FILE}" "AWS_SHARED_CREDENTIALS_FILE=${AWS_SHARED_CREDENTIALS_FILE+=$AWS_SHARED_CREDENTIALS_FILE}" \
     "AWS_MFA_SERIAL=${AWS_MFA_SERIAL-}" "options=$_ad_options"
   printf -v _ad_actual '%s\n' "${_ad_lines[@]:0:8}"
-  _ad_live_mtime=${_ad_lines[14]#*=}
-  [[ $_ad_actual == "$_ad_wanted" && -x ${_ad_lines[8]#*=} ]]
+  _ad_live_mtime=${_ad_lines[15]#*=}
+  [[ $_ad_actual == "$_ad_wanted" && -x ${_ad_lines[8]#*=} && -r ${_ad_lines[9]#*=} ]]
 }
 
 # Judges what the look has told of our files, and sees to it that direnv watches them and AWS's own: first the watch,

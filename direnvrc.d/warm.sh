@@ -18,8 +18,11 @@ _awsdirenv_take_arguments() {
   else
     _awsdirenv_run options _awsdirenv_parse_arguments "$@" || return 1
   fi
-  [[ ! ${AWSDIRENV_MODE-} ]] || _awsdirenv_run options _awsdirenv_take_mode || return 1
-  # Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
+  _awsdirenv_take_agent
+}
+
+# Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
+_awsdirenv_take_agent() {
   [[ ! ${AWSDIRENV_AGENT-}${AI_AGENT-}${AGENT-}${CLAUDECODE-}${CLAUDE_CODE-}${GEMINI_CLI-}${CODEX_SANDBOX-}${CODEX_THREAD_ID-}${CODEX_CI-}${OPENCODE-}${OPENCODE_CLIENT-}${AUGMENT_AGENT-}${GOOSE_TERMINAL-}${AMP_CURRENT_THREAD_ID-}${ANTIGRAVITY_AGENT-}${COPILOT_CLI-}${CLINE_ACTIVE-}${QWEN_CODE-}${!CURSOR_@} ]] || _awsdirenv_run context _awsdirenv_look_for_agent
 }
 
@@ -37,10 +40,7 @@ _awsdirenv_locate() {
     [[ ! -v $_ad_name ]] || _awsdirenv_add_word _ad_context "$_ad_name" "${!_ad_name}"
   done
   [[ ! $_ad_options ]] || _ad_context+=${_ad_context:+ }$_ad_options
-  case ${XDG_CACHE_HOME-} in
-    /*) _ad_cache=$XDG_CACHE_HOME/awsdirenv ;;
-    *) _ad_cache=$HOME/.cache/awsdirenv ;;
-  esac
+  _awsdirenv_find_cache
   _ad_key='' _ad_snapshot=''
   if [[ ! $_ad_has_profile ]] && _awsdirenv_run context _awsdirenv_nearest_dotenv; then
     # Only python-dotenv says what .env means; the Python side leaves a note of it. Without one there is no key yet.
@@ -55,6 +55,13 @@ _awsdirenv_locate() {
     _ad_key+=@$_ad_reply
   fi
   _ad_snapshot=$_ad_cache/snapshots/$_ad_key
+}
+
+_awsdirenv_find_cache() {
+  case ${XDG_CACHE_HOME-} in
+    /*) _ad_cache=$XDG_CACHE_HOME/awsdirenv ;;
+    *) _ad_cache=$HOME/.cache/awsdirenv ;;
+  esac
 }
 
 # Adds NAME=value to the variable $1, which is a line of such words.
@@ -135,9 +142,18 @@ _awsdirenv_in_bytes() {
 }
 
 # Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
-_awsdirenv_find() {
-  _awsdirenv_take_arguments "$@" && _awsdirenv_locate || return 1
-  if [[ $_ad_option_live ]]; then
+_awsdirenv_find() { _awsdirenv_take_arguments "$@" && _awsdirenv_look_up; }
+
+_awsdirenv_look_up() {
+  if [[ ${AWSDIRENV_MODE-} ]]; then
+    _awsdirenv_run options _awsdirenv_take_mode || return 1
+  elif [[ ! $_ad_option_live$_ad_keys$_ad_option_no_session && -f ./.env && ! -v AWSDIRENV_MODE ]]; then
+    _awsdirenv_run mode _awsdirenv_read_mode || return 1
+  fi
+  _awsdirenv_locate || return 1
+  if [[ $_ad_mode_stamp && $_ad_mode_stamp != "$_ad_dotenv_stamp" ]]; then
+    : # see _awsdirenv_settle_mode
+  elif [[ $_ad_option_live ]]; then
     ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
   elif [[ ! $_ad_option_no_session ]]; then
     ! _awsdirenv_read_fresh_snapshot || _ad_is_fresh=1
@@ -155,7 +171,7 @@ _awsdirenv_use() {
     [[ -v $_ad_name && ${!_ad_name} == "${_ad_value#*=}" ]] || local -x "$_ad_value"
   done
   local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
-    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' _ad_option_policy='' _ad_options='' _ad_asked=() _ad_narrowed='' _ad_agent='' _ad_keys='' \
+    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' _ad_option_policy='' _ad_options='' _ad_asked=() _ad_narrowed='' _ad_agent='' _ad_keys='' _ad_mode_stamp='' \
     _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
     _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() _ad_stat=_awsdirenv_stat \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
@@ -163,11 +179,11 @@ _awsdirenv_use() {
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*)
-      _awsdirenv_run cold _awsdirenv_in_bytes _awsdirenv_leave_live || return 0
+      _awsdirenv_run leave _awsdirenv_in_bytes _awsdirenv_leave_live || return 0
       [[ ${AWS_PROFILE-} != "${AWSDIRENV_PROFILE-}" ]] || unset AWS_PROFILE
       ;;
   esac
-  if ! _awsdirenv_in_bytes _awsdirenv_find "$@"; then
+  if ! _awsdirenv_in_bytes _awsdirenv_find "$@" || { [[ $_ad_mode_stamp && ! $_ad_is_fresh ]] && ! _awsdirenv_run mode _awsdirenv_settle_mode; }; then
     _awsdirenv_run cold _awsdirenv_close
   elif [[ $_ad_option_live ]]; then
     _awsdirenv_run live _awsdirenv_open_live

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import shutil
 import statistics
 import sys
@@ -17,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import peers
+from awsdirenv.system.files import own_python
 from chart import Row, draw
 from strict_sts import StrictSts
 from timing import SHELLS_AT_ONCE, Cost, at_once, in_turn, pair, timed
@@ -131,6 +133,7 @@ def measure(world: World, pairs: int, *, with_peers: bool) -> tuple[list[Row], l
             figures = beside(world, costs, pairs, few, environ)
         rows.append(cold(world, count, max(8, pairs // 3)))
     rows += light_commands(world, pairs)
+    rows.append(asked_by_an_sdk(world, pairs))
     rows.append(crowd(world, max(5, pairs // 5)))
     rows += [row for shell in PROMPTS for row in at_prompts(world, shell, max(5, pairs // 5))]
     return rows + sources(world, max(8, pairs // 3)), figures
@@ -190,6 +193,17 @@ def light_commands(world: World, pairs: int) -> list[Row]:
         compared(f"awsdirenv {word}", costs[word], costs["floor"], budget, "python -I -c pass")
         for word, budget in budgets.items()
     ]
+
+
+def asked_by_an_sdk(world: World, pairs: int) -> Row:
+    """Measure what an SDK waits for in a live directory, against the Python that used to print the same."""
+    changes, _ = world.enter(world.root / "live")
+    env = {**world.env, **{name: value for name, value in changes.items() if value is not None}}
+    text = Path(env["AWS_CONFIG_FILE"]).read_text(encoding="utf-8").partition("[profile plain]")[2]
+    words = shlex.split(text.partition("credential_process = ")[2].partition("\n")[0])
+    python = words[words.index(own_python()) :]
+    costs = in_turn({"stored": (words, world.root, env), "python": (python, world.root, env)}, pairs)
+    return compared("credential-process, --live", costs["stored"], costs["python"], 0.15, "the same by Python")
 
 
 def compared(name: str, ours: list[Cost], theirs: list[Cost], budget: float, unit: str) -> Row:

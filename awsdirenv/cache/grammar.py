@@ -110,7 +110,7 @@ SNAPSHOT = (
     _text("AWSDIRENV_CREDENTIALS", required=True),
 )
 LIVE = (
-    _word("version", ("3", 1), required=True),
+    _word("version", ("4", 1), required=True),
     _word("profile", _PROFILE, required=True),
     _text("config", required=True),
     _text("credentials", required=True),
@@ -119,12 +119,18 @@ LIVE = (
     _text("AWS_MFA_SERIAL"),
     _text("options"),
     _text("python", required=True),
+    _text("program", required=True),
     _region("region"),
     _word("account_id", _ACCOUNT),
     _word("role", _ROLE),
     Line("stage", _LONGEST_STAGE, form=Form.WORDS),
     Line("policies", _LONGEST_POLICIES, form=Form.WORDS),
     _number("mtime", required=True),
+)
+MODE = (
+    _word("AWSDIRENV_MODE", ("a-z", 4)),
+    _text("AWSDIRENV_DOTENV", required=True),
+    _text("AWSDIRENV_VARIABLES"),
 )
 NAME = (
     Line("AWSDIRENV_PROFILE", 200, form=Form.WORDS, required=True),

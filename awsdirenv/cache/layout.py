@@ -121,6 +121,11 @@ def name_key(dotenv: Path, environ: Mapping[str, str]) -> str:
     return f"{text_number(f'{dotenv} {fallback}'):016x}"
 
 
+def mode_key(dotenv: Path) -> str:
+    """Name the note which AWSDIRENV_MODE a `.env` declares."""
+    return f"{text_number(f'{dotenv} AWSDIRENV_MODE'):016x}"
+
+
 def session_key(kind: str, *parts: object) -> str:
     """Name a session by everything that decides what it is. The name tells nothing of the parts."""
     import hashlib  # noqa: PLC0415

@@ -43,6 +43,7 @@ class Made(Record):
     mfa_serial: str
     options: str  # what is asked of the session: `SessionOptions.text`
     python: str
+    program: str  # what SDKs start
     region: str
     account_id: str
     role: str
@@ -57,7 +58,17 @@ class Made(Record):
             for line, value in ((_LINES["account_id"], self.account_id), (_LINES["role"], self.role))
         )
         shown = (self.region, account_id, role, self.stage, self.policies)
-        return ("3", self.profile, *self.stamps, *originals, self.mfa_serial, self.options, self.python, *shown)
+        return (
+            "4",
+            self.profile,
+            *self.stamps,
+            *originals,
+            self.mfa_serial,
+            self.options,
+            self.python,
+            self.program,
+            *shown,
+        )
 
 
 def empty_file(folder: Path) -> Path:
@@ -170,6 +181,7 @@ def read(path: Path) -> Made | None:
         mfa_serial=header["AWS_MFA_SERIAL"],
         options=header["options"],
         python=header["python"],
+        program=header["program"],
         region=header["region"],
         account_id=header["account_id"],
         role=header["role"],

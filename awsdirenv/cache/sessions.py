@@ -162,33 +162,34 @@ class UserNames:
 
 
 class CancelMarks:
-    """Directories whose loading a person interrupted, so that the next prompt does not start it again.
+    """What a person has cancelled, so that it does not start again by itself: a directory's load, a program's question.
 
-    A mark holds until the `.envrc` is touched (`direnv reload` does), until `awsdirenv login`, or for ten minutes.
+    A mark holds for one state of that: until the `.envrc` is touched (`direnv reload` does), as long as the program
+    runs. It also ends with `awsdirenv login`, and after ten minutes.
     """
 
     def __init__(self, folder: Path) -> None:
         """Keep the marks in `folder`."""
         self._folder = folder
 
-    def set(self, directory: Path, envrc_mtime: int, now: datetime) -> None:
-        """Note the cancellation."""
-        values = {"ENVRC_MTIME": str(envrc_mtime), "SINCE": str(int(now.timestamp()))}
-        files.write_private(self._path(directory), values)
+    def set(self, what: Path | str, state: int | str, now: datetime) -> None:
+        """Note the cancellation. `state` is the time of the `.envrc`, or of the program's start."""
+        values = {"STATE": str(state), "SINCE": str(int(now.timestamp()))}
+        files.write_private(self._path(what), values)
 
-    def holds(self, directory: Path, envrc_mtime: int, now: datetime) -> bool:
-        """Whether this very state of the directory was cancelled a moment ago."""
-        values = files.read_private(self._path(directory)) or {}
+    def holds(self, what: Path | str, state: int | str, now: datetime) -> bool:
+        """Whether this very state was cancelled a moment ago."""
+        values = files.read_private(self._path(what)) or {}
         recent = _is_recent(values.get("SINCE", ""), now, _CANCEL_MEMORY)
-        return recent and values.get("ENVRC_MTIME") == str(envrc_mtime)
+        return recent and values.get("STATE") == str(state)
 
     def clear(self) -> None:
         """Forget all cancellations."""
         for path in self._folder.glob("cancelled-*"):
             files.remove(path)
 
-    def _path(self, directory: Path) -> Path:
-        return self._folder / session_key("cancelled", str(directory))
+    def _path(self, what: Path | str) -> Path:
+        return self._folder / session_key("cancelled", str(what))
 
 
 class EvaluationMarks:

@@ -235,10 +235,7 @@ def write_name(path: Path, note: NameNote) -> None:
     values = {"AWSDIRENV_PROFILE": note.profile, "AWSDIRENV_DOTENV": note.stamp, "AWSDIRENV_VARIABLES": note.variables}
     encode_name(note.profile)  # raises for what is none
     if grammar.unfit(grammar.NAME, list(values.values())):
-        raise ConfigError(
-            f"AWS_PROFILE in {stamped_path(note.stamp)} refers to variables that are too long",
-            "write the profile's name into that file",
-        )
+        raise _too_long("AWS_PROFILE", note.stamp)
     if read_name(path) != note:
         files.write_private(path, values)
 
@@ -254,6 +251,29 @@ def read_name(path: Path) -> NameNote | None:
     except ProfileNameError:
         return None
     return note
+
+
+class ModeNote(Record):
+    """Which AWSDIRENV_MODE a `.env` declares: `live`, `keys` or nothing; the rest is as in `NameNote`."""
+
+    mode: str
+    stamp: str
+    variables: str
+
+
+def write_mode(path: Path, note: ModeNote) -> None:
+    """Note for the extension which mode a `.env` declares. Raises ConfigError for what a note cannot have."""
+    values = {"AWSDIRENV_MODE": note.mode, "AWSDIRENV_DOTENV": note.stamp, "AWSDIRENV_VARIABLES": note.variables}
+    if grammar.unfit(grammar.MODE, list(values.values())):
+        raise _too_long("AWSDIRENV_MODE", note.stamp)
+    files.write_private(path, values)
+
+
+def _too_long(name: str, stamp: str) -> ConfigError:
+    path = stamped_path(stamp)
+    return ConfigError(
+        f"{name} in {path} refers to variables that are too long", f"write the value of {name} into {path}"
+    )
 
 
 def _epoch(moment: datetime) -> str:

@@ -58,15 +58,20 @@ def read_profile(path: Path) -> tuple[str | None, frozenset[str]]:
 
     Raises ConfigError as `read`, and for a reference that the extension, which is bash, could not follow.
     """
+    return read_for_extension(path, "AWS_PROFILE")
+
+
+def read_for_extension(path: Path, name: str) -> tuple[str | None, frozenset[str]]:
+    """Return the value of a variable of ours, if any, and the variables that it refers to; see `read_profile`."""
     ours, references = _read(path)
-    variables = references.get("AWS_PROFILE", frozenset())
-    odd = sorted(name for name in variables if not _VARIABLE.fullmatch(name))
+    variables = references.get(name, frozenset())
+    odd = sorted(one for one in variables if not _VARIABLE.fullmatch(one))
     if odd:
         raise ConfigError(
-            f"AWS_PROFILE in {path} refers to {odd[0]!r}, which is not a valid variable name",
-            f"write the value of AWS_PROFILE into {path}",
+            f"{name} in {path} refers to {odd[0]!r}, which is not a valid variable name",
+            f"write the value of {name} into {path}",
         )
-    return ours.get("AWS_PROFILE"), variables
+    return ours.get(name), variables
 
 
 def values_of(path: Path, names: Container[str]) -> dict[str, str]:

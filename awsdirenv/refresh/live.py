@@ -11,7 +11,7 @@ from __future__ import annotations
 import locale
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from awsdirenv.cache import live_files
@@ -36,7 +36,7 @@ from awsdirenv.errors import (
     SettingError,
     WrongIdentityError,
 )
-from awsdirenv.records import replace
+from awsdirenv.records import Record, replace
 from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
@@ -117,15 +117,14 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
     stamps, files = loader.parsed()
     chain = replace(loader.chain(), profile=loader.declared.name)  # agents may get another one's
     check_region(chain.profile, chain.region)
-    made_from = _made_from(chain, stamps, stage_of(files, chain.profile), loader)
+    commands = _commands(loader.environ)
+    made_from = _made_from(chain, stamps, stage_of(files, chain.profile), loader, commands)
     folder = loader.paths.live
     path = folder / snapshot_key(chain.profile, loader.environ, loader.options.session)
     with loader.locks.hold("live"):
         aside = live_files.write_empty(folder)
         if not live_files.is_current(path, made_from):
-            from awsdirenv.shell.extension import own_command  # noqa: PLC0415
-
-            text = config_text(files, chain, loader.environ, own_command(), loader.options.session)
+            text = config_text(files, chain, loader.environ, commands, loader.options.session)
             # botocore reads config files in the locale's encoding: it has read the user's, and will read this one.
             encoding = locale.getpreferredencoding(do_setlocale=False)
             live_files.write(path, made_from, text.encode(encoding, "surrogateescape"))
@@ -135,7 +134,25 @@ def _write_files(loader: Loader, reporter: Reporter) -> None:
         )
 
 
-def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader: Loader) -> Made:
+class Commands(Record):
+    """How SDKs ask us: `python` starts us, and `stored` only prints what is stored. Empty if it cannot be had."""
+
+    python: tuple[str, ...]
+    stored: tuple[str, ...] = ()
+
+    @property
+    def program(self) -> str:
+        """The file that SDKs start first."""
+        return self.stored[2] if self.stored else self.python[0]
+
+
+def _commands(environ: Mapping[str, str]) -> Commands:
+    from awsdirenv.shell.extension import own_command, serving_command  # noqa: PLC0415
+
+    return Commands(tuple(own_command()), tuple(serving_command(environ)))
+
+
+def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader: Loader, commands: Commands) -> Made:
     environ = loader.environ
     account_id = chain.hops[-1].account_id if chain.hops else None
     return Made(
@@ -145,6 +162,7 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
         mfa_serial=environ.get("AWS_MFA_SERIAL", ""),
         options=loader.options.session.text(),
         python=own_python(),
+        program=commands.program,
         region=chain.region or "",
         account_id=account_id or "",
         role=chain.role or "",
@@ -154,9 +172,9 @@ def _made_from(chain: Chain, stamps: tuple[str, str], stage: str | None, loader:
 
 
 def config_text(
-    files: AwsFiles, declared: Chain, environ: Mapping[str, str], command: Sequence[str], options: SessionOptions
+    files: AwsFiles, declared: Chain, environ: Mapping[str, str], commands: Commands, options: SessionOptions
 ) -> str:
-    """Return the text of the config file. `command` starts awsdirenv; `options` are for the declared profile."""
+    """Return the text of the config file. `options` are for the declared profile."""
     ways = _ways(files, declared, environ)
     sections: list[str] = []
     for name in files.profiles:
@@ -164,7 +182,7 @@ def config_text(
         if name in ways:
             try:
                 own_options = options if name == declared.profile else SessionOptions()
-                values["credential_process"] = command_line(command, name, own_options, ways[name])
+                values["credential_process"] = command_line(commands, name, own_options, ways[name])
             except ProfileNameError:
                 continue  # nobody can ask us for such a name
         if values or name in files.config_profiles:
@@ -178,7 +196,7 @@ def config_text(
 
 
 def command_line(
-    command: Sequence[str],
+    commands: Commands,
     profile: str,
     options: SessionOptions = SessionOptions(),  # noqa: B008 - frozen
     way: str = _SESSION,
@@ -188,7 +206,8 @@ def command_line(
     Every SDK's parser reads it unchanged, and a shell and botocore's shlex split it into the same words. `way` says
     whether the SDK gets the profile's long-term keys or a session.
     """
-    words = [*command, "credential-process", *options.arguments()]
+    stored = [*commands.stored, options.text()] if commands.stored and way == _SESSION else []
+    words = [*stored, *commands.python, "credential-process", *options.arguments()]
     words += [*(["--keys"] if way == _KEYS else []), f"--live={encode_name(profile)}"]
     # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes between the two prevents
     # that.

@@ -59,6 +59,18 @@ class LoadOptions(Record):
     device_code: bool = False  # sign in with a code that the user compares, and no redirect
 
 
+def stored(profile: str, options: SessionOptions, environ: Mapping[str, str]) -> Snapshot | None:
+    """Return a profile's snapshot, or None if it must be renewed. `environ` is as for `Loader`.
+
+    direnvrc.d/credential-process.sh does the same.
+    """
+    key = snapshot_key(profile, environ, options)
+    snapshot = snapshots.read(CachePaths.from_environ(environ).snapshots / key)
+    if snapshot and snapshot.holds(Basis.present(profile, environ, options), utc_now()):
+        return snapshot if snapshot.credentials.is_fresh(utc_now()) else None
+    return None
+
+
 @dataclass(frozen=True)
 class Loader:
     """Everything one load needs."""
@@ -72,6 +84,7 @@ class Loader:
     tell: Callable[[str], None]  # shows the user a notice
     waiting: Callable[[str], None] = lambda _: None  # is called with what takes longer than a second
     is_expected: bool = True  # whether the user expects a question now
+    was_asked: bool = False  # see `Request`
     options: LoadOptions = LoadOptions()  # noqa: RUF009 - frozen
     evaluation: Evaluation | None = None
     marks: EvaluationMarks = field(default_factory=lambda: EvaluationMarks(Path(), ""))
@@ -81,6 +94,10 @@ class Loader:
     def with_options(self, options: LoadOptions) -> Loader:
         """Return a copy of this loader with other options."""
         return dataclasses.replace(self, options=options)
+
+    def after_question(self) -> Loader:
+        """Return a copy that says that the user was asked just now, in vain."""
+        return dataclasses.replace(self, was_asked=True)
 
     @property
     def snapshot_path(self) -> Path:
@@ -132,10 +149,8 @@ class Loader:
         """Return the profile's snapshot, or None if it must be renewed."""
         if self.options.force:
             return None
-        snapshot = snapshots.read(self.snapshot_path)
-        if snapshot and snapshot.holds(self._basis(), utc_now()):
-            return snapshot if snapshot.credentials.is_fresh(utc_now()) and self._lasts(snapshot) else None
-        return None
+        snapshot = stored(self.declared.name, self.options.session, self.environ)
+        return snapshot if snapshot and self._lasts(snapshot) else None
 
     def _lasts(self, snapshot: Snapshot) -> bool:
         return snapshot.credentials.lasts(self.options.min_life, utc_now())
@@ -319,7 +334,8 @@ class Loader:
     def _codes(self, chain: Chain, *, ask: bool) -> CodeSource:
         command = self.settings.mfa_process or chain.mfa_process
         human = replace(self.human, ask=self._ask, begin=self._begin) if self.human else None
-        wanted_code = WantedCode(chain.profile, self.options.token_code, command, self.settings.prompt_timeout)
+        timeout = self.settings.prompt_timeout
+        wanted_code = WantedCode(chain.profile, self.options.token_code, command, timeout, self.was_asked)
         return code_source(wanted_code, human, self.waiting, may_ask=ask and self.is_expected)
 
     def _ask(self, prompt: str, timeout: float) -> str:

@@ -198,12 +198,16 @@ def not_again(profile: str, mfa_serial: str) -> PersonNeededError:
 
 
 class WantedCode(Record):
-    """What decides the source of a profile's code: the code `given` on the command line, `command`, or a question."""
+    """What decides the source of a profile's code: the code `given` on the command line, `command`, or a question.
+
+    `was_asked` says that the program that waits for us has had the user asked a moment ago, in vain.
+    """
 
     profile: str
     given: str | None
     command: str | None
     timeout: timedelta
+    was_asked: bool = False
 
 
 def code_source(
@@ -217,6 +221,8 @@ def code_source(
         return Given(wanted.given)
     if wanted.command:
         return Process(wanted.command, waiting=waiting)
+    if wanted.was_asked:
+        return Nobody(lambda serial: not_again(wanted.profile, serial))
     if human is None:
         return nobody_there(wanted.profile)
     if not may_ask:

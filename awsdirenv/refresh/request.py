@@ -8,6 +8,7 @@ asks the user. The others wait without touching the terminal. If the one gets no
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,9 +21,16 @@ from awsdirenv.cache.sessions import CancelMarks, EvaluationMarks, prepare
 from awsdirenv.cache.snapshots import Snapshot, check_region_of_environment
 from awsdirenv.config.environment import SOURCE_VARIABLES, SessionOptions, environment_region, region_variable
 from awsdirenv.config.settings import DeclaredProfile, Settings, declared_profile
-from awsdirenv.errors import AwsdirenvError, CacheError, CancelledError, DirectoryError, PersonNeededError
+from awsdirenv.errors import (
+    AwsdirenvError,
+    CacheError,
+    CancelledError,
+    CodeRefusedError,
+    DirectoryError,
+    PersonNeededError,
+)
 from awsdirenv.records import Record, replace
-from awsdirenv.refresh.loader import Loader, LoadOptions
+from awsdirenv.refresh.loader import Loader, LoadOptions, stored
 from awsdirenv.refresh.mfa_codes import Human
 from awsdirenv.refresh.preflight import refuse_recursion
 from awsdirenv.session_credentials import utc_now
@@ -42,7 +50,8 @@ class Request(Record):
     """What to load, and for whom. `from_envrc` says that the extension asks, from inside an `.envrc`.
 
     `evaluation` is then the process that evaluates the `.envrc`, None if nobody waits for us. `is_beside_program` says
-    that a program of the user's waits for us, and shares our stderr.
+    that a program of the user's waits for us, and shares our stderr. `was_asked` says that this program has had the
+    user asked a moment ago, in vain.
     """
 
     profile: str | None
@@ -50,6 +59,7 @@ class Request(Record):
     options: LoadOptions = LoadOptions()
     may_ask: bool = True
     is_beside_program: bool = False
+    was_asked: bool = False
     evaluation: int | None = None
 
 
@@ -131,28 +141,36 @@ def served_beside(
 
     With `as_it_is` the snapshot has the profile's long-term keys.
     """
-    started = utc_now()
-    with loading(Request(profile, options=options, may_ask=False), environ, reporter) as loader:
-        refuse_recursion(profile, environ)
+    refuse_recursion(profile, environ)
+    # First, because for a fresh snapshot SDKs get the same from a program that is no Python.
+    if not as_it_is and (fresh := stored(profile, options.session, without_ours(environ, _OURS))):
+        return fresh
+    started, program = utc_now(), _Program(CancelMarks(CachePaths.from_environ(environ).marks))
+    request = Request(profile, options=options, may_ask=False, was_asked=program.was_asked(started))
+    with loading(request, environ, reporter) as loader:
         if as_it_is:
             return loader.long_term_keys()
         try:
             return _without_question(loader)
         except PersonNeededError:
-            if loader.settings.no_prompt or not _is_in_foreground(environ):
+            if request.was_asked or loader.settings.no_prompt or not _is_in_foreground(environ):
                 raise
         with loader.locks.hold("terminal"):
             unanswered = loader.paths.marks / "cancelled-terminal"
+            is_unanswered = _is_since(unanswered, started)
             try:
-                return _without_question(loader)
+                return _without_question(loader.after_question() if is_unanswered else loader)
             except PersonNeededError:
-                if _is_since(unanswered, started):
+                if is_unanswered:
                     raise
             try:
                 with loading(Request(profile, options=options, is_beside_program=True), environ, reporter) as asking:
                     return asking.load()
-            except (CancelledError, PersonNeededError):
-                files.write_private(unanswered, {"SINCE": str(int(utc_now().timestamp()))})
+            except (CancelledError, CodeRefusedError, PersonNeededError) as error:
+                files.write_private(unanswered, {"SINCE": _microseconds(utc_now())})
+                program.has_no_answer(utc_now())
+                if isinstance(error, CancelledError) and error.is_interrupt:
+                    program.interrupt()
                 raise
 
 
@@ -171,6 +189,28 @@ def looking(request: Request, environ: Mapping[str, str]) -> ProfileContext:
     )
 
 
+class _Program:
+    """The program that waits for us in a live directory: it, and all that it has started, are one process group."""
+
+    def __init__(self, marks: CancelMarks) -> None:
+        self._marks = marks
+        self._group = os.getpgrp()
+        self._name, self._start = f"program {self._group}", clocks.start_of_process(self._group)
+
+    def was_asked(self, now: datetime) -> bool:
+        """Return whether it has had the user asked a moment ago, in vain. Then a loop in it has us ask again."""
+        return self._marks.holds(self._name, self._start, now)
+
+    def has_no_answer(self, now: datetime) -> None:
+        """Note that the user has given no code."""
+        self._marks.set(self._name, self._start, now)
+
+    def interrupt(self) -> None:
+        """Hand on Ctrl-C, which the terminal would have sent to all of them. We go on, to say what has happened."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.killpg(self._group, signal.SIGINT)
+
+
 def _without_question(loader: Loader) -> Snapshot:
     """Load without a question. Raises PersonNeededError if one is needed."""
     fresh = loader.fresh()
@@ -183,7 +223,11 @@ def _without_question(loader: Loader) -> Snapshot:
 def _is_since(mark: Path, started: datetime) -> bool:
     """Return whether the mark of an unanswered question was written after we started."""
     since = (files.read_private(mark) or {}).get("SINCE", "")
-    return since.isdecimal() and int(since) >= int(started.timestamp())
+    return since.isdecimal() and int(since) >= int(_microseconds(started))
+
+
+def _microseconds(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 10**6))
 
 
 def _is_in_foreground(environ: Mapping[str, str]) -> bool:
@@ -250,6 +294,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it puts all the parts together
         declared=declared,
         human=Human(terminal.ask, terminal.say, had_session) if terminal else None,
         is_expected=is_expected,
+        was_asked=request.was_asked,
         marks=marks,
         evaluation=evaluation,
         tell=reporter.notice,

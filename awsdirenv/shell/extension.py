@@ -40,7 +40,7 @@ _STAT_PROGRAMS = (
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # The parts that the extension sources when it is used. The last line of each says that it was read whole.
-_PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live")
+_PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live", "leave", "mode")
 # The first words of the extension in older releases, which installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 
@@ -65,6 +65,32 @@ def extension_path(environ: Mapping[str, str]) -> Path:
 def own_command() -> list[str]:
     """Return the command that runs this awsdirenv again, independent of PATH."""
     return [own_python(), "-I", "-c", BOOT, str(Path(__file__).resolve().parents[2])]
+
+
+def serving_command(environ: Mapping[str, str]) -> list[str]:
+    """Return the start of a command that prints stored credentials without Python; see its file. [] if there is none.
+
+    Behind it stand what is asked of the session, and the command for all other cases.
+    """
+    bash, program = _bash(environ), stat_program()
+    script = extension_source().resolve().with_name("credential-process.sh")
+    return [bash, "-p", str(script), program, *stamps.OPTIONS] if bash and program else []
+
+
+def _bash(environ: Mapping[str, str]) -> str | None:
+    """Return a bash that can read the extension. The system's come first, because a project can change PATH."""
+    folders = ("/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/run/current-system/sw/bin")
+    paths = (f"{folder}/bash" for folder in (*folders, *environ.get("PATH", "").split(":")) if folder.startswith("/"))
+    return next((path for path in dict.fromkeys(paths) if os.access(path, os.X_OK) and _can_read_us(path)), None)
+
+
+def _can_read_us(bash: str) -> bool:
+    version = "echo $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))"
+    try:
+        told = run([bash, "-pc", version], 10, catch_errors=True, environ={}).output
+    except (OSError, StillRunningError, TooMuchOutputError):
+        return False
+    return told.strip().isdigit() and int(told) >= 404  # 4.4
 
 
 def cache_around(environ: Mapping[str, str]) -> Path | None:

@@ -161,7 +161,9 @@ class Terminal:
             if byte in (b"\r", b"\n"):
                 return _text(typed)
             if byte == b"" or byte in _CANCEL:
-                raise CancelledError("the MFA code was not given", self._again)
+                error = CancelledError("the MFA code was not given", self._again)
+                error.is_interrupt = byte == b"\x03"
+                raise error
             typed = self._edit(typed, byte, prompt)
 
     def _edit(self, typed: bytes, byte: bytes, prompt: str) -> bytes:

@@ -43,7 +43,7 @@ VALUES = [
     *(b"a" * 16384, b"a" * 16385, b"a" * 8192, b"a" * 8193, b"~" * 16384, b"$(touch pwned)", b"a[$(touch pwned)]"),
 ]
 FIRST = """
-source "$1"; for part in warm snapshot keys context live cold; do _awsdirenv_part "$part" source; done
+source "$1"; for part in warm snapshot keys context live cold leave; do _awsdirenv_part "$part" source; done
 set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
 _ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """
@@ -63,7 +63,7 @@ done
 READ_LIVE = """
 for file in {0..LAST}; do
   _ad_lines=() _ad_live_stamps=()
-  if _awsdirenv_read_file "$2/$file" 15 && _awsdirenv_take_live_lines; then
+  if _awsdirenv_read_file "$2/$file" 16 && _awsdirenv_take_live_lines; then
     _awsdirenv_take_live_header; is_current=$?
     _awsdirenv_take_live_lines
     printf '%s\\0' "$file" 10 "$is_current" "$_ad_live_profile" "${_ad_live_stamps[@]}" "$_ad_live_config_file" \
@@ -278,7 +278,8 @@ def from_snapshot(path: Path, stamps: tuple[str, str]) -> list[str] | None:
 def test_live_headers(folder: Path) -> None:
     """The headers of live files: what one side refuses, the other refuses, and from the rest both take the same."""
     stamps = (file_stamp(str(folder / "config")), file_stamp(str(folder / "credentials")))
-    plain = Made("dev", stamps, (None, None), "", "", sys.executable, "eu-west-1", "123456789012", "Dev", "", "")
+    shown = ("eu-west-1", "123456789012", "Dev", "", "")
+    plain = Made("dev", stamps, (None, None), "", "", sys.executable, "/etc/passwd", *shown)
     kinds = [
         plain,
         replace(plain, stage="über prod", options="duration=900 read-only", policies="ReadOnlyAccess"),
@@ -297,7 +298,7 @@ def test_live_headers(folder: Path) -> None:
             same = all(getattr(made, name) == getattr(plain, name) for name in decides)
             originals = ["" if one is None else f"={one}" for one in made.originals]
             texts = [made.profile, *made.stamps, *originals, made.region, made.account_id, made.role, made.stage]
-            same = same and os.access(made.python, os.X_OK)
+            same = same and os.access(folder / made.python, os.X_OK) and os.access(folder / made.program, os.R_OK)
             theirs[path.name] = [str(int(not same)), *texts]
     ours = by_extension(folder, READ_LIVE)
     # The extension only looks whether the paths are right: the stamps are compared when it has looked.

@@ -435,7 +435,7 @@ def test_given_up_in_the_foreground(world: World, admin: Path) -> None:
     """Who gives no code is not asked again for the others; the next program asks again."""
     child = three_at_once(world, admin)
     time.sleep(2)
-    child.send("\x03")
+    child.send("\x04")
     child.expect(pexpect.EOF)
     said = str(child.before)
     assert "Enter MFA code" not in said

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from awsdirenv.cache.grammar import LATEST, LIVE, NAME, SNAPSHOT, Form, Line
+from awsdirenv.cache.grammar import LATEST, LIVE, MODE, NAME, SNAPSHOT, Form, Line
 
 FOLDER = Path(__file__).resolve().parents[2] / "direnvrc.d"
 _FRAME = ("AWSDIRENV_VERSION=1", "AWSDIRENV_END=1")
@@ -78,7 +78,11 @@ READERS = {
         "context.sh",
         function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True),
     ),
-    "_awsdirenv_take_live_lines": ("cold.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
+    "_awsdirenv_take_mode_lines": (
+        "mode.sh",
+        function("_awsdirenv_take_mode_lines", MODE, "_ad_mode_", framed=True).replace("_ad_mode_mode", "_ad_mode"),
+    ),
+    "_awsdirenv_take_live_lines": ("leave.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
 }
 
 

@@ -474,6 +474,20 @@ def without_region(home: Home) -> None:
     home.world.config.write_text(re.sub(r"region = .*\n", "", text), encoding="utf-8")
 
 
+@fault("live-programs", WARNING, "restic finds no credentials in a live directory")
+def _restic_in_a_live_directory(home: Home) -> None:
+    home.env["RESTIC_REPOSITORY"] = "s3:s3.amazonaws.com/bucket"
+    home.envrc("use aws_profile adminrole --live\n")
+    changes, _ = home.world.enter(home.folder)
+    home.env |= {name: value for name, value in changes.items() if value is not None}
+
+
+@sound("live-programs")
+def _another_repository(home: Home) -> None:
+    _restic_in_a_live_directory(home)
+    home.env["RESTIC_REPOSITORY"] = "sftp:host:backup"
+
+
 @fault("region", WARNING, "profile adminrole has no region")
 def _no_region(home: Home) -> None:
     without_region(home)

@@ -637,13 +637,13 @@ def _dotenv_row(message: str, hint: str, text: str | bytes) -> None:
     def dotenv(walk: Walk) -> Steps:
         line = _dotenv(walk, text)
         hint = yield walk.shell(line, walk.folder)
-        assert str(walk.folder / ".env") in hint or "that file" in hint
+        assert str(walk.folder / ".env") in hint
         (walk.folder / ".env").write_text("AWS_PROFILE=base\n", encoding="utf-8")
 
 
 _dotenv_row(
-    "AWS_PROFILE in … refers to …, which is not a valid variable name",
-    "write the value of AWS_PROFILE into …",
+    "… in … refers to …, which is not a valid variable name",
+    "write the value of … into …",
     "AWS_PROFILE=${a-b.c:-d}${x y}\n",
 )
 _dotenv_row(
@@ -651,8 +651,8 @@ _dotenv_row(
 )
 _dotenv_row("cannot read …: not UTF-8 at byte …", "correct or remove …", b"AWS_PROFILE=\xff\n")
 _dotenv_row(
-    "AWS_PROFILE in … refers to variables that are too long",
-    "write the profile's name into that file",
+    "… in … refers to variables that are too long",
+    "write the value of … into …",
     "".join(f"V{n}=${{{'X' * 200}{n}}}\n" for n in range(400))
     + "AWS_PROFILE=base"
     + "".join(f"${{V{n}}}" for n in range(400))

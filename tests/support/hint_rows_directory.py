@@ -565,6 +565,16 @@ def _wrong_mode(walk: Walk) -> Steps:
     walk.env["AWSDIRENV_MODE"] = hint.rpartition("=")[2]
 
 
+@row("AWSDIRENV_MODE in … must be live or keys: …", "write AWSDIRENV_MODE=live into …")
+def _wrong_mode_of_dotenv(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    walk.world.project(walk.folder.name, "use aws_profile p\n")
+    (walk.folder / ".env").write_text("AWSDIRENV_MODE=Live\n", encoding="utf-8")
+    hint = yield walk.enter("use aws_profile p\n")
+    line, _, path = hint.removeprefix("write ").partition(" into ")
+    Path(path).write_text(f"{line}\n", encoding="utf-8")
+
+
 _words(
     "use aws_profile takes --live or --no-session, not both",
     "in a live directory, name the profile that has the keys: aws --profile NAME",

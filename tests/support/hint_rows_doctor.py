@@ -285,6 +285,22 @@ finding(*NO_REGION, "no_region", _region)
 finding(*NO_REGION, "no_region", lambda _w, home, _h: home.envrc("use aws_profile adminrole --region eu-west-1\n"))
 
 
+def _with_keys(walk: Walk, home: Home, _hint: Hint) -> None:
+    home.envrc("use aws_profile adminrole --keys\n")
+    changes, _ = walk.world.enter(home.folder, **home.env)
+    home.env |= {name: value or "" for name, value in changes.items()}
+    for name in [name for name, value in changes.items() if value is None]:
+        del home.env[name]
+
+
+finding(
+    "restic finds no credentials in a live directory",
+    "awsdirenv exec -- restic COMMAND, or --keys on the line in .envrc",
+    "restic_in_a_live_directory",
+    _with_keys,
+)
+
+
 def _signed_in(walk: Walk, home: Home, hint: Hint) -> None:
     walk.world.sts.sso.auto_approve_after(0)
     assert typed(walk, f"{hint} --no-browser")() == []

@@ -49,6 +49,15 @@ def region(context: DoctorContext) -> Iterator[Finding]:
     yield Finding(WARNING, f"profile {name} has no region", hint, context.files.config_path)
 
 
+def live_programs(context: DoctorContext) -> Iterator[Finding]:
+    """Whether this is a live directory with a repository of restic's, which finds no credentials there."""
+    environ = context.environ
+    is_live = "AWSDIRENV_PROFILE" in environ and "AWSDIRENV_KEY_ID" not in environ  # only keys have an id
+    if is_live and environ.get("RESTIC_REPOSITORY", "").startswith("s3:"):
+        hint = "awsdirenv exec -- restic COMMAND, or --keys on the line in .envrc"
+        yield Finding(WARNING, "restic finds no credentials in a live directory", hint, str(context.envrc or ""))
+
+
 def sso_sign_in(context: DoctorContext) -> Iterator[Finding]:
     """Whether the sign-ins to IAM Identity Center behind the profiles in use still hold."""
     checked = set()

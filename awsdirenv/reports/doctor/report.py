@@ -37,6 +37,7 @@ CHECKS: Mapping[str, Check] = {
     "line-ends": files.line_ends,
     "profile": aws.profile,
     "region": aws.region,
+    "live-programs": aws.live_programs,
     "sso-token": aws.sso_sign_in,
     "permissions": files.permissions,
     "keys-in-files": files.keys_in_files,

@@ -20,6 +20,7 @@ MADE = Made(
     mfa_serial="",
     options="",
     python="/usr/bin/python",
+    program="/opt/p.sh",
     region="eu-west-1",
     account_id="123456789012",
     role="dev",
@@ -34,6 +35,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"mfa_serial": "arn:aws:iam::123456789012:mfa/foo"},
     {"options": "duration=900"},
     {"python": "/opt/python"},
+    {"program": "/elsewhere.sh"},
     {"region": ""},
 )
 
@@ -63,7 +65,7 @@ def test_private(folder: Path, mask: int) -> None:
     assert (mode(folder / "dev"), mode(empty_file(folder))) == (0o600, 0o600)
     assert empty_file(folder).read_bytes() == b""
     text = (folder / "dev").read_text(encoding="utf-8")
-    assert text.startswith("# version=3\n# profile=dev\n")
+    assert text.startswith("# version=4\n# profile=dev\n")
     assert text.endswith("\n\n[profile dev]\n")
 
 
@@ -104,7 +106,7 @@ def test_what_is_not_ours(folder: Path, what: str) -> None:
         path.mkdir()
     else:
         text = elsewhere.read_bytes()
-        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=3", b"version=2"), "short": text[:60]}
+        other = {"garbage": b"\xff\0\n" * 9, "old": text.replace(b"version=4", b"version=3"), "short": text[:60]}
         path.write_bytes(other[what])
         path.chmod(0o600)
     assert not is_current(path, MADE)

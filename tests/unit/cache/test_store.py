@@ -292,7 +292,7 @@ def test_a_damaged_mark_holds_nothing(tmp_path: Path) -> None:
     marks.set(Path("/p/a"), 1000, NOW)
     (file,) = tmp_path.iterdir()
     whole = file.read_text()
-    for change in (whole[:-5], whole.replace("SINCE=", "SINCE=x"), whole.replace("ENVRC_MTIME=1000\n", "")):
+    for change in (whole[:-5], whole.replace("SINCE=", "SINCE=x"), whole.replace("STATE=1000\n", "")):
         file.write_text(change)
         assert not marks.holds(Path("/p/a"), 1000, NOW)
 

@@ -18,7 +18,7 @@ from awsdirenv.config.aws_files import load_files
 from awsdirenv.config.environment import SessionOptions
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError
-from awsdirenv.refresh.live import config_text
+from awsdirenv.refresh.live import Commands, config_text
 from awsdirenv.system.files import decode_name
 
 MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/foo"
@@ -45,7 +45,7 @@ class Files:
         environ = self.environ | more.pop("environ", {})
         files = load_files(environ)
         chain = resolve_chain(files, declared, environ)
-        return config_text(files, chain, environ, ["awsdirenv"], SessionOptions(more.get("duration")))
+        return config_text(files, chain, environ, Commands(("awsdirenv",)), SessionOptions(more.get("duration")))
 
     def parsed(self, *args: str, **more: Any) -> dict[str, Any]:
         """Give the live config file as botocore reads it."""
