@@ -24,6 +24,7 @@ from awsdirenv.config.chain import (
     ENVIRONMENT,
     INSTANCE,
     LOGIN,
+    KEYCHAIN,
     PROCESS,
     SSO,
     STATIC,
@@ -67,6 +68,7 @@ _TITLES = {
     STATIC: "access key",
     SSO: "IAM Identity Center",
     PROCESS: "credential_process",
+    KEYCHAIN: "access key in the keychain",
     WEB_IDENTITY: "AssumeRoleWithWebIdentity",
     LOGIN: "aws login",
     ENVIRONMENT: "keys in the environment",
@@ -81,6 +83,7 @@ _FOR_EACH_VALUE = f"directories share what it gives where the variables of {VARI
 _SOURCES = {
     SSO: "asks IAM Identity Center for credentials",
     PROCESS: "runs credential_process",
+    KEYCHAIN: "reads the key from the keychain",
     WEB_IDENTITY: "calls AssumeRoleWithWebIdentity",
     LOGIN: "takes the credentials of aws login",
     CONTAINER: "asks the container's endpoint",
@@ -209,14 +212,14 @@ def _known_source(planner: Planner, files: AwsFiles, environ: Mapping[str, str])
     if chain.source_kind == ENVIRONMENT:
         token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
         return KnownSource(environ.get("AWS_ACCESS_KEY_ID", ""), is_long_term=not token)
-    if chain.source_kind == PROCESS and planner.stored(source_key(chain)) is None:
+    if chain.source_kind in (PROCESS, KEYCHAIN) and planner.stored(source_key(chain)) is None:
         # A program may print long-term keys. We never store those, but a session that was started with them.
         own = chain.duration_seconds if not chain.hops else None
         for key, label, _ in planner.store.labelled():
             serial = label if chain.mfa_serial and fits(chain, label) else None
             if key == device_key(chain, "", serial, own):
                 return KnownSource(is_long_term=True, serial=serial)
-    return KnownSource()
+    return KnownSource(is_long_term=chain.source_kind == KEYCHAIN)
 
 
 def _explanation(
@@ -321,7 +324,7 @@ class _Writer:
             lines.append(f"   lifetime {duration_text(hop.duration_seconds)}{why}")
         if hop.cached_until:
             lines.append(f"   cached until {self._moment(hop.cached_until)}")
-        elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT):
+        elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT, KEYCHAIN):
             lines.append("   not cached")
         if hop.kind == PROCESS:
             is_split = any(VARIABLES_KEY in other.values for other in self._explained.hops)
