@@ -57,19 +57,38 @@ def without_keys(files: AwsFiles, profile: str, *, in_credentials: bool) -> Edit
     return _checked(path, lines, kept, header, dict.fromkeys(named), [f"-{name} = …" for name in named])
 
 
-def with_keys(files: AwsFiles, profile: str, key_id: str, secret: str, *, in_credentials: bool) -> Edit:
-    """Return the edit that writes keys into a profile, in the place of those that it has there."""
-    path, values = _section(files, profile, in_credentials=in_credentials)
-    lines, wanted = _lines(path), dict(zip(KEY_NAMES, (key_id, secret), strict=True))
-    numbers = {name: _line_of(files, profile, name, in_credentials=in_credentials) for name in wanted if name in values}
+def with_values(
+    files: AwsFiles, profile: str, values: Mapping[str, str | None], *, in_credentials: bool = True
+) -> Edit:
+    """Return the edit that writes values into a profile, each in the place of its own line, if there is one."""
+    path, present = _section(files, profile, in_credentials=in_credentials)
+    lines = _lines(path)
+    numbers = {
+        name: _line_of(files, profile, name, in_credentials=in_credentials) for name in values if name in present
+    }
     changed = list(lines)
     for name, number in numbers.items():
-        changed[number - 1] = _line(name, wanted[name], lines[number - 1])
-    missing = [name for name in wanted if name not in numbers]
-    changed, header = _inserted(
-        changed, profile, {name: wanted[name] for name in missing}, in_credentials=in_credentials
-    )
-    return _checked(path, lines, changed, header, wanted, [f"+{name} = …" for name in wanted])
+        changed[number - 1] = _line(name, values[name] or "", lines[number - 1])
+    missing = {name: value or "" for name, value in values.items() if name not in numbers}
+    changed, header = _inserted(changed, profile, missing, in_credentials=in_credentials)
+    return _checked(path, lines, changed, header, values, [f"+{name} = …" for name in values])
+
+
+def without_section(files: AwsFiles, profile: str) -> Edit:
+    """Return the edit that takes a section out of the credentials file: its header, and all lines up to the next."""
+    path = files.credentials_path
+    lines = _lines(path)
+    header = _header(lines, profile, in_credentials=True)
+    headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
+    start = next(number for number in headers if _name_of(lines[number]) == header)
+    end = next((number for number in headers if number > start), len(lines))
+    first = start - 1 if start and not lines[start - 1].strip() else start  # the empty line that we have added
+    kept = [*lines[:first], *lines[end:]]
+    wanted = _parsed(lines)
+    wanted.pop(header or "", None)
+    if wanted != _parsed(kept):
+        raise _unsafe(path)
+    return Edit(path, b"".join(lines), b"".join(kept), (f"-[{header}]",))
 
 
 def with_process(files: AwsFiles, profile: str, command: str) -> Edit:
@@ -135,9 +154,15 @@ def _line_of(files: AwsFiles, profile: str, name: str, *, in_credentials: bool) 
 
 def _header(lines: Sequence[bytes], profile: str, *, in_credentials: bool) -> str | None:
     """Return the name of the section that a profile has in a file, as it is written there. Of two the later counts."""
-    names = [_text(match[1]) for line in lines if (match := _HEADER.match(line))]
+    names = [name for name in map(_name_of, lines) if name is not None]
     own = [name for name in names if profile == (name if in_credentials else profile_of_header(name))]
     return own[-1] if own else None
+
+
+def _name_of(line: bytes) -> str | None:
+    """Return the name of the section that begins with a line, or None."""
+    match = _HEADER.match(line)
+    return _text(match[1]) if match else None
 
 
 def _inserted(
@@ -146,7 +171,7 @@ def _inserted(
     """Return the lines with new ones below the header of a profile, which is added if it is missing; and the header."""
     header = _header(lines, profile, in_credentials=in_credentials)
     if header is not None:
-        at = max(n for n, line in enumerate(lines) if (match := _HEADER.match(line)) and _text(match[1]) == header)
+        at = max(number for number, line in enumerate(lines) if _name_of(line) == header)
         before, rest = [*lines[: at + 1]], lines[at + 1 :]
     else:
         title = f"[{profile}]" if in_credentials else section_header(profile)

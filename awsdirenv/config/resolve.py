@@ -36,8 +36,8 @@ from awsdirenv.config.chain import (
     RoleHop,
     SsoSession,
 )
-from awsdirenv.config.keychain_command import keychain_entry
 from awsdirenv.config.environment import BLOCK, ENDPOINT_VARIABLES, MACHINE_VARIABLES, is_secret, variables_text
+from awsdirenv.config.keychain_command import keychain_entry
 from awsdirenv.config.settings import ROLE_DURATIONS
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace

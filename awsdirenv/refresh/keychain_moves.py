@@ -6,6 +6,7 @@ Each step leaves a profile that works, so a killed command loses nothing: the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from awsdirenv.aws.iam_keys import Identity, UserKeys
 from awsdirenv.aws.keychain_keys import KeychainKeys, KeyPair, StoredKeys
@@ -16,7 +17,7 @@ from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config import key_lines
 from awsdirenv.config.aws_files import AwsFiles, broken_pair, load_files, place_of, section_header, static_keys
 from awsdirenv.config.chain import KeychainEntry
-from awsdirenv.config.key_lines import PROCESS_KEY, Edit
+from awsdirenv.config.key_lines import KEY_NAMES, PROCESS_KEY, Edit
 from awsdirenv.config.keychain_command import keychain_command, keychain_entry
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import ConfigError, KeychainError, SessionRefusedError
@@ -50,7 +51,7 @@ class Mover(Record):
                 f"if you do not need that one: {self._command('remove --yes')}; then {self._command('add')}",
             )
         pair = plain or (kept.key if kept else typed())
-        whose = self._identity(files, pair)
+        whose = self.identity(files, pair)
         entry = KeychainEntry(self.profile, whose.user_id)
         if not kept or kept.user_id != whose.user_id:
             kept = StoredKeys(pair, whose.user_id, whose.account_id, utc_text(utc_now()))
@@ -58,11 +59,11 @@ class Mover(Record):
         self.say(f"  the access key {pair.shown} of {whose.arn} is in the keychain")
         command = keychain_command(self.command, entry)
         self._see(files, command, pair, whose)
-        self._write(key_lines.with_process(files, self.profile, command))
+        self.carry_out(key_lines.with_process(files, self.profile, command))
         for in_credentials in (True, False):
             files = load_files(self.environ)
             if key_lines.has_keys(files, self.profile)[not in_credentials]:
-                self._write(key_lines.without_keys(files, self.profile, in_credentials=in_credentials))
+                self.carry_out(key_lines.without_keys(files, self.profile, in_credentials=in_credentials))
         note(self.paths, self.profile, kept)
         if resolve_chain(load_files(self.environ), self.profile, self.environ).keychain != entry:
             raise ConfigError(
@@ -75,13 +76,14 @@ class Mover(Record):
         files, kept = load_files(self.environ), self._kept()
         plain = self._plain(files)
         if plain and not _same(plain, kept.key):
+            place = place_of(files, self.profile, "aws_access_key_id")
             raise ConfigError(
-                f"profile {self.profile} has another key, {plain.shown}, in {place_of(files, self.profile, 'aws_access_key_id')}",
+                f"profile {self.profile} has another key, {plain.shown}, in {place}",
                 f"remove that one, then: {self._command('remove --restore')}",
             )
         if not plain:
-            key_id, secret = kept.key.access_key_id, kept.key.secret_access_key
-            self._write(key_lines.with_keys(files, self.profile, key_id, secret, in_credentials=True))
+            values = dict(zip(KEY_NAMES, (kept.key.access_key_id, kept.key.secret_access_key), strict=True))
+            self.carry_out(key_lines.with_values(files, self.profile, values))
         self._forget(load_files(self.environ))
 
     def remove(self, confirm: Callable[[str], None]) -> None:
@@ -107,7 +109,7 @@ class Mover(Record):
         """Take our credential_process out, and then the keys out of the keychain."""
         entry = keychain_entry(files.config_profiles.get(self.profile, {}).get(PROCESS_KEY))
         if entry and entry.name == self.profile:
-            self._write(key_lines.without_process(files, self.profile))
+            self.carry_out(key_lines.without_process(files, self.profile))
         self.keys.delete(self.profile)
         key_records.forget(self.paths, self.profile)
 
@@ -116,13 +118,10 @@ class Mover(Record):
         values = files.profiles.get(self.profile, {})
         if "role_arn" in values:
             source = values.get("source_profile")
-            named = isinstance(source, str) and source != self.profile
-            raise ConfigError(
-                f"profile {self.profile} assumes a role: its keys are those of its source_profile",
-                command_line("awsdirenv keys add", source)
-                if named
-                else f"move the keys to a profile of their own, and name it in source_profile of {section_header(self.profile)}",
-            )
+            hint = f"move the keys to a profile of their own, and name it as source_profile of {self.profile}"
+            if isinstance(source, str) and source != self.profile:
+                hint = command_line("awsdirenv keys add", source)
+            raise ConfigError(f"profile {self.profile} assumes a role: its keys are those of its source_profile", hint)
         other = next((key for key in _OTHER_SOURCES if values.get(key)), None)
         process = values.get(PROCESS_KEY)
         if other is None and process and not keychain_entry(process):
@@ -153,7 +152,8 @@ class Mover(Record):
             )
         return KeyPair(keys[0], keys[1])
 
-    def _identity(self, files: AwsFiles, pair: KeyPair) -> Identity:
+    def identity(self, files: AwsFiles, pair: KeyPair) -> Identity:
+        """Return whose a key is. Raises SessionRefusedError if AWS does not take it."""
         try:
             return self.user_keys(files).identity(pair.credentials())
         except SessionRefusedError as error:
@@ -173,13 +173,14 @@ class Mover(Record):
             )
         self.say(f"  AWS takes what {command_line('awsdirenv keys get', self.profile)} prints")
 
-    def _write(self, edit: Edit) -> None:
+    def carry_out(self, edit: Edit) -> None:
+        """Show an edit, and write it, unless nothing changes."""
         if not edit.is_needed:
             return
         self.say(f"{'~' if edit.before is not None else '+'} {edit.path}")
         for line in edit.shown:
             self.say(f"  {line}")
-        with drafts.noted(self.paths, edit.path):
+        with drafts.noted(self.paths, Path(edit.path)):
             key_lines.write(edit)
 
     def _command(self, what: str) -> str:

@@ -7,14 +7,18 @@ answer was lost. Nobody has the secret of such a key, and the next run deletes i
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from awsdirenv.aws.iam_keys import AccessKey, UserKeys
 from awsdirenv.aws.keychain_keys import KeyPair, Rotation, StoredKeys
-from awsdirenv.errors import DeniedError, KeyRotationError, SessionRefusedError
+from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.chain import Chain
+from awsdirenv.config.resolve import resolve_chain
+from awsdirenv.errors import AwsdirenvError, DeniedError, KeyRotationError, SessionRefusedError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system.text import command_line, utc_text
@@ -142,7 +146,7 @@ class Rotator(Record):
     def _too_many(self, own: KeyPair, listed: list[AccessKey]) -> KeyRotationError:
         other = next(key for key in listed if key.access_key_id != own.access_key_id)
         state = "active" if other.is_active else "inactive"
-        delete = f"{self.as_user} -- aws iam delete-access-key --access-key-id {other.access_key_id}"
+        delete = f"{self.as_user} -- {command_line('aws iam delete-access-key --access-key-id', other.access_key_id)}"
         return KeyRotationError(
             f"the user of profile {self.profile} has two access keys, and IAM allows no third: "
             f"{own.shown}, and {other.shown}, which is {state}",
@@ -152,6 +156,18 @@ class Rotator(Record):
     @property
     def _again(self) -> str:
         return command_line("awsdirenv keys rotate", self.profile)
+
+
+def device_of(files: AwsFiles, chain: Chain, environ: Mapping[str, str]) -> str | None:
+    """Return the MFA device of the user of a key: that of its profile, else of a role that the key leads to."""
+    if chain.mfa_serial:
+        return chain.mfa_serial
+    for name in files.profiles:
+        with contextlib.suppress(AwsdirenvError):
+            other = resolve_chain(files, name, environ)
+            if other.source_profile == chain.source_profile and other.mfa_serial:
+                return other.mfa_serial
+    return None
 
 
 class _Signer:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from awsdirenv.errors import KeychainError
 from awsdirenv.system.clocks import patience
 from awsdirenv.system.files import extra_command
+from awsdirenv.system.text import unset_command
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -110,7 +111,7 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
         wanted: Any = core.load_env() or core.load_config()
     except Exception as error:  # noqa: BLE001 - it imports whatever a setting names
         raise KeychainError(f"keyring cannot use its setting: {type(error).__name__}", _setting(environ)) from None
-    chosen = wanted or fail.Keyring()
+    chosen: Any = wanted or fail.Keyring()  # type: ignore[no-untyped-call]
     if wanted is None or isinstance(wanted, chainer.ChainerBackend):
         backend.get_all_keyring()  # imports them all; its result is of the first call, perhaps without a desktop
         kinds = [one for one in backend.KeyringBackend.get_viable_backends() if one is not chainer.ChainerBackend]
@@ -137,7 +138,7 @@ def _priority(backend: KeyringBackend) -> float:
 def _setting(environ: Mapping[str, str]) -> str:
     """Return how to undo the setting that chooses a keychain."""
     if environ.get(_VARIABLE):
-        return f"unset {_VARIABLE}; in fish: set -e {_VARIABLE}"
+        return unset_command(_VARIABLE)
     from keyring.util import platform_  # noqa: PLC0415 - see `_backend`
 
     return f"remove default-keyring from {os.path.join(platform_.config_root(), 'keyringrc.cfg')}"

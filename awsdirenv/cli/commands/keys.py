@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from awsdirenv.aws.iam_keys import UserKeys
     from awsdirenv.aws.keychain_keys import KeyPair
     from awsdirenv.config.aws_files import AwsFiles
-    from awsdirenv.refresh.keychain_moves import Mover
     from awsdirenv.config.settings import Settings
+    from awsdirenv.refresh.keychain_moves import Mover
     from awsdirenv.refresh.loader import Loader
+    from awsdirenv.session_credentials import SessionCredentials
     from awsdirenv.system.keychain import Keychain
 
 POSITION = 25
@@ -86,8 +87,8 @@ def _get(options: argparse.Namespace) -> int:
     """Print the keys as a credential_process does. An error is one line, which SDKs put into a message of their own."""
     from awsdirenv.aws.keychain_keys import KeychainKeys
     from awsdirenv.cli.commands.credential_process import render
-    from awsdirenv.config.chain import KeychainEntry
     from awsdirenv.config import settings
+    from awsdirenv.config.chain import KeychainEntry
 
     profile = options.name or options.profile
     try:
@@ -158,6 +159,53 @@ def _refuse_agent(profile: str) -> None:
         raise AgentDeniedError(f"agents do not get the long-term keys of profile {profile}", "leave this to the user")
 
 
+def _rotate(loader: Loader, mover: Mover, *, anew: bool) -> None:
+    """Rotate the key of a profile, wherever it is."""
+    from awsdirenv.config.aws_files import load_files
+    from awsdirenv.config.chain import KEYCHAIN
+    from awsdirenv.config.resolve import resolve_chain
+    from awsdirenv.refresh.key_vaults import FileVault, KeychainVault
+    from awsdirenv.refresh.keychain_moves import note
+    from awsdirenv.refresh.rotation import Rotator, device_of
+
+    profile, files = mover.profile, load_files(loader.environ)
+    chain = resolve_chain(files, profile, loader.environ)
+    if chain.source_kind == KEYCHAIN and not chain.hops:
+        vault: FileVault | KeychainVault = KeychainVault(
+            profile, mover.keys, lambda kept: note(mover.paths, profile, kept)
+        )
+    else:
+        whose = lambda files, pair: mover.identity(files, pair).user_id  # noqa: E731
+        vault = FileVault(profile, loader.environ, whose, mover.carry_out)
+    serial = device_of(files, chain, loader.environ)
+    as_user = command_line("awsdirenv exec" if chain.mfa_serial else "awsdirenv exec --no-session", profile)
+    rotator = Rotator(profile, vault, mover.user_keys(files), lambda: _mfa_session(profile, serial), as_user, say)
+    kept = rotator.rotate(anew=anew)
+    say(f"awsdirenv: {profile}: the access key is {kept.key.shown}, and the old one is deleted")
+
+
+def _mfa_session(profile: str, serial: str | None) -> SessionCredentials | None:
+    """Return the MFA session of a key, and ask for a code if needed. None: no profile names the device."""
+    from awsdirenv.cli.loading import reporter
+    from awsdirenv.refresh.request import Request, loading
+
+    if serial is None:
+        return None
+    with loading(Request(profile), {**os.environ, "AWS_MFA_SERIAL": serial}, reporter()) as loader:
+        return loader.load().credentials
+
+
+def _list(*, is_json: bool) -> int:
+    """Print where the long-term keys of the profiles are. The keychain is not asked."""
+    from awsdirenv.reports import long_term_keys
+    from awsdirenv.reports.table import Canvas
+    from awsdirenv.session_credentials import utc_now
+
+    found = long_term_keys.found(os.environ)
+    emit(long_term_keys.document(found) if is_json else long_term_keys.text(found, Canvas.of(os.environ), utc_now()))
+    return 0
+
+
 def _restore(profile: str) -> str:
     return command_line("awsdirenv keys remove --restore", profile)
 
@@ -186,7 +234,7 @@ def _typed(loader: Loader) -> KeyPair:
 
 
 def _confirm(loader: Loader, shown: str) -> None:
-    """Let the user say that the only copy of a key may be deleted. Raises ConfirmationNeededError and CancelledError."""
+    """Let the user say that the only copy of a key may be deleted. Raises an AwsdirenvError if they do not."""
     profile, human = loader.declared.name, loader.human
     remove = command_line("awsdirenv keys remove --yes", profile)
     if human is None:

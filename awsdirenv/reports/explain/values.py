@@ -17,7 +17,6 @@ from awsdirenv.config.chain import (
     ENVIRONMENT,
     INSTANCE,
     LOGIN,
-    KEYCHAIN,
     PROCESS,
     SSO,
     STATIC,
