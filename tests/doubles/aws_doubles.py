@@ -24,8 +24,6 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from strict_sts import (
-    BAD_SIGNATURE,
-    BAD_TOKEN,
     HTML,
     OVER_MAX,
     ROLE_ARN,
@@ -37,13 +35,11 @@ from strict_sts import (
     Request,
     StrictSts,
     check,
-    check_date,
     duration,
     iso,
     random_id,
     result_xml,
     session_name,
-    signed_by,
 )
 
 ACCOUNT = "123456789012"

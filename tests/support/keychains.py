@@ -1,0 +1,145 @@
+"""A real keychain for a world: gnome-keyring as Secret Service, on a D-Bus session of its own; and how to be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from awsdirenv.aws.keychain_keys import KeychainKeys, StoredKeys
+from awsdirenv.system.keychain import Keychain
+from world import World
+
+PASSWORD = "the password of the keychain"
+DIE_AT = "AWSDIRENV_TEST_DIE_AT"  # the number of the effect at which a process kills itself; see `die_at`
+
+# `gnome-keyring-daemon --unlock` reads the password up to the end of its stdin, and leaves the daemon behind. The line
+# with the address of the bus says that the daemon is there.
+_UNLOCKED = 'printf %s "$1" | gnome-keyring-daemon --unlock --components=secrets'
+_LOCKED = "gnome-keyring-daemon --start --components=secrets"
+_SESSION = '{daemon} >/dev/null 2>&1; echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat >/dev/null'
+
+
+@contextmanager
+def session(world: World, daemon: str = _UNLOCKED) -> Iterator[dict[str, str]]:
+    """Have a D-Bus session with a keychain in the world's home; give the variables with which programs find it."""
+    # Each has its own folder: a daemon hands over to another one that is there.
+    runtime = Path(tempfile.mkdtemp(prefix="runtime-", dir=world.root))
+    command = ["dbus-run-session", "--", "sh", "-c", _SESSION.format(daemon=daemon), "sh", PASSWORD]
+    with subprocess.Popen(
+        command,
+        env={**world.env, "XDG_RUNTIME_DIR": str(runtime)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as bus:
+        assert bus.stdin
+        assert bus.stdout
+        address = bus.stdout.readline().strip()
+        assert address, "no D-Bus"
+        yield {"XDG_RUNTIME_DIR": str(runtime), "DBUS_SESSION_BUS_ADDRESS": address}
+        bus.stdin.close()
+
+
+@contextmanager
+def unlocked(world: World) -> Iterator[dict[str, str]]:
+    """Have a keychain that is open, in the world's environment, too."""
+    with session(world) as variables:
+        world.env |= variables
+        yield variables
+        for name in variables:
+            world.env.pop(name, None)
+
+
+@contextmanager
+def locked(world: World) -> Iterator[dict[str, str]]:
+    """Have the same keychain, and nobody who could type its password."""
+    with session(world, _LOCKED) as variables:
+        yield variables
+
+
+def kept(world: World, profile: str = "base") -> StoredKeys | None:
+    """Look into the keychain, by another process than any of ours that is tested."""
+    program = (
+        "import sys, keyring; from keyring.backends import SecretService;"
+        "print(SecretService.Keyring().get_password('awsdirenv', sys.argv[1]) or '')"
+    )
+    done = world.process(str(_python()), "-c", program, profile)
+    assert done.returncode == 0, done.stderr
+    return parsed(done.stdout) if done.stdout.strip() else None
+
+
+def parsed(text: str) -> StoredKeys | None:
+    """Read a document of the keychain as we do."""
+
+    class Known(Keychain):
+        def __init__(self) -> None: ...
+
+        def read(self, name: str) -> str | None:
+            return text
+
+    return KeychainKeys(Known()).read("base")
+
+
+def _python() -> str:
+    import sys  # noqa: PLC0415
+
+    return sys.executable
+
+
+def die_at(number: int) -> None:
+    """Have this process kill itself at its effect of this number: a call of AWS, a file, an item of the keychain.
+
+    Each counts twice: before it, and after it was carried out and nobody has yet taken note.
+    """
+    import http.client  # noqa: PLC0415 - in the process that is to die
+
+    from secretstorage import Collection, Item  # type: ignore[import-untyped] # noqa: PLC0415 - the same
+
+    count = 0
+
+    def point() -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(owner: Any, name: str) -> None:
+        real: Callable[..., Any] = getattr(owner, name)
+
+        def effect(*arguments: Any, **options: Any) -> Any:
+            point()
+            result = real(*arguments, **options)
+            point()
+            return result
+
+        setattr(owner, name, effect)
+
+    around(os, "replace")
+    around(Collection, "create_item")
+    around(Item, "delete")
+    send, receive = http.client.HTTPConnection.endheaders, http.client.HTTPConnection.getresponse
+
+    def sent(*arguments: Any, **options: Any) -> None:
+        point()
+        send(*arguments, **options)
+
+    def received(*arguments: Any, **options: Any) -> Any:
+        answer = receive(*arguments, **options)
+        point()
+        return answer
+
+    http.client.HTTPConnection.endheaders = sent  # type: ignore[method-assign]
+    http.client.HTTPConnection.getresponse = received  # type: ignore[method-assign]
+
+
+def document(kept_keys: StoredKeys) -> dict[str, Any]:
+    """Give what is kept as plain data."""
+    return dict(json.loads(json.dumps(vars(kept_keys), default=vars)))
