@@ -28,6 +28,22 @@ class KeyRecord(Record):
     is_made_then: bool  # whether AWS made the key at `since`; if not, it is older
     is_rotating: bool = False  # a rotation has begun, and has not ended
 
+    def age(self, now: datetime) -> str:
+        """Return the age for people."""
+        return age_text(self.since, now, is_made_then=self.is_made_then)
+
+    @property
+    def state(self) -> str | None:
+        """Return what is still to be done with the key, for people."""
+        return "rotation not ended" if self.is_rotating else None
+
+
+def age_text(since: datetime, now: datetime, *, is_made_then: bool) -> str:
+    """Return the age of a key for people, in days: at least that if AWS has not made it at `since`."""
+    days = max((now - since).days, 0)
+    text = "1 day" if days == 1 else f"{days} days"
+    return text if is_made_then else f"{text} or more"
+
 
 def read(paths: CachePaths, profile: str) -> KeyRecord | None:
     """Return the note on a profile's key, or None."""

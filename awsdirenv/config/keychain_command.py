@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -25,6 +26,15 @@ def keychain_command(command: Sequence[str], entry: KeychainEntry) -> str:
     is_plain = encoded == entry.name and not encoded.startswith("-")
     named = encoded if is_plain else f"{_NAMED}{encoded}"
     return sdk_command([*command, *_WORDS, f"{_USER}{entry.user_id}", named])
+
+
+def is_gone(command: str) -> bool:
+    """Return whether a command of `keychain_command` names an installation that is not there any more."""
+    words = shlex.split(command)
+    if not os.access(words[0], os.X_OK):
+        return True
+    is_python = words[1:3] == ["-I", "-c"] and len(words) > 4
+    return is_python and not os.path.isfile(os.path.join(words[4], "awsdirenv", "__main__.py"))
 
 
 def keychain_entry(command: object) -> KeychainEntry | None:

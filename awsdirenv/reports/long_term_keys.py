@@ -44,12 +44,17 @@ class LongTermKey(Record):
 def found(environ: Mapping[str, str]) -> list[LongTermKey]:
     """Return the keys in the order of AWS's files. Raises ConfigError if a file cannot be parsed."""
     files, paths = load_files(environ), CachePaths.from_environ(environ)
+    return of_files(files, paths)
+
+
+def of_files(files: AwsFiles, paths: CachePaths) -> list[LongTermKey]:
+    """Return the keys of parsed files."""
     names = dict.fromkeys([*files.config_profiles, *files.credentials_sections])
-    listed = [_in_keychain(files, paths, name) or in_file(files, name) for name in names]
+    listed = [_in_keychain(files, paths, name) or _in_file(files, name) for name in names]
     return [key for key in listed if key]
 
 
-def in_file(files: AwsFiles, profile: str) -> LongTermKey | None:
+def _in_file(files: AwsFiles, profile: str) -> LongTermKey | None:
     """Return the key that a profile has in plain text, or None. It is as old as the file, or older."""
     keys = static_keys(files, profile) if source_kind(files, profile) == STATIC else None
     if keys is None or keys[2]:
@@ -96,7 +101,6 @@ def text(keys: list[LongTermKey], canvas: Canvas, now: datetime) -> str:
 def _row(key: LongTermKey, now: datetime) -> Row:
     age = None
     if key.since:
-        days = max((now - key.since).days, 0)
-        age = f"{days} days" if key.is_made_then else f"{days} days or more"
+        age = key_records.age_text(key.since, now, is_made_then=key.is_made_then)
     state = "rotation not ended" if key.is_rotating else None
     return key.profile, key.shown, key.path or "keychain", age, state

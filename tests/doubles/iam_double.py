@@ -94,8 +94,7 @@ class Iam(Double):
         if len(own) >= MOST_KEYS:
             raise RefusedError("LimitExceeded", LIMIT, 409)
         key_id, secret = random_id("AKIDTEST"), random_secret(SECRET_PREFIX, 30)
-        whole = {"kind": "user", "token": "", "mfa": False, "revoked": False, "expires": float("inf")}
-        made = replace(own[0], access_key_id=key_id, secret=secret, unseen=self.unseen, **whole)
+        made = replace(own[0], access_key_id=key_id, secret=secret, revoked=False, unseen=self.unseen)
         self.sts.keys[key_id] = made
         self.created[key_id] = self.sts.now()
         shown = self._shown(made, caller.arn.rpartition("/")[2])

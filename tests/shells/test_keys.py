@@ -24,7 +24,7 @@ def desktop(world: World) -> Iterator[World]:
 
 def keys(world: World, *words: str, **env: str) -> str:
     """Run `awsdirenv keys`, which must work; give what it says."""
-    done = world.process("awsdirenv", "keys", *words, **env)
+    done = world.process("awsdirenv", "keys", *words, cwd=None, **env)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -32,7 +32,7 @@ def keys(world: World, *words: str, **env: str) -> str:
 def who(world: World, profile: str = "base", **env: str) -> str:
     """Ask the real AWS CLI who a profile is."""
     words = ("sts", "get-caller-identity", "--query", "Arn", "--output", "text")
-    done = world.process("aws", *words, "--profile", profile, **env)
+    done = world.process("aws", *words, "--profile", profile, cwd=None, **env)
     return done.stdout.strip() or done.stderr
 
 
@@ -62,7 +62,7 @@ def test_into_the_keychain_and_back(desktop: World) -> None:
 
 
 def test_the_secret_is_only_in_the_keychain(desktop: World) -> None:
-    """No file of the home but the keychain's own, which is encrypted, has the secret; no argument and no line either."""
+    """No file of the home has the secret: the keychain's own is encrypted. No line has it either."""
     said = keys(desktop, "add", "base")
     desktop.role("admin")
     desktop.login("admin")
@@ -83,8 +83,8 @@ def test_sessions_and_roles_as_ever(desktop: World) -> None:
     nowhere = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
     # A warm load, another role, and a renewal: none of them needs the key again.
     assert desktop.enter(folder, **nowhere)[0]["AWS_ACCESS_KEY_ID"]
-    assert desktop.process("awsdirenv", "login", "reader", **nowhere).returncode == 0
-    assert desktop.process("awsdirenv", "login", "--force", "admin", **nowhere).returncode == 0
+    assert desktop.process("awsdirenv", "login", "reader", cwd=None, **nowhere).returncode == 0
+    assert desktop.process("awsdirenv", "login", "--force", "admin", cwd=None, **nowhere).returncode == 0
     assert desktop.sts.count("GetSessionToken") == 1
     done = desktop.process("awsdirenv", "explain", "admin", "--json")
     assert [hop["kind"] for hop in json.loads(done.stdout)["hops"]] == ["keychain", "mfa-session", "assume-role"]
@@ -127,9 +127,9 @@ def test_agents_get_roles_and_no_key(desktop: World, agent: str) -> None:
     desktop.role("plain", mfa=False)
     keys(desktop, "add", "base")
     env = {agent: "1"}
-    assert desktop.process("awsdirenv", "login", "plain", **env).returncode == 0
+    assert desktop.process("awsdirenv", "login", "plain", cwd=None, **env).returncode == 0
     for action in ("add", "rotate", "remove", "get"):
-        done = desktop.process("awsdirenv", "keys", action, "base", **env)
+        done = desktop.process("awsdirenv", "keys", action, "base", cwd=None, **env)
         assert (done.returncode, done.stdout) == (3, ""), action
         assert "agents do not get the long-term keys of profile base" in done.stderr
     assert "agents do not get" in who(desktop, **env)
@@ -211,9 +211,9 @@ def works(world: World) -> bool:
 
 
 def runs_until_whole(world: World, *words: str) -> Iterator[int]:
-    """Run a command, killed at its first effect, then its second, and so on; yield after each. It ends when one ends."""
+    """Run a command, killed at its first effect, then at its second, …; yield after each. It ends when one is whole."""
     for number in range(1, 200):
-        done = world.process("awsdirenv", "keys", *words, **{DIE_AT: str(number)})
+        done = world.process("awsdirenv", "keys", *words, cwd=None, **{DIE_AT: str(number)})
         yield number
         if done.returncode != -signal.SIGKILL:
             assert done.returncode == 0, done.stderr
@@ -315,7 +315,7 @@ def test_a_lost_answer(desktop: World) -> None:
 
 def refusal(world: World, *words: str, **env: str) -> str:
     """Run `awsdirenv keys`, which must fail with one error and one hint; give the error."""
-    done = world.process("awsdirenv", "keys", *words, **env)
+    done = world.process("awsdirenv", "keys", *words, cwd=None, **env)
     assert done.returncode == 1, done.stderr
     error, hint = told(done.stderr)
     assert hint.startswith("awsdirenv: hint: ")
@@ -329,7 +329,7 @@ def test_a_locked_keychain(desktop: World) -> None:
     with locked(desktop) as variables:
         assert refusal(desktop, "rotate", "base", **variables) == "the keychain is locked"
         assert "the keychain is locked" in who(desktop, **variables)
-        done = desktop.process("awsdirenv", "login", "base", **variables)
+        done = desktop.process("awsdirenv", "login", "base", cwd=None, **variables)
         assert "the keychain is locked" in done.stderr
     assert files(desktop) == before
 

@@ -101,7 +101,7 @@ def die_at(number: int) -> None:
     """
     import http.client  # noqa: PLC0415 - in the process that is to die
 
-    from secretstorage import Collection, Item  # type: ignore[import-untyped] # noqa: PLC0415 - the same
+    from secretstorage import Collection, Item  # noqa: PLC0415 - the same
 
     count = 0
 

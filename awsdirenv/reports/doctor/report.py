@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from awsdirenv.records import replace
-from awsdirenv.reports.doctor import aws, files, setup
+from awsdirenv.reports.doctor import aws, files, long_term_keys, setup
 from awsdirenv.reports.doctor.context import (
     ERROR,
     INFO,
@@ -51,6 +51,8 @@ CHECKS: Mapping[str, Check] = {
     "root-key": aws.root_key,
     "key-age": aws.key_age,
     "mfa": aws.mfa,
+    "plain-keys": long_term_keys.plain_keys,
+    "keychain": long_term_keys.keychain,
     "clock": aws.clock,
 }
 OF_THE_MACHINE = ("direnv", "direnv-version", "bash", "stat", "awk", "hook", "hook-order")
