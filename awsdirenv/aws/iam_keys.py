@@ -137,8 +137,10 @@ class UserKeys:
         try:
             return guarded(what, lambda: budget.spend(what, call), section_header(self._profile))
         except DeniedError as error:
+            words = error.message.removeprefix(f"{what}: ")
             raise DeniedError(
-                error.message, f"allow the user iam:{what.partition(' ')[0]} for their own keys: docs/iam.md"
+                f"the user of profile {self._profile} may not call {what.partition(' ')[0]}: {words}",
+                "let the user's policy allow it for their own keys, as in docs/iam.md",
             ) from None
 
     def _client(self, service: str, signer: SessionCredentials, attempts: int | None) -> Any:

@@ -75,8 +75,17 @@ class KeychainKeys:
         except (ValueError, KeyError, TypeError):
             raise KeychainError(
                 f"the keychain has something else than keys for profile {profile}",
-                f"{command_line('awsdirenv keys remove', profile)}, then put the keys in again",
+                f"{command_line('awsdirenv keys remove --yes', profile)}, then put the keys in again",
             ) from None
+
+    def present(self, profile: str) -> StoredKeys:
+        """Return the keys of a profile. Raises KeychainError also if there are none."""
+        kept = self.read(profile)
+        if kept is None:
+            raise KeychainError(
+                f"the keychain has no keys of profile {profile}", command_line("awsdirenv keys add", profile)
+            )
+        return kept
 
     def write(self, profile: str, kept: StoredKeys) -> None:
         """Keep the keys of a profile."""
@@ -88,11 +97,7 @@ class KeychainKeys:
 
     def of_entry(self, entry: KeychainEntry) -> StoredKeys:
         """Return the keys for a credential_process of ours. Raises KeychainError also if they are another user's."""
-        kept = self.read(entry.name)
-        if kept is None:
-            raise KeychainError(
-                f"the keychain has no keys of profile {entry.name}", command_line("awsdirenv keys add", entry.name)
-            )
+        kept = self.present(entry.name)
         if entry.user_id not in ("", kept.user_id):
             raise KeychainError(
                 f"the keys of profile {entry.name} in the keychain are those of another user",

@@ -248,7 +248,7 @@ class Sts:
             if self._chain.keychain:
                 return SessionRefusedError(
                     f"STS does not take the key of profile {profile} in the keychain ({code})",
-                    command_line("awsdirenv keys remove", self._chain.keychain.name) + ", then awsdirenv keys add",
+                    command_line("awsdirenv keys remove", self._chain.keychain.name) + ", then put a valid one in",
                 )
             return SessionRefusedError(
                 f"STS does not take the access key of profile {profile} ({code})",

@@ -14,10 +14,10 @@ from awsdirenv.aws.keychain_keys import KeychainKeys, KeyPair, Rotation, StoredK
 from awsdirenv.config import key_lines
 from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
 from awsdirenv.config.key_lines import KEY_NAMES, Edit
-from awsdirenv.errors import ConfigError, KeychainError
+from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import utc_now
-from awsdirenv.system.text import command_line, utc_text
+from awsdirenv.system.text import utc_text
 
 _STATE = "awsdirenv_rotation"  # the key of that section that has all but the new key, as JSON
 
@@ -31,13 +31,7 @@ class KeychainVault(Record):
 
     def read(self) -> StoredKeys:
         """Return the keys, and how far their rotation has come. Raises KeychainError."""
-        kept = self.keys.read(self.profile)
-        if kept is None:
-            raise KeychainError(
-                f"the keychain has no keys of profile {self.profile}",
-                command_line("awsdirenv keys add", self.profile),
-            )
-        return kept
+        return self.keys.present(self.profile)
 
     def write(self, kept: StoredKeys) -> None:
         """Replace both in one step."""

@@ -48,7 +48,7 @@ class Mover(Record):
         if kept and plain and not _same(kept.key, plain):
             raise KeychainError(
                 f"the keychain has another key of profile {self.profile}, {kept.key.shown}",
-                f"if you do not need that one: {self._command('remove --yes')}; then {self._command('add')}",
+                f"if you do not need that one: {command_line('awsdirenv keys remove --yes', self.profile)}, then again",
             )
         pair = plain or (kept.key if kept else typed())
         whose = self.identity(files, pair)
@@ -68,7 +68,7 @@ class Mover(Record):
         if resolve_chain(load_files(self.environ), self.profile, self.environ).keychain != entry:
             raise ConfigError(
                 f"profile {self.profile} does not use the keychain, although its credential_process is written",
-                f"look at it, or put the keys back: {self._command('remove --restore')}",
+                f"put the keys back: {command_line('awsdirenv keys remove --restore', self.profile)}",
             )
 
     def restore(self) -> None:
@@ -79,7 +79,7 @@ class Mover(Record):
             place = place_of(files, self.profile, "aws_access_key_id")
             raise ConfigError(
                 f"profile {self.profile} has another key, {plain.shown}, in {place}",
-                f"remove that one, then: {self._command('remove --restore')}",
+                f"remove that one, then: {command_line('awsdirenv keys remove --restore', self.profile)}",
             )
         if not plain:
             values = dict(zip(KEY_NAMES, (kept.key.access_key_id, kept.key.secret_access_key), strict=True))
@@ -96,12 +96,11 @@ class Mover(Record):
         self._forget(files)
 
     def _kept(self) -> StoredKeys:
-        kept = self.keys.read(self.profile)
-        if kept is None:
-            raise KeychainError(f"the keychain has no keys of profile {self.profile}", self._command("add"))
+        kept = self.keys.present(self.profile)
         if kept.rotation:
             raise KeychainError(
-                f"the rotation of the key of profile {self.profile} has not ended", self._command("rotate")
+                f"the rotation of the key of profile {self.profile} has not ended",
+                command_line("awsdirenv keys rotate", self.profile),
             )
         return kept
 
@@ -167,10 +166,7 @@ class Mover(Record):
         place = section_header(self.profile)
         given = process_credentials(command, self.profile, place, self.environ, self.profile)
         if given.access_key_id != pair.access_key_id or self.user_keys(files).identity(given) != whose:
-            raise KeychainError(
-                f"the keychain gives another key for profile {self.profile}",
-                f"{self._command('remove')}, then {self._command('add')}",
-            )
+            raise KeychainError(f"the keychain gives another key for profile {self.profile}", "repeat the command")
         self.say(f"  AWS takes what {command_line('awsdirenv keys get', self.profile)} prints")
 
     def carry_out(self, edit: Edit) -> None:
@@ -182,9 +178,6 @@ class Mover(Record):
             self.say(f"  {line}")
         with drafts.noted(self.paths, Path(edit.path)):
             key_lines.write(edit)
-
-    def _command(self, what: str) -> str:
-        return command_line(f"awsdirenv keys {what}", self.profile)
 
 
 def note(paths: CachePaths, profile: str, kept: StoredKeys) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from awsdirenv.aws.iam_keys import AccessKey, UserKeys
 from awsdirenv.aws.keychain_keys import KeyPair, Rotation, StoredKeys
-from awsdirenv.config.aws_files import AwsFiles
+from awsdirenv.config.aws_files import AwsFiles, section_header
 from awsdirenv.config.chain import Chain
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, DeniedError, KeyRotationError, SessionRefusedError
@@ -55,14 +55,14 @@ class Rotator(Record):
     as_user: str
     say: Callable[[str], None]
 
-    def rotate(self, *, anew: bool = False) -> StoredKeys:
+    def rotate(self, *, restart: bool = False) -> StoredKeys:
         """Rotate the key, or end the rotation that was begun. Return what is kept then. Raises AwsdirenvErrors.
 
-        With `anew`, a new key that an earlier run has made and not yet used is deleted, and another one is made.
+        With `restart`, a new key that an earlier run has made and not yet used is deleted, and another one is made.
         """
         signer = _Signer(self)
         kept = self.vault.read()
-        if anew and kept.rotation and kept.rotation.new:
+        if restart and kept.rotation and kept.rotation.new:
             unused = kept.rotation.new.access_key_id
             signer.call(kept.key, lambda by: self.user_keys.delete(by, unused))
             kept = self._written(kept, None)
@@ -84,7 +84,7 @@ class Rotator(Record):
         except SessionRefusedError as error:
             raise KeyRotationError(
                 f"AWS does not take the access key {kept.key.shown} of profile {self.profile} ({error.code})",
-                f"{command_line('awsdirenv keys remove', self.profile)}, then put a valid key in: awsdirenv keys add",
+                "replace it by a valid one of IAM's",
             ) from None
         if kept.rotation:
             listed = [key for key in listed if not self._is_orphan(key, kept, kept.rotation, signer)]
@@ -118,12 +118,12 @@ class Rotator(Record):
         except SessionRefusedError:
             raise KeyRotationError(
                 f"AWS does not take the new key {new.shown} of profile {self.profile}: the old one is still in use",
-                f"wait a minute, then: {self._again}; if somebody has deleted the new key: {self._again} --anew",
+                f"wait a minute, then: {self._again}; if somebody has deleted it: {self._restart}",
             ) from None
         if whose.user_id != kept.user_id:
             raise KeyRotationError(
                 f"the new key {new.shown} of profile {self.profile} is another user's: {whose.arn}",
-                f"{self._again} --anew",
+                self._restart,
             )
         old = kept.key.access_key_id
         kept = replace(kept, key=new, added=utc_text(utc_now()), rotation=replace(rotation, new=None, old=old))
@@ -157,6 +157,10 @@ class Rotator(Record):
     def _again(self) -> str:
         return command_line("awsdirenv keys rotate", self.profile)
 
+    @property
+    def _restart(self) -> str:
+        return command_line("awsdirenv keys rotate --restart", self.profile)
+
 
 def device_of(files: AwsFiles, chain: Chain, environ: Mapping[str, str]) -> str | None:
     """Return the MFA device of the user of a key: that of its profile, else of a role that the key leads to."""
@@ -187,7 +191,7 @@ class _Signer:
                 if self._session is None:
                     raise DeniedError(
                         f"{error.message}; a code may be needed, and no profile names an MFA device",
-                        f"add mfa_serial to the profile {self._rotator.profile}, or {error.hint}",
+                        f"add mfa_serial to {section_header(self._rotator.profile)}; or {error.hint}",
                     ) from None
         return ask(self._session)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any
 
 from awsdirenv.aws.keychain_keys import KeychainKeys, StoredKeys
 from awsdirenv.system.keychain import Keychain
+from container import must_have
 from world import World
 
 PASSWORD = "the password of the keychain"
@@ -29,6 +31,8 @@ _SESSION = '{daemon} >/dev/null 2>&1; echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat
 @contextmanager
 def session(world: World, daemon: str = _UNLOCKED) -> Iterator[dict[str, str]]:
     """Have a D-Bus session with a keychain in the world's home; give the variables with which programs find it."""
+    programs = ("gnome-keyring-daemon", "dbus-run-session")
+    must_have("a Secret Service", is_there=all(shutil.which(program) for program in programs))
     # Each has its own folder: a daemon hands over to another one that is there.
     runtime = Path(tempfile.mkdtemp(prefix="runtime-", dir=world.root))
     command = ["dbus-run-session", "--", "sh", "-c", _SESSION.format(daemon=daemon), "sh", PASSWORD]
@@ -68,7 +72,7 @@ def locked(world: World) -> Iterator[dict[str, str]]:
 def kept(world: World, profile: str = "base") -> StoredKeys | None:
     """Look into the keychain, by another process than any of ours that is tested."""
     program = (
-        "import sys, keyring; from keyring.backends import SecretService;"
+        "import sys; from keyring.backends import SecretService;"
         "print(SecretService.Keyring().get_password('awsdirenv', sys.argv[1]) or '')"
     )
     done = world.process(str(_python()), "-c", program, profile)

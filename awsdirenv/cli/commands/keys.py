@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 POSITION = 25
 GROUP = "set up"
 EXAMPLE = "awsdirenv keys add base; awsdirenv keys rotate base"
+_ONLY_FOR = {"restore": "remove", "yes": "remove", "restart": "rotate", "json": "list"}
 _ACTIONS = ("add", "get", "list", "remove", "rotate")
 
 
@@ -53,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--restore", action="store_true", help="with remove: write the key back into the credentials file")
     way.add_argument("--yes", action="store_true", help="with remove: do not ask, even if there is no other copy")
-    way.add_argument("--anew", action="store_true", help="with rotate: give up a new key that is not in use yet")
+    way.add_argument("--restart", action="store_true", help="with rotate: give up a new key that is not in use yet")
     add_json(way)
     parser.add_argument("--user", metavar="ID", help=argparse.SUPPRESS)
     parser.add_argument("--name", metavar="NAME", type=decode_name, help=argparse.SUPPRESS)
@@ -61,9 +62,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one action."""
-    for name, actions in (("restore", "remove"), ("yes", "remove"), ("anew", "rotate"), ("json", "list")):
-        if getattr(options, name) and options.action != actions:
-            raise UsageError(f"--{name} is for awsdirenv keys {actions}", "awsdirenv keys --help")
+    for name, action in _ONLY_FOR.items():
+        if getattr(options, name) and options.action != action:
+            raise UsageError(f"--{name} is for awsdirenv keys {action}", "awsdirenv keys --help")
     if options.action == "get":
         return _get(options)
     if options.action == "list":
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             mover.remove(lambda shown: None if options.yes else _confirm(loader, shown))
             say(f"awsdirenv: {mover.profile}: the keychain has no key of it; at AWS the key is as it was")
         else:
-            _rotate(loader, mover, anew=options.anew)
+            _rotate(loader, mover, restart=options.restart)
     return 0
 
 
@@ -89,11 +90,11 @@ def _get(options: argparse.Namespace) -> int:
     from awsdirenv.cli.commands.credential_process import render
     from awsdirenv.config import settings
     from awsdirenv.config.chain import KeychainEntry
+    from awsdirenv.system.direnv import working_directory
 
-    profile = options.name or options.profile
     try:
-        if not profile:
-            raise UsageError("keys get needs a profile", "awsdirenv keys get PROFILE")
+        profile = options.name or options.profile or os.environ.get("AWSDIRENV_PROFILE")
+        profile = profile or settings.declared_profile(None, working_directory(os.environ), os.environ).name
         _refuse_agent(profile)
         if sys.stdout and sys.stdout.isatty():
             raise UsageError(
@@ -159,7 +160,7 @@ def _refuse_agent(profile: str) -> None:
         raise AgentDeniedError(f"agents do not get the long-term keys of profile {profile}", "leave this to the user")
 
 
-def _rotate(loader: Loader, mover: Mover, *, anew: bool) -> None:
+def _rotate(loader: Loader, mover: Mover, *, restart: bool) -> None:
     """Rotate the key of a profile, wherever it is."""
     from awsdirenv.config.aws_files import load_files
     from awsdirenv.config.chain import KEYCHAIN
@@ -180,7 +181,7 @@ def _rotate(loader: Loader, mover: Mover, *, anew: bool) -> None:
     serial = device_of(files, chain, loader.environ)
     as_user = command_line("awsdirenv exec" if chain.mfa_serial else "awsdirenv exec --no-session", profile)
     rotator = Rotator(profile, vault, mover.user_keys(files), lambda: _mfa_session(profile, serial), as_user, say)
-    kept = rotator.rotate(anew=anew)
+    kept = rotator.rotate(restart=restart)
     say(f"awsdirenv: {profile}: the access key is {kept.key.shown}, and the old one is deleted")
 
 

@@ -51,9 +51,9 @@ CHECKS: Mapping[str, Check] = {
     "root-key": aws.root_key,
     "key-age": aws.key_age,
     "mfa": aws.mfa,
+    "clock": aws.clock,
     "plain-keys": long_term_keys.plain_keys,
     "keychain": long_term_keys.keychain,
-    "clock": aws.clock,
 }
 OF_THE_MACHINE = ("direnv", "direnv-version", "bash", "stat", "awk", "hook", "hook-order")
 _PATIENCE = 1.0  # seconds after which the user is told which check is slow
