@@ -68,15 +68,22 @@ class KeychainKeys:
     def read(self, profile: str) -> StoredKeys | None:
         """Return the keys of a profile, or None if the keychain has none."""
         text = self._keychain.read(profile)
-        if text is None:
-            return None
         try:
-            return _parsed(text)
+            return None if text is None else _parsed(text)
         except (ValueError, KeyError, TypeError):
             raise KeychainError(
                 f"the keychain has something else than keys for profile {profile}",
                 f"{command_line('awsdirenv keys remove --yes', profile)}, then put the keys in again",
             ) from None
+
+    def is_readable(self, profile: str) -> bool:
+        """Return False if the keychain has something for a profile that we cannot read."""
+        text = self._keychain.read(profile)
+        try:
+            _ = text is None or _parsed(text)
+        except (ValueError, KeyError, TypeError):
+            return False
+        return True
 
     def present(self, profile: str) -> StoredKeys:
         """Return the keys of a profile. Raises KeychainError also if there are none."""

@@ -89,10 +89,12 @@ class Mover(Record):
     def remove(self, confirm: Callable[[str], None]) -> None:
         """Delete the keys from the keychain. `confirm` is called with the key's end if there is no other copy."""
         files = load_files(self.environ)
-        kept = self._kept()
-        plain = self._plain(files)
-        if not (plain and _same(plain, kept.key)):
-            confirm(kept.key.shown)
+        if self.keys.is_readable(self.profile):
+            kept, plain = self._kept(), self._plain(files)
+            if not (plain and _same(plain, kept.key)):
+                confirm(kept.key.shown)
+        else:
+            confirm("…????")
         self._forget(files)
 
     def _kept(self) -> StoredKeys:

@@ -24,7 +24,6 @@ from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_no
 from awsdirenv.system.text import command_line, utc_text
 
 _MOST_KEYS = 2  # IAM's limit for one user
-_PATIENCE = 60.0  # seconds; IAM tells all its servers of a new key within some of them
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds
 # A key whose answer was lost was made soon after `began`: a call takes no longer than this.
 _LATEST, _CLOCK = timedelta(minutes=5), timedelta(seconds=30)
@@ -54,6 +53,7 @@ class Rotator(Record):
     mfa_session: Callable[[], SessionCredentials | None]
     as_user: str
     say: Callable[[str], None]
+    patience: float = 60.0  # seconds; IAM tells all its servers of a new key within some of them
 
     def rotate(self, *, restart: bool = False) -> StoredKeys:
         """Rotate the key, or end the rotation that was begun. Return what is kept then. Raises AwsdirenvErrors.
@@ -114,7 +114,7 @@ class Rotator(Record):
     def _switch(self, kept: StoredKeys, rotation: Rotation, new: KeyPair) -> StoredKeys:
         """Wait until AWS takes the new key, and make it the present one."""
         try:
-            whose = _patiently(lambda: self.user_keys.identity(new.credentials()))
+            whose = _patiently(lambda: self.user_keys.identity(new.credentials()), self.patience)
         except SessionRefusedError:
             raise KeyRotationError(
                 f"AWS does not take the new key {new.shown} of profile {self.profile}: the old one is still in use",
@@ -185,7 +185,8 @@ class _Signer:
         """Make a call. A new key may be unknown to IAM for some seconds."""
         if self._session is None:
             try:
-                return _patiently(lambda: ask(key.credentials())) if is_new else ask(key.credentials())
+                patience = self._rotator.patience if is_new else 0.0
+                return _patiently(lambda: ask(key.credentials()), patience)
             except DeniedError as error:
                 self._session = self._rotator.mfa_session()
                 if self._session is None:
@@ -196,9 +197,9 @@ class _Signer:
         return ask(self._session)
 
 
-def _patiently(call: Callable[[], T]) -> T:
-    """Call again, for a minute, while AWS does not know the key."""
-    pause, end = _FIRST_PAUSE, time.monotonic() + _PATIENCE
+def _patiently(call: Callable[[], T], patience: float) -> T:
+    """Call again, for so many seconds, while AWS does not know the key."""
+    pause, end = _FIRST_PAUSE, time.monotonic() + patience
     while True:
         try:
             return call()

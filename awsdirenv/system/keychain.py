@@ -152,6 +152,6 @@ def _translated(error: BaseException) -> BaseException:
         return error
     if isinstance(error, (errors.KeyringLocked, errors.InitError)) or type(error).__name__ == "LockedException":
         return KeychainError(
-            "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --unlock"
+            "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
         )
     return KeychainError(f"the keychain failed: {type(error).__name__}", "check it with: keyring diagnose")

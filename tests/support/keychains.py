@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from awsdirenv.aws.keychain_keys import KeychainKeys, StoredKeys
@@ -33,22 +32,24 @@ def session(world: World, daemon: str = _UNLOCKED) -> Iterator[dict[str, str]]:
     """Have a D-Bus session with a keychain in the world's home; give the variables with which programs find it."""
     programs = ("gnome-keyring-daemon", "dbus-run-session")
     must_have("a Secret Service", is_there=all(shutil.which(program) for program in programs))
-    # Each has its own folder: a daemon hands over to another one that is there.
-    runtime = Path(tempfile.mkdtemp(prefix="runtime-", dir=world.root))
     command = ["dbus-run-session", "--", "sh", "-c", _SESSION.format(daemon=daemon), "sh", PASSWORD]
-    with subprocess.Popen(
-        command,
-        env={**world.env, "XDG_RUNTIME_DIR": str(runtime)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as bus:
+    # Each has its own folder: a daemon hands over to another one that is there. Its path is short, as that of a socket is.
+    with (
+        tempfile.TemporaryDirectory(prefix="awsdirenv-run-", ignore_cleanup_errors=True) as runtime,
+        subprocess.Popen(
+            command,
+            env={**world.env, "XDG_RUNTIME_DIR": runtime},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as bus,
+    ):
         assert bus.stdin
         assert bus.stdout
         address = bus.stdout.readline().strip()
         assert address, "no D-Bus"
-        yield {"XDG_RUNTIME_DIR": str(runtime), "DBUS_SESSION_BUS_ADDRESS": address}
+        yield {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": address}
         bus.stdin.close()
 
 

@@ -225,8 +225,8 @@ def _typed(loader: Loader) -> KeyPair:
     try:
         key_id = human.ask(f"Access key ID of {profile}: ", seconds).strip()
         pair = KeyPair(key_id, human.ask_hidden("Secret access key (not shown): ", seconds).strip())
-    except (CancelledError, PersonNeededError) as error:
-        raise type(error)("no access key was typed", command_line("awsdirenv keys add", profile)) from None
+    except (CancelledError, PersonNeededError):
+        raise CancelledError("no access key was typed", command_line("awsdirenv keys add", profile)) from None
     if not pair.credentials().is_well_formed():
         raise PersonNeededError(
             "what was typed is no access key", f"again: {command_line('awsdirenv keys add', profile)}"
