@@ -9,12 +9,12 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from awsdirenv.aws.keychain_keys import KeychainKeys, StoredKeys
 from awsdirenv.system.keychain import Keychain
-from container import must_have
+from container import must_have, proc
 from world import World
 
 PASSWORD = "the password of the keychain"
@@ -33,7 +33,8 @@ def session(world: World, daemon: str = _UNLOCKED) -> Iterator[dict[str, str]]:
     programs = ("gnome-keyring-daemon", "dbus-run-session")
     must_have("a Secret Service", is_there=all(shutil.which(program) for program in programs))
     command = ["dbus-run-session", "--", "sh", "-c", _SESSION.format(daemon=daemon), "sh", PASSWORD]
-    # Each has its own folder: a daemon hands over to another one that is there. Its path is short, as that of a socket is.
+    # Each has its own folder, because a daemon hands over to another one that is there; and with a short path, as a
+    # socket must have one.
     with (
         tempfile.TemporaryDirectory(prefix="awsdirenv-run-", ignore_cleanup_errors=True) as runtime,
         subprocess.Popen(
@@ -51,6 +52,17 @@ def session(world: World, daemon: str = _UNLOCKED) -> Iterator[dict[str, str]]:
         assert address, "no D-Bus"
         yield {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": address}
         bus.stdin.close()
+        bus.wait()
+        _end_daemons(runtime)
+
+
+def _end_daemons(runtime: str) -> None:
+    """End the daemons of a session. Most of them end with it, but not each that has taken the place of another one."""
+    for process in proc().glob("[0-9]*"):
+        with suppress(OSError):
+            is_daemon = (process / "cmdline").read_bytes().startswith(b"gnome-keyring-daemon\0")
+            if is_daemon and f"XDG_RUNTIME_DIR={runtime}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @contextmanager
