@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -258,6 +261,27 @@ def test_killed_once_while_rotating_a_file(world: World) -> None:
     assert only.access_key_id != world.user.access_key_id
 
 
+def test_killed_at_each_call_of_aws(desktop: World) -> None:
+    """Before each call of AWS, and before its answer has been noted, a killed rotation is ended by the next one."""
+    keys(desktop, "add", "base")
+    before = {desktop.user.access_key_id}
+    for number in range(1, 200):
+        done = desktop.process("awsdirenv", "keys", "rotate", "base", cwd=None, **{DIE_AT: f"wire {number}"})
+        stored = kept(desktop)
+        assert stored is not None
+        assert not desktop.sts.keys[stored.key.access_key_id].revoked, f"locked out at {number}"
+        if done.returncode == 0:
+            break
+        keys(desktop, "rotate", "base")
+        (only,) = desktop.sts.iam.keys_of(desktop.user.arn)
+        stored = kept(desktop)
+        assert stored is not None
+        assert (stored.key.access_key_id, stored.rotation, only.revoked) == (only.access_key_id, None, False)
+        assert only.access_key_id not in before, f"nothing was rotated at {number}"
+        before.add(only.access_key_id)
+    assert number > 10  # ListAccessKeys, CreateAccessKey, GetCallerIdentity, UpdateAccessKey, DeleteAccessKey
+
+
 def test_a_new_key_is_unknown_for_a_while(desktop: World) -> None:
     """AWS learns late of a new key: the old one stays in use until the new one is taken."""
     keys(desktop, "add", "base")
@@ -358,3 +382,115 @@ def test_a_keychain_that_hangs(world: World) -> None:
         bus = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={path}"}
         said = refusal(world, "add", "base", AWSDIRENV_KEYCHAIN_TIMEOUT="2s", **bus)
     assert said == "the keychain did not answer within 2s"
+
+
+def test_a_plain_text_backend(desktop: World) -> None:
+    """A backend that keyring itself does not recommend, as one that stores in plain text, is refused."""
+    folder = desktop.root / "backends"
+    folder.mkdir()
+    (folder / "plain.py").write_text(
+        "from keyring.backend import KeyringBackend\nclass Keyring(KeyringBackend):\n    priority = 0.5\n"
+        "    def get_password(self, service, name): return None\n    set_password = delete_password = None\n"
+    )
+    setting = desktop.home / ".config" / "python_keyring" / "keyringrc.cfg"
+    setting.parent.mkdir(parents=True)
+    setting.write_text(f"[backend]\ndefault-keyring=plain.Keyring\nkeyring-path={folder}\n")
+    assert refusal(desktop, "add", "base") == "keyring is set to plain.Keyring, which is no safe keychain"
+    assert kept(desktop) is None
+
+
+def test_keys_of_the_config_file(desktop: World) -> None:
+    """A key that is in the config file goes, too; the lines around it stay."""
+    secret = desktop.user.secret_access_key
+    lines = f"aws_access_key_id = {desktop.user.access_key_id}\n  # a note\naws_secret_access_key={secret}\n"
+    desktop.credentials.unlink()
+    desktop.config.write_text(f"[profile base]\nregion = eu-west-1\n{lines}output = json\n")
+    keys(desktop, "add", "base")
+    text = desktop.config.read_text()
+    assert re.fullmatch(
+        r"\[profile base\]\ncredential_process = .*\nregion = eu-west-1\n  # a note\noutput = json\n", text
+    )
+    assert who(desktop) == desktop.user.arn
+
+
+@pytest.mark.parametrize("name", ["a b", "-dash", "it's", "ä", "x;y #z", "keys"])
+def test_names(desktop: World, name: str) -> None:
+    """Any profile can have its key in the keychain, and the real AWS CLI finds it by our line."""
+    text = desktop.credentials.read_text().replace("[base]", f"[{name}]")
+    desktop.credentials.write_text(text, encoding="utf-8")
+    keys(desktop, "add", "--", name)
+    assert desktop.credentials.read_text(encoding="utf-8") == f"[{name}]\n"
+    done = desktop.process("aws", "sts", "get-caller-identity", f"--profile={name}", "--region", "eu-west-1")
+    assert desktop.user.arn in done.stdout, done.stderr
+    keys(desktop, "rotate", "--", name)
+    keys(desktop, "remove", "--restore", "--", name)
+    assert desktop.credentials.read_text(encoding="utf-8").startswith(f"[{name}]\naws_access_key_id = AKID")
+
+
+def test_live_directories(desktop: World) -> None:
+    """In a live directory programs get sessions of a key in the keychain, and roles behind it."""
+    desktop.role("plain", mfa=False)
+    desktop.role("admin")
+    keys(desktop, "add", "base")
+    folder = desktop.project("live", "use aws_profile plain --live\n")
+    env = {name: value for name, value in desktop.enter(folder)[0].items() if value is not None}
+    assert who(desktop, "plain", **env).split("/")[:2] == ["arn:aws:sts::123456789012:assumed-role", "plain"]
+    assert who(desktop, "base", **env) == desktop.user.arn
+    assert "agents do not get" in who(desktop, "base", **{**env, "CLAUDECODE": "1"})
+    config = Path(env["AWS_CONFIG_FILE"]).read_text()
+    assert "admin" in config
+    assert desktop.user.secret_access_key not in config
+
+
+def test_many_at_once(desktop: World) -> None:
+    """Shells that open at once get one session of the key, and rotations one after another leave one key."""
+    keys(desktop, "add", "base")
+    words = ["awsdirenv", "login", "base"], ["awsdirenv", "keys", "rotate", "base"]
+    for command in words:
+        started = [
+            subprocess.Popen(command, env=desktop.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        for process in started:
+            assert (process.communicate(timeout=60)[1], process.returncode)[1] == 0
+    assert desktop.sts.count("GetSessionToken") == 1
+    assert len(desktop.sts.iam.keys_of(desktop.user.arn)) == 1
+
+
+def test_at_a_terminal(desktop: World) -> None:
+    """Ctrl-C at a question ends the command, the terminal is as before, and the secret of `get` is on no screen."""
+    desktop.credentials.write_text("")
+    with Shell(desktop, "bash") as shell:
+        modes = shell.modes()
+        shell.start("awsdirenv keys add base")
+        shell.expect("of base: ")
+        shell.send("\x03")
+        assert "no access key was typed" in shell.finish()
+        shell.start("awsdirenv keys add base")
+        shell.expect("of base: ")
+        shell.send("no key\r")
+        shell.expect("not shown")
+        shell.send("x y\r")
+        assert "what was typed is no access key" in shell.finish()
+        write_key(desktop, desktop.user)
+        keys(desktop, "add", "base")
+        said = shell.run("awsdirenv keys get base")
+        assert "which should be on no screen" in said
+        assert desktop.user.secret_access_key not in said
+        assert shell.modes() == modes
+
+
+def test_the_list(desktop: World) -> None:
+    """`list` says of each long-term key where it is and how old, without the keychain and without AWS."""
+    other = desktop.sts.add_user("other")
+    desktop.profile("other", aws_access_key_id=other.access_key_id, aws_secret_access_key=other.secret_access_key)
+    keys(desktop, "add", "base")
+    keys(desktop, "rotate", "base")
+    desktop.sts.reset()
+    done = desktop.process("awsdirenv", "keys", "list", "--json", cwd=None, DBUS_SESSION_BUS_ADDRESS="unix:path=/none")
+    found = {row["profile"]: row for row in json.loads(done.stdout)["keys"]}
+    assert found["other"]["path"] == str(desktop.config)
+    assert (found["base"]["path"], found["base"]["is_made_then"], found["base"]["is_rotating"]) == (None, True, False)
+    assert desktop.sts.calls == []
+    status = json.loads(desktop.process("awsdirenv", "status", "--json").stdout)
+    assert [row["profile"] for row in status["keychain_keys"]] == ["base"]

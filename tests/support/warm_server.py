@@ -225,10 +225,10 @@ def take_over(client: socket.socket) -> None:
     from botocore_once import use_sso_cache  # noqa: PLC0415 - it is there; see `import_all`
 
     use_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
-    if number := os.environ.get("AWSDIRENV_TEST_DIE_AT"):
+    if when := os.environ.get("AWSDIRENV_TEST_DIE_AT"):
         from keychains import die_at  # noqa: PLC0415 - the same
 
-        die_at(int(number))
+        die_at(when)
     if "load" in sys.argv[1:2]:
         from live_python import name_in_live_files  # noqa: PLC0415 - the same
 
