@@ -139,6 +139,24 @@ def test_agents_get_roles_and_no_key(desktop: World, agent: str) -> None:
     assert kept(desktop) is not None
 
 
+def test_agents_get_no_session_of_the_user(desktop: World) -> None:
+    """The MFA session of a key in the keychain is the user's alone, as that of a key in a file."""
+    base = f"[profile base]\nmfa_serial = {desktop.mfa_serial}\n"
+    desktop.config.write_text(desktop.config.read_text().replace("[profile base]\n", base))
+    keys(desktop, "add", "base")
+    desktop.process("awsdirenv", "login", "--token-code", desktop.code(), "base").check_returncode()
+    done = desktop.process("awsdirenv", "export", "base", cwd=None, CLAUDECODE="1")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "its MFA session is the user's" in done.stderr
+    # In a live directory of another profile programs get that session, and not the key.
+    desktop.role("plain", mfa=False)
+    folder = desktop.project("live", "use aws_profile plain --live\n")
+    env = {name: value for name, value in desktop.enter(folder)[0].items() if value is not None}
+    desktop.sts.reset()
+    assert who(desktop, "base", **env) == desktop.user.arn
+    assert [call.access_key_id[:4] for call in desktop.sts.calls] == ["ASID"]
+
+
 def test_typed_keys(world: World) -> None:
     """What no file has is typed: the id is shown, the secret is not, and neither is in the shell's history."""
     world.credentials.write_text("")
@@ -206,6 +224,16 @@ def test_no_file_is_cleaned_before_it_is_seen(desktop: World) -> None:
     assert desktop.process("awsdirenv", "keys", "add", "base").returncode == 1
     assert files(desktop) == before
     assert kept(desktop) is None
+
+
+def test_the_new_way_must_be_seen_to_work(desktop: World) -> None:
+    """Where AWS accepts the key, but not what the new way gives, the files stay; the next try goes on."""
+    before = files(desktop)
+    desktop.sts.add_fault("GetCallerIdentity", "delay", seconds=0)
+    desktop.sts.add_fault("GetCallerIdentity", "access-denied")
+    assert desktop.process("awsdirenv", "keys", "add", "base").returncode == 1
+    assert files(desktop) == before
+    keys(desktop, "add", "base")
 
 
 def works(world: World) -> bool:
