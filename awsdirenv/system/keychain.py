@@ -146,10 +146,10 @@ def _setting(environ: Mapping[str, str]) -> str:
 
 def _translated(error: BaseException) -> BaseException:
     """Return our error for one of keyring's. Its message is not shown: it may quote what was to be kept."""
-    from keyring import errors  # noqa: PLC0415 - see `_backend`
-
     if isinstance(error, KeychainError):
         return error
+    from keyring import errors  # noqa: PLC0415 - see `_backend`
+
     if isinstance(error, (errors.KeyringLocked, errors.InitError)) or type(error).__name__ == "LockedException":
         return KeychainError(
             "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"

@@ -55,8 +55,10 @@ class Iam(Double):
         }
 
     def operation(self, request: Request) -> str | None:
-        is_ours = request.params.get("Version") == "2010-05-08" and request.action in self._operations
-        return request.action if is_ours else None
+        is_iam = request.params.get("Version") == "2010-05-08" and request.action in self._operations
+        # What an administrator does for a user, or somebody whom only moto knows, is moto's.
+        is_of_user = request.action.startswith("List") or (request.scope and request.scope[1] in self.sts.keys)
+        return request.action if is_iam and is_of_user and "UserName" not in request.params else None
 
     def carry_out(self, request: Request, *, past: bool) -> Answer:
         self.heard(request.action)
