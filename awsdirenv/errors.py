@@ -94,6 +94,18 @@ class CredentialProcessError(AwsdirenvError):
     kind = "credential-process"
 
 
+class KeychainError(AwsdirenvError):
+    """The keychain of the operating system is missing, is locked, did not answer, or has no such keys."""
+
+    kind = "keychain"
+
+
+class KeyRotationError(AwsdirenvError):
+    """A long-term key cannot be replaced, or not yet. The present one still works."""
+
+    kind = "key-rotation"
+
+
 class SignInNeededError(AwsdirenvError):
     """A sign-in (IAM Identity Center, `aws login`) has ended, or never was. Only the user can sign in."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from awsdirenv.aws import providers, sso_token
+from awsdirenv.aws import keychain_keys, providers, sso_token
 from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
 from awsdirenv.aws.client_settings import Setting, setting_at_fault, unusable_bundle, unusable_proxy
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source, send_once
@@ -45,6 +45,7 @@ from awsdirenv.errors import (
     SessionRefusedError,
 )
 from awsdirenv.session_credentials import SessionCredentials, parse_time, utc_now
+from awsdirenv.system.keychain import Keychain
 from awsdirenv.system.text import aws_command, command_line, login_command
 
 _TOKEN_DUE = timedelta(minutes=16)  # botocore renews a sign-in's token in its last 15 minutes
@@ -66,9 +67,11 @@ class Sts:
         environ: Mapping[str, str],
         budget: Budget,
         tell: Callable[[str], None] = lambda _: None,
+        keychain_timeout: timedelta = timedelta(0),
     ) -> None:
         if chain.source_kind == LOGIN:
             let_crt_in()
+        self._keychain = Keychain(keychain_timeout.total_seconds(), environ, budget.waiting)
         self._files = files
         self._chain = chain
         self._environ = environ
@@ -127,6 +130,8 @@ class Sts:
                 chain.profile,
                 self._budget.waiting,
             )
+        if chain.keychain:
+            return keychain_keys.credentials(chain.keychain, self._keychain)
         session = self._boto_session()
         with self._naming_setting(what):
             credentials = guarded_source(
@@ -241,6 +246,11 @@ class Sts:
         profile = self._chain.source_profile
         section = source_place(self._files, profile)
         if source.is_long_term:
+            if self._chain.keychain:
+                return SessionRefusedError(
+                    f"STS does not take the key of profile {profile} in the keychain ({code})",
+                    command_line("awsdirenv keys remove", self._chain.keychain.name) + ", then put a valid one in",
+                )
             return SessionRefusedError(
                 f"STS does not take the access key of profile {profile} ({code})",
                 f"check aws_access_key_id and aws_secret_access_key of {section}",

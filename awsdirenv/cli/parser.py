@@ -179,6 +179,7 @@ def _line_in_envrc() -> str:
 class _Parser(argparse.ArgumentParser):
     groups: dict[str, list[argparse.Action]] | None = None
     example = ""
+    _is_within = False
 
     def format_help(self) -> str:
         """Return the help. That of the program has its commands in groups; that of a command has an example."""
@@ -196,8 +197,19 @@ class _Parser(argparse.ArgumentParser):
         return f"{formatter.format_help()}\n{line}\n{_DOCUMENTATION}\n{_STATUSES}\n"
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:  # argparse leaves that to the parser of all commands, whose help has no option of any
+        has_several = sum(not action.option_strings for action in self._actions) > 1
+        if self.groups is not None or self._is_within or not has_several:
+            found, unknown = super().parse_known_args(args, namespace)
+        else:
+            # Otherwise argparse takes an optional argument for left out if an option is in front of it.
+            self._is_within = True
+            try:
+                found, unknown = super().parse_known_intermixed_args(args, namespace)
+            finally:
+                self._is_within = False
+        if (
+            unknown and not self._is_within
+        ):  # argparse leaves that to the parser of all commands, whose help has no option of any
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
 

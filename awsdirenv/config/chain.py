@@ -11,6 +11,8 @@ STATIC, SSO, PROCESS, WEB_IDENTITY, LOGIN = "static", "sso", "process", "web-ide
 ENVIRONMENT, CONTAINER, INSTANCE = "environment", "container", "instance-metadata"
 # A profile that says nothing about credentials gets those of the role that is attached to the machine.
 ATTACHED = "attached"
+# The keys of a profile that `awsdirenv keys` has put into the keychain: its credential_process is ours.
+KEYCHAIN = "keychain"
 
 # IAM Identity Center gives the role of a permission set such a name.
 _OF_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
@@ -80,6 +82,13 @@ class RoleHop(Record):
         return [*named, self.source_identity, self.session_tags, self.transitive_session_tags, *more]
 
 
+class KeychainEntry(Record):
+    """The long-term keys of a user in the keychain. `user_id` is AWS's, such as AIDA…: it is never given again."""
+
+    name: str
+    user_id: str
+
+
 class SsoSession(Record):
     """Where the user signs in. `name` is None for a legacy profile, which has no [sso-session] section."""
 
@@ -112,6 +121,7 @@ class Chain(Record):
     variables: tuple[str, ...] = ()  # the names of the variables that decide what the source gives
     narrowing: Narrowing | None = None  # of the last step's session
     is_for_agent: bool = False  # an agent gets the last step's session, and no person does
+    keychain: KeychainEntry | None = None  # where the long-term keys are, if not in a file
 
     @property
     def mfa_serial(self) -> str | None:

@@ -26,6 +26,7 @@ from awsdirenv.config.aws_files import (
 from awsdirenv.config.chain import (
     ATTACHED,
     CREDENTIAL_SOURCES,
+    KEYCHAIN,
     LOGIN,
     PROCESS,
     SSO,
@@ -36,6 +37,7 @@ from awsdirenv.config.chain import (
     SsoSession,
 )
 from awsdirenv.config.environment import BLOCK, ENDPOINT_VARIABLES, MACHINE_VARIABLES, is_secret, variables_text
+from awsdirenv.config.keychain_command import keychain_entry
 from awsdirenv.config.settings import ROLE_DURATIONS
 from awsdirenv.errors import ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
@@ -75,6 +77,7 @@ def resolve_chain(files: AwsFiles, profile: str, environ: Mapping[str, str]) -> 
         source_fingerprint=_fingerprint(files, name, credential_source),
         endpoint=_endpoint(files, profile, environ),
         sso_session=_sso_session(files, name) if kind == SSO else None,
+        keychain=keychain_entry(files.profiles[name]["credential_process"]) if kind == KEYCHAIN else None,
         environment_mfa_serial=environ.get("AWS_MFA_SERIAL") or None,
     )
     variables = MACHINE_VARIABLES if chain.depends_on_environment else ()
@@ -136,7 +139,7 @@ def source_kind(files: AwsFiles, name: str) -> str:
         (SSO, any(key in config for key in _SSO_KEYS)),
         (STATIC, "aws_access_key_id" in section),
         (LOGIN, "login_session" in config),
-        (PROCESS, "credential_process" in config),
+        (KEYCHAIN if keychain_entry(config.get("credential_process")) else PROCESS, "credential_process" in config),
         (STATIC, "aws_access_key_id" in files.config_profiles.get(name, {})),
     )
     return next((kind for kind, does_answer in in_order if does_answer), ATTACHED)
@@ -149,6 +152,7 @@ def source_place(files: AwsFiles, profile: str) -> str:
         STATIC: "aws_access_key_id",
         LOGIN: "login_session",
         PROCESS: "credential_process",
+        KEYCHAIN: "credential_process",
     }
     kind = source_kind(files, profile) if profile in files.profiles else ATTACHED
     return place_of(files, profile, keys.get(kind, ""))

@@ -28,6 +28,7 @@ from awsdirenv.config.chain import (
     CONTAINER,
     ENVIRONMENT,
     INSTANCE,
+    KEYCHAIN,
     LOGIN,
     PROCESS,
     SSO,
@@ -50,7 +51,7 @@ _LONGEST_LABEL = 100  # characters
 _ARN = re.compile(r"arn:([a-z-]+):iam::(?:aws|\d{12}):policy/(?:[\x21-\x7e]+/)?[\w+=,.@-]{1,128}", re.ASCII)
 _KINDS = {
     SSO: "Identity Center's credentials",
-    STATIC: "an MFA session",
+    **dict.fromkeys((STATIC, KEYCHAIN), "an MFA session"),
     PROCESS: "what a program gives",
     LOGIN: "what `aws login` gives",
     **dict.fromkeys((ENVIRONMENT, CONTAINER, INSTANCE, ATTACHED), "what the machine gives"),
@@ -93,7 +94,7 @@ def resolve(files: AwsFiles, profile: str, options: SessionOptions, environ: Map
         return _with_options(resolve_chain(files, profile, environ), files, options, environ)
     target, options = _for_agent(files, profile, options)
     chain = _with_options(resolve_chain(files, target, environ), files, options, environ)
-    if not chain.hops and chain.source_kind == STATIC and chain.mfa_serial:
+    if not chain.hops and chain.source_kind in (STATIC, KEYCHAIN) and chain.mfa_serial:
         raise AgentDeniedError(
             f"profile {target} has no role, and its MFA session is the user's",
             f"give agents a profile with a role behind it: role_arn = ROLE and source_profile = {target}",
@@ -245,7 +246,7 @@ def _check_source(chain: Chain) -> None:
     """Raise ConfigError for a source whose sessions AWS narrows by no policy."""
     if chain.hops or chain.source_kind == WEB_IDENTITY:
         return
-    if chain.source_kind == STATIC and not chain.mfa_serial:
+    if chain.source_kind in (STATIC, KEYCHAIN) and not chain.mfa_serial:
         return  # GetFederationToken takes policies
     raise ConfigError(
         f"profile {chain.profile} cannot be narrowed: AWS takes no policy for {_KINDS[chain.source_kind]}",

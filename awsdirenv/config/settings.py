@@ -30,6 +30,7 @@ class Settings(Record):
     prompt_timeout: timedelta = timedelta(seconds=60)
     lock_timeout: timedelta = timedelta(seconds=90)
     sts_timeout: timedelta = timedelta(seconds=20)
+    keychain_timeout: timedelta = timedelta(seconds=50)  # less than a program has that runs `keys get`
     no_prompt: bool = False
     sso_login_auto: bool = False  # sign in when a directory is entered, with the browser
 
@@ -61,6 +62,7 @@ class Settings(Record):
             mfa_session_duration=session,
             prompt_timeout=_duration_setting(merged, "AWSDIRENV_PROMPT_TIMEOUT", cls.prompt_timeout),
             sts_timeout=_duration_setting(merged, "AWSDIRENV_STS_TIMEOUT", cls.sts_timeout),
+            keychain_timeout=_duration_setting(merged, "AWSDIRENV_KEYCHAIN_TIMEOUT", cls.keychain_timeout),
             lock_timeout=_duration_setting(merged, "AWSDIRENV_LOCK_TIMEOUT", cls.lock_timeout),
         )
 

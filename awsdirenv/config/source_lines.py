@@ -169,7 +169,7 @@ class _File:
             span = header.start(), following.start() if following else len(self._text)
             if header[1] == configparser.DEFAULTSECT:
                 defaults.append(span)
-            elif profile == (_profile_of(header[1]) if self._is_config else header[1]):
+            elif profile == (profile_of_header(header[1]) if self._is_config else header[1]):
                 own = span
         return [*defaults, own] if own else []
 
@@ -197,7 +197,7 @@ def _parse(text: str, places: Sequence[_Span]) -> _Section:
     return section_values
 
 
-def _profile_of(header: str) -> str | None:
+def profile_of_header(header: str) -> str | None:
     """Return the profile of a section's header in the config file, as botocore reads it. None for other sections."""
     plain = _PLAIN.fullmatch(header)
     if plain:

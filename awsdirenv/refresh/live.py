@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import locale
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from awsdirenv.cache.live_files import Made
 from awsdirenv.cache.sessions import prepare
 from awsdirenv.cache.snapshots import check_region
 from awsdirenv.config.aws_files import AwsFiles, stage_of, static_keys
-from awsdirenv.config.chain import STATIC, Chain
+from awsdirenv.config.chain import KEYCHAIN, STATIC, Chain
 from awsdirenv.config.environment import SessionOptions
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.config.session_options import is_narrowed
@@ -41,6 +40,7 @@ from awsdirenv.refresh.loader import Loader
 from awsdirenv.refresh.pins import Conditions, admitted
 from awsdirenv.refresh.request import Reporter, Request, loading
 from awsdirenv.system.files import encode_name, own_python
+from awsdirenv.system.text import sdk_command
 
 # These errors keep a directory closed. After any other error the files stay valid: it is enough that somebody signs in.
 _CLOSING = (
@@ -203,15 +203,12 @@ def command_line(
 ) -> str:
     """Return the credential_process by which an SDK asks us for a profile. Raises ProfileNameError.
 
-    Every SDK's parser reads it unchanged, and a shell and botocore's shlex split it into the same words. `way` says
-    whether the SDK gets the profile's long-term keys or a session.
+    `way` says whether the SDK gets the profile's long-term keys or a session.
     """
     stored = [*commands.stored, options.text()] if commands.stored and way == _SESSION else []
     words = [*stored, *commands.python, "credential-process", *options.arguments()]
     words += [*(["--keys"] if way == _KEYS else []), f"--live={encode_name(profile)}"]
-    # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes between the two prevents
-    # that.
-    return " ".join(re.sub(r"(\s)(?=[#;])", r"\1''", shlex.quote(word)) for word in words)
+    return sdk_command(words)
 
 
 def _ways(files: AwsFiles, declared: Chain, environ: Mapping[str, str]) -> dict[str, str]:
@@ -252,7 +249,7 @@ def _way(files: AwsFiles, name: str, chain: Chain | None) -> str | None:
     if chain.hops:
         # In a live directory an SDK finds neither the container's variables nor the machine's role; we do.
         return _SESSION if has_keys or chain.mfa_serial or chain.depends_on_environment else None
-    if chain.source_kind == STATIC and chain.source_mfa_serial:
+    if chain.source_kind in (STATIC, KEYCHAIN) and chain.source_mfa_serial:
         return _SESSION
     keys = static_keys(files, name) if chain.source_kind == STATIC else None
     return None if not has_keys else _KEYS if keys and not keys[2] else _SESSION

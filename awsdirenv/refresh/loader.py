@@ -301,7 +301,8 @@ class Loader:
 
         region = environment_region(self.environ) or chain.region
         budget = Budget(self.settings.sts_timeout.total_seconds(), self.waiting)
-        return Sts(files, chain, region, self.environ, budget, self.tell if self.is_expected else lambda _: None)
+        tell = self.tell if self.is_expected else lambda _: None
+        return Sts(files, chain, region, self.environ, budget, tell, self.settings.keychain_timeout)
 
     def _sign_in(
         self, files: AwsFiles, chain: Chain, token_before: sso_token.SsoToken | None, why: SignInNeededError

@@ -44,6 +44,7 @@ class Human(Record):
     say: Callable[[str], None]
     had_session: bool = True
     begin: Callable[[str], None] = lambda _: None
+    ask_hidden: Callable[[str, float], str] | None = None  # as `ask`, for a secret: what is typed is not shown
 
 
 class CodeSource(Protocol):

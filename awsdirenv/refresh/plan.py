@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from awsdirenv.cache.layout import session_key
 from awsdirenv.cache.sessions import SessionStore, UserNames
-from awsdirenv.config.chain import ENVIRONMENT, PROCESS, STATIC, Chain, account_of
+from awsdirenv.config.chain import ENVIRONMENT, KEYCHAIN, PROCESS, STATIC, Chain, account_of
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials
@@ -265,7 +265,8 @@ def _with_calls(steps: Sequence[Step], serial: str | None, now: datetime, *, ask
         if step.is_met(now) or step.is_in_doubt(now):
             planned[position] = replace(step, is_confirmed=not step.is_met(now))
             # A stored role session needs no source. A session of the key itself does: the source names the key.
-            needs_source = step.hop is None
+            # Of a key in the keychain the session is enough: its name says whose it is, and the keychain may be locked.
+            needs_source = step.hop is None and steps[0].kind != KEYCHAIN
             break
         may_ask &= not step.holds(now)  # no question as long as the present credentials are valid
         is_stuck = step.proves and not asks_nobody and not may_ask
@@ -316,6 +317,8 @@ def _identity(chain: Chain, access_key_id: str) -> str:
     """Return what identifies the source: a key's id, or what the profile says if the keys change (SSO, …)."""
     if has_plain_keys(chain):
         return f"key {access_key_id}"
+    if chain.keychain:
+        return f"keychain {chain.keychain.name} {chain.keychain.user_id}"
     # A credential_source belongs to the machine: it is the same for every profile that names it.
     profile = "" if chain.is_named_source else chain.source_profile
     return f"profile {profile} {chain.source_fingerprint}"

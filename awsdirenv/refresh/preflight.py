@@ -138,7 +138,7 @@ def _is_plain(name: str, value: str) -> bool:
 def needs_sts(chain: Chain, files: AwsFiles) -> bool:
     """Return whether a load calls STS, for a session or a role."""
     keys = static_keys(files, chain.source_profile) if chain.source_kind == STATIC else None
-    return bool(chain.hops or chain.mfa_serial or (keys and not keys[2]))
+    return bool(chain.hops or chain.mfa_serial or chain.keychain or (keys and not keys[2]))
 
 
 def _check_source(chain: Chain, files: AwsFiles, environ: Mapping[str, str], sts: Sts) -> None:

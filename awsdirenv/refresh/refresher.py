@@ -126,9 +126,14 @@ class Refresher:
                 if not (self._renounces(plan, at, error) or self._keeps(plan, at)):
                     raise
 
+    @property
+    def _unloaded(self) -> KnownSource:
+        """What is known of the source before it is loaded: what `awsdirenv keys` keeps are always long-term keys."""
+        return KnownSource(is_long_term=self.chain.keychain is not None)
+
     def _plan(self) -> Plan:
         source = self._keys or self._got.get(source_key(self.chain))
-        known = KnownSource(source.access_key_id, source.is_long_term) if source else KnownSource()
+        known = KnownSource(source.access_key_id, source.is_long_term) if source else self._unloaded
         # `Nobody` asks nobody either, but has no code. If no question is allowed, the plan must stop before the calls
         # that would only lead to a code.
         asks_nobody = self.codes.silent and (self.may_ask or not isinstance(self.codes, Nobody))

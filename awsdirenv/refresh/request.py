@@ -292,7 +292,7 @@ def _loader(  # noqa: PLR0913, PLR0917 - it puts all the parts together
             (lambda: terminal.place(environ)) if terminal else None,
         ),
         declared=declared,
-        human=Human(terminal.ask, terminal.say, had_session) if terminal else None,
+        human=Human(terminal.ask, terminal.say, had_session, ask_hidden=terminal.ask_hidden) if terminal else None,
         is_expected=is_expected,
         was_asked=request.was_asked,
         marks=marks,

@@ -13,6 +13,7 @@ from awsdirenv.config.chain import (
     CONTAINER,
     ENVIRONMENT,
     INSTANCE,
+    KEYCHAIN,
     SSO,
     STATIC,
     WEB_IDENTITY,
@@ -102,6 +103,8 @@ def _is_long_term_key(chain: Chain, files: AwsFiles, environ: Mapping[str, str])
     if chain.source_kind == STATIC:
         keys = static_keys(files, chain.source_profile)
         return keys is not None and not keys[2]
+    if chain.source_kind == KEYCHAIN:
+        return True
     has_token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN")
     return chain.source_kind == ENVIRONMENT and not has_token
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from awsdirenv.cache import directories, running, snapshots
+from awsdirenv.cache import directories, key_records, running, snapshots
 from awsdirenv.cache.directories import Directory
+from awsdirenv.cache.key_records import KeyRecord
 from awsdirenv.cache.layout import CachePaths
 from awsdirenv.cache.running import HeldLock, RunningTimer
 from awsdirenv.cache.sessions import SessionStore
@@ -45,6 +46,7 @@ _PROFILES = (
 _SESSIONS = (Column("MFA session", 24, keeps_end=True), Column("time left"))
 _LOCKS = (Column("lock", 16), Column("held by", 12), Column("doing", 16), Column("since"))
 _TIMERS = (Column("timer of", 16), Column("process"), Column("renews at"))
+_KEYS = (Column("key in the keychain", 16), Column("key"), Column("age"), Column("state", colour=lambda _state: YELLOW))
 _DIRECTORIES = (Column("directory", 20, keeps_end=True), Column("profile", 16))
 
 
@@ -81,6 +83,7 @@ class Status(Record):
     locks: tuple[HeldLock, ...]
     timers: tuple[tuple[RunningTimer, datetime | None], ...]
     directories: tuple[Directory, ...]
+    keychain_keys: tuple[KeyRecord, ...] = ()
 
 
 def look(environ: Mapping[str, str], now: datetime) -> Status:
@@ -98,6 +101,7 @@ def look(environ: Mapping[str, str], now: datetime) -> Status:
         locks=tuple(running.held_locks(paths)),
         timers=tuple((timer, _wakes_at(held.get(timer.key))) for timer in timers),
         directories=tuple(directories.known(paths)),
+        keychain_keys=tuple(key_records.known(paths)),
     )
 
 
@@ -115,6 +119,7 @@ def document(status: Status) -> str:
         "timers": [{"profile": t.profile, "pid": t.pid, "wakes_at": _utc(at)} for t, at in status.timers],
         "directories": [{"path": str(known.path), "profile": known.profile} for known in status.directories],
     }
+    data["keychain_keys"] = [{**vars(key), "since": _utc(key.since)} for key in status.keychain_keys]
     return json.dumps(data, indent=2) + "\n"
 
 
@@ -126,6 +131,7 @@ def text(status: Status, home: str, canvas: Canvas) -> str:
         table(_PROFILES, [_profile_row(held, home, status.now) for held in status.profiles], canvas),
         table(_SESSIONS, [(s.mfa_serial, _left(s.expiration, status.now)) for s in status.mfa_sessions], canvas),
         table(_TIMERS, [(t.profile, f"pid {t.pid}", _due(at, status.now)) for t, at in status.timers], canvas),
+        table(_KEYS, [(k.profile, k.shown, k.age(status.now), k.state) for k in status.keychain_keys], canvas),
         table(
             _DIRECTORIES, [(with_tilde(str(known.path), home), known.profile) for known in status.directories], canvas
         ),

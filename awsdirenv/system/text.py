@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 # An ARN, a time as AWS signs it, or any word as long as a key may be.
@@ -133,6 +135,16 @@ def unix_lines_command(envrc: str, folder: str) -> str:
 def command_line(command: str, operand: str) -> str:
     """Return a command with an operand, such as a path. A `--` keeps the operand from being read as an option."""
     return f"{command} {'-- ' if operand.startswith('-') else ''}{shell_word(operand)}"
+
+
+def sdk_command(words: Iterable[str]) -> str:
+    """Return a command line for AWS's config file, such as a credential_process.
+
+    Every SDK's parser reads it unchanged, and a shell and botocore's shlex split it into the same words.
+    """
+    # For some parsers ` #` and ` ;` begin a comment, even in quotes. An empty pair of quotes between the two prevents
+    # that.
+    return " ".join(re.sub(r"(\s)(?=[#;])", r"\1''", shlex.quote(word)) for word in words)
 
 
 def login_command(profile: str, *options: str) -> str:

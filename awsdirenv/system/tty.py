@@ -34,7 +34,7 @@ from awsdirenv.system.text import is_set, printable
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
 _ERASE, _ERASE_ALL = b"\x7f\x08", b"\x15\x17"  # Backspace erases a letter; Ctrl-U and Ctrl-W erase the line
 _TEXTS = (b"]", b"P", b"X", b"^", b"_")  # behind an escape a text begins with these
-_LONGEST_ANSWER = 64
+_LONGEST_ANSWER = 128
 # After DIRENV_WARN_TIMEOUT (5 s) direnv writes "is taking a while" into our prompt, and we cannot prevent that.
 _NOTICE_AFTER = 5.3
 _POLL = 0.05  # seconds
@@ -58,6 +58,7 @@ class Terminal:
         self._watching = threading.Event()
         self._waiting = 0
         self._started = time.monotonic()
+        self._is_hidden = False
         self.was_cancelled_by_key = False
 
     @classmethod
@@ -139,6 +140,14 @@ class Terminal:
             return answer
         raise CancelledError("no MFA code was given", self._again)
 
+    def ask_hidden(self, prompt: str, timeout: float) -> str:
+        """Ask for a secret as `ask` does, and do not show what is typed."""
+        self._is_hidden = True
+        try:
+            return self.ask(prompt, timeout)
+        finally:
+            self._is_hidden = False
+
     def say(self, line: str) -> None:
         """Write a line for the user."""
         self._write(line + "\r\n")
@@ -153,7 +162,7 @@ class Terminal:
                 raise PersonNeededError("nobody gave the MFA code in time", self._again)
             if redraw_at is not None and now >= redraw_at:
                 if now < redraw_at + 1:  # if it is later, direnv's notice was there before the question
-                    self._write(f"\r\x1b[K{prompt}{_text(typed)}")
+                    self._write(f"\r\x1b[K{prompt}{self._seen(typed)}")
                 redraw_at = None
             if not self._readable(min(deadline, redraw_at or deadline) - now):
                 continue
@@ -170,15 +179,18 @@ class Terminal:
         if byte in _ERASE or byte in _ERASE_ALL:
             remaining = _text(typed)[:-1] if byte in _ERASE else ""
             # A letter may have several bytes or columns, so we draw the whole line again.
-            self._write(f"\r\x1b[K{prompt}{remaining}")
+            self._write(f"\r\x1b[K{prompt}{self._seen(remaining.encode())}")
             return remaining.encode()
         if byte == b"\x1b":
             self._swallow_escape()
         elif byte >= b" " and len(typed) < _LONGEST_ANSWER:
             with contextlib.suppress(OSError):
-                os.write(self._descriptor, byte)
+                os.write(self._descriptor, byte if not self._is_hidden else b"")
             return typed + byte
         return typed
+
+    def _seen(self, typed: bytes) -> str:
+        return "" if self._is_hidden else _text(typed)
 
     def _swallow_escape(self) -> None:
         """Skip the bytes behind an escape, which arrive together: of a key, of a paste, of an answer of the terminal.

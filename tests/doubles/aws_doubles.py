@@ -24,8 +24,6 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from strict_sts import (
-    BAD_SIGNATURE,
-    BAD_TOKEN,
     HTML,
     OVER_MAX,
     ROLE_ARN,
@@ -37,13 +35,11 @@ from strict_sts import (
     Request,
     StrictSts,
     check,
-    check_date,
     duration,
     iso,
     random_id,
     result_xml,
     session_name,
-    signed_by,
 )
 
 ACCOUNT = "123456789012"
@@ -890,59 +886,6 @@ class Federation(Double):
             raise RefusedError("BadRequest", "Bad Request", 400) from None
         if not is_sound or key.revoked or key.expires <= self.sts.now():
             raise RefusedError("BadRequest", "Bad Request", 400)
-        return key
-
-
-class Iam(Double):
-    """The two lists of IAM's that a user may ask for of themselves; everything else of IAM is moto's.
-
-    `denied` names what their policy does not allow. `created` has when a key was made; without it that was yesterday.
-    """
-
-    LISTS: ClassVar = {"ListAccessKeys": "AccessKeyMetadata", "ListMFADevices": "MFADevices"}
-
-    def __init__(self, sts: StrictSts) -> None:
-        super().__init__(sts)
-        self.denied: set[str] = set()
-        self.created: dict[str, float] = {}
-
-    def operation(self, request: Request) -> str | None:
-        is_ours = request.params.get("Version") == "2010-05-08" and request.action in self.LISTS
-        return request.action if is_ours else None
-
-    def carry_out(self, request: Request, *, past: bool) -> Answer:
-        caller = self._caller(request)
-        if request.action in self.denied or caller.kind != "user":
-            whom = f"User: {caller.arn} is not authorized to perform: iam:{request.action}"
-            raise RefusedError("AccessDenied", whom)
-        name = caller.arn.rpartition("/")[2]
-        if request.action == "ListAccessKeys":
-            own = (key for key in self.sts.keys.values() if key.arn == caller.arn and not key.token)
-            members = [self._key(key, name) for key in own]
-        else:
-            serials = [caller.mfa_serial] if caller.mfa_serial else []
-            members = [f"<SerialNumber>{serial}</SerialNumber><UserName>{name}</UserName>" for serial in serials]
-        listed = "".join(f"<member>{member}</member>" for member in members)
-        list_name = self.LISTS[request.action]
-        return result_xml(request.action, f"<{list_name}>{listed}</{list_name}><IsTruncated>false</IsTruncated>")
-
-    def refuse(self, error: RefusedError, action: str) -> Answer:
-        return error.answer
-
-    def _key(self, key: Key, name: str) -> str:
-        status = "Inactive" if key.revoked else "Active"
-        made = iso(self.created.get(key.access_key_id, self.sts.now() - 86400))
-        parts = {"UserName": name, "AccessKeyId": key.access_key_id, "Status": status, "CreateDate": made}
-        return "".join(f"<{tag}>{text}</{tag}>" for tag, text in parts.items())
-
-    def _caller(self, request: Request) -> Key:
-        scope = request.scope
-        key = self.sts.keys.get(scope[1]) if scope else None
-        if scope is None or key is None or key.revoked or scope[3] != "iam":
-            raise RefusedError("InvalidClientTokenId", BAD_TOKEN)
-        check_date(request.headers.get("X-Amz-Date", ""), self.sts.now())
-        if not signed_by(request, scope, key):
-            raise RefusedError("SignatureDoesNotMatch", BAD_SIGNATURE)
         return key
 
 

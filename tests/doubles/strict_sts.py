@@ -4,7 +4,8 @@ moto answers any STS request with success: it checks no signature, MFA code, dur
 GetSessionToken always returns the same keys. Broken clients pass against it, so the rules are enforced here.
 
 Where credentials come from that are not STS's (Identity Center, a container, an instance, `aws login`) is in
-aws_doubles.py, on the same port: `sts.sso`, `sts.container`, `sts.imds`, `sts.signin`, `sts.federation`, `sts.iam`.
+aws_doubles.py, on the same port: `sts.sso`, `sts.container`, `sts.imds`, `sts.signin`, `sts.federation`. A user's own
+keys in IAM are in iam_double.py: `sts.iam`.
 """
 
 from __future__ import annotations
@@ -138,6 +139,13 @@ class Key:
     source_identity: str = ""
     chained: bool = False
     policies: session_policy.Policies | None = None
+    deleted: bool = False
+    unseen: int = 0
+
+    def is_still_unseen(self) -> bool:
+        """Whether AWS has not yet heard of a new key; each call brings it nearer."""
+        self.unseen, before = max(self.unseen - 1, 0), self.unseen
+        return before > 0
 
 
 @dataclass
@@ -423,11 +431,12 @@ class StrictSts:
         self.managed_policies: dict[str, dict[str, Any]] = {}  # those of accounts, by ARN
         # Here and not above: aws_doubles is written with the parts of this module.
         import aws_doubles  # noqa: PLC0415
+        import iam_double  # noqa: PLC0415
 
         self.sso, self.container = aws_doubles.IdentityCenter(self), aws_doubles.Container(self)
         self.imds, self.signin = aws_doubles.Imds(self), aws_doubles.SignIn(self)
         self.web_identity, self.federation = aws_doubles.WebIdentity(self), aws_doubles.Federation(self)
-        self.iam = aws_doubles.Iam(self)
+        self.iam = iam_double.Iam(self)
         self._session_tags = aws_doubles.inheritable_tags
         self._accepted: set[tuple[str, str]] = set()
         self._used: set[tuple[str, str]] = set()
@@ -660,6 +669,8 @@ class StrictSts:
             raise RefusedError("IncompleteSignature", "Authorization header is malformed.")
         key = self.keys.get(scope[1])
         if not key or key.revoked or request.headers.get("X-Amz-Security-Token", "") != key.token:
+            raise RefusedError("InvalidClientTokenId", BAD_TOKEN)
+        if key.is_still_unseen():
             raise RefusedError("InvalidClientTokenId", BAD_TOKEN)
         # A partition knows nothing of the keys of another.
         if partition_of(scope[2]) != key.arn.split(":")[1]:

@@ -33,6 +33,7 @@ OWNERS = {
     "boto3": {"aws.boto3_provider"},
     "filelock": {"system.lock"},
     "dotenv": {"config.dotenv"},
+    "keyring": {"system.keychain"},
     "moto": {"cli.commands.demo"},
     "pexpect": {"cli.commands.demo"},
 }
@@ -217,6 +218,7 @@ def test_only_the_command_line_speaks() -> None:
         (strangers_imports, "refresh.loader", "import botocore.session"),
         (strangers_imports, "aws.sts", "def f():\n    from boto3 import Session"),
         (strangers_imports, "cli.main", "from filelock import FileLock"),
+        (strangers_imports, "cli.commands.keys", "def f():\n    import keyring"),
         (strangers_imports, "config.settings", "from dotenv import dotenv_values"),
         (effects, "refresh.loader", "import os\nos.environ['HOME']"),
         (effects, "api", "print()"),

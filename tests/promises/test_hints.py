@@ -12,6 +12,9 @@ TABLE = list(all_rows())
 # Message and hint that nobody can follow here, and why.
 DEMO = "the demo is what shows it: tests/shells/test_demo.py"
 NETWORK_DISK = "needs a network file system"
+BROKEN_KEYCHAIN, ANOTHER_INSTALLATION = "needs a broken keychain", "needs another installation"
+TWO_AT_ONCE = "needs two at once: tests/unit/config/test_key_lines.py"
+TERMINAL_OF_KEYS = "needs a terminal: tests/shells/test_keys.py"
 CANNOT = {
     (
         "the extension knows no program that prints the state of files exactly, so each load starts Python",
@@ -87,6 +90,34 @@ CANNOT = {
         "no browser has come back from the sign-in to …",
         "try again, or with a browser on another device: …",
     ): "waits ten minutes; the command is the one below the page, which tests/shells/test_sign_in.py types",
+    ("the keychain did not keep what was written into it", "check its free space and rights"): BROKEN_KEYCHAIN,
+    ("the keychain failed: …", "check it with: keyring diagnose"): BROKEN_KEYCHAIN,
+    ("the keychain gives another key for profile …", "repeat the command"): TWO_AT_ONCE,
+    ("… has changed in the meantime", "repeat the command: it begins with the file as it is"): TWO_AT_ONCE,
+    (
+        "profile … does not use the keychain, although its credential_process is written",
+        "put the keys back: awsdirenv keys remove --restore …",
+    ): "for files that we understand otherwise than botocore, and there is none that we know",
+    ("the new key … of profile … is another user's: …", "…"): "for answers that AWS would not give",
+    (
+        "AWS does not take the new key … of profile …: the old one is still in use",
+        "wait a minute, then: …; if somebody has deleted it: …",
+    ): "waits for a minute: tests/unit/refresh/test_rotation.py",
+    ("the keychain needs the library keyring, which is not installed", "… install …"): ANOTHER_INSTALLATION,
+    ("the key of profile … is in the keychain, and the library keyring is not installed", "… install …"): (
+        ANOTHER_INSTALLATION
+    ),
+    ("the long-term key … of profile … is in a plain file", "… install …; then awsdirenv keys add …"): (
+        ANOTHER_INSTALLATION
+    ),
+    ("awsdirenv keys … was cancelled", "nothing is lost; to go on: awsdirenv keys … …"): TERMINAL_OF_KEYS,
+    ("no access key was typed", "awsdirenv keys add …"): TERMINAL_OF_KEYS,
+    ("what was typed is no access key", "again: awsdirenv keys add …"): TERMINAL_OF_KEYS,
+    ("removing the key … was not confirmed", "awsdirenv keys remove --restore …"): TERMINAL_OF_KEYS,
+    (
+        "keys get prints the secret key, which should be on no screen",
+        "to try it: aws sts get-caller-identity --profile …",
+    ): TERMINAL_OF_KEYS,
     ("bash … is too old", "set bash_path in direnv.toml to bash 4.4 or later"): "needs a bash of macOS",
 }
 

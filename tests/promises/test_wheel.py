@@ -125,3 +125,16 @@ def test_the_demo_without_its_extra(their_world: World, installed: Path) -> None
         f"awsdirenv: hint: uv pip install --python {installed}/python3 "
         "'awscli>=1.29' 'flask-cors>=4' 'flask>=2.2' 'moto>=5.0' 'pexpect>=4.8'\n"
     )
+
+
+def test_the_keychain_without_its_extra(their_world: World, installed: Path) -> None:
+    """Without the library nothing moves, and the hint installs it into this very environment; all else works."""
+    before = their_world.credentials.read_bytes()
+    done = their_world.run("awsdirenv", "keys", "add", "base")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "awsdirenv: error: the keychain needs the library keyring, which is not installed\n"
+        f"awsdirenv: hint: uv pip install --python {installed}/python3 'keyring>=23.5'\n"
+    )
+    assert their_world.credentials.read_bytes() == before
+    assert their_world.run("awsdirenv", "keys", "list").returncode == 0

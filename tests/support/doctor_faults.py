@@ -10,10 +10,18 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from awsdirenv.cache import key_records
+from awsdirenv.cache.key_records import KeyRecord
+from awsdirenv.cache.layout import CachePaths
+from awsdirenv.cache.sessions import prepare
+from awsdirenv.config.chain import KeychainEntry
+from awsdirenv.config.keychain_command import keychain_command
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING
+from awsdirenv.shell.extension import own_command
 from awsdirenv.system.files import extension_source
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import BIN, WHOLE_EXTENSION, World
@@ -879,3 +887,76 @@ def _left_draft(home: Home) -> None:
 def _draft_at_work(home: Home) -> None:
     home.file("..env.awsdirenv-new", "x")
     os.utime(home.file(".env.new", "x"), (1, 1))
+
+
+# --- long-term keys: in plain files, and in the keychain ----------------------------------------------------------
+
+
+def with_desktop(home: Home) -> None:
+    """Have a D-Bus session, as far as its variable tells: no check asks the keychain itself."""
+    home.env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nowhere"
+
+
+@fault("plain-keys", INFO, "of profile base is in a plain file")
+def _plain_key(home: Home) -> None:
+    with_desktop(home)
+
+
+@fault("plain-keys", INFO, "of profile base is in a plain file, which has not changed for 100 days")
+def _old_plain_file(home: Home) -> None:
+    with_desktop(home)
+    then = time.time() - 100.5 * 86400
+    os.utime(home.world.credentials, (then, then))
+
+
+@sound("plain-keys")
+def _plain_key_without_a_keychain(home: Home) -> None:
+    home.env.pop("DBUS_SESSION_BUS_ADDRESS", None)
+
+
+@sound("plain-keys")
+def _key_of_a_session(home: Home) -> None:
+    with_desktop(home)
+    with home.world.credentials.open("a", encoding="utf-8") as file:
+        file.write("aws_session_token = x\n")
+
+
+def in_keychain(home: Home, days: float, *, is_rotating: bool = False, program: str = "") -> None:
+    """Have the key in the keychain, as far as AWS's files and our notes tell, since so many days."""
+    command = [program, "-I", "-c", "x", "/nowhere"] if program else own_command()
+    home.world.credentials.write_text("", encoding="utf-8")
+    process = keychain_command(command, KeychainEntry("base", "AIDA1"))
+    text = home.world.config.read_text(encoding="utf-8")
+    line = f"[profile base]\ncredential_process = {process}\n"
+    home.world.config.write_text(text.replace("[profile base]\n", line), encoding="utf-8")
+    since = datetime.now(timezone.utc) - timedelta(days=days)
+    paths = CachePaths(home.world.cache)
+    prepare(paths)
+    key_records.write(paths, KeyRecord("base", "…ABCD", since, is_made_then=True, is_rotating=is_rotating))
+
+
+@fault("keychain", WARNING, "the key …ABCD of profile base is 91 days old")
+def _old_key_in_keychain(home: Home) -> None:
+    in_keychain(home, 91.5)
+
+
+@fault("keychain", WARNING, "the rotation of the key …ABCD of profile base has not ended")
+def _open_rotation(home: Home) -> None:
+    in_keychain(home, 1, is_rotating=True)
+
+
+@fault("keychain", ERROR, "names an awsdirenv that is not there any more")
+def _installation_that_is_gone(home: Home) -> None:
+    in_keychain(home, 1, program="/gone/awsdirenv/bin/python3")
+
+
+@sound("keychain")
+def _young_key_in_keychain(home: Home) -> None:
+    in_keychain(home, 89.5)
+
+
+@sound("keychain")
+def _key_without_a_note(home: Home) -> None:
+    in_keychain(home, 400)
+    for note in (home.world.cache / "marks").glob("keychain-*"):
+        note.unlink()

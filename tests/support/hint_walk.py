@@ -211,6 +211,7 @@ def all_rows() -> Iterator[Row]:
     import hint_rows_directory  # noqa: F401, PLC0415
     import hint_rows_doctor  # noqa: F401, PLC0415
     import hint_rows_hooks  # noqa: F401, PLC0415
+    import hint_rows_keys  # noqa: F401, PLC0415
     import hint_rows_migrate  # noqa: F401, PLC0415
     import hint_rows_policies  # noqa: F401, PLC0415
     import hint_rows_whoami  # noqa: F401, PLC0415

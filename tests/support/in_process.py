@@ -33,7 +33,8 @@ COMMANDS = {
     *("doctor", "whoami", "console", "hook", "prompt", "completion"),
 }
 _OURS = Path(sys.executable).parent / "awsdirenv"  # a test may put another one in its place
-_OF_A_PROCESS = {"LD_PRELOAD", "TZ"}  # which count from its start only
+# Which count from its start only; with a keychain, a process keeps connections to it.
+_OF_A_PROCESS = {"LD_PRELOAD", "TZ", "DBUS_SESSION_BUS_ADDRESS"}
 
 
 def can_call(command: tuple[str, ...], env: Mapping[str, str]) -> bool:

@@ -31,7 +31,7 @@ def entries(world: World, **env: str) -> dict[str, dict[str, Any]]:
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
-KEYS = ["version", "profiles", "mfa_sessions", "locks", "timers", "directories"]
+KEYS = ["version", "profiles", "mfa_sessions", "locks", "timers", "directories", "keychain_keys"]
 
 
 def status(world: World, **env: str) -> dict[str, Any]:

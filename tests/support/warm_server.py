@@ -225,6 +225,10 @@ def take_over(client: socket.socket) -> None:
     from botocore_once import use_sso_cache  # noqa: PLC0415 - it is there; see `import_all`
 
     use_sso_cache(os.path.expanduser("~/.aws/sso/cache"))
+    if when := os.environ.get("AWSDIRENV_TEST_DIE_AT"):
+        from keychains import die_at  # noqa: PLC0415 - the same
+
+        die_at(when)
     if "load" in sys.argv[1:2]:
         from live_python import name_in_live_files  # noqa: PLC0415 - the same
 
@@ -259,6 +263,8 @@ def import_all() -> None:
             importlib.import_module(module.name)
     before = list(sys.path)
     sys.path += [str(REPOSITORY / "tests" / "support"), str(REPOSITORY / "tests" / "doubles")]
+    for name in ("keychains", "keyring.backends.SecretService"):
+        importlib.import_module(name)
     strict_sts, world = importlib.import_module("strict_sts"), importlib.import_module("world")
     with strict_sts.StrictSts() as sts, tempfile.TemporaryDirectory(prefix="awsdirenv-warm-") as root:
         exercise(world.World(sts, Path(root)))

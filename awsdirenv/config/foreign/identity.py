@@ -7,7 +7,7 @@ from pathlib import Path
 
 from awsdirenv.config import dotenv
 from awsdirenv.config.aws_files import AwsFiles, place_of, static_keys
-from awsdirenv.config.chain import ATTACHED, STATIC, Chain
+from awsdirenv.config.chain import ATTACHED, KEYCHAIN, STATIC, Chain
 from awsdirenv.config.foreign.found import (
     ACCOUNT,
     DOTENV,
@@ -278,7 +278,7 @@ class Finder:
         chain = resolve_chain(self.files, name, self.environ)
         if tool and tool.store and chain.source_kind == ATTACHED:
             raise self._store_error(tool, found, chain.source_profile)
-        if tool and tool.kind == GET and (chain.source_kind, chain.hops) != (STATIC, ()):
+        if tool and tool.kind == GET and (chain.source_kind not in (STATIC, KEYCHAIN) or chain.hops):
             raise UnclearError(self.foreign.line(found), f"{tool.program} for a profile without keys of its own")
         for one in self.foreign.found:
             self._check_account(one, chain)

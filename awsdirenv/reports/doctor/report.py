@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from awsdirenv.records import replace
-from awsdirenv.reports.doctor import aws, files, setup
+from awsdirenv.reports.doctor import aws, files, long_term_keys, setup
 from awsdirenv.reports.doctor.context import (
     ERROR,
     INFO,
@@ -53,6 +53,8 @@ CHECKS: Mapping[str, Check] = {
     "key-age": aws.key_age,
     "mfa": aws.mfa,
     "clock": aws.clock,
+    "plain-keys": long_term_keys.plain_keys,
+    "keychain": long_term_keys.keychain,
 }
 OF_THE_MACHINE = ("direnv", "direnv-version", "bash", "stat", "awk", "hook", "hook-order")
 _PATIENCE = 1.0  # seconds after which the user is told which check is slow

@@ -1,7 +1,6 @@
 """`awsdirenv explain`: how a profile gets its credentials, step by step. Works offline.
 
-The text has one block for each step and one line for each fact, without colours and columns. So each line makes sense
-alone, in a log or in a screen reader.
+The text has one line for each fact, without colours and columns. So each line makes sense alone, as in a log.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from awsdirenv.config.chain import (
     CONTAINER,
     ENVIRONMENT,
     INSTANCE,
+    KEYCHAIN,
     LOGIN,
     PROCESS,
     SSO,
@@ -56,7 +56,6 @@ from awsdirenv.session_credentials import duration_text, time_left
 from awsdirenv.system.text import clock_text, login_command, printable, utc_text, with_tilde
 
 ROLE_CHAINING = "role chaining"
-
 _WIDTH = 80
 _CALLS = {
     **dict.fromkeys((MFA_SESSION, KEY_SESSION), "GetSessionToken"),
@@ -67,6 +66,7 @@ _TITLES = {
     STATIC: "access key",
     SSO: "IAM Identity Center",
     PROCESS: "credential_process",
+    KEYCHAIN: "access key in the keychain",
     WEB_IDENTITY: "AssumeRoleWithWebIdentity",
     LOGIN: "aws login",
     ENVIRONMENT: "keys in the environment",
@@ -76,11 +76,12 @@ _TITLES = {
     **_CALLS,
     MFA_SESSION: "GetSessionToken with an MFA code",
 }
-_FOR_ALL = f"all directories share what it gives; name the variables that it reads in {VARIABLES_KEY}"
-_FOR_EACH_VALUE = f"directories share what it gives where the variables of {VARIABLES_KEY} are the same"
+_SHARED = f"all directories share what it gives; name the variables that it reads in {VARIABLES_KEY}"
+_SPLIT = f"directories share what it gives where the variables of {VARIABLES_KEY} are the same"
 _SOURCES = {
     SSO: "asks IAM Identity Center for credentials",
     PROCESS: "runs credential_process",
+    KEYCHAIN: "reads the key from the keychain",
     WEB_IDENTITY: "calls AssumeRoleWithWebIdentity",
     LOGIN: "takes the credentials of aws login",
     CONTAINER: "asks the container's endpoint",
@@ -203,20 +204,19 @@ def _usable_snapshot(context: ProfileContext) -> Snapshot | None:
 def _known_source(planner: Planner, files: AwsFiles, environ: Mapping[str, str]) -> KnownSource:
     """Return what is known of the source without a call."""
     chain = planner.chain
-    if chain.source_kind == STATIC:
-        keys = static_keys(files, chain.source_profile)
-        return KnownSource(keys[0], is_long_term=not keys[2]) if keys else KnownSource()
+    if chain.source_kind == STATIC and (keys := static_keys(files, chain.source_profile)):
+        return KnownSource(keys[0], is_long_term=not keys[2])
     if chain.source_kind == ENVIRONMENT:
         token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
         return KnownSource(environ.get("AWS_ACCESS_KEY_ID", ""), is_long_term=not token)
-    if chain.source_kind == PROCESS and planner.stored(source_key(chain)) is None:
+    if chain.source_kind in (PROCESS, KEYCHAIN) and planner.stored(source_key(chain)) is None:
         # A program may print long-term keys. We never store those, but a session that was started with them.
         own = chain.duration_seconds if not chain.hops else None
         for key, label, _ in planner.store.labelled():
             serial = label if chain.mfa_serial and fits(chain, label) else None
             if key == device_key(chain, "", serial, own):
                 return KnownSource(is_long_term=True, serial=serial)
-    return KnownSource()
+    return KnownSource(is_long_term=chain.source_kind == KEYCHAIN)
 
 
 def _explanation(
@@ -321,11 +321,11 @@ class _Writer:
             lines.append(f"   lifetime {duration_text(hop.duration_seconds)}{why}")
         if hop.cached_until:
             lines.append(f"   cached until {self._moment(hop.cached_until)}")
-        elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT):
+        elif not self._explained.error and hop.kind not in (STATIC, ENVIRONMENT, KEYCHAIN):
             lines.append("   not cached")
         if hop.kind == PROCESS:
             is_split = any(VARIABLES_KEY in other.values for other in self._explained.hops)
-            lines.append("   " + (_FOR_EACH_VALUE if is_split else _FOR_ALL))
+            lines.append(f"   {_SPLIT if is_split else _SHARED}")
         if hop.asks_for_code:
             lines.append("   asks for an MFA code")
         if hop.unused:

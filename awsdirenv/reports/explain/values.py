@@ -28,7 +28,7 @@ from awsdirenv.config.source_lines import Provenance
 from awsdirenv.records import Record
 from awsdirenv.refresh.plan import ASSUME_ROLE, STS_DEFAULT, Plan, Step
 from awsdirenv.refresh.request import ProfileContext
-from awsdirenv.system.text import utc_text
+from awsdirenv.system.text import command_line, utc_text
 
 DEFAULT, WISH = "default", "--duration"
 _NEVER_SHOWN = {"aws_secret_access_key", "aws_session_token", "aws_security_token", "credential_process", "mfa_process"}
@@ -147,6 +147,9 @@ class HopValues(Record):
         values: dict[str, Value] = {}
         if kind == STATIC:
             values = self._static_keys(profile)
+        elif chain.keychain:
+            shown = command_line("awsdirenv keys get", chain.keychain.name)
+            values = {"credential_process": Value(shown, self.where.of(profile, "credential_process"))}
         elif kind in _BY_KIND:
             values = self.of_profile(profile, _BY_KIND[kind])
         for name in SHOWN_BY_KIND.get(kind, ()):

@@ -1,0 +1,157 @@
+"""The keychain of the operating system, through the library `keyring`: one text by name, and never an endless wait.
+
+`keyring` is imported when a keychain is first used. It is an extra of ours, and slow to import.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from awsdirenv.errors import KeychainError
+from awsdirenv.system.clocks import patience
+from awsdirenv.system.files import extra_command
+from awsdirenv.system.text import unset_command
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE = "awsdirenv"  # under this name all that is ours is in the keychain
+_RECOMMENDED = 1  # by keyring's own scale: what is below it keeps secrets in plain text, or not at all
+_VARIABLE = "PYTHON_KEYRING_BACKEND"
+
+T = TypeVar("T")
+
+
+class Keychain:
+    """The user's keychain. Every call ends within `timeout` seconds, and raises KeychainError."""
+
+    def __init__(self, timeout: float, environ: Mapping[str, str], waiting: Callable[[str], None]) -> None:
+        """Create it. `waiting` is told if an answer takes longer than a second: the desktop may ask the user."""
+        self._timeout = timeout
+        self._environ = environ
+        self._waiting = waiting
+
+    def read(self, name: str) -> str | None:
+        """Return the text that is kept under a name, or None."""
+        return self._in_time(lambda backend: backend.get_password(SERVICE, name))
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a text under a name, in the place of the one before, and see that it is there."""
+
+        def work(backend: KeyringBackend) -> bool:
+            backend.set_password(SERVICE, name, text)
+            return backend.get_password(SERVICE, name) == text
+
+        if not self._in_time(work):
+            raise KeychainError("the keychain did not keep what was written into it", "check its free space and rights")
+
+    def delete(self, name: str) -> None:
+        """Delete what is kept under a name, if it is there."""
+
+        def work(backend: KeyringBackend) -> None:
+            if backend.get_password(SERVICE, name) is not None:
+                backend.delete_password(SERVICE, name)
+
+        self._in_time(work)
+
+    def _in_time(self, work: Callable[[KeyringBackend], T]) -> T:
+        """Do it in a thread of its own, which is left behind if the keychain hangs. It ends with the process."""
+        outcome: list[tuple[T | None, BaseException | None]] = []
+
+        def run() -> None:
+            try:
+                outcome.append((work(_backend(self._environ)), None))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting thread raises it
+                outcome.append((None, error))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        with patience(self._waiting, "the keychain, which may ask you for its password"):
+            thread.join(self._timeout)
+        if not outcome:
+            raise KeychainError(
+                f"the keychain did not answer within {self._timeout:g}s",
+                "unlock it, or answer its question on the desktop, then try again",
+            )
+        result, error = outcome[0]
+        if error is not None:
+            raise _translated(error) from None
+        return result  # type: ignore[return-value] # None only where T has it
+
+
+def may_be_here(environ: Mapping[str, str]) -> bool:
+    """Return whether this machine may have a keychain, without asking it."""
+    return sys.platform == "darwin" or bool(environ.get("DBUS_SESSION_BUS_ADDRESS"))
+
+
+def is_installed() -> bool:
+    """Return whether the library is there, without importing it."""
+    from importlib.util import find_spec  # noqa: PLC0415 - for `doctor` only
+
+    return find_spec("keyring") is not None
+
+
+def not_installed() -> KeychainError:
+    """Return the error for a missing library, with the command that installs it."""
+    return KeychainError("the keychain needs the library keyring, which is not installed", extra_command("keyring"))
+
+
+def _backend(environ: Mapping[str, str]) -> KeyringBackend:
+    """Return the keychain that keyring would use. Raises KeychainError for one that keeps no secret."""
+    try:
+        from keyring import backend, core  # noqa: PLC0415 - an extra of ours
+        from keyring.backends import chainer, fail  # noqa: PLC0415
+    except ImportError:
+        raise not_installed() from None
+    try:
+        wanted: Any = core.load_env() or core.load_config()
+    except Exception as error:  # noqa: BLE001 - it imports whatever a setting names
+        raise KeychainError(f"keyring cannot use its setting: {type(error).__name__}", _setting(environ)) from None
+    chosen: Any = wanted or fail.Keyring()  # type: ignore[no-untyped-call]
+    if wanted is None or isinstance(wanted, chainer.ChainerBackend):
+        backend.get_all_keyring()  # imports them all; its result is of the first call, perhaps without a desktop
+        kinds = [one for one in backend.KeyringBackend.get_viable_backends() if one is not chainer.ChainerBackend]
+        chosen = max((one() for one in kinds), key=_priority, default=chosen)
+    if _priority(chosen) >= _RECOMMENDED and not isinstance(chosen, fail.Keyring):
+        return chosen  # type: ignore[no-any-return]
+    if wanted is not None:
+        kind = f"{type(chosen).__module__}.{type(chosen).__name__}"
+        raise KeychainError(f"keyring is set to {kind}, which is no safe keychain", _setting(environ))
+    raise KeychainError(
+        "there is no keychain here: nothing answers as Secret Service",
+        "in a desktop session, or: dbus-run-session -- bash, then gnome-keyring-daemon --unlock",
+    )
+
+
+def _priority(backend: KeyringBackend) -> float:
+    """Return how good keyring thinks a backend is. One that cannot work here raises an error instead."""
+    try:
+        return float(backend.priority)
+    except Exception:  # noqa: BLE001 - whatever a backend of somebody else's raises
+        return -1
+
+
+def _setting(environ: Mapping[str, str]) -> str:
+    """Return how to undo the setting that chooses a keychain."""
+    if environ.get(_VARIABLE):
+        return unset_command(_VARIABLE)
+    from keyring.util import platform_  # noqa: PLC0415 - see `_backend`
+
+    return f"remove default-keyring from {os.path.join(platform_.config_root(), 'keyringrc.cfg')}"
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Return our error for one of keyring's. Its message is not shown: it may quote what was to be kept."""
+    if isinstance(error, KeychainError):
+        return error
+    from keyring import errors  # noqa: PLC0415 - see `_backend`
+
+    if isinstance(error, (errors.KeyringLocked, errors.InitError)) or type(error).__name__ == "LockedException":
+        return KeychainError(
+            "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
+        )
+    return KeychainError(f"the keychain failed: {type(error).__name__}", "check it with: keyring diagnose")

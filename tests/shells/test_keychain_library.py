@@ -1,0 +1,93 @@
+"""The keychain as a library that may be missing, or may choose a backend that keeps no secret."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from keyring import backend
+
+from awsdirenv.errors import KeychainError
+from awsdirenv.system.files import extra_command
+from awsdirenv.system.keychain import Keychain
+
+
+class Backend(backend.KeyringBackend):
+    """A backend of somebody else, which is not to be chosen by any other test."""
+
+    priority = -1
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return f"{service} {username}"
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise ValueError(password)
+
+
+backend.KeyringBackend._classes.discard(Backend)
+
+
+@contextmanager
+def only(kind: type[Backend], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a backend that works here, and no D-Bus."""
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    backend.KeyringBackend._classes.add(kind)
+    try:
+        yield
+    finally:
+        backend.KeyringBackend._classes.discard(kind)
+
+
+def refusal(**environ: str) -> KeychainError:
+    """Read from the keychain, which must fail."""
+    with pytest.raises(KeychainError) as error:
+        Keychain(10, environ, lambda _: None).read("x")
+    return error.value
+
+
+def test_the_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint installs what the extra asks for, into our environment."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    assert refusal().hint == extra_command("keyring")
+    assert "'keyring>=23.5'" in extra_command("keyring")
+
+
+def test_a_weak_backend_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only a backend works that keyring does not recommend, there is no keychain: it may keep plain text."""
+    with only(Backend, monkeypatch):
+        monkeypatch.setattr(Backend, "priority", 0.9)
+        assert refusal().message == "there is no keychain here: nothing answers as Secret Service"
+        monkeypatch.setattr(Backend, "priority", 1)
+        assert Keychain(10, {}, lambda _: None).read("x") == "awsdirenv x"
+
+
+def test_a_variable_and_a_file_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint undoes what has chosen the backend: the variable, or the line in the file."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    chosen = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    assert refusal(**chosen).hint.startswith("unset PYTHON_KEYRING_BACKEND")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "no.such.module")
+    assert refusal(**chosen).message == "keyring cannot use its setting: ModuleNotFoundError"
+
+
+def test_no_error_quotes_what_was_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend may put the secret into its error, and we do not."""
+    monkeypatch.setattr(Backend, "priority", 20)
+    with only(Backend, monkeypatch), pytest.raises(KeychainError, match="the keychain failed: ValueError") as error:
+        Keychain(10, {}, lambda _: None).write("x", "the secret")
+    assert "secret" not in error.value.message + error.value.hint
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+
+
+def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that never answers is left behind."""
+    ended = threading.Event()
+    monkeypatch.setattr(Backend, "priority", 20)
+    monkeypatch.setattr(Backend, "get_password", lambda *_: ended.wait() and None)
+    with only(Backend, monkeypatch), pytest.raises(KeychainError, match=r"did not answer within 0\.5s"):
+        Keychain(0.5, {}, lambda _: None).read("x")
+    ended.set()
