@@ -67,6 +67,8 @@ class SignIn(Record):
         """Listen for the browser. None where it would not find us, and for a profile of the old kind."""
         if self.device_code or self.sso_session.name is None or not browser.is_here(self.environ):
             return None
+        if not self.oidc.knows_redirects:
+            return None
         with contextlib.suppress(OSError):  # no loopback
             return Redirects()
         return None

@@ -121,6 +121,12 @@ class Oidc:
         self._what = f"the sign-in to {self._name}"
         self._address = ""  # of the service, as botocore has resolved it for the last call
 
+    @property
+    def knows_redirects(self) -> bool:
+        """Whether botocore knows the sign-in with a redirect: since 1.34.103, of May 2024."""
+        model = self._guarded(lambda: self._client.meta.service_model)
+        return "codeVerifier" in model.operation_model("CreateToken").input_shape.members
+
     def register(self, *, for_redirect: bool = False) -> Registration:
         """Register as a client, for a device code or for a redirect. The sign-in page shows the person its name."""
         request: dict[str, Any] = {"clientName": "awsdirenv", "clientType": "public"}

@@ -14,12 +14,32 @@ from awsdirenv.aws.keychain_keys import KeychainKeys, KeyPair, Rotation, StoredK
 from awsdirenv.config import key_lines
 from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
 from awsdirenv.config.key_lines import KEY_NAMES, Edit
-from awsdirenv.errors import ConfigError
+from awsdirenv.config.keychain_command import keychain_entry
+from awsdirenv.errors import ConfigError, KeyRotationError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import utc_now
 from awsdirenv.system.text import utc_text
 
 _STATE = "awsdirenv_rotation"  # the key of that section that has all but the new key, as JSON
+
+
+def check_alone(files: AwsFiles, profile: str, kept: StoredKeys, keys: KeychainKeys) -> None:
+    """Refuse a key that another profile has, too: the rotation would delete it there. Raises KeyRotationError."""
+    for name in files.profiles:
+        static = static_keys(files, name)
+        entry = keychain_entry(files.profiles[name].get("credential_process"))
+        if static:
+            is_same = name != profile and static[0] == kept.key.access_key_id
+        elif entry and entry.name != profile and entry.user_id == kept.user_id:
+            other = keys.read(entry.name)
+            is_same = other is not None and other.key.access_key_id == kept.key.access_key_id
+        else:
+            continue
+        if is_same:
+            raise KeyRotationError(
+                f"profile {name} has the same key as profile {profile}, and would be left with a deleted one",
+                f"remove the key from {name}; a role there can have source_profile = {profile}",
+            )
 
 
 class KeychainVault(Record):

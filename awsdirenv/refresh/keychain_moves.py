@@ -23,6 +23,7 @@ from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import ConfigError, KeychainError, SessionRefusedError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import parse_time, utc_now
+from awsdirenv.system.files import read_bytes
 from awsdirenv.system.text import command_line, utc_text
 
 # With one of these a profile gets its credentials from there, and not from credential_process.
@@ -65,6 +66,9 @@ class Mover(Record):
             if key_lines.has_keys(files, self.profile)[not in_credentials]:
                 self.carry_out(key_lines.without_keys(files, self.profile, in_credentials=in_credentials))
         note(self.paths, self.profile, kept)
+        for path in dict.fromkeys((files.credentials_path, files.config_path)):
+            if pair.secret_access_key.encode() in (read_bytes(path) or b""):
+                self.say(f"  note: the secret is still in {path}, in a comment or in another profile")
         if resolve_chain(load_files(self.environ), self.profile, self.environ).keychain != entry:
             raise ConfigError(
                 f"profile {self.profile} does not use the keychain, although its credential_process is written",

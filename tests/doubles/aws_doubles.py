@@ -545,7 +545,7 @@ class IdentityCenter(Double):
     def _redeem_code(self, sent: dict[str, Any], client_id: str) -> None:
         # Stricter than AWS may be: a wrong try uses the code up, too.
         page, expires = self.codes.pop(sent["code"], (None, 0.0))
-        proof = base64.urlsafe_b64encode(hashlib.sha256(sent["codeVerifier"].encode()).digest()).decode().rstrip("=")
+        proof = encode(hashlib.sha256(sent["codeVerifier"].encode()).digest())
         is_theirs = page is not None and (page.client_id, page.redirect_uri) == (client_id, sent["redirectUri"])
         if page is None or not is_theirs or not secrets.compare_digest(proof, page.challenge):
             raise RefusedError("InvalidGrantException", "Invalid authorization code provided", 400)

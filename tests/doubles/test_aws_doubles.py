@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import stat
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import botocore.credentials
 import botocore.session
@@ -22,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ProxyConnectionError, ReadTimeoutError, SSLError
 from botocore.parsers import ResponseParserError
 
-from aws_doubles import ACCOUNT_ACCESS, DEVICE_GRANT, encode
+from aws_doubles import ACCOUNT_ACCESS, CODE_GRANT, DEVICE_GRANT, encode
 from in_process import caller_arn
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX, Call, StrictSts, User
 from tls import Authority, ConnectProxy, TlsFront
@@ -329,6 +331,134 @@ def test_malformed_oidc_requests(sts: StrictSts, oidc: Oidc) -> None:
     for body in (b"not json", b"[]"):
         assert ask(sts, "/token", "POST", body)[0] == 400
     assert oidc.start(startUrl=sts.sso.start_url + "/")["userCode"]
+
+
+VERIFIER, REDIRECT = "v" * 64, "http://127.0.0.1:12345/oauth/callback"
+PKCE_CLIENT: dict[str, Any] = {
+    "clientName": "test",
+    "clientType": "public",
+    "scopes": [ACCOUNT_ACCESS],
+    "grantTypes": [CODE_GRANT, "refresh_token"],
+    "redirectUris": ["http://127.0.0.1/oauth/callback"],
+}
+
+
+class Pkce:
+    """A client that was registered for a redirect, and its browser."""
+
+    def __init__(self, sts: StrictSts) -> None:
+        self.sts, self.api = sts, client(sts, "sso-oidc")
+        about = self.api.register_client(**PKCE_CLIENT, issuerUrl=sts.sso.start_url)
+        self.client = {name: about[name] for name in ("clientId", "clientSecret")}
+        sts.sso.configure(approve_on_visit=True)
+
+    def page(self, **change: str) -> str:
+        """Give the page's address."""
+        query = {
+            "response_type": "code",
+            "client_id": self.client["clientId"],
+            "redirect_uri": REDIRECT,
+            "state": "a-state-of-the-client",
+            "code_challenge_method": "S256",
+            "code_challenge": encode(hashlib.sha256(VERIFIER.encode()).digest()),
+            "scopes": ACCOUNT_ACCESS,
+            **change,
+        }
+        return f"/authorize?{urlencode({name: text for name, text in query.items() if text})}"
+
+    def code(self) -> str:
+        """Open the page, and give the code that the browser is sent on with."""
+        assert ask(self.sts, self.page())[0] == 302
+        answer = urlsplit(self.sts.sso.answer_to(self.sts.sso.authorizations[-1]))
+        assert answer.query.endswith("&state=a-state-of-the-client")
+        return parse_qs(answer.query)["code"][0]
+
+    def redeem(self, code: str, /, **change: str) -> dict[str, str]:
+        """Give the parameters of a good exchange."""
+        good = {**self.client, "grantType": CODE_GRANT, "code": code, "redirectUri": REDIRECT, "codeVerifier": VERIFIER}
+        return {**good, **change}
+
+
+@pytest.fixture
+def pkce(sts: StrictSts) -> Pkce:
+    """Register a client for a redirect."""
+    return Pkce(sts)
+
+
+def test_authorization_code(sts: StrictSts, pkce: Pkce) -> None:
+    """A code is good once, for its client, its redirect and its verifier, and not for long; its tokens are renewed."""
+    grant = (400, "InvalidGrantException")
+    for change in (
+        {"codeVerifier": "w" * 64},
+        {"redirectUri": REDIRECT.replace("12345", "12346")},
+        Pkce(sts).client,
+        {"code": "another"},
+    ):
+        code = pkce.code()
+        assert refused(pkce.api.create_token, **pkce.redeem(code, **change)) == grant
+        # A wrong try has used it up.
+        assert ("code" in change) or refused(pkce.api.create_token, **pkce.redeem(code)) == grant
+    code = pkce.code()
+    tokens = pkce.api.create_token(**pkce.redeem(code))
+    assert refused(pkce.api.create_token, **pkce.redeem(code)) == grant
+    fresh = {**pkce.client, "grantType": "refresh_token", "refreshToken": tokens["refreshToken"]}
+    assert pkce.api.create_token(**fresh)["refreshToken"] != tokens["refreshToken"]
+    late = pkce.code()
+    sts.configure(clock_offset=60)
+    assert refused(pkce.api.create_token, **pkce.redeem(late)) == (400, "ExpiredTokenException")
+
+
+def test_grants_are_those_of_the_client(sts: StrictSts, pkce: Pkce, oidc: Oidc) -> None:
+    """A client that registered for a redirect has no device codes, and the other way round."""
+    sts.sso.auto_approve_after(0)
+    started, other = oidc.start(), (400, "UnauthorizedClientException")
+    device = {**pkce.client, "grantType": DEVICE_GRANT, "deviceCode": started["deviceCode"]}
+    assert refused(pkce.api.create_token, **device) == other
+    assert refused(oidc.api.create_token, **pkce.redeem(pkce.code(), **oidc.client)) == other
+    assert ask(sts, pkce.page(client_id=oidc.client["clientId"]))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"response_type": "token"},
+        {"client_id": "unknown"},
+        {"redirect_uri": "http://127.0.0.1/oauth/callback"},
+        {"redirect_uri": REDIRECT.replace("127.0.0.1", "localhost")},
+        {"redirect_uri": "http://127.0.0.1:12345/other"},
+        {"redirect_uri": "https://example.com/oauth/callback"},
+        {"state": ""},
+        {"state": "short"},
+        {"code_challenge_method": "plain"},
+        {"code_challenge": ""},
+        {"code_challenge": VERIFIER},
+        {"scopes": ""},
+        {"scopes": "sso:all"},
+    ],
+    ids=str,
+)
+def test_a_page_that_is_not_whole(sts: StrictSts, pkce: Pkce, change: dict[str, str]) -> None:
+    """A page without one of its parts opens for nobody."""
+    assert ask(sts, pkce.page(**change))[0] == 400
+    assert sts.sso.authorizations == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"redirectUris": ["http://127.0.0.1:80/oauth/callback"]}, "InvalidRedirectUriException"),
+        ({"redirectUris": ["https://example.com/"]}, "InvalidRedirectUriException"),
+        ({"redirectUris": []}, "InvalidRedirectUriException"),
+        ({"issuerUrl": "https://other.awsapps.com/start"}, "InvalidRequestException"),
+        ({"grantTypes": ["password"]}, "UnsupportedGrantTypeException"),
+    ],
+    ids=str,
+)
+def test_registrations_for_a_redirect(sts: StrictSts, change: dict[str, Any], code: str) -> None:
+    """A client may be sent to its own machine only, and is of one access portal."""
+    api = client(sts, "sso-oidc")
+    good = {**PKCE_CLIENT, "issuerUrl": sts.sso.start_url}
+    assert refused(api.register_client, **{**good, **change}) == (400, code)
 
 
 def test_refresh_tokens_work_once(sts: StrictSts, oidc: Oidc) -> None:

@@ -289,6 +289,21 @@ def test_killed_once_while_rotating_a_file(world: World) -> None:
     assert only.access_key_id != world.user.access_key_id
 
 
+def test_a_key_of_two_profiles(desktop: World) -> None:
+    """A key that another profile has, in a file or in the keychain, is not rotated; `add` says where the secret is."""
+    user = desktop.user
+    both = {"aws_access_key_id": user.access_key_id, "aws_secret_access_key": user.secret_access_key}
+    desktop.profile("twin", **both, region="eu-west-1")
+    assert f"the secret is still in {desktop.config}" in keys(desktop, "add", "base")
+    for place in ("file", "keychain"):
+        assert "would be left with a deleted one" in refusal(desktop, "rotate", "base"), place
+        assert who(desktop, "twin") == user.arn
+        if place == "file":
+            assert "still in" not in keys(desktop, "add", "twin")
+    keys(desktop, "remove", "--yes", "twin")
+    keys(desktop, "rotate", "base")
+
+
 def test_killed_at_each_call_of_aws(desktop: World) -> None:
     """Before each call of AWS, and before its answer has been noted, a killed rotation is ended by the next one."""
     keys(desktop, "add", "base")

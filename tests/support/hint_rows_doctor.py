@@ -337,9 +337,13 @@ finding(
     "key_of_root",
     another_key,
 )
-OLD = "make a new one in IAM, replace this one with it, and delete this one in IAM"
-finding("the access key … of profile … is … days old", OLD, "old_key", another_key)
-finding("the access key … of the user of profile … is … days old", OLD, "another_old_key", another_key)
+finding("the access key … of profile … is … days old", "awsdirenv keys rotate …", "old_key")
+finding(
+    "the access key … of the user of profile … is … days old",
+    "delete it in IAM if nobody needs it, else replace it there",
+    "another_old_key",
+    another_key,
+)
 
 
 def _device(walk: Walk, home: Home, hint: Hint) -> None:

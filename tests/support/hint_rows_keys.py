@@ -345,6 +345,17 @@ def _no_device(walk: Walk) -> Steps:
     walk.env["AWSDIRENV_MFA_PROCESS"] = f"echo {walk.world.code()}"
 
 
+@row(
+    "profile … has the same key as profile …, and would be left with a deleted one",
+    "remove the key from …; a role there can have source_profile = …",
+)
+def _twin(walk: Walk) -> Steps:
+    user = walk.world.user
+    walk.world.profile("twin", aws_access_key_id=user.access_key_id, aws_secret_access_key=user.secret_access_key)
+    yield keys(walk, "rotate base")
+    walk.rewrite(walk.world.config, "[profile twin]", aws_access_key_id=None, aws_secret_access_key=None)
+
+
 @row("AWS does not take the access key … of profile … (…)", "replace it by a valid one of IAM's")
 def _dead_key(walk: Walk) -> Steps:
     with desktop(walk):

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from keyring.backends import SecretService
+
 from awsdirenv.aws.keychain_keys import KeychainKeys, StoredKeys
 from awsdirenv.system.keychain import Keychain
 from container import must_have, proc
 from world import World
 
+_BUS = "DBUS_SESSION_BUS_ADDRESS"
 PASSWORD = "the password of the keychain"
 DIE_AT = "AWSDIRENV_TEST_DIE_AT"  # the number of the effect at which a process kills itself; see `die_at`
 
@@ -82,14 +85,16 @@ def locked(world: World) -> Iterator[dict[str, str]]:
 
 
 def kept(world: World, profile: str = "base") -> StoredKeys | None:
-    """Look into the keychain, by another process than any of ours that is tested."""
-    program = (
-        "import sys; from keyring.backends import SecretService;"
-        "print(SecretService.Keyring().get_password('awsdirenv', sys.argv[1]) or '')"
-    )
-    done = world.process(str(_python()), "-c", program, profile)
-    assert done.returncode == 0, done.stderr
-    return parsed(done.stdout) if done.stdout.strip() else None
+    """Look into the keychain, with nothing of ours."""
+    before = os.environ.get(_BUS)
+    os.environ[_BUS] = world.env[_BUS]
+    try:
+        text = SecretService.Keyring().get_password("awsdirenv", profile)  # type: ignore[no-untyped-call]
+    finally:
+        os.environ.pop(_BUS)
+        if before is not None:
+            os.environ[_BUS] = before
+    return parsed(text) if text else None
 
 
 def parsed(text: str) -> StoredKeys | None:
@@ -102,12 +107,6 @@ def parsed(text: str) -> StoredKeys | None:
             return text
 
     return KeychainKeys(Known()).read("base")
-
-
-def _python() -> str:
-    import sys  # noqa: PLC0415
-
-    return sys.executable
 
 
 def die_at(when: str) -> None:

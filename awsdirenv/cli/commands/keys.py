@@ -165,7 +165,7 @@ def _rotate(loader: Loader, mover: Mover, *, restart: bool) -> None:
     from awsdirenv.config.aws_files import load_files
     from awsdirenv.config.chain import KEYCHAIN
     from awsdirenv.config.resolve import resolve_chain
-    from awsdirenv.refresh.key_vaults import FileVault, KeychainVault
+    from awsdirenv.refresh.key_vaults import FileVault, KeychainVault, check_alone
     from awsdirenv.refresh.keychain_moves import note
     from awsdirenv.refresh.rotation import Rotator, device_of
 
@@ -178,6 +178,9 @@ def _rotate(loader: Loader, mover: Mover, *, restart: bool) -> None:
     else:
         whose = lambda files, pair: mover.identity(files, pair).user_id  # noqa: E731
         vault = FileVault(profile, loader.environ, whose, mover.carry_out)
+    present = vault.read()
+    if present.rotation is None:
+        check_alone(files, profile, present, mover.keys)
     serial = device_of(files, chain, loader.environ)
     as_user = command_line("awsdirenv exec" if chain.mfa_serial else "awsdirenv exec --no-session", profile)
     rotator = Rotator(profile, vault, mover.user_keys(files), lambda: _mfa_session(profile, serial), as_user, say)

@@ -16,7 +16,7 @@ from awsdirenv.refresh.preflight import Preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
 from awsdirenv.session_credentials import time_left
 from awsdirenv.system.files import read_text
-from awsdirenv.system.text import login_command
+from awsdirenv.system.text import command_line, login_command
 
 _OLD_KEY = timedelta(days=90)
 _SKEW = timedelta(seconds=60)  # a smaller error of the clock is no finding
@@ -110,11 +110,13 @@ def key_age(context: DoctorContext) -> Iterator[Finding]:
             if age <= _OLD_KEY or access_key_id in reported:
                 continue
             reported.add(access_key_id)
-            is_its_own = access_key_id == fact.key.access_key_id
-            whose = f"of profile {fact.key.profile}" if is_its_own else f"of the user of profile {fact.key.profile}"
-            message = f"the access key …{access_key_id[-4:]} {whose} is {age.days} days old"
-            hint = "make a new one in IAM, replace this one with it, and delete this one in IAM"
-            yield Finding(WARNING, message, hint, _file(context) if is_its_own else None)
+            name, shown = fact.key.profile, f"the access key …{access_key_id[-4:]}"
+            if access_key_id == fact.key.access_key_id:
+                message = f"{shown} of profile {name} is {age.days} days old"
+                yield Finding(WARNING, message, command_line("awsdirenv keys rotate", name), _file(context))
+            else:
+                message = f"{shown} of the user of profile {name} is {age.days} days old"
+                yield Finding(WARNING, message, "delete it in IAM if nobody needs it, else replace it there")
 
 
 def mfa(context: DoctorContext) -> Iterator[Finding]:

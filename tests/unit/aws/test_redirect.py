@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import errno
 import hashlib
 import http.client
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.loaders import Loader
 
 from awsdirenv.aws import sso_token
 from awsdirenv.aws.botocore_session import boto_session
@@ -430,6 +432,7 @@ def test_only_this_machine(visitor: Visitor) -> None:
 # Where a device code is used
 
 
+REDIRECT_NAMES = ["grantTypes", "issuerUrl", "redirectUris"]
 HERE = {"BROWSER": "sh", "PATH": "/usr/bin:/bin"}
 REMOTE = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "CODESPACES", "REMOTE_CONTAINERS", "GITPOD_WORKSPACE_ID")
 
@@ -465,13 +468,33 @@ def test_whether_the_browser_is_here(
     assert browser.is_here({**HERE, **{name: text.format(bin=tmp_path) for name, text in environ.items()}}) == is_here
 
 
-@pytest.mark.parametrize("why", ["legacy profile", "--device-code", "SSH", "no loopback"])
+def make_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have botocore's description of the service be that of before May 2024."""
+    load = Loader.load_service_model
+
+    def load_older(loader: Any, service_name: str, *rest: Any, **options: Any) -> Any:
+        model = copy.deepcopy(load(loader, service_name, *rest, **options))
+        if service_name == "sso-oidc" and "shapes" in model:
+            for shape, names in {
+                "CreateTokenRequest": ["codeVerifier"],
+                "RegisterClientRequest": REDIRECT_NAMES,
+            }.items():
+                for name in names:
+                    del model["shapes"][shape]["members"][name]
+        return model
+
+    monkeypatch.setattr(Loader, "load_service_model", load_older)
+
+
+@pytest.mark.parametrize("why", ["legacy profile", "--device-code", "SSH", "no loopback", "older botocore"])
 def test_a_device_code_all_the_same(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     """A profile without a session, an option, SSH, or a machine without a loopback: a code, as before."""
     visitor.sts.sso.auto_approve_after(0)
     name = None if why == "legacy profile" else "corp"
     if why == "SSH":
         visitor.environ["SSH_CONNECTION"] = "x"
+    if why == "older botocore":
+        make_older(monkeypatch)
     if why == "no loopback":
 
         def fail(_: object) -> None:
@@ -483,6 +506,14 @@ def test_a_device_code_all_the_same(visitor: Visitor, monkeypatch: pytest.Monkey
     assert visitor.sts.count("StartDeviceAuthorization") == 1
     assert "grantTypes" not in visitor.sent("RegisterClient")[0]
     assert "allow it only if the page shows this code" in visitor.said[2]
+
+
+def test_a_region_that_cannot_be(visitor: Visitor) -> None:
+    """A region that is none is said as what it is."""
+    error = visitor.refused(SsoSession("corp", visitor.session.start_url, "not a region"))
+    assert isinstance(error, ConfigError)
+    assert error.message == "the sign-in to corp: Provided region_name 'not a region' doesn't match a supported format"
+    assert (visitor.pages, visitor.sts.calls) == ([], [])
 
 
 # Start URLs

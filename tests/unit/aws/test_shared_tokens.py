@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, LoginRefreshRequired, SSOTokenLoadError, TokenRetrievalError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectTimeoutError,
+    InvalidRegionError,
+    LoginRefreshRequired,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 from botocore.utils import (
     JSONFileCache,
     LoginTokenLoader,
@@ -255,6 +263,28 @@ def test_other_errors_pass(shared: Shared, polls: list[float]) -> None:
     with pytest.raises(KeyError):
         load(shared.file, call, within=60)
     assert (len(calls), polls) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnauthorizedSSOTokenError(),
+        SSOTokenLoadError(error_msg="does not exist"),
+        InvalidRegionError(region_name="x"),
+        ConnectTimeoutError(endpoint_url="x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_wait(shared: Shared, polls: list[float], error: BotoCoreError) -> None:
+    """Nobody is waited for where there is no token, where it was revoked, and where nothing answers."""
+    shared.path.unlink()
+
+    def call() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        load(shared.file, call, within=60)
+    assert polls == []
 
 
 def test_there_is_an_end(shared: Shared) -> None:
