@@ -17,6 +17,7 @@ from awsdirenv.config.source_lines import Provenance, profile_of_header
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
 from awsdirenv.system.files import make_folder, read_bytes, replace_file
+from awsdirenv.system.text import command_line
 
 KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key")
 PROCESS_KEY = "credential_process"
@@ -32,6 +33,7 @@ class Edit(Record, hidden=("before", "after")):
     before: bytes | None  # None: the file is not there
     after: bytes
     shown: tuple[str, ...]  # the lines, each with - or + in front
+    adds_secret: bool = False
 
     @property
     def is_needed(self) -> bool:
@@ -122,9 +124,14 @@ def write(edit: Edit) -> None:
             f"{edit.path} has changed in the meantime", "repeat the command: it begins with the file as it is"
         )
     target = Path(os.path.realpath(edit.path))
+    mode = target.stat().st_mode & 0o7777 if edit.before is not None else _NEW_MODE
+    if edit.adds_secret and mode & 0o077:
+        raise ConfigError(
+            f"others may read {edit.path}, so no secret is written into it", command_line("chmod 600", edit.path)
+        )
     try:
         make_folder(target.parent)
-        replace_file(target, edit.after, target.stat().st_mode & 0o7777 if edit.before is not None else _NEW_MODE)
+        replace_file(target, edit.after, mode)
     except OSError as error:
         raise ConfigError(f"cannot write {edit.path}: {error.strerror}", f"make {target.parent} writable") from None
 
@@ -210,7 +217,8 @@ def _checked(  # noqa: PLR0913, PLR0917 - all that makes an edit
 ) -> Edit:
     """Return the edit, if the new text says the same but for `changes` in one section. Raises ConfigError."""
     is_new = not before and not os.path.lexists(path)
-    edit = Edit(path, None if is_new else b"".join(before), b"".join(after), tuple(shown))
+    adds = changes.get(KEY_NAMES[1]) is not None
+    edit = Edit(path, None if is_new else b"".join(before), b"".join(after), tuple(shown), adds)
     wanted = _parsed(before)
     section = dict(wanted.get(header or "", {}))
     for name, value in changes.items():

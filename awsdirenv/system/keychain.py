@@ -150,7 +150,7 @@ def _translated(error: BaseException) -> BaseException:
         return error
     from keyring import errors  # noqa: PLC0415 - see `_backend`
 
-    if isinstance(error, (errors.KeyringLocked, errors.InitError)) or type(error).__name__ == "LockedException":
+    if isinstance(error, errors.KeyringLocked) or type(error).__name__ == "LockedException":
         return KeychainError(
             "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
         )

@@ -21,6 +21,7 @@ from world import World, told
 @pytest.fixture
 def desktop(world: World) -> Iterator[World]:
     """Have a desktop with an open keychain."""
+    world.credentials.chmod(0o600)
     with unlocked(world):
         yield world
 
@@ -202,19 +203,19 @@ def test_the_only_copy_needs_a_yes(desktop: World) -> None:
     keys(desktop, "remove", "base")
 
 
-@pytest.mark.parametrize("linked", ["config", "credentials"])
-def test_mode_and_link_stay(desktop: World, linked: str) -> None:
+@pytest.mark.parametrize(("linked", "mode"), [("config", 0o644), ("credentials", 0o600), ("credentials", 0o400)])
+def test_mode_and_link_stay(desktop: World, linked: str, mode: int) -> None:
     """A dotfile that is a link stays one, and the mode of each file stays."""
     path = desktop.config if linked == "config" else desktop.credentials
     elsewhere = desktop.root / "dotfiles"
     elsewhere.mkdir()
     path.rename(elsewhere / linked)
     path.symlink_to(elsewhere / linked)
-    (elsewhere / linked).chmod(0o640)
+    (elsewhere / linked).chmod(mode)
     keys(desktop, "add", "base")
     keys(desktop, "remove", "--restore", "base")
     assert path.is_symlink()
-    assert (elsewhere / linked).stat().st_mode & 0o777 == 0o640
+    assert (elsewhere / linked).stat().st_mode & 0o777 == mode
 
 
 def test_no_file_is_cleaned_before_it_is_seen(desktop: World) -> None:
@@ -281,6 +282,7 @@ def test_killed_while_rotating(desktop: World) -> None:
 def test_killed_once_while_rotating_a_file(world: World) -> None:
     """A key that is still in the file rotates there in the same way, and leaves nothing but the new key behind."""
     before = world.credentials.read_text()
+    world.credentials.chmod(0o600)
     for _ in runs_until_whole(world, "rotate", "base"):
         assert works(world)
     (only,) = world.sts.iam.keys_of(world.user.arn)

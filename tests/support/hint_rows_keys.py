@@ -23,7 +23,9 @@ TWO_KEYS = "the user of profile … has two access keys, and IAM allows no third
 
 @contextmanager
 def desktop(walk: Walk) -> Iterator[None]:
-    """Have an open keychain."""
+    """Have an open keychain, and a credentials file that nobody else can read."""
+    if walk.world.credentials.exists():
+        walk.world.credentials.chmod(0o600)
     with unlocked(walk.world):
         yield
 
@@ -274,6 +276,16 @@ def _in_default(walk: Walk) -> Steps:
         yield keys(walk, "add base")
 
 
+@row("others may read …, so no secret is written into it", "chmod 600 …")
+def _open_file(walk: Walk) -> Steps:
+    with desktop(walk):
+        moved(walk)
+        walk.world.credentials.chmod(0o644)
+        hint = yield keys(walk, "remove --restore base")
+        walk.does(hint)
+        yield keys(walk, "remove --restore base")
+
+
 @row("cannot change …: it is no regular file, or larger than 1 MiB", "check …")
 def _huge(walk: Walk) -> Steps:
     config = walk.world.config
@@ -317,6 +329,7 @@ def _nobody(walk: Walk) -> Steps:
 def _second_key(state: str) -> None:
     @row(TWO_KEYS + state, SHOWN)
     def second_key(walk: Walk) -> Steps:
+        walk.world.credentials.chmod(0o600)
         walk.does("awsdirenv exec --no-session base -- aws iam create-access-key")
         if state == "inactive":
             walk.world.sts.iam.keys_of(walk.world.user.arn)[-1].revoked = True
@@ -330,6 +343,7 @@ _second_key("inactive")
 
 @row("the user of profile … may not call …: …", "let the user's policy allow it for their own keys, as in docs/iam.md")
 def _not_allowed(walk: Walk) -> Steps:
+    walk.world.credentials.chmod(0o600)
     walk.rewrite(walk.world.config, "[profile base]", mfa_serial=walk.world.mfa_serial)
     walk.world.sts.iam.denied = {"CreateAccessKey"}
     walk.world.run("awsdirenv", "login", "--token-code", walk.world.code(), "base").check_returncode()
@@ -339,6 +353,7 @@ def _not_allowed(walk: Walk) -> Steps:
 
 @row("…; a code may be needed, and no profile names an MFA device", "add mfa_serial to …; or …")
 def _no_device(walk: Walk) -> Steps:
+    walk.world.credentials.chmod(0o600)
     walk.world.sts.iam.needs_mfa = True
     hint = yield keys(walk, "rotate base")
     walk.edit(hint, mfa_serial=walk.world.mfa_serial)
@@ -350,6 +365,7 @@ def _no_device(walk: Walk) -> Steps:
     "remove the key from …; a role there can have source_profile = …",
 )
 def _twin(walk: Walk) -> Steps:
+    walk.world.credentials.chmod(0o600)
     user = walk.world.user
     walk.world.profile("twin", aws_access_key_id=user.access_key_id, aws_secret_access_key=user.secret_access_key)
     yield keys(walk, "rotate base")
@@ -370,6 +386,7 @@ def _dead_key(walk: Walk) -> Steps:
 
 @row("profile … has no long-term keys of its own", "name the profile that has the keys")
 def _no_key_to_rotate(walk: Walk) -> Steps:
+    walk.world.credentials.chmod(0o600)
     walk.config(f"[profile p]\nrole_arn = {ARN}\nsource_profile = base\n")
     yield keys(walk, "rotate p")
     yield keys(walk, "rotate base")
@@ -377,6 +394,7 @@ def _no_key_to_rotate(walk: Walk) -> Steps:
 
 @row("[…] of … is not as awsdirenv has written it", "look whether one of its keys is needed, then remove it")
 def _strange_section(walk: Walk) -> Steps:
+    walk.world.credentials.chmod(0o600)
     good = walk.world.credentials.read_text(encoding="utf-8")
     walk.world.credentials.write_text(f"{good}\n[awsdirenv-rotation base]\nx = y\n", encoding="utf-8")
     yield keys(walk, "rotate base")

@@ -98,6 +98,7 @@ def test_only_these_lines_change(folder: Path, number: int) -> None:
         folder.mkdir()
         path = folder / kind
         path.write_bytes(data)
+        path.chmod(0o600)
         environ = {
             "AWS_CONFIG_FILE": str(folder / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),

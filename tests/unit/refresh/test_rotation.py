@@ -22,6 +22,7 @@ def user(sts: StrictSts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Use
     (tmp_path / "credentials").write_text(
         f"[base]\naws_access_key_id = {made.access_key_id}\naws_secret_access_key = {made.secret_access_key}\n"
     )
+    (tmp_path / "credentials").chmod(0o600)
     monkeypatch.setenv("AWS_ENDPOINT_URL", sts.url)
     return made
 
