@@ -41,6 +41,8 @@ _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # The parts that the extension sources when it is used. The last line of each says that it was read whole.
 _PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live", "leave", "mode")
+# What SDKs start in live directories, next to the parts.
+_PROGRAM = "credential-process"
 # The first words of the extension in older releases, which installed it as one file.
 _FIRST_WORDS_OF_WHOLE = f"{FIRST_WORDS} `awsdirenv setup` installs it"
 
@@ -73,8 +75,10 @@ def serving_command(environ: Mapping[str, str]) -> list[str]:
     Behind it stand what is asked of the session, and the command for all other cases.
     """
     bash, program = _bash(environ), stat_program()
-    script = extension_source().resolve().with_name("credential-process.sh")
-    return [bash, "-p", str(script), program, *stamps.OPTIONS] if bash and program else []
+    script = extension_source().resolve().with_name(f"{_PROGRAM}.sh")
+    if not (bash and program and os.access(script, os.R_OK)):
+        return []
+    return [bash, "-p", str(script), program, *stamps.OPTIONS]
 
 
 def _bash(environ: Mapping[str, str]) -> str | None:
@@ -146,13 +150,14 @@ def unreadable_part(text: str) -> Path | None:
     """Return the path of the first part of an installed extension that is missing or incomplete, or None."""
     part_line = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
     folder = Path(shlex.split(part_line[1])[0]) if part_line else extension_source().parent
-    for name in _PARTS:
+    ends = {name: f"_ad_parts+=' {name} '" for name in _PARTS} | {_PROGRAM: 'exec "$@"'}
+    for name, end in ends.items():
         part = folder / f"{name}.sh"
         try:
             text = part.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return part
-        if not text.endswith(f"\n_ad_parts+=' {name} '\n"):
+        if not text.endswith(f"\n{end}\n"):
             return part
     return None
 

@@ -77,6 +77,16 @@ def test_a_warm_load_reads_the_warm_part_only(world: World, parts: Path) -> None
             path.with_suffix(".away").rename(path)
 
 
+def test_a_damaged_file_is_found(world: World, parts: Path) -> None:
+    """`doctor` notices each file that is cut off, also the program of live directories."""
+    text = (world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh").read_text(encoding="utf-8")
+    for path in sorted(parts.glob("*.sh")):
+        whole = path.read_bytes()
+        cut(path)
+        assert unreadable_part(text) == (None if path.name == "aws_profile.sh" else path)
+        path.write_bytes(whole)
+
+
 def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None:
     """The parts are read at the first use: without one it does not matter what has become of them."""
     shutil.rmtree(parts)

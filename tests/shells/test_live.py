@@ -570,7 +570,7 @@ def test_tampered_with(world: World, folder: Path) -> None:
     made(world)
     path = Path(live(world, folder)["AWS_CONFIG_FILE"])
     log = count_interpreters(world)
-    for what in ("link", "mode", "folder", "python", "header"):
+    for what in ("link", "mode", "folder", "python", "program", "header"):
         text = path.read_text(encoding="utf-8")
         if what == "link":
             shutil.copy(path, world.root / "copy")
@@ -581,7 +581,8 @@ def test_tampered_with(world: World, folder: Path) -> None:
         elif what == "folder":
             path.parent.chmod(0o777)
         else:
-            old = text[: text.index("/python")].split()[-1] if what == "python" else "# profile=plain"
+            old = {"python": text[: text.index("/python")].split()[-1], "program": "credential-process.sh"}.get(what)
+            old = old or "# profile=plain"
             info = path.stat()
             path.write_text(text.replace(old, old + "x"), encoding="utf-8")
             os.utime(path, (info.st_mtime, info.st_mtime))

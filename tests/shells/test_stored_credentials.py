@@ -24,6 +24,7 @@ from awsdirenv.cache.snapshots import Snapshot, present_stamps
 from awsdirenv.config.environment import SessionOptions, agent_default, context_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials, utc_now
+from awsdirenv.shell import extension
 from awsdirenv.shell.extension import serving_command
 from awsdirenv.system.files import encode_name
 from in_process import call
@@ -334,3 +335,15 @@ def test_secrets_are_in_no_command_line(tmp_path: Path) -> None:
     assert '"s3cret"' in done.stdout
     assert log.exists()
     assert not [one for one in ("s3cret", "terc3s", "ASIDTEST") if one in log.read_text(encoding="utf-8")]
+
+
+def test_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the program, a bash or a `stat`, SDKs start Python; a bash that is too old is passed over."""
+    old = tmp_path / "bash"
+    old.write_text("#!/bin/sh\necho 302\n", encoding="utf-8")
+    old.chmod(0o755)
+    assert not extension._can_read_us(str(old))
+    for name, value in (("_bash", None), ("stat_program", None), ("extension_source", tmp_path / "aws_profile.sh")):
+        with monkeypatch.context() as patch:
+            patch.setattr(extension, name, lambda *_, value=value: value)
+            assert serving_command({}) == [], name
