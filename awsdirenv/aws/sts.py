@@ -55,7 +55,7 @@ _SETTING_LINE = re.compile(r"^\s*\w+\s*[=:]", re.MULTILINE)
 class Sts:
     """STS as the configuration of one profile reaches it (region, endpoint, CA bundle, proxy).
 
-    `region` is the one that is wanted, `budget` the time for all calls together. `tell` shows words about a wrong clock.
+    `region` is the wanted one, `budget` the time for all calls together. `tell` shows words about a wrong clock.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - it is where the parts come together
