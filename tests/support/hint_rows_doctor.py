@@ -287,10 +287,10 @@ finding(*NO_REGION, "no_region", lambda _w, home, _h: home.envrc("use aws_profil
 
 def _with_keys(walk: Walk, home: Home, _hint: Hint) -> None:
     home.envrc("use aws_profile adminrole --keys\n")
+    for name in [name for name in home.env if name.startswith(("AWS_", "AWSDIRENV_", "DIRENV_"))]:
+        del home.env[name]  # as a shell does that leaves the directory
     changes, _ = walk.world.enter(home.folder, **home.env)
-    home.env |= {name: value or "" for name, value in changes.items()}
-    for name in [name for name, value in changes.items() if value is None]:
-        del home.env[name]
+    home.env |= {name: value for name, value in changes.items() if value is not None}
 
 
 finding(
