@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from keychains import DIE_AT, kept, locked, unlocked
+from sdks import SDKS, at_once, sdk_of
+from sentinels import all_arguments
 from shells import Shell
-from strict_sts import User
+from strict_sts import SECRET_PREFIX, User
 from world import World, told
 
 
@@ -65,6 +67,20 @@ def test_into_the_keychain_and_back(desktop: World) -> None:
     assert who(desktop) == desktop.user.arn
 
 
+@pytest.mark.parametrize("name", SDKS)
+def test_every_sdk(desktop: World, node_modules: Path, name: str) -> None:
+    """The AWS CLI, boto3 and the JavaScript SDK get the key by themselves, and a role that starts from it."""
+    desktop.role("plain", mfa=False)
+    keys(desktop, "add", "base")
+    sdk = sdk_of(name, node_modules)
+    profiles = ("base",) if name == "fromProcess" else ("base", "plain")
+    for (status, said, complained), profile in zip(
+        at_once(desktop, [sdk(profile) for profile in profiles]), profiles, strict=True
+    ):
+        assert status == 0, complained
+        assert (":user/foo" if profile == "base" else ":assumed-role/plain/") in said
+
+
 def test_the_secret_is_only_in_the_keychain(desktop: World) -> None:
     """No file of the home has the secret: the keychain's own is encrypted. No line has it either."""
     said = keys(desktop, "add", "base")
@@ -74,6 +90,16 @@ def test_the_secret_is_only_in_the_keychain(desktop: World) -> None:
     assert secret not in said
     assert not [path for path in desktop.root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert desktop.user.secret_access_key.encode() not in b"".join(files(desktop))
+
+
+@pytest.mark.needs("/proc")
+def test_no_argument_has_a_secret(desktop: World) -> None:
+    """No process that one of the commands starts has a secret among its arguments."""
+    with all_arguments(desktop) as seen:
+        for words in (("add",), ("rotate",), ("remove", "--restore"), ("rotate",)):
+            keys(desktop, *words, "base")
+    assert any(b"keys\0get\0" in line for line in seen)
+    assert [line for line in seen if SECRET_PREFIX.encode() in line] == []
 
 
 def test_sessions_and_roles_as_ever(desktop: World) -> None:
