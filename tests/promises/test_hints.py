@@ -83,7 +83,7 @@ CANNOT = {
     (
         "no browser has come back from the sign-in to …",
         "try again, or with a browser on another device: …",
-    ): "waits ten minutes; the command is the one below the page, which tests/shells/test_sign_in.py types",
+    ): "waits ten minutes; the command is the one below the page, as in tests/shells/test_sign_in_redirect.py",
     ("bash … is too old", "set bash_path in direnv.toml to bash 4.4 or later"): "needs a bash of macOS",
 }
 
