@@ -89,7 +89,7 @@ CANNOT = {
     (
         "no browser has come back from the sign-in to …",
         "try again, or with a browser on another device: …",
-    ): "waits ten minutes; the command is the one below the page, which tests/shells/test_sign_in.py types",
+    ): "waits ten minutes; the command is the one below the page, as in tests/shells/test_sign_in_redirect.py",
     ("the keychain did not keep what was written into it", "check its free space and rights"): BROKEN_KEYCHAIN,
     ("the keychain failed: …", "check it with: keyring diagnose"): BROKEN_KEYCHAIN,
     ("the keychain gives another key for profile …", "repeat the command"): TWO_AT_ONCE,
