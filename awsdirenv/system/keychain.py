@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -29,8 +30,14 @@ T = TypeVar("T")
 class Keychain:
     """The user's keychain. Every call ends within `timeout` seconds, and raises KeychainError."""
 
-    def __init__(self, timeout: float, environ: Mapping[str, str], waiting: Callable[[str], None]) -> None:
-        """Create it. `waiting` is told if an answer takes longer than a second: the desktop may ask the user."""
+    def __init__(
+        self, timeout: float, environ: Mapping[str, str], waiting: Callable[[str], None], *, may_ask: bool = True
+    ) -> None:
+        """Create it. `waiting` is told if an answer takes longer than a second: the desktop may ask the user.
+
+        Without `may_ask` a Secret Service that is locked is an error: otherwise a window would open.
+        """
+        self._may_ask = may_ask
         self._timeout = timeout
         self._environ = environ
         self._waiting = waiting
@@ -64,7 +71,10 @@ class Keychain:
 
         def run() -> None:
             try:
-                outcome.append((work(_backend(self._environ)), None))
+                backend = _backend(self._environ)
+                if not self._may_ask:
+                    _refuse_locked(backend)
+                outcome.append((work(backend), None))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting thread raises it
                 outcome.append((None, error))
 
@@ -127,6 +137,19 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
     )
 
 
+def _refuse_locked(backend: KeyringBackend) -> None:
+    """Raise keyring's error for a Secret Service that is locked, as reading does, which would first ask the user."""
+    from keyring.backends import SecretService  # noqa: PLC0415 - see `_backend`
+    from keyring.errors import KeyringLocked  # noqa: PLC0415
+
+    if isinstance(backend, SecretService.Keyring):
+        import secretstorage  # noqa: PLC0415 - what that backend is made of
+
+        with contextlib.closing(secretstorage.dbus_init()) as bus:
+            if secretstorage.get_default_collection(bus).is_locked():
+                raise KeyringLocked
+
+
 def _priority(backend: KeyringBackend) -> float:
     """Return how good keyring thinks a backend is. One that cannot work here raises an error instead."""
     try:
@@ -150,7 +173,7 @@ def _translated(error: BaseException) -> BaseException:
         return error
     from keyring import errors  # noqa: PLC0415 - see `_backend`
 
-    if isinstance(error, errors.KeyringLocked) or type(error).__name__ == "LockedException":
+    if isinstance(error, errors.KeyringLocked):
         return KeychainError(
             "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
         )
