@@ -94,9 +94,9 @@ def put_prompter(variables: Mapping[str, str], program: Path) -> None:
     services = Path(variables["XDG_RUNTIME_DIR"]) / "dbus-1" / "services"  # which dbus-daemon has made
     text = f"[D-BUS Service]\nName={_PROMPTER}\nExec={program}\n"
     (services / f"{_PROMPTER}.service").write_text(text, encoding="utf-8")
-    bus = DBusAddress("/", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")
+    bus = DBusAddress("/", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")  # type: ignore[no-untyped-call]
     with open_dbus_connection(bus=variables[_BUS]) as connection:
-        connection.send_and_get_reply(new_method_call(bus, "ReloadConfig"))
+        connection.send_and_get_reply(new_method_call(bus, "ReloadConfig"))  # type: ignore[no-untyped-call]
 
 
 def kept(world: World, profile: str = "base") -> StoredKeys | None:
