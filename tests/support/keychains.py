@@ -71,12 +71,32 @@ def _end_daemons(runtime: str) -> None:
 
 @contextmanager
 def unlocked(world: World) -> Iterator[dict[str, str]]:
-    """Have a keychain that is open, in the world's environment, too."""
-    with session(world) as variables:
-        world.env |= variables
-        yield variables
-        for name in variables:
-            world.env.pop(name, None)
+    """Have a keychain that is open, in the world's environment, too.
+
+    The daemon answers D-Bus a moment after its start. Who asks before that has D-Bus start another one, which knows no
+    password.
+    """
+    for _ in range(5):
+        with session(world) as variables:
+            if not _is_open(variables):
+                continue
+            world.env |= variables
+            yield variables
+            for name in variables:
+                world.env.pop(name, None)
+            return
+    raise AssertionError("gnome-keyring does not open its keychain")
+
+
+def _is_open(variables: Mapping[str, str]) -> bool:
+    import secretstorage  # noqa: PLC0415 - it is there where a Secret Service may be
+    from jeepney.io.blocking import open_dbus_connection  # noqa: PLC0415 - the same
+
+    with open_dbus_connection(bus=variables[_BUS]) as connection:
+        try:
+            return not secretstorage.Collection(connection, "/org/freedesktop/secrets/aliases/default").is_locked()
+        except secretstorage.exceptions.SecretStorageException:
+            return False
 
 
 @contextmanager
