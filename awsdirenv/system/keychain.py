@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SERVICE = "awsdirenv"  # under this name all that is ours is in the keychain
 _RECOMMENDED = 1  # by keyring's own scale: what is below it keeps secrets in plain text, or not at all
 _VARIABLE = "PYTHON_KEYRING_BACKEND"
+_DEFAULT = "/org/freedesktop/secrets/aliases/default"
+_MOMENT = 0.5  # seconds
 
 T = TypeVar("T")
 
@@ -72,9 +75,8 @@ class Keychain:
         def run() -> None:
             try:
                 backend = _backend(self._environ)
-                if not self._may_ask:
-                    _refuse_locked(backend)
-                outcome.append((work(backend), None))
+                may_read = _is_open(backend) or self._may_ask
+                outcome.append((work(backend), None) if may_read else (None, _locked()))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting thread raises it
                 outcome.append((None, error))
 
@@ -137,17 +139,34 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
     )
 
 
-def _refuse_locked(backend: KeyringBackend) -> None:
-    """Raise keyring's error for a Secret Service that is locked, as reading does, which would first ask the user."""
+def _is_open(backend: KeyringBackend) -> bool:
+    """Return whether a keychain answers without a question; True if we cannot know.
+
+    A Secret Service that has just been started, or reads its file again, is locked for a moment.
+    """
     from keyring.backends import SecretService  # noqa: PLC0415 - see `_backend`
-    from keyring.errors import KeyringLocked  # noqa: PLC0415
 
-    if isinstance(backend, SecretService.Keyring):
-        import secretstorage  # noqa: PLC0415 - what that backend is made of
+    if not isinstance(backend, SecretService.Keyring):
+        return True
+    import secretstorage  # noqa: PLC0415 - what that backend is made of
 
+    def answers() -> bool:
         with contextlib.closing(secretstorage.dbus_init()) as bus:
-            if secretstorage.get_default_collection(bus).is_locked():
-                raise KeyringLocked
+            try:
+                return not secretstorage.Collection(bus, _DEFAULT).is_locked()
+            except secretstorage.exceptions.SecretStorageException:
+                return False  # there is none yet
+
+    if answers():
+        return True
+    time.sleep(_MOMENT)
+    return answers()
+
+
+def _locked() -> KeychainError:
+    return KeychainError(
+        "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
+    )
 
 
 def _priority(backend: KeyringBackend) -> float:
@@ -174,7 +193,5 @@ def _translated(error: BaseException) -> BaseException:
     from keyring import errors  # noqa: PLC0415 - see `_backend`
 
     if isinstance(error, errors.KeyringLocked):
-        return KeychainError(
-            "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
-        )
+        return _locked()
     return KeychainError(f"the keychain failed: {type(error).__name__}", "check it with: keyring diagnose")
