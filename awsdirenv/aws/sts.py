@@ -66,11 +66,11 @@ class Sts:
         environ: Mapping[str, str],
         budget: Budget,
         tell: Callable[[str], None] = lambda _: None,
-        keychain_timeout: timedelta = timedelta(0),
+        keychain: Keychain | None = None,
     ) -> None:
         if chain.source_kind == LOGIN:
             let_crt_in()
-        self._keychain = Keychain(keychain_timeout.total_seconds(), environ, budget.waiting)
+        self._keychain = keychain
         self._files = files
         self._chain = chain
         self._environ = environ
@@ -129,7 +129,7 @@ class Sts:
                 chain.profile,
                 self._budget.waiting,
             )
-        if chain.keychain:
+        if chain.keychain and self._keychain:
             return keychain_keys.credentials(chain.keychain, self._keychain)
         session = self._boto_session()
         with self._naming_setting(what):

@@ -39,6 +39,7 @@ from awsdirenv.refresh.preflight import check_chain, needs_sts, refuse_feedback,
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.direnv import Evaluation
 from awsdirenv.system.files import remove
+from awsdirenv.system.keychain import Keychain
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.text import login_command
 
@@ -302,7 +303,11 @@ class Loader:
         region = environment_region(self.environ) or chain.region
         budget = Budget(self.settings.sts_timeout.total_seconds(), self.waiting)
         tell = self.tell if self.is_expected else lambda _: None
-        return Sts(files, chain, region, self.environ, budget, tell, self.settings.keychain_timeout)
+        # A window that asks for a password is a question, too.
+        may_ask = self.human is not None and self.is_expected
+        seconds = self.settings.keychain_timeout.total_seconds()
+        keychain = Keychain(seconds, self.environ, self.waiting, may_ask=may_ask)
+        return Sts(files, chain, region, self.environ, budget, tell, keychain)
 
     def _sign_in(
         self, files: AwsFiles, chain: Chain, token_before: sso_token.SsoToken | None, why: SignInNeededError

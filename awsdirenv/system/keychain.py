@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 SERVICE = "awsdirenv"  # under this name all that is ours is in the keychain
 _RECOMMENDED = 1  # by keyring's own scale: what is below it keeps secrets in plain text, or not at all
 _VARIABLE = "PYTHON_KEYRING_BACKEND"
+_DEFAULT = "/org/freedesktop/secrets/aliases/default"
+_MOMENT = 0.5  # seconds
 
 T = TypeVar("T")
 
@@ -29,8 +33,14 @@ T = TypeVar("T")
 class Keychain:
     """The user's keychain. Every call ends within `timeout` seconds, and raises KeychainError."""
 
-    def __init__(self, timeout: float, environ: Mapping[str, str], waiting: Callable[[str], None]) -> None:
-        """Create it. `waiting` is told if an answer takes longer than a second: the desktop may ask the user."""
+    def __init__(
+        self, timeout: float, environ: Mapping[str, str], waiting: Callable[[str], None], *, may_ask: bool = True
+    ) -> None:
+        """Create it. `waiting` is told if an answer takes longer than a second: the desktop may ask the user.
+
+        Without `may_ask` a Secret Service that is locked is an error: otherwise a window would open.
+        """
+        self._may_ask = may_ask
         self._timeout = timeout
         self._environ = environ
         self._waiting = waiting
@@ -64,7 +74,9 @@ class Keychain:
 
         def run() -> None:
             try:
-                outcome.append((work(_backend(self._environ)), None))
+                backend = _backend(self._environ)
+                may_read = _is_open(backend) or self._may_ask
+                outcome.append((work(backend), None) if may_read else (None, _locked()))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting thread raises it
                 outcome.append((None, error))
 
@@ -127,6 +139,36 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
     )
 
 
+def _is_open(backend: KeyringBackend) -> bool:
+    """Return whether a keychain answers without a question; True if we cannot know.
+
+    A Secret Service that has just been started, or reads its file again, is locked for a moment.
+    """
+    from keyring.backends import SecretService  # noqa: PLC0415 - see `_backend`
+
+    if not isinstance(backend, SecretService.Keyring):
+        return True
+    import secretstorage  # noqa: PLC0415 - what that backend is made of
+
+    def answers() -> bool:
+        with contextlib.closing(secretstorage.dbus_init()) as bus:
+            try:
+                return not secretstorage.Collection(bus, _DEFAULT).is_locked()
+            except secretstorage.exceptions.SecretStorageException:
+                return False  # there is none yet
+
+    if answers():
+        return True
+    time.sleep(_MOMENT)
+    return answers()
+
+
+def _locked() -> KeychainError:
+    return KeychainError(
+        "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
+    )
+
+
 def _priority(backend: KeyringBackend) -> float:
     """Return how good keyring thinks a backend is. One that cannot work here raises an error instead."""
     try:
@@ -150,8 +192,6 @@ def _translated(error: BaseException) -> BaseException:
         return error
     from keyring import errors  # noqa: PLC0415 - see `_backend`
 
-    if isinstance(error, errors.KeyringLocked) or type(error).__name__ == "LockedException":
-        return KeychainError(
-            "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
-        )
+    if isinstance(error, errors.KeyringLocked):
+        return _locked()
     return KeychainError(f"the keychain failed: {type(error).__name__}", "check it with: keyring diagnose")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from keychains import DIE_AT, kept, locked, unlocked
+from keychains import DIE_AT, kept, locked, put_prompter, unlocked
 from sdks import SDKS, at_once, sdk_of
 from sentinels import all_arguments
 from shells import Shell
@@ -427,6 +427,20 @@ def test_a_locked_keychain(desktop: World) -> None:
         done = desktop.process("awsdirenv", "login", "base", cwd=None, **variables)
         assert "the keychain is locked" in done.stderr
     assert files(desktop) == before
+
+
+def test_no_window_in_the_background(desktop: World) -> None:
+    """A load that nobody waits for opens no window of a locked keychain; a command at a terminal does."""
+    keys(desktop, "add", "base")
+    asked = desktop.root / "asked"
+    with locked(desktop) as variables:
+        put_prompter(variables, desktop.program("prompter", f"touch {asked}; exit 1"))
+        done = desktop.process("awsdirenv", "load", "base", cwd=None, **variables)
+        assert "the keychain is locked" in done.stderr
+        assert not asked.exists()
+        with Shell(desktop, "bash", cwd=None, **variables) as shell:
+            assert "the keychain is locked" in shell.run("awsdirenv login base")
+        assert asked.exists()
 
 
 def test_no_desktop(world: World) -> None:

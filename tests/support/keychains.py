@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from keyring.backends import SecretService
@@ -18,6 +19,7 @@ from awsdirenv.system.keychain import Keychain
 from container import must_have, proc
 from world import World
 
+_PROMPTER = "org.gnome.keyring.SystemPrompter"
 _BUS = "DBUS_SESSION_BUS_ADDRESS"
 PASSWORD = "the password of the keychain"
 DIE_AT = "AWSDIRENV_TEST_DIE_AT"  # the number of the effect at which a process kills itself; see `die_at`
@@ -69,12 +71,32 @@ def _end_daemons(runtime: str) -> None:
 
 @contextmanager
 def unlocked(world: World) -> Iterator[dict[str, str]]:
-    """Have a keychain that is open, in the world's environment, too."""
-    with session(world) as variables:
-        world.env |= variables
-        yield variables
-        for name in variables:
-            world.env.pop(name, None)
+    """Have a keychain that is open, in the world's environment, too.
+
+    The daemon answers D-Bus a moment after its start. Who asks before that has D-Bus start another one, which knows no
+    password.
+    """
+    for _ in range(5):
+        with session(world) as variables:
+            if not _is_open(variables):
+                continue
+            world.env |= variables
+            yield variables
+            for name in variables:
+                world.env.pop(name, None)
+            return
+    raise AssertionError("gnome-keyring does not open its keychain")
+
+
+def _is_open(variables: Mapping[str, str]) -> bool:
+    import secretstorage  # noqa: PLC0415 - it is there where a Secret Service may be
+    from jeepney.io.blocking import open_dbus_connection  # noqa: PLC0415 - the same
+
+    with open_dbus_connection(bus=variables[_BUS]) as connection:
+        try:
+            return not secretstorage.Collection(connection, "/org/freedesktop/secrets/aliases/default").is_locked()
+        except secretstorage.exceptions.SecretStorageException:
+            return False
 
 
 @contextmanager
@@ -82,6 +104,19 @@ def locked(world: World) -> Iterator[dict[str, str]]:
     """Have the same keychain, and nobody who could type its password."""
     with session(world, _LOCKED) as variables:
         yield variables
+
+
+def put_prompter(variables: Mapping[str, str], program: Path) -> None:
+    """Have a program in the place of the window in which the desktop asks for the password of the keychain."""
+    from jeepney import DBusAddress, new_method_call  # noqa: PLC0415 - it is there where a Secret Service may be
+    from jeepney.io.blocking import open_dbus_connection  # noqa: PLC0415 - the same
+
+    services = Path(variables["XDG_RUNTIME_DIR"]) / "dbus-1" / "services"  # which dbus-daemon has made
+    text = f"[D-BUS Service]\nName={_PROMPTER}\nExec={program}\n"
+    (services / f"{_PROMPTER}.service").write_text(text, encoding="utf-8")
+    bus = DBusAddress("/", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")  # type: ignore[no-untyped-call]
+    with open_dbus_connection(bus=variables[_BUS]) as connection:
+        connection.send_and_get_reply(new_method_call(bus, "ReloadConfig"))  # type: ignore[no-untyped-call]
 
 
 def kept(world: World, profile: str = "base") -> StoredKeys | None:
