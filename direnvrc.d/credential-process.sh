@@ -27,6 +27,7 @@ _awsdirenv_print_stored() {
   _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
   _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   set +o posix
+  unset BASH_COMPAT # with the rules of bash 4.2, the quotes in a replacement would be part of it
   # Without a home the kernel's list of users has one. Whom one of our own programs has started must not come back.
   [[ ${HOME-} && ! ${AWSDIRENV_RUNNING_FOR-} && ${*: -1} == --live=* ]] || return 1
   source "${BASH_SOURCE[0]%/*}/aws_profile.sh" || return 1

@@ -16,7 +16,7 @@ from awsdirenv.config.aws_files import AwsFiles, section_header
 from awsdirenv.config.source_lines import Provenance, profile_of_header
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
-from awsdirenv.system.files import make_folder, read_bytes, replace_file
+from awsdirenv.system.files import ChangedError, make_folder, read_bytes, replace_file
 from awsdirenv.system.text import command_line
 
 KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key")
@@ -119,11 +119,9 @@ def without_process(files: AwsFiles, profile: str) -> Edit:
 
 def write(edit: Edit) -> None:
     """Carry an edit out, in one step. The mode of the file stays, and a link stays a link. Raises ConfigError."""
-    if read_bytes(edit.path) != edit.before:
-        raise ConfigError(
-            f"{edit.path} has changed in the meantime", "repeat the command: it begins with the file as it is"
-        )
     target = Path(os.path.realpath(edit.path))
+    if not _is_as_before(edit):
+        raise _changed(edit)
     mode = target.stat().st_mode & 0o7777 if edit.before is not None else _NEW_MODE
     if edit.adds_secret and mode & 0o077:
         raise ConfigError(
@@ -131,9 +129,21 @@ def write(edit: Edit) -> None:
         )
     try:
         make_folder(target.parent)
-        replace_file(target, edit.after, mode)
+        replace_file(target, edit.after, mode, lambda: _is_as_before(edit))
+    except ChangedError:
+        raise _changed(edit) from None
     except OSError as error:
         raise ConfigError(f"cannot write {edit.path}: {error.strerror}", f"make {target.parent} writable") from None
+
+
+def _is_as_before(edit: Edit) -> bool:
+    return read_bytes(edit.path) == edit.before
+
+
+def _changed(edit: Edit) -> ConfigError:
+    return ConfigError(
+        f"{edit.path} has changed in the meantime", "repeat the command: it begins with the file as it is"
+    )
 
 
 def _section(files: AwsFiles, profile: str, *, in_credentials: bool) -> tuple[str, Mapping[str, object]]:

@@ -103,7 +103,8 @@ class Mover(Record):
 
     def _kept(self) -> StoredKeys:
         kept = self.keys.present(self.profile)
-        if kept.rotation:
+        # One that has only begun has changed nothing: the key is the one that AWS takes.
+        if kept.rotation and (kept.rotation.new or kept.rotation.old):
             raise KeychainError(
                 f"the rotation of the key of profile {self.profile} has not ended",
                 command_line("awsdirenv keys rotate", self.profile),

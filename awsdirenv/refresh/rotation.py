@@ -18,7 +18,15 @@ from awsdirenv.aws.keychain_keys import KeyPair, Rotation, StoredKeys
 from awsdirenv.config.aws_files import AwsFiles, section_header
 from awsdirenv.config.chain import Chain
 from awsdirenv.config.resolve import resolve_chain
-from awsdirenv.errors import AwsdirenvError, DeniedError, KeyRotationError, SessionRefusedError
+from awsdirenv.errors import (
+    AwsdirenvError,
+    CancelledError,
+    CodeRefusedError,
+    DeniedError,
+    KeyRotationError,
+    PersonNeededError,
+    SessionRefusedError,
+)
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
 from awsdirenv.system.text import command_line, utc_text
@@ -27,6 +35,8 @@ _MOST_KEYS = 2  # IAM's limit for one user
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds
 # A key whose answer was lost was made soon after `began`: a call takes no longer than this.
 _LATEST, _CLOCK = timedelta(minutes=5), timedelta(seconds=30)
+# After one of these AWS has made no key. So a key that the user then makes by hand is not taken for one of ours.
+_REFUSALS = (DeniedError, SessionRefusedError, CodeRefusedError, PersonNeededError, CancelledError)
 
 T = TypeVar("T")
 
@@ -92,7 +102,11 @@ class Rotator(Record):
             raise self._too_many(kept.key, listed)
         known = tuple(key.access_key_id for key in listed)
         kept = self._written(kept, Rotation(int(self.user_keys.now().timestamp()), known))
-        new = signer.call(kept.key, self.user_keys.create)
+        try:
+            new = signer.call(kept.key, self.user_keys.create)
+        except _REFUSALS:
+            self._written(kept, None)
+            raise
         self.say(f"  created {new.shown}")
         return self._written(kept, replace(kept.rotation, new=new) if kept.rotation else None)
 

@@ -11,7 +11,7 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from awsdirenv.errors import CacheError, ProfileNameError
@@ -156,9 +156,18 @@ def name_of(path: Path) -> str:
     return path.name[1:-4] if is_draft else path.name
 
 
-def replace_file(target: Path, data: bytes, mode: int) -> None:
-    """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was."""
+class ChangedError(Exception):
+    """A file is not as it was any more."""
+
+
+def replace_file(target: Path, data: bytes, mode: int, still: Callable[[], bool] = lambda: True) -> None:
+    """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was.
+
+    Raises ChangedError where `still` denies that the file is as it was; no other writer of ours comes in between.
+    """
     with _alone_in(target.parent):
+        if not still():
+            raise ChangedError
         _replace_by_draft(draft_of(target), target, data, mode)
 
 

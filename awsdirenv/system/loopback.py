@@ -6,13 +6,15 @@ import contextlib
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-_TABLE = Path("/proc/net/tcp")  # Linux only: the owner of each end of each connection
-_ESTABLISHED = "01"
+# Linux only: the owner of each end of each connection, and what stands there before an address of IPv4. Programs may
+# come to 127.0.0.1 from a socket of IPv6.
+_TABLES = {"/proc/net/tcp": b"", "/proc/net/tcp6": bytes(10) + b"\xff\xff"}
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -87,14 +89,22 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         root's connections count as ours, because relays from outside (WSL, containers) run as root. Without the table
         of connections, all count as ours.
         """
-        host, port = self.client_address
-        end = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"
-        try:
-            table = _TABLE.read_text(encoding="ascii")
-        except (OSError, ValueError):
-            return True
-        owners = re.findall(rf"^ *\d+: {end} \S+ {_ESTABLISHED} \S+ \S+ \S+ +(\d+) ", table, re.MULTILINE)
+        owners: list[str] = []
+        for table, prefix in _TABLES.items():
+            ends = " ".join(_end(prefix, address) for address in (self.client_address, self.connection.getsockname()))
+            # In any state: whoever has sent all may have closed their half, and still reads the answer.
+            line = rf"^ *\d+: {ends}(?: \S+){{4}} +(\d+) "
+            with contextlib.suppress(OSError, ValueError):
+                owners += re.findall(line, Path(table).read_text(encoding="ascii"), re.MULTILINE)
         return all(int(owner) in (0, os.geteuid()) for owner in owners)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """Print nothing."""
+
+
+def _end(prefix: bytes, address: tuple[str, int]) -> str:
+    """Return one end of a connection as the table has it: words of four bytes in the machine's order, and the port."""
+    host, port = address
+    data = prefix + socket.inet_aton(host)
+    words = [int.from_bytes(data[at : at + 4], sys.byteorder) for at in range(0, len(data), 4)]
+    return f"{''.join(f'{word:08X}' for word in words)}:{port:04X}"

@@ -408,6 +408,32 @@ def test_a_lost_answer(desktop: World) -> None:
     assert len(desktop.sts.iam.keys_of(desktop.user.arn)) == 1
 
 
+@pytest.mark.parametrize("place", ["keychain", "file"])
+def test_a_key_that_may_not_be_made(desktop: World, place: str) -> None:
+    """Where IAM makes no key the rotation is over: the key can go back, and one that is made by hand stays."""
+    desktop.sts.add_fault("CreateAccessKey", "access-denied")
+    before = files(desktop)
+    if place == "keychain":
+        keys(desktop, "add", "base")
+    assert refusal(desktop, "rotate", "base").startswith("the user of profile base may not call CreateAccessKey")
+    if place == "keychain":
+        keys(desktop, "remove", "--restore", "base")
+    assert files(desktop) == before
+    desktop.process("aws", "iam", "create-access-key", "--profile", "base").check_returncode()
+    assert "IAM allows no third" in refusal(desktop, "rotate", "base")
+    assert len(desktop.sts.iam.keys_of(desktop.user.arn)) == 2
+
+
+def test_back_after_a_lost_answer(desktop: World) -> None:
+    """A rotation that has only begun does not keep a key in the keychain."""
+    before = files(desktop)
+    keys(desktop, "add", "base")
+    desktop.sts.add_fault("CreateAccessKey", "500")
+    assert desktop.process("awsdirenv", "keys", "rotate", "base").returncode == 1
+    keys(desktop, "remove", "--restore", "base")
+    assert files(desktop) == before
+
+
 def refusal(world: World, *words: str, **env: str) -> str:
     """Run `awsdirenv keys`, which must fail with one error and one hint; give the error."""
     done = world.process("awsdirenv", "keys", *words, cwd=None, **env)

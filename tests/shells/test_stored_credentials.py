@@ -45,6 +45,7 @@ VARIABLES: dict[str, dict[str, str | None]] = {
         "SHELLOPTS": "nounset:noglob:xtrace",
         "BASHOPTS": "nocasematch:failglob",
     },
+    "rules of an older bash": {"BASH_COMPAT": "4.2"},
     "BASH_ENV": {"BASH_ENV": "{home}/bash_env", "ENV": "{home}/bash_env"},
     "functions": {"BASH_FUNC_printf%%": "() { echo no; }", "BASH_FUNC_source%%": "() { echo no; }"},
     "IFS": {"IFS": "0123456789abcdef", "CDPATH": "/", "GLOBIGNORE": "*"},

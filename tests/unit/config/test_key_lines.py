@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from awsdirenv.config import key_lines
 from awsdirenv.config.aws_files import AwsFiles, load_files
 from awsdirenv.config.key_lines import KEY_NAMES, Edit
 from awsdirenv.errors import ConfigError
+from world import wait_for
 
 KEY, SECRET, COMMAND = "AKIDNEW", "new/secret+=", "/opt/awsdirenv keys get --user=AIDA1 base"
 HEADERS = {
@@ -175,3 +179,33 @@ def test_an_edit_shows_no_secret(tmp_path: Path) -> None:
     edit = key_lines.with_values(load_files(environ), "base", dict(zip(KEY_NAMES, (KEY, SECRET), strict=True)))
     assert SECRET not in repr(edit)
     assert SECRET not in "".join(edit.shown)
+
+
+@pytest.mark.needs("/proc")
+def test_two_of_ours_at_once(tmp_path: Path) -> None:
+    """What another writer of ours writes while we wait for our turn is not lost, as a key that was just restored."""
+    path = tmp_path / "credentials"
+    path.write_text("[base]\n", encoding="utf-8")
+    path.chmod(0o600)
+    edit = Edit(str(path), path.read_bytes(), b"[base]\nregion = eu-west-1\n", ())
+    outcome: list[ConfigError] = []
+
+    def write() -> None:
+        try:
+            key_lines.write(edit)
+        except ConfigError as error:
+            outcome.append(error)
+
+    ours = re.compile(rf"-> FLOCK .* {os.getpid()} \S+:{tmp_path.stat().st_ino} ")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        thread = threading.Thread(target=write)
+        thread.start()
+        wait_for(lambda: ours.search(Path("/proc/locks").read_text(encoding="ascii")))
+        path.write_text("[base]\n[other]\n", encoding="utf-8")
+    finally:
+        os.close(folder)
+    thread.join()
+    assert [error.message for error in outcome] == [f"{path} has changed in the meantime"]
+    assert path.read_text(encoding="utf-8") == "[base]\n[other]\n"
