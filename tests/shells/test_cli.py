@@ -96,7 +96,7 @@ def test_general_help() -> None:
     """It lists every command but for those for our own use, the options of our line, and what an exit status means."""
     done = subprocess.run([BIN / "awsdirenv", "--help"], capture_output=True, text=True, check=False)
     shown = {name for name in commands() if re.search(rf"^  {name}\b", done.stdout, re.MULTILINE)}
-    assert set(commands()) - shown == {"load", "look", "timer"}
+    assert set(commands()) - shown == {"load", "look", "mode", "timer"}
     assert "use aws_profile [<profile>] [--region <region>]" in done.stdout
     assert all(option in done.stdout for option in ("--live", "--confirm"))
     meanings = "0 ok, 1 failed, 2 usage, 3 you must act (a code, a sign-in), 4 gave up waiting for another awsdirenv."
