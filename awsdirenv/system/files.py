@@ -164,14 +164,17 @@ def replace_file(target: Path, data: bytes, mode: int, still: Callable[[], bool]
     """Replace a file of the user in one step. Raises OSError, and then leaves the old file as it was.
 
     Raises ChangedError where `still` denies that the file is as it was; no other writer of ours comes in between.
+    Afterwards the file outlives a power cut: it may have the only copy of a key.
     """
     with _alone_in(target.parent):
         if not still():
             raise ChangedError
-        _replace_by_draft(draft_of(target), target, data, mode)
+        _replace_by_draft(draft_of(target), target, data, mode, lasts=True)
 
 
-def _replace_by_draft(draft: Path, target: Path, data: bytes, mode: int, mtime: int | None = None) -> None:
+def _replace_by_draft(  # noqa: PLR0913 - for two kinds of files
+    draft: Path, target: Path, data: bytes, mode: int, *, mtime: int | None = None, lasts: bool = False
+) -> None:
     """Write a draft, and rename it to its target. Raises OSError, and then removes the draft.
 
     The draft of a file always has the same name. So the next writer replaces the draft of a killed one, which may have
@@ -185,13 +188,26 @@ def _replace_by_draft(draft: Path, target: Path, data: bytes, mode: int, mtime: 
             _leave_to_owner(descriptor, draft.parent)
             os.fchmod(descriptor, mode)  # a default ACL or an unusual umask may have changed it
             file.write(data)
+            if lasts:
+                file.flush()
+                os.fsync(descriptor)
         if mtime is not None:
             os.utime(draft, (mtime, mtime))
         os.replace(draft, target)  # replaces also a symlink, a FIFO or another user's file, and does not follow a link
+        if lasts:
+            _keep_names_of(target.parent)
     except BaseException:  # also for Ctrl-C
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise
+
+
+def _keep_names_of(folder: Path) -> None:
+    """Have the names in a folder outlive a power cut, where its file system can do that."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        os.fsync(descriptor)
 
 
 @contextlib.contextmanager
@@ -267,7 +283,7 @@ def write_private(path: Path, values: Mapping[str, str], mtime: int | None = Non
 def write_private_data(path: Path, data: bytes, mtime: int | None = None) -> None:
     """Replace a file as `write_private` does, with any content."""
     try:
-        _replace_by_draft(private_draft_of(path), path, data, 0o600, mtime)
+        _replace_by_draft(private_draft_of(path), path, data, 0o600, mtime=mtime)
     except OSError as error:
         raise _cache_error(path, error) from None
 

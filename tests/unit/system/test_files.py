@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import tempfile
 import threading
 import time
@@ -411,6 +412,25 @@ def test_no_folder_that_we_make_can_be_written_by_others(tmp_path: Path, mask: i
         files.make_folder(tmp_path / "a" / "b" / "c")
         files.ensure_private_folder(tmp_path / "d" / "e" / "f")
     assert {mode(tmp_path / name) for name in ("a", "a/b", "a/b/c", "d", "d/e")} == {bits}
+
+
+def test_a_file_of_the_user_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its content is on the disk before it gets its name, and its name before we return; our cache does not wait."""
+    done: list[str] = []
+
+    def note(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        done.append("folder" if is_folder else "content")
+
+    def replace(old: Path, new: Path) -> None:
+        done.append("name")
+        rename(old, new)
+
+    rename = os.replace
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "replace", replace)
+    files.replace_file(tmp_path / "credentials", b"text", 0o600)
+    assert done == ["content", "name", "folder"]
 
 
 @pytest.mark.parametrize("left", ["nothing", "a file", "a link", "a FIFO"])
