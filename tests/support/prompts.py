@@ -6,16 +6,12 @@ bash-preexec are in no registry; what they do to hooks is done by hand in `test_
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
 from container import must_have
-from debian import archive, run, unpack
-from world import BIN
+from debian import archive, unpack
+from installs import npm_install, once
 
 # The first release of Debian with a starship; an older system runs it with that release's C library.
 _SUITE = "trixie"
@@ -25,12 +21,12 @@ _NPM = ("pure-prompt@1.28", "spaceship-prompt@4.22")
 
 def debian() -> Path:
     """Give a folder with the unpacked packages of Debian, in which `starship` runs."""
-    return _installed(f"prompts-{_SUITE}-1", _install_debian)
+    return once(f"prompts-{_SUITE}-1", _install_debian)
 
 
 def npm() -> Path:
     """Give a folder with npm's packages."""
-    return _installed("prompts-npm-1", _install_npm) / "node_modules"
+    return once("prompts-npm-1", _install_npm) / "node_modules"
 
 
 def starship() -> Path:
@@ -39,24 +35,8 @@ def starship() -> Path:
     return Path(found) if found else debian() / "starship"
 
 
-def _installed(name: str, install: Callable[[Path], None]) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "awsdirenv-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / name
-    with FileLock(cache / f"{name}.lock"):
-        if not folder.exists():
-            draft = cache / f"{name}.draft"
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir()
-            install(draft)
-            draft.rename(folder)
-    return folder
-
-
 def _install_npm(folder: Path) -> None:
-    options = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
-    env = {**os.environ, "NODE_OPTIONS": "--use-system-ca"}  # a company's proxy is in the system's list only
-    run([str(BIN / "npm"), "install", *options, *_NPM], folder, env)
+    npm_install(folder, "--ignore-scripts", *_NPM)
 
 
 def _install_debian(folder: Path) -> None:

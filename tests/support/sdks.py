@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
+from installs import npm_install, once
 from warm import path_of_programs
 from world import BIN, World
 
@@ -89,18 +86,4 @@ def at_once(
 def installed_node_modules() -> Path:
     """Install the JavaScript SDK, once for each choice of versions, into the cache folder of whoever runs the tests."""
     name = hashlib.sha256(repr(NODE_PACKAGES).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "awsdirenv-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"node-{name}"
-    with FileLock(cache / f"node-{name}.lock"):
-        if not folder.exists():
-            draft = cache / f"node-{name}.draft"
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir()
-            options = ["--silent", "--no-audit", "--no-fund", "--prefix", str(draft)]
-            command = [str(BIN / "npm"), "install", *options, *NODE_PACKAGES]
-            # Node has a list of authorities of its own; a company's proxy is in the system's.
-            env = {**os.environ, "NODE_OPTIONS": "--use-system-ca"}
-            subprocess.run(command, cwd=draft, env=env, stdin=subprocess.DEVNULL, check=True, timeout=300)
-            draft.rename(folder)
-    return folder / "node_modules"
+    return once(f"node-{name}", lambda folder: npm_install(folder, *NODE_PACKAGES)) / "node_modules"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from container import allows
 from debian import archive, unpack
+from installs import npm_install
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "matrix"
@@ -169,9 +170,8 @@ def from_npm(path: str, package: str, program: str) -> Part:
     """Have at a path below /usr a program of a package of npm's, which may be in one that it depends on."""
 
     def make(folder: Path) -> None:
-        npm = str(Path(sys.executable).with_name("npm"))
-        command = [npm, "install", "--no-save", "--no-audit", "--no-fund", f"--prefix={folder}/npm", package]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=600)
+        (folder / "npm").mkdir()
+        npm_install(folder / "npm", package)
         found = [one for one in (folder / "npm").rglob(program) if one.is_file() and not one.is_symlink()]
         if not found:
             raise CannotRunError(f"npm's {package} has no program {program} for this machine")

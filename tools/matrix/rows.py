@@ -191,7 +191,6 @@ _OTHERS = (
         (f"{_OTHER}[nu]",),
         (m.from_npm("/usr/bin/nu", "nushell", "nu"), m.with_shell("nu")),
         ("nu --version",),
-        is_quick=True,
     ),
 )
 
