@@ -240,7 +240,8 @@ def ordinary_user(umask: str, *, has_name: bool = True) -> Part:
     """Be nobody in particular, with a umask; without a name there is no line in /etc/passwd."""
 
     def change(machine: Machine) -> None:
-        places = {path: path for path in (Path(sys.base_prefix), ROOT) if _closed_above(path)}
+        interpreter = machine.python.resolve().parents[1]
+        places = {path: path for path in (Path(sys.base_prefix), interpreter, ROOT) if _closed_above(path)}
         covered = dict.fromkeys(map(_closed_above, places))
         places |= {path: _HOME / path.relative_to(Path.home()) for path in _INSTALLED.glob("*") if path.is_dir()}
         for number, path in enumerate(places):

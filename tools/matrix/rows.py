@@ -230,6 +230,8 @@ _USERS = (
     Row("user", "ordinary, no line in /etc/passwd", MAIN, (m.ordinary_user("022", has_name=False),), (_WHO,)),
 )
 
+_SEEN = 'ls -d /proc/1 2>&- || echo "others\' processes are hidden"'
+
 _AWK = "/usr/bin/awk"
 _PROFILES = f"{_COMPLETION}::test_the_list_is_botocores"
 _AWKS = (
@@ -257,13 +259,59 @@ _AWKS = (
     ),
 )
 
+# Several differences at once: with --whole each of them meets all tests in a third of the time.
+_TOGETHER_TOO = (
+    Row(
+        "all",
+        "Python 3.10, bash 5.0, uutils of Debian 12 and direnv's source of 2026-03-31 together",
+        MAIN,
+        (
+            python("3.10"),
+            m.built_by_hand("/usr/bin/bash", "bash-5.0"),
+            _GNU_STAT,
+            m.debian("bookworm", "rust-coreutils"),
+            m.link(_STAT, _UUTILS),
+            m.built_by_hand("/usr/bin/direnv", "direnv-b00e451"),
+        ),
+        (_DEPENDENCIES, "bash --version", "/usr/bin/stat --version", "direnv version"),
+    ),
+    Row(
+        "all",
+        "Python 3.12, bash of Debian 11, busybox's stat and a user without a line in /etc/passwd together",
+        MAIN,
+        (
+            python("3.12"),
+            m.debian("bullseye", "bash"),
+            _GNU_STAT,
+            m.debian("bookworm", "busybox"),
+            m.link(_STAT, "/usr/bin/busybox"),
+            m.ordinary_user("022", has_name=False),
+        ),
+        (_DEPENDENCIES, "bash --version", "/usr/bin/busybox", _WHO),
+    ),
+    Row(
+        "all",
+        "Python 3.13, bash of sid, BSD's dialect of stat, and a /proc with hidepid=2 together",
+        MAIN,
+        (
+            python("3.13"),
+            m.debian("sid", *_BASH),
+            _GNU_STAT,
+            m.program(_STAT, _BSD),
+            m.changed_line(*_SYSTEM),
+            m.hidepid,
+            m.ordinary_user("022"),
+        ),
+        (_DEPENDENCIES, "bash --version", _SEEN),
+    ),
+)
+
 # What rows run that are about one part only: all tests would show nothing else there.
 PARTIAL = (("tests/unit",), (_PROFILES,), *(row.tests for row in _OTHERS))
 
-_SEEN = 'ls -d /proc/1 2>&- || echo "others\' processes are hidden"'
 _KERNEL = (
     Row("kernel", "no /proc but for /dev/fd", (*LOAD, *WARM, *on_terminal("bash")), (m.no_proc,), ()),
     Row("kernel", "/proc with hidepid=2, ordinary user", MAIN, (m.hidepid, m.ordinary_user("022")), (_SEEN,)),
 )
 
-ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_OTHERS, *_SID, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS)
+ROWS = (*_STATS, *_DIRENVS, *_SHELLS, *_OTHERS, *_SID, *_USERS, *_KERNEL, *_AWKS, *_PYTHONS, *_TOGETHER_TOO)
