@@ -13,7 +13,7 @@ from awsdirenv.config.aws_files import AwsFiles, section_header
 from awsdirenv.errors import DeniedError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import SessionCredentials, utc_now
-from awsdirenv.system.text import utc_text
+from awsdirenv.system.text import key_end, utc_text
 
 _ANY_REGION = "us-east-1"
 _GONE = "NoSuchEntity"
@@ -40,7 +40,7 @@ class AccessKey(Record):
     @property
     def shown(self) -> str:
         """The last four characters of its id, for messages."""
-        return f"…{self.access_key_id[-4:]}"
+        return key_end(self.access_key_id)
 
 
 class UserKeys:

@@ -23,7 +23,7 @@ from awsdirenv.errors import (
     SignInNeededError,
 )
 from awsdirenv.records import Record, replace
-from awsdirenv.system.text import unset_command
+from awsdirenv.system.text import key_end, unset_command
 
 # The outcomes. NONE: no credentials were found. OFFLINE: AWS was not reached. FAILED: any other error.
 KNOWN, NONE, EXPIRED, OFFLINE, FAILED = "known", "none", "expired", "offline", "failed"
@@ -143,7 +143,7 @@ class LongTermKey(Record):
     @property
     def shown(self) -> str:
         """The last four characters of its id, for messages."""
-        return f"…{self.access_key_id[-4:]}"
+        return key_end(self.access_key_id)
 
 
 class KeyFacts(Record):

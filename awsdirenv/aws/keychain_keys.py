@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from awsdirenv.config.aws_files import KEY_NAMES
 from awsdirenv.config.chain import KeychainEntry
 from awsdirenv.errors import KeychainError
 from awsdirenv.records import Record
 from awsdirenv.session_credentials import SessionCredentials, utc_now
 from awsdirenv.system.keychain import Keychain
-from awsdirenv.system.text import command_line
+from awsdirenv.system.text import command_line, key_end
 
 
 class KeyPair(Record, hidden=("secret_access_key",)):
@@ -26,7 +27,12 @@ class KeyPair(Record, hidden=("secret_access_key",)):
     @property
     def shown(self) -> str:
         """The last four characters of its id, for messages."""
-        return f"…{self.access_key_id[-4:]}"
+        return key_end(self.access_key_id)
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """The values as AWS's files have them, by name."""
+        return dict(zip(KEY_NAMES, (self.access_key_id, self.secret_access_key), strict=True))
 
     def credentials(self, account_id: str | None = None) -> SessionCredentials:
         """Return it as credentials without an end."""
@@ -68,22 +74,18 @@ class KeychainKeys:
     def read(self, profile: str) -> StoredKeys | None:
         """Return the keys of a profile, or None if the keychain has none."""
         text = self._keychain.read(profile)
-        try:
-            return None if text is None else _parsed(text)
-        except (ValueError, KeyError, TypeError):
+        kept = None if text is None else _parsed(text)
+        if text is not None and kept is None:
             raise KeychainError(
                 f"the keychain has something else than keys for profile {profile}",
                 f"{command_line('awsdirenv keys remove --yes', profile)}, then put the keys in again",
-            ) from None
+            )
+        return kept
 
     def is_readable(self, profile: str) -> bool:
         """Return False if the keychain has something for a profile that we cannot read."""
         text = self._keychain.read(profile)
-        try:
-            _ = text is None or _parsed(text)
-        except (ValueError, KeyError, TypeError):
-            return False
-        return True
+        return text is None or _parsed(text) is not None
 
     def present(self, profile: str) -> StoredKeys:
         """Return the keys of a profile. Raises KeychainError also if there are none."""
@@ -127,7 +129,15 @@ def _text(kept: StoredKeys) -> str:
     return json.dumps(document)
 
 
-def _parsed(text: str) -> StoredKeys:
+def _parsed(text: str) -> StoredKeys | None:
+    """Return what a document of ours says, or None for another one."""
+    try:
+        return _checked(text)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _checked(text: str) -> StoredKeys:
     document = json.loads(text)
     if document.pop("version") != 1:
         raise ValueError("another version")

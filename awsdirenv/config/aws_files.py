@@ -47,9 +47,9 @@ INCLUDED = frozenset(
         "web_identity_token_file",
     }
 )
+KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key")  # the two halves of a long-term key
 _OWN_SOURCES = (
-    "aws_access_key_id",
-    "aws_secret_access_key",
+    *KEY_NAMES,
     "credential_process",
     "credential_source",
     "login_session",

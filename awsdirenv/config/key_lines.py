@@ -12,14 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from awsdirenv.config.aws_files import AwsFiles, section_header
+from awsdirenv.config.aws_files import KEY_NAMES, AwsFiles, section_header
 from awsdirenv.config.source_lines import Provenance, profile_of_header
 from awsdirenv.errors import ConfigError
 from awsdirenv.records import Record
 from awsdirenv.system.files import ChangedError, make_folder, read_bytes, replace_file
 from awsdirenv.system.text import command_line
 
-KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key")
 PROCESS_KEY = "credential_process"
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _HEADER = re.compile(rb"\[([^\r\n]*)\]")

@@ -12,8 +12,8 @@ from typing import Any
 
 from awsdirenv.aws.keychain_keys import KeychainKeys, KeyPair, Rotation, StoredKeys
 from awsdirenv.config import key_lines
-from awsdirenv.config.aws_files import AwsFiles, load_files, static_keys
-from awsdirenv.config.key_lines import KEY_NAMES, Edit
+from awsdirenv.config.aws_files import KEY_NAMES, AwsFiles, load_files, static_keys
+from awsdirenv.config.key_lines import Edit
 from awsdirenv.config.keychain_command import keychain_entry
 from awsdirenv.errors import ConfigError, KeyRotationError
 from awsdirenv.records import Record
@@ -88,14 +88,13 @@ class FileVault(Record):
             values: dict[str, str | None] = {_STATE: json.dumps(state)}
             # While the key is switched, the section keeps the new one until the profile has it.
             if new:
-                values |= dict(zip(KEY_NAMES, (new.access_key_id, new.secret_access_key), strict=True))
+                values |= new.lines
             self.carry_out(key_lines.with_values(load_files(self.environ), self._section, values))
         files = load_files(self.environ)
         keys = static_keys(files, self.profile)
         if keys is None or keys[:2] != (kept.key.access_key_id, kept.key.secret_access_key):
             in_credentials, _ = key_lines.has_keys(files, self.profile)
-            wanted = dict(zip(KEY_NAMES, (kept.key.access_key_id, kept.key.secret_access_key), strict=True))
-            self.carry_out(key_lines.with_values(files, self.profile, wanted, in_credentials=in_credentials))
+            self.carry_out(key_lines.with_values(files, self.profile, kept.key.lines, in_credentials=in_credentials))
         if rotation is None and self._section in load_files(self.environ).credentials_sections:
             self.carry_out(key_lines.without_section(load_files(self.environ), self._section))
 

@@ -17,7 +17,7 @@ from awsdirenv.cache.layout import CachePaths
 from awsdirenv.config import key_lines
 from awsdirenv.config.aws_files import AwsFiles, broken_pair, load_files, place_of, section_header, static_keys
 from awsdirenv.config.chain import KeychainEntry
-from awsdirenv.config.key_lines import KEY_NAMES, PROCESS_KEY, Edit
+from awsdirenv.config.key_lines import PROCESS_KEY, Edit
 from awsdirenv.config.keychain_command import keychain_command, keychain_entry
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import ConfigError, KeychainError, SessionRefusedError
@@ -86,8 +86,7 @@ class Mover(Record):
                 f"remove that one, then: {command_line('awsdirenv keys remove --restore', self.profile)}",
             )
         if not plain:
-            values = dict(zip(KEY_NAMES, (kept.key.access_key_id, kept.key.secret_access_key), strict=True))
-            self.carry_out(key_lines.with_values(files, self.profile, values))
+            self.carry_out(key_lines.with_values(files, self.profile, kept.key.lines))
         self._forget(load_files(self.environ))
 
     def remove(self, confirm: Callable[[str], None]) -> None:

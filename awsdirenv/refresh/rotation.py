@@ -29,7 +29,7 @@ from awsdirenv.errors import (
 )
 from awsdirenv.records import Record, replace
 from awsdirenv.session_credentials import SessionCredentials, from_epoch, utc_now
-from awsdirenv.system.text import command_line, utc_text
+from awsdirenv.system.text import command_line, key_end, utc_text
 
 _MOST_KEYS = 2  # IAM's limit for one user
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds
@@ -146,7 +146,7 @@ class Rotator(Record):
         return kept
 
     def _delete(self, kept: StoredKeys, old: str, signer: _Signer) -> None:
-        shown = f"…{old[-4:]}"
+        shown = key_end(old)
         signer.call(kept.key, lambda by: self.user_keys.deactivate(by, old), is_new=True)
         self.say(f"  deactivated {shown}")
         signer.call(kept.key, lambda by: self.user_keys.delete(by, old), is_new=True)

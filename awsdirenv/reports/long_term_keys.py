@@ -16,7 +16,7 @@ from awsdirenv.config.resolve import source_kind
 from awsdirenv.records import Record
 from awsdirenv.reports.table import YELLOW, Canvas, Column, Row, table
 from awsdirenv.session_credentials import from_epoch
-from awsdirenv.system.text import utc_text
+from awsdirenv.system.text import key_end, utc_text
 
 _COLUMNS = (
     Column("profile", 16),
@@ -27,7 +27,7 @@ _COLUMNS = (
 )
 
 
-class LongTermKey(Record):
+class ListedKey(Record):
     """The long-term key of a profile. `shown` is the end of its id, None if that is not known without the keychain.
 
     `since`: the key is from that time if `is_made_then`, else from that time or older. None: it is not known.
@@ -41,20 +41,20 @@ class LongTermKey(Record):
     is_rotating: bool
 
 
-def found(environ: Mapping[str, str]) -> list[LongTermKey]:
+def found(environ: Mapping[str, str]) -> list[ListedKey]:
     """Return the keys in the order of AWS's files. Raises ConfigError if a file cannot be parsed."""
     files, paths = load_files(environ), CachePaths.from_environ(environ)
     return of_files(files, paths)
 
 
-def of_files(files: AwsFiles, paths: CachePaths) -> list[LongTermKey]:
+def of_files(files: AwsFiles, paths: CachePaths) -> list[ListedKey]:
     """Return the keys of parsed files."""
     names = dict.fromkeys([*files.config_profiles, *files.credentials_sections])
     listed = [_in_keychain(files, paths, name) or _in_file(files, name) for name in names]
     return [key for key in listed if key]
 
 
-def _in_file(files: AwsFiles, profile: str) -> LongTermKey | None:
+def _in_file(files: AwsFiles, profile: str) -> ListedKey | None:
     """Return the key that a profile has in plain text, or None. It is as old as the file, or older."""
     keys = static_keys(files, profile) if source_kind(files, profile) == STATIC else None
     if keys is None or keys[2]:
@@ -64,20 +64,20 @@ def _in_file(files: AwsFiles, profile: str) -> LongTermKey | None:
         since: datetime | None = from_epoch(int(os.stat(path).st_mtime))
     except (OSError, ValueError, OverflowError):
         since = None
-    return LongTermKey(profile, f"…{keys[0][-4:]}", path, since, is_made_then=False, is_rotating=False)
+    return ListedKey(profile, key_end(keys[0]), path, since, is_made_then=False, is_rotating=False)
 
 
-def _in_keychain(files: AwsFiles, paths: CachePaths, profile: str) -> LongTermKey | None:
+def _in_keychain(files: AwsFiles, paths: CachePaths, profile: str) -> ListedKey | None:
     entry = keychain_entry(files.profiles[profile].get("credential_process"))
     if entry is None or source_kind(files, profile) != KEYCHAIN:
         return None
     record = key_records.read(paths, entry.name)
     if record is None:
-        return LongTermKey(profile, None, None, None, is_made_then=False, is_rotating=False)
-    return LongTermKey(profile, record.shown, None, record.since, record.is_made_then, record.is_rotating)
+        return ListedKey(profile, None, None, None, is_made_then=False, is_rotating=False)
+    return ListedKey(profile, record.shown, None, record.since, record.is_made_then, record.is_rotating)
 
 
-def document(keys: list[LongTermKey]) -> str:
+def document(keys: list[ListedKey]) -> str:
     """Return the list as JSON."""
     rows = [
         {
@@ -93,12 +93,12 @@ def document(keys: list[LongTermKey]) -> str:
     return json.dumps({"version": 1, "keys": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
-def text(keys: list[LongTermKey], canvas: Canvas, now: datetime) -> str:
+def text(keys: list[ListedKey], canvas: Canvas, now: datetime) -> str:
     """Return the list as a table."""
     return table(_COLUMNS, [_row(key, now) for key in keys], canvas) or "no profile has a long-term key\n"
 
 
-def _row(key: LongTermKey, now: datetime) -> Row:
+def _row(key: ListedKey, now: datetime) -> Row:
     age = None
     if key.since:
         age = key_records.age_text(key.since, now, is_made_then=key.is_made_then)

@@ -166,10 +166,13 @@ def replace_file(target: Path, data: bytes, mode: int, still: Callable[[], bool]
     Raises ChangedError where `still` denies that the file is as it was; no other writer of ours comes in between.
     Afterwards the file outlives a power cut: it may have the only copy of a key.
     """
-    with _alone_in(target.parent):
+    with _alone_in(target.parent) as folder:
         if not still():
             raise ChangedError
         _replace_by_draft(draft_of(target), target, data, mode, lasts=True)
+        if folder is not None:
+            with contextlib.suppress(OSError):
+                os.fsync(folder)
 
 
 def _replace_by_draft(  # noqa: PLR0913 - for two kinds of files
@@ -194,31 +197,25 @@ def _replace_by_draft(  # noqa: PLR0913 - for two kinds of files
         if mtime is not None:
             os.utime(draft, (mtime, mtime))
         os.replace(draft, target)  # replaces also a symlink, a FIFO or another user's file, and does not follow a link
-        if lasts:
-            _keep_names_of(target.parent)
     except BaseException:  # also for Ctrl-C
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise
 
 
-def _keep_names_of(folder: Path) -> None:
-    """Have the names in a folder outlive a power cut, where its file system can do that."""
-    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        stack.callback(os.close, descriptor)
-        os.fsync(descriptor)
-
-
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other writers of ours out of a folder: they would use the same draft. The end of a process frees it."""
+def _alone_in(folder: Path) -> Iterator[int | None]:
+    """Keep other writers of ours out of a folder: they would use the same draft. The end of a process frees it.
+
+    Yields the open folder, or None if it cannot be read.
+    """
+    descriptor = None
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # some network file systems have no locks, and some folders cannot be read
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
 
 
 def make_folder(folder: Path, mode: int = 0o755) -> None:

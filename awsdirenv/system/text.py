@@ -147,6 +147,11 @@ def sdk_command(words: Iterable[str]) -> str:
     return " ".join(re.sub(r"(\s)(?=[#;])", r"\1''", shlex.quote(word)) for word in words)
 
 
+def key_end(access_key_id: str) -> str:
+    """Return what messages show of an access key: the last four characters of its id."""
+    return f"…{access_key_id[-4:]}"
+
+
 def login_command(profile: str, *options: str) -> str:
     """Return the command that gets new credentials for a profile, with a question to the user if needed.
 

@@ -14,11 +14,11 @@ from awsdirenv.config.session_options import resolve
 from awsdirenv.errors import AwsdirenvError, SessionRefusedError
 from awsdirenv.refresh.preflight import Preflight
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
+from awsdirenv.reports.doctor.long_term_keys import OLD_KEY
 from awsdirenv.session_credentials import time_left
 from awsdirenv.system.files import read_text
-from awsdirenv.system.text import command_line, login_command
+from awsdirenv.system.text import command_line, key_end, login_command
 
-_OLD_KEY = timedelta(days=90)
 _SKEW = timedelta(seconds=60)  # a smaller error of the clock is no finding
 _REFUSED_SKEW = timedelta(minutes=5)  # AWS refuses calls if the clock is wrong by this much
 _SETS_REGION = re.compile(r"^[^#\n]*\bAWS_(?:DEFAULT_)?REGION=", re.MULTILINE)
@@ -107,10 +107,10 @@ def key_age(context: DoctorContext) -> Iterator[Finding]:
     for fact in context.asked:
         for access_key_id, created in (fact.created or {}).items():
             age = context.now - created
-            if age <= _OLD_KEY or access_key_id in reported:
+            if age <= OLD_KEY or access_key_id in reported:
                 continue
             reported.add(access_key_id)
-            name, shown = fact.key.profile, f"the access key …{access_key_id[-4:]}"
+            name, shown = fact.key.profile, f"the access key {key_end(access_key_id)}"
             if access_key_id == fact.key.access_key_id:
                 message = f"{shown} of profile {name} is {age.days} days old"
                 yield Finding(WARNING, message, command_line("awsdirenv keys rotate", name), _file(context))

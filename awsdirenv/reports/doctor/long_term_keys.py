@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from awsdirenv.config.keychain_command import is_gone
 from awsdirenv.reports.doctor.context import ERROR, INFO, WARNING, DoctorContext, Finding
-from awsdirenv.reports.long_term_keys import LongTermKey, of_files
+from awsdirenv.reports.long_term_keys import ListedKey, of_files
 from awsdirenv.system import keychain as system_keychain
 from awsdirenv.system.files import extra_command
-from awsdirenv.system.text import command_line
+from awsdirenv.system.text import command_line, key_end
 
-_OLD = timedelta(days=90)
+OLD_KEY = timedelta(days=90)
 _MOST = 5  # findings
 
 
@@ -42,14 +42,14 @@ def plain_keys(context: DoctorContext) -> Iterator[Finding]:
 def _made(created: object) -> Iterator[tuple[str, datetime]]:
     """Yield when AWS made keys, by the last characters of their ids."""
     if isinstance(created, dict):
-        yield from ((f"…{key[-4:]}", moment) for key, moment in created.items())
+        yield from ((key_end(key), moment) for key, moment in created.items())
 
 
-def _age(created: datetime | None, key: LongTermKey, now: datetime) -> str:
+def _age(created: datetime | None, key: ListedKey, now: datetime) -> str:
     """Return what is known of a key's age if it is old, for a message."""
-    if created and now - created > _OLD:
+    if created and now - created > OLD_KEY:
         return f", and {(now - created).days} days old"
-    if not created and key.since and now - key.since > _OLD:
+    if not created and key.since and now - key.since > OLD_KEY:
         return f", which has not changed for {(now - key.since).days} days"
     return ""
 
@@ -71,7 +71,7 @@ def keychain(context: DoctorContext) -> Iterator[Finding]:
         if key.is_rotating:
             message = f"the rotation of the key {key.shown} of profile {profile} has not ended"
             yield Finding(WARNING, message, command_line("awsdirenv keys rotate", profile))
-        elif key.since and context.now - key.since > _OLD:
+        elif key.since and context.now - key.since > OLD_KEY:
             days = (context.now - key.since).days
             known = f"is {days} days old" if key.is_made_then else f"has been in the keychain for {days} days"
             message = f"the key {key.shown} of profile {profile} {known}"

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awsdirenv.config import key_lines
-from awsdirenv.config.aws_files import AwsFiles, load_files
-from awsdirenv.config.key_lines import KEY_NAMES, Edit
+from awsdirenv.config.aws_files import KEY_NAMES, AwsFiles, load_files
+from awsdirenv.config.key_lines import Edit
 from awsdirenv.errors import ConfigError
 from world import wait_for
 
