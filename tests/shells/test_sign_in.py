@@ -5,19 +5,17 @@ Most of it is by device code, as without a browser; for the browser of this mach
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browsers import LOADED, browser, not_signed_in, token_file
 from container import proc
 from in_process import caller_arn
 from sentinels import all_arguments
@@ -26,29 +24,14 @@ from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import AT_ONCE, World, told
 
 PAGE = "allow it only if the page shows this code: "
-LOADED = "awsdirenv: dev: account 123456789012, role Developer, eu-west-1, 1h00m left"
 OVER = "awsdirenv: error: the credentials for profile dev: the sign-in has ended"
 NEVER = "awsdirenv: error: the credentials for profile dev: nobody has signed in"
-# Opens the page as a signed-in browser would, and talks: to its output, to the terminal if it finds one.
-BROWSER = """#!{python}
-import sys, urllib.request
-print("BABBLE"), print("BABBLE", file=sys.stderr)
-try:
-    open("/dev/tty", "w").write("BABBLE")
-except OSError:
-    pass
-open("{log}", "a").write(" ".join(sys.argv[1:]) + "\\n")
-urllib.request.urlopen(sys.argv[1]).read()
-"""
 
 
 @pytest.fixture
 def corp(world: World) -> World:
     """Have a profile `dev` of the session `corp`, which nobody has signed in to, and a project that uses it."""
-    world.sso_session(signed_in=False)
-    world.sso_profile("dev")
-    world.project("dev", "use aws_profile dev\nexport REST_OF_ENVRC=loaded\n")
-    return world
+    return not_signed_in(world)
 
 
 @pytest.fixture(params=SHELLS)
@@ -56,19 +39,6 @@ def shell(request: pytest.FixtureRequest, corp: World) -> Iterator[Shell]:
     """Open each shell in turn, outside of any project."""
     with Shell(corp, request.param) as opened:
         yield opened
-
-
-def token_file(world: World, name: str = "corp") -> Path:
-    """Give the file that the AWS CLI would write for a session; the test for its name is in test_sso_token.py."""
-    return world.home / ".aws/sso/cache" / f"{hashlib.sha1(name.encode()).hexdigest()}.json"
-
-
-def browser(world: World) -> Path:
-    """Put a browser into the environment of shells that are opened from now on; give its log."""
-    log = world.root / "visited"
-    world.env["BROWSER"] = str(world.program("browser", BROWSER.format(python=sys.executable, log=log)))
-    world.sts.sso.configure(approve_on_visit=True)
-    return log
 
 
 def code_on(shell: Shell) -> str:

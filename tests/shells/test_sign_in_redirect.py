@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -12,49 +11,31 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from browsers import LOADED, browser, not_signed_in, token_file
 from container import proc
 from sentinels import all_arguments
 from shells import SHELLS, Shell, children
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
 from world import AT_ONCE, World, told, wait_for
 
-LOADED = "awsdirenv: dev: account 123456789012, role Developer, eu-west-1, 1h00m left"
 WAITS = "waiting for up to 10m; Ctrl-C cancels"
-# Opens the page and follows where it leads, as a signed-in browser would, and talks as browsers do.
-BROWSER = """#!{python}
-import sys, urllib.request
-print("BABBLE"), print("BABBLE", file=sys.stderr)
-open("{log}", "a").write(" ".join(sys.argv[1:]) + "\\n")
-urllib.request.urlopen(sys.argv[1]).read()
-"""
 
 
 @pytest.fixture
 def corp(world: World) -> World:
     """Have a profile `dev` of the session `corp`, which nobody has signed in to, a project, and a browser."""
-    world.sso_session(signed_in=False)
-    world.sso_profile("dev")
-    world.project("dev", "use aws_profile dev\n")
-    log = world.root / "visited"
-    world.env["BROWSER"] = str(world.program("browser", BROWSER.format(python=sys.executable, log=log)))
-    world.sts.sso.configure(approve_on_visit=True)
-    return world
+    browser(world)
+    return not_signed_in(world)
 
 
 def visited(world: World) -> list[str]:
     """Give the pages that the browser was started with."""
     log = world.root / "visited"
     return log.read_text(encoding="utf-8").split() if log.exists() else []
-
-
-def token_file(world: World) -> Path:
-    """Give the file that the AWS CLI would write for the session."""
-    return world.home / ".aws/sso/cache" / f"{hashlib.sha1(b'corp').hexdigest()}.json"
 
 
 def page_on(shell: Shell) -> str:
