@@ -302,10 +302,8 @@ _awsdirenv_start_timer() {
 
 # Starts the Python side, which renews what is due and says what is wrong. Long-term keys it writes to stdout.
 _awsdirenv_load() {
-  local _ad_arguments=(load --envrc "--evaluation=$$" "${_ad_asked[@]}") _ad_terminal='' _ad_status=0 _ad_output _awsdirenv_stderr
+  local _ad_arguments=(load --envrc "--evaluation=$$" "${_ad_asked[@]}") _ad_terminal='' _ad_status=0 _ad_output=''
   _awsdirenv_check_exported || return
-  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
-  _ad_output=$_awsdirenv_stderr
   [[ ! $_ad_option_no_session ]] || _ad_arguments+=(--no-session) _ad_output=1
   [[ ! $_ad_option_live ]] || _ad_arguments+=(--live)
   [[ ! $_ad_option_account ]] || _ad_arguments+=("--account=$_ad_option_account")
@@ -315,31 +313,41 @@ _awsdirenv_load() {
   [[ ! $_ad_option_min_life || ${_ad_try-} ]] || _ad_arguments+=("--min-life=$_ad_option_min_life") # not again
   [[ ! $_ad_has_profile && $_ad_dotenv ]] || _ad_arguments+=(-- "$_ad_declared")
   [[ ! -t 2 ]] || _ad_terminal=$(command stty -g 2>/dev/null </dev/tty)
-  # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
-  # whole command line, that it was killed.
-  (_awsdirenv_run_around "${_ad_arguments[@]}" </dev/null >&"$_ad_output" 3>&-) 2>/dev/null
-  _ad_status=$?
-  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
+  _awsdirenv_run_apart "$_ad_output" "${_ad_arguments[@]}" || _ad_status=$?
   if ((_ad_status > 125)); then
     [[ ! $_ad_key ]] || command rm -f -- "$_ad_cache/claims/$_ad_key"
     [[ ! $_ad_terminal ]] || command stty "$_ad_terminal" 2>/dev/null </dev/tty # a killed prompt leaves the terminal raw
-    if ((_ad_status > 128)); then
-      _awsdirenv_refuse "awsdirenv was ended by signal $((_ad_status - 128))" "direnv reload"
-    else
-      _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
-    fi
+    _awsdirenv_refuse_end "$_ad_status"
   fi
   return "$_ad_status"
 }
 
+# Runs a program of ours with the arguments behind $1, as _awsdirenv_run_around does. Its output goes to the descriptor $1, or to stderr.
+_awsdirenv_run_apart() {
+  local _ad_ended=0 _awsdirenv_stderr
+  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
+  # Without 3>&- direnv would wait for whatever that process leaves running. To the outer stderr bash would say, with the
+  # whole command line, that it was killed.
+  (_awsdirenv_run_around "${@:2}" </dev/null >&"${1:-$_awsdirenv_stderr}" 3>&-) 2>/dev/null || _ad_ended=$?
+  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
+  return "$_ad_ended"
+}
+
+# Says what has become of a program of ours that has said nothing itself: its status $1 is above 125.
+_awsdirenv_refuse_end() {
+  if (($1 > 128)); then
+    _awsdirenv_refuse "awsdirenv was ended by signal $(($1 - 128))" "direnv reload"
+  else
+    _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
+  fi
+}
+
 # Has Python write down which mode the .env declares, or say what is wrong with it.
 _awsdirenv_ask_for_mode() {
-  local _ad_status=0 _awsdirenv_stderr
+  local _ad_status=0
   _awsdirenv_check_exported || return
-  exec {_awsdirenv_stderr}>&2 || _awsdirenv_stderr=2 # closed
-  (_awsdirenv_run_around mode </dev/null >&"$_awsdirenv_stderr" 3>&-) 2>/dev/null || _ad_status=$?
-  ((_awsdirenv_stderr == 2)) || exec {_awsdirenv_stderr}>&-
-  ((_ad_status <= 125)) || _awsdirenv_refuse "awsdirenv is not where this extension expects it" "awsdirenv setup"
+  _awsdirenv_run_apart '' mode || _ad_status=$?
+  ((_ad_status <= 125)) || _awsdirenv_refuse_end "$_ad_status"
   return "$_ad_status"
 }
 

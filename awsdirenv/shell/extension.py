@@ -26,7 +26,7 @@ from awsdirenv.system.files import (
     read_text,
     replace_file,
 )
-from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, run
+from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, output_of, run
 from awsdirenv.system.text import command_line, shell_word, unix_lines_command
 
 # The lines of the extension that have the paths of the installation.
@@ -90,11 +90,8 @@ def _bash(environ: Mapping[str, str]) -> str | None:
 
 def _can_read_us(bash: str) -> bool:
     version = "echo $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))"
-    try:
-        told = run([bash, "-pc", version], 10, catch_errors=True, environ={}).output
-    except (OSError, StillRunningError, TooMuchOutputError):
-        return False
-    return told.strip().isdigit() and int(told) >= 404  # 4.4
+    told = (output_of([bash, "-pc", version], 10, {}) or "").strip()
+    return told.isdigit() and int(told) >= 404  # 4.4
 
 
 def cache_around(environ: Mapping[str, str]) -> Path | None:

@@ -114,3 +114,19 @@ def test_no_mode(world: World, folder: Path) -> None:
     inner = world.project("plain/inner", "use aws_profile plain\n")
     assert mode_of(world, inner) == "keys"
     assert mode_of(world, folder, AWSDIRENV_MODE="live") == "live"
+
+
+@pytest.mark.as_program
+@pytest.mark.parametrize(
+    ("end", "words"), [("kill -9 $$", "awsdirenv was ended by signal 9"), ("exit 127", "awsdirenv is not where this ")]
+)
+def test_who_reads_the_mode_is_ended(world: World, folder: Path, end: str, words: str) -> None:
+    """The directory is closed, with the same words as where a load is ended."""
+    write(world, folder, "plain", "AWSDIRENV_MODE=live\n")
+    program = world.program("ended", end)
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    with extension.open("a", encoding="utf-8") as file:
+        file.write(f'\n_awsdirenv_command() {{ {program} "$@"; }}\n')
+    changes, said = world.enter(folder)
+    assert_nobody(changes)
+    assert f"awsdirenv: error: {words}" in said
