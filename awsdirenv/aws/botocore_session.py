@@ -109,6 +109,27 @@ def boto_session(files: AwsFiles, profile: str, *, instead: Mapping[str, object]
     return session
 
 
+def client_with_keys(  # noqa: PLR0913, PLR0917 - what a client is made of
+    files: AwsFiles,
+    profile: str,
+    clock: AwsClock,
+    keys: tuple[str, str, str | None],
+    service: str,
+    region: str,
+    **options: Any,
+) -> Any:
+    """Make a client that signs with these keys, and not with a profile's own. `options` are those of botocore's Config.
+
+    `keys` are the access key's id, its secret, and the session token of temporary ones.
+    """
+    from botocore.config import Config  # noqa: PLC0415
+
+    session = boto_session(files, profile)
+    clock.listen(session)
+    session.set_credentials(*keys)
+    return session.create_client(service, region_name=region, config=Config(**options))
+
+
 def local_client(service: str, url: str) -> Any:
     """Make a client of a server on this machine, such as the demo's. It uses neither the person's files nor a proxy."""
     from botocore.config import Config  # noqa: PLC0415

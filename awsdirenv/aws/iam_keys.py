@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session
+from awsdirenv.aws.botocore_session import AwsClock, Budget, client_with_keys
 from awsdirenv.aws.errors import bad_answer, guarded
 from awsdirenv.aws.keychain_keys import KeyPair
 from awsdirenv.config.aws_files import AwsFiles, section_header
@@ -144,10 +144,6 @@ class UserKeys:
             ) from None
 
     def _client(self, service: str, signer: SessionCredentials, attempts: int | None) -> Any:
-        from botocore.config import Config  # noqa: PLC0415 - slow
-
-        session = boto_session(self._files, self._profile)
-        self._clock.listen(session)
-        session.set_credentials(signer.access_key_id, signer.secret_access_key, signer.session_token)
-        config = Config(retries={"total_max_attempts": attempts}) if attempts else None
-        return session.create_client(service, region_name=self._region, config=config)
+        keys = (signer.access_key_id, signer.secret_access_key, signer.session_token)
+        options = {"retries": {"total_max_attempts": attempts}} if attempts else {}
+        return client_with_keys(self._files, self._profile, self._clock, keys, service, self._region, **options)

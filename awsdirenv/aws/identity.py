@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from awsdirenv.aws.botocore_session import AwsClock, Budget, boto_session, let_crt_in
+from awsdirenv.aws.botocore_session import AwsClock, Budget, client_with_keys, let_crt_in
 from awsdirenv.aws.errors import again_if_cut_off, bad_answer, guarded, guarded_source
 from awsdirenv.config.aws_files import AwsFiles, place_of
 from awsdirenv.config.environment import CLOSED_PROFILE
@@ -219,10 +219,7 @@ class _Inquiry:
         )
 
     def _client(self, service: str) -> Any:
-        from botocore.config import Config  # noqa: PLC0415
-
-        session = boto_session(self._files, self._key.profile)
-        self._clock.listen(session)
-        session.set_credentials(self._key.access_key_id, self._key.secret_access_key)
-        options = Config(connect_timeout=_KEY_TIMEOUT, read_timeout=_KEY_TIMEOUT, retries={"total_max_attempts": 1})
-        return session.create_client(service, region_name=self._key.region, config=options)
+        key = self._key
+        keys = (key.access_key_id, key.secret_access_key, None)
+        options = {"connect_timeout": _KEY_TIMEOUT, "read_timeout": _KEY_TIMEOUT, "retries": {"total_max_attempts": 1}}
+        return client_with_keys(self._files, key.profile, self._clock, keys, service, key.region, **options)

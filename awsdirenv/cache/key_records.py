@@ -35,7 +35,12 @@ class KeyRecord(Record):
     @property
     def state(self) -> str | None:
         """Return what is still to be done with the key, for people."""
-        return "rotation not ended" if self.is_rotating else None
+        return state_text(is_rotating=self.is_rotating)
+
+
+def state_text(*, is_rotating: bool) -> str | None:
+    """Return what is still to be done with a key, for people."""
+    return "rotation not ended" if is_rotating else None
 
 
 def age_text(since: datetime, now: datetime, *, is_made_then: bool) -> str:

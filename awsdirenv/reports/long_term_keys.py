@@ -102,5 +102,5 @@ def _row(key: ListedKey, now: datetime) -> Row:
     age = None
     if key.since:
         age = key_records.age_text(key.since, now, is_made_then=key.is_made_then)
-    state = "rotation not ended" if key.is_rotating else None
+    state = key_records.state_text(is_rotating=key.is_rotating)
     return key.profile, key.shown, key.path or "keychain", age, state
