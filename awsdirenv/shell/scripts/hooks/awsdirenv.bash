@@ -77,33 +77,30 @@ _awsdirenv_in_front() {
 # Puts our hook before direnv's, so that prompts that are drawn after it are right. Without direnv's hook it goes to the
 # end: only the first command still sees the PIPESTATUS of your last command, and the others may need it.
 _awsdirenv_install() {
-  set -- "$(declare -p PROMPT_COMMAND 2>/dev/null || :)"
-  set -- "${1#declare }"
-  case ${1%% *} in
-    *r*)
-      printf '%s\n' 'awsdirenv: warning: PROMPT_COMMAND is readonly, so there is no hook' >&2
-      printf '%s\n' "awsdirenv: hint: source awsdirenv's hook above the line that makes it readonly" >&2
-      return 0
-      ;;
-    -*a*)
-      if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then # an older bash runs the first element only
-        for _awsdirenv_now in "${!PROMPT_COMMAND[@]}"; do
-          if _awsdirenv_in_front "${PROMPT_COMMAND[_awsdirenv_now]}"; then
-            PROMPT_COMMAND[_awsdirenv_now]=$REPLY
-            return 0
-          fi
-        done
-        PROMPT_COMMAND+=(_awsdirenv_hook)
+  if [[ $1 == -*a* ]]; then
+    for _awsdirenv_now in "${!PROMPT_COMMAND[@]}"; do
+      if _awsdirenv_in_front "${PROMPT_COMMAND[_awsdirenv_now]}"; then
+        PROMPT_COMMAND[_awsdirenv_now]=$REPLY
         return 0
       fi
-      ;;
-  esac
-  # shellcheck disable=SC2178,SC2128 # it is no array, or only its first element counts
-  if _awsdirenv_in_front "${PROMPT_COMMAND-}"; then
+    done
+    PROMPT_COMMAND+=(_awsdirenv_hook)
+  elif _awsdirenv_in_front "${PROMPT_COMMAND-}"; then
+    # shellcheck disable=SC2178 # it is no array
     PROMPT_COMMAND=$REPLY
   else # on a new line, because the text before may end in a semicolon or a comment
+    # shellcheck disable=SC2178,SC2128 # it is no array
     PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}_awsdirenv_hook
   fi
+}
+
+# bash before 5.1 runs the first element only, and direnv's hook would take that place from ours. There PROMPT_COMMAND
+# becomes a text that has all elements.
+_awsdirenv_join_elements() {
+  printf -v REPLY '%s\n' "${PROMPT_COMMAND[@]}"
+  unset PROMPT_COMMAND
+  # shellcheck disable=SC2178 # it is no array any more
+  PROMPT_COMMAND=${REPLY%$'\n'}
 }
 
 # Adds a command to PROMPT_COMMAND, as its last one.
@@ -183,8 +180,25 @@ function awsdirenv { # after the word `function` an alias of that name is not ex
   esac
 }
 
-if [[ ${BASH_VERSINFO[0]} -gt 3 && "${PROMPT_COMMAND[*]-}" != *_awsdirenv_hook* ]]; then
-  _awsdirenv_install
-  [[ "${PROMPT_COMMAND[*]-}" != *_awsdirenv_hook* ]] || _awsdirenv_append _awsdirenv_left
-fi
-unset -f _awsdirenv_install _awsdirenv_in_front
+_awsdirenv_begin() {
+  ((BASH_VERSINFO[0] > 3)) || return 0
+  set -- "$(declare -p PROMPT_COMMAND 2>/dev/null || :)"
+  set -- "${1#declare }"
+  set -- "${1%% *}"
+  if [[ $1 == -*a* && $1 != *r* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
+    _awsdirenv_join_elements
+    set --
+  fi
+  if [[ "${PROMPT_COMMAND[*]-}" == *_awsdirenv_hook* ]]; then
+    return 0
+  elif [[ ${1-} == *r* ]]; then
+    printf '%s\n' 'awsdirenv: warning: PROMPT_COMMAND is readonly, so there is no hook' >&2
+    printf '%s\n' "awsdirenv: hint: source awsdirenv's hook above the line that makes it readonly" >&2
+  else
+    _awsdirenv_install "${1-}"
+    _awsdirenv_append _awsdirenv_left
+  fi
+}
+
+_awsdirenv_begin
+unset -f _awsdirenv_begin _awsdirenv_join_elements _awsdirenv_install _awsdirenv_in_front
