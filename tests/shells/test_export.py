@@ -82,7 +82,8 @@ def test_a_universal_variable_is_kept_and_named(role: World) -> None:
     code = "set -Ux AWS_PROFILE saved; awsdirenv export adminrole --format fish | source; set -q -U AWS_PROFILE"
     done = role.run("fish", "-c", code)
     assert done.returncode == 0
-    assert done.stderr == "awsdirenv: warning: AWS_PROFILE is still set\nawsdirenv: hint: set -e AWS_PROFILE\n"
+    ours = [line for line in done.stderr.splitlines() if line.startswith("awsdirenv:")]  # fish may miss a user's name
+    assert ours == ["awsdirenv: warning: AWS_PROFILE is still set", "awsdirenv: hint: set -e AWS_PROFILE"]
 
 
 @pytest.mark.parametrize("shell", STRICT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -31,11 +32,19 @@ _LOCKED = "gnome-keyring-daemon --start --components=secrets"
 _SESSION = '{daemon} >/dev/null 2>&1; echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat >/dev/null'
 
 
+def _has_name() -> bool:
+    try:
+        return bool(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:
+        return False
+
+
 @contextmanager
 def session(world: World, daemon: str = _UNLOCKED) -> Iterator[dict[str, str]]:
     """Have a D-Bus session with a keychain in the world's home; give the variables with which programs find it."""
     programs = ("gnome-keyring-daemon", "dbus-run-session")
     must_have("a Secret Service", is_there=all(shutil.which(program) for program in programs))
+    must_have("an account with a name, for D-Bus", is_there=_has_name())
     command = ["dbus-run-session", "--", "sh", "-c", _SESSION.format(daemon=daemon), "sh", PASSWORD]
     # Each has its own folder, because a daemon hands over to another one that is there; and with a short path, as a
     # socket must have one.
