@@ -5,7 +5,7 @@
 use_aws_profile() {
   local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_parts='' _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
-  set +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
+  set -B +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
   _awsdirenv_take_block || _ad_refused=1
   { builtin declare -gx "${_ad_exports[@]}" || builtin export "${_ad_exports[@]}"; } 2>/dev/null || : # closed, until the last line opens it
   [[ ! $_ad_refused ]] || return 0
@@ -28,11 +28,10 @@ _awsdirenv_unset() { # `declare` in .envrc, which runs in functions of direnv's,
   if ((BASH_VERSINFO[0] < 4)) || { { ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :; } && builtin declare -g +nx "$@"; }; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
 }
 _awsdirenv_unset_block() {
-  _awsdirenv_unset "$@" AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_PROFILE AWS_SESSION_EXPIRATION AWS_DEFAULT_PROFILE AWS_ACCOUNT_ID \
-    AWS_REGION AWS_DEFAULT_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_VAULT \
-    AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_SERVICE_ENDPOINT AWSUME_PROFILE AWSDIRENV_PROFILE AWSDIRENV_STAGE AWSDIRENV_REFRESH_AT \
-    AWSDIRENV_LOADED AWSDIRENV_KEY_ID AWSDIRENV_DECLARED AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_CREDENTIAL_FILE AWS_ACCESS_KEY AWS_SECRET_KEY AWS_CREDENTIAL_SCOPE AMAZON_ACCESS_KEY_ID \
-    AMAZON_SECRET_ACCESS_KEY AMAZON_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK AWSDIRENV_NARROWED
+  _awsdirenv_unset "$@" AWS_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN,SECURITY_TOKEN,CREDENTIAL_EXPIRATION,PROFILE,SESSION_EXPIRATION,DEFAULT_PROFILE,ACCOUNT_ID,REGION,DEFAULT_REGION} \
+    AWS_{ROLE_ARN,ROLE_SESSION_NAME,WEB_IDENTITY_TOKEN_FILE,VAULT,EC2_METADATA_SERVICE_ENDPOINT,EC2_METADATA_SERVICE_ENDPOINT_MODE,CREDENTIAL_FILE,ACCESS_KEY,SECRET_KEY,CREDENTIAL_SCOPE} \
+    AWS_CONTAINER_{CREDENTIALS_FULL_URI,CREDENTIALS_RELATIVE_URI,AUTHORIZATION_TOKEN,AUTHORIZATION_TOKEN_FILE} AWS_BEARER_TOKEN_BEDROCK AWSUME_PROFILE \
+    AWSDIRENV_{PROFILE,STAGE,REFRESH_AT,LOADED,KEY_ID,DECLARED,NARROWED} AMAZON_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN}
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }

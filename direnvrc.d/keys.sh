@@ -15,7 +15,7 @@ _awsdirenv_is_fresh() {
 
 # Exports the block: the profile's credentials in, every other AWS credential out.
 _awsdirenv_open() {
-  if [[ ! ${_ad_block[*]} ]] && ! _awsdirenv_make_block; then
+  if [[ ! ${_ad_block-} ]] && ! _awsdirenv_make_block; then
     _awsdirenv_run cold _awsdirenv_close
     return
   fi

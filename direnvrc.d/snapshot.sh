@@ -22,7 +22,7 @@ _awsdirenv_take_snapshot() {
   local _ad_lines=() _ad_text
   mapfile -t -n 18 -u "$_ad_fd" _ad_lines
   IFS='' read -r -u "$_ad_fd" '_ad_lines[18]' || return 1
-  printf -v _ad_text '%s\n' "${_ad_lines[@]}"
+  _ad_text="${_ad_lines[*]} " # each line with one character behind it
   _ad_size=${#_ad_text}
   _awsdirenv_take_values
 }
@@ -34,8 +34,8 @@ _awsdirenv_take_values() {
   _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
   case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac
-  [[ ${_ad_key%%@*} == "$_ad_profile" && $_ad_made_in == "$_ad_context" && ${_ad_stamps[0]#* @ } == "$_ad_config" &&
-    ${_ad_stamps[1]#* @ } == "$_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
+  [[ ${_ad_key%%@*} == "$_ad_profile" && $_ad_made_in == "$_ad_context" && ${_ad_stamps[0]} == "${_ad_stamps[0]%% @ *} @ $_ad_config" &&
+    ${_ad_stamps[1]} == "${_ad_stamps[1]%% @ *} @ $_ad_credentials" && ($_ad_expiration || ! $_ad_clock) ]] || return 1
   [[ ! $_ad_dotenv ]] || _ad_stamps[2]=$_ad_dotenv_stamp
   if [[ $_ad_environment ]]; then
     _awsdirenv_run context _awsdirenv_variables_text "$_ad_environment" || return 1
@@ -66,8 +66,8 @@ _awsdirenv_take_lines() {
     ${_ad_lines[18]} == AWSDIRENV_END=1 &&
     $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* &&
     $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* &&
-    $_ad_secret_access_key && $_ad_secret_access_key != *[!!-~]* &&
-    $_ad_session_token != *[!!-~]* &&
+    $_ad_secret_access_key && ! $_ad_secret_access_key =~ [^!-~] &&
+    ! $_ad_session_token =~ [^!-~] &&
     $_ad_account_id != *[!0-9]* &&
     $_ad_region != *[!A-Za-z0-9-]* && $_ad_region != -* &&
     $_ad_role != *[!A-Za-z0-9+=,.@_-]* &&
@@ -106,11 +106,12 @@ _awsdirenv_end_look() {
   done
   read -r -N 65536 -u "$_ad_looked" _ad_rest # at once: by lines, bash reads a pipe byte by byte
   exec {_ad_looked}<&-
-  _ad_state=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest#*$'\n'}
-  _ad_folder=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest#*$'\n'}
+  # By length: to take `*` and something off the beginning costs a text's square.
+  _ad_state=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest:${#_ad_state}+1}
+  _ad_folder=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest:${#_ad_folder}+1}
   _ad_line=${_ad_rest%%$'\n'*}
   if [[ $_ad_line == *' @ ./.envrc/' ]]; then
-    _ad_rest=${_ad_rest#*$'\n'} _ad_line=${_ad_line#* * * } # behind owner, mode and size
+    _ad_rest=${_ad_rest:${#_ad_line}+1} _ad_line=${_ad_line#* * * } # behind owner, mode and size
     _ad_envrc_mtime=${_ad_line%% *}
   fi
   [[ $_ad_rest == "$_ad_expected"* ]] && _ad_rest=${_ad_rest:${#_ad_expected}}
@@ -161,9 +162,8 @@ _awsdirenv_recall_watches() {
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
   for _ad_line in "${_ad_watch_lines[@]}"; do
     [[ $_ad_line == "$DIRENV_WATCHES "*"$_ad_end" ]] || continue
-    # By length: taking a long pattern off the beginning costs its square.
     _ad_line=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}
-    case $_ad_line in '' | *[!A-Za-z0-9_=-]*) continue ;; esac
+    [[ $_ad_line && ! $_ad_line =~ [^A-Za-z0-9_=-] ]] || continue
     export DIRENV_WATCHES=$_ad_line
     return 0
   done

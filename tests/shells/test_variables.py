@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,11 +20,10 @@ THEIRS = sorted(name for name in BLOCK if not name.startswith("AWSDIRENV_"))
 
 def test_the_extension_takes_out_just_these() -> None:
     """A directory takes out what `exec` takes out, and what whoami and doctor speak of: bash's list is the table."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "direnvrc.d").glob("*.sh")))
-    found = re.findall(r"^_awsdirenv_unset_block\(\) \{\n  _awsdirenv_unset (.*?)\n}", text, re.DOTALL | re.MULTILINE)
-    assert len(found) == 1
-    listed = re.findall(r"\w+", found[0])
-    assert sorted(listed) == sorted(VARIABLES)
+    stub = ROOT / "direnvrc.d" / "aws_profile.sh"
+    script = 'source "$1"; _awsdirenv_unset() { printf "%s\\n" "$@"; }; _awsdirenv_unset_block'
+    done = subprocess.run(["bash", "-c", script, "bash", stub], capture_output=True, text=True, check=True)
+    assert sorted(done.stdout.split()) == sorted(VARIABLES)
 
 
 def test_the_reference_names_just_these() -> None:
