@@ -146,7 +146,7 @@ SURROUNDINGS = {
     "functions": "".join(f"{name}() {{ echo mine >&2; return 7; }}\n" for name in FUNCTIONS.split()),
     "traps": "shopt -s extdebug\nset -ET\ntrap ':' DEBUG\ntrap false RETURN ERR\n",
     "separators": "IFS=aeiou_=\n",
-    "files": "set -f -C\n",
+    "files": "set -f -C +B\n",
     "zone": "readonly TZ=Europe/Berlin\n",
     "nesting": "FUNCNEST=5\n",
 }
