@@ -28,7 +28,6 @@ from typing import Any
 from awsdirenv.errors import CancelledError, PersonNeededError
 from awsdirenv.system import subprocesses
 from awsdirenv.system.clocks import TERMINAL, process_fields
-from awsdirenv.system.stamps import IS_BSD
 from awsdirenv.system.text import is_set, printable
 
 _CANCEL = b"\x03\x04\x1a\x1c"  # Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\
@@ -42,8 +41,9 @@ _FIRST_PTS = 136  # the first of the major device numbers of pseudo-terminals; e
 _PANE = "#{session_name}:#{window_index}.#{pane_index}"
 _TMUX_TIMEOUT = 1  # seconds
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
-# Ctrl-Y and Ctrl-T of BSD and macOS: they stop a program, and print a line about it. Python may not have their names.
-_KEYS_OF_BSD = (11, 18) if IS_BSD else ()
+# Ctrl-Y and Ctrl-T of BSD and macOS: they stop a program, and print a line about it. Python may not have their names. By
+# the numbers of the other keys we know whose terminal it is.
+_KEYS_OF_BSD = (11, 18) if termios.VEOL == 1 else ()
 
 
 class Terminal:

@@ -25,7 +25,8 @@ from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.environment import variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
-from awsdirenv.system.files import encode_name, extension_source
+from awsdirenv.shell.extension import extension_text
+from awsdirenv.system.files import encode_name
 from awsdirenv.system.stamps import file_stamp, stamped_path
 
 COUNT = int(os.environ.get("FUZZ_COUNT", "3000"))
@@ -43,7 +44,7 @@ VALUES = [
     *(b"a" * 16384, b"a" * 16385, b"a" * 8192, b"a" * 8193, b"~" * 16384, b"$(touch pwned)", b"a[$(touch pwned)]"),
 ]
 FIRST = """
-source "$1"; for part in warm snapshot keys context live cold leave; do _awsdirenv_part "$part" source; done
+eval "$1"; for part in warm snapshot keys context live cold leave; do _awsdirenv_part "$part" source; done
 set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
 _ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """
@@ -186,7 +187,7 @@ def by_extension(folder: Path, script: str) -> dict[str, list[str]]:
     """Give what the extension takes from each file that it does not refuse. One bash reads them all."""
     script = FIRST + script.replace("LAST", str(COUNT - 1))
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", script, "-", extension_source(), folder],
+        ["bash", "--norc", "--noprofile", "-c", script, "-", extension_text(), folder],
         capture_output=True,
         check=False,
         env={"PATH": os.environ["PATH"], "HOSTNAME": "here"},
@@ -340,6 +341,6 @@ def test_headers(folder: Path) -> None:
         """_awsdirenv_warn() { printf '%s\\n' "$2"; }
         shift 2; for _ad_declared; do _awsdirenv_warn_without_region; done"""
     )
-    words = ["bash", "--norc", "--noprofile", "-c", script, "-", str(extension_source()), str(folder), *names]
+    words = ["bash", "--norc", "--noprofile", "-c", script, "-", extension_text(), str(folder), *names]
     shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown == [f"set region in {section_header(name)} of {folder}/config" for name in names]

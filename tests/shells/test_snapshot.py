@@ -28,8 +28,8 @@ from awsdirenv.config.environment import context_text
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.system.files import extension_source
-from awsdirenv.system.stamps import OPTIONS, file_stamp
+from awsdirenv.shell.extension import extension_text
+from awsdirenv.system.stamps import file_stamp
 from strict_sts import StrictSts
 from world import REGION, World, assert_nobody
 
@@ -263,11 +263,11 @@ def test_a_planted_link_s_time_is_not_its_target_s(tmp_path: Path) -> None:
 def by_stat(path: Path) -> str:
     """Give what the extension's `stat` prints for a path."""
     done = subprocess.run(
-        ["stat", *OPTIONS, path],
+        ["bash", "--norc", "--noprofile", "-c", 'eval "$1"; _awsdirenv_stat "$2"', "-", extension_text(), path],
         capture_output=True,
         check=True,
         cwd="/",
-        env={"PATH": os.environ["PATH"], "TZ": "UTC0"},
+        env={"PATH": os.environ["PATH"]},
     )
     return os.fsdecode(done.stdout).removesuffix("/\n")
 
@@ -651,7 +651,7 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-source "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
+eval "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
 _ad_stat=_awsdirenv_stat
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do
@@ -663,7 +663,7 @@ done
 def taken(folder: Path) -> set[str]:
     """Give the names of those files in a folder that the extension's reader takes."""
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", READ, "-", extension_source(), folder],
+        ["bash", "--norc", "--noprofile", "-c", READ, "-", extension_text(), folder],
         capture_output=True,
         check=True,
         cwd=folder.parent,

@@ -213,7 +213,7 @@ def _no_stat_at_setup(home: Home) -> None:
 
 @fault("stat", INFO, "each load starts Python")
 def _another_stat_than_at_setup(home: Home) -> None:
-    home.world.replace_stat('exec /usr/bin/stat "$@" | sed "s/[0-9][0-9][0-9] +0000/000 +0000/"')
+    home.world.replace_stat('exec /usr/bin/stat "$@" | sed -E "s/[0-9]{3}( [+]0000)? @ /000\\1 @ /"')
 
 
 @fault("awk", INFO, "no awk that runs")

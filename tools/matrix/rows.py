@@ -67,12 +67,12 @@ class Row:
 
 
 _GNU_STAT = m.gnu_stat_elsewhere
-_IN_FLOATS = r"""/usr/local/bin/stat "$@" | sed -E 's/([0-9]{7})[0-9]{2} \+0000/\100 +0000/'"""
+_IN_FLOATS = r"""/usr/local/bin/stat "$@" | /usr/bin/sed -E 's/([0-9]{7})[0-9]{2} \+0000/\100 +0000/'"""
 _OF_BSD = 'echo "stat: illegal option -- c" >&2; exit 1'
 _STAT = "/usr/bin/stat"
 # BSD's program as far as we use it: its own letters, and seconds with a fraction in the place of a date.
 _BSD = r"""[ "$1 $2 $4" = "-L -f --" ] || { echo "stat: illegal option" >&2; exit 1; }
-format=$(printf %s "$3" | sed 's/%z/%s/; s/%m/%Y/; s/%Lp/%a/; s/%Fc/%.9Z/; s/%N/%n/')
+format=$(printf %s "$3" | /usr/bin/sed 's/%z/%s/; s/%m/%Y/; s/%Lp/%a/; s/%Fc/%.9Z/; s/%N/%n/')
 shift 4
 exec /usr/local/bin/stat -L -c "$format" -- "$@" """
 _SYSTEM = (
