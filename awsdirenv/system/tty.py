@@ -41,8 +41,8 @@ _FIRST_PTS = 136  # the first of the major device numbers of pseudo-terminals; e
 _PANE = "#{session_name}:#{window_index}.#{pane_index}"
 _TMUX_TIMEOUT = 1  # seconds
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
-# Ctrl-Y and Ctrl-T of BSD and macOS: they stop a program, and print a line about it. Python may not have their names. By
-# the numbers of the other keys we know whose terminal it is.
+# Ctrl-Y and Ctrl-T of BSD and macOS: they stop a program, and print a line about it. Python may not have their names,
+# but by the numbers of the other keys we know whose terminal it is.
 _KEYS_OF_BSD = (11, 18) if termios.VEOL == 1 else ()
 
 
