@@ -129,7 +129,7 @@ _awsdirenv_renew() {
   local _ad_watches _ad_watches_if_closed _ad_status _ad_try
   # Not once Python has made what cannot be read; and the watch of such a part must stay.
   _awsdirenv_run snapshot : && _awsdirenv_run keys : || return 1
-  if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_fresh_snapshot; then
+  if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; then
     _awsdirenv_open
     return 0
   fi
@@ -249,8 +249,8 @@ _awsdirenv_remember_watches() {
     exec 3>&-
     umask 077
     mapfile -t -n 64 _ad_remembered <"$_ad_cache/watches/$_ad_key"
-    # A directory's line is of no use once a file has changed: start again rather than grow.
-    ((${#_ad_remembered[@]} < 48)) || : >"$_ad_cache/watches/$_ad_key"
+    # A line is of no use once a file has changed, and each costs every load some time: start again rather than grow.
+    ((${#_ad_remembered[@]} < 24)) || : >"$_ad_cache/watches/$_ad_key"
     printf '%s\n' "$1 $DIRENV_WATCHES $2 ." >>"$_ad_cache/watches/$_ad_key"
   ) 2>/dev/null
   return 0

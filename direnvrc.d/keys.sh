@@ -37,8 +37,10 @@ _awsdirenv_make_block() {
   local _ad_reply
   _ad_region=${_ad_option_region:-$_ad_region}
   # The region of a directory that direnv has lost sight of is not the person's word.
-  [[ $_ad_option_region || ${AWSDIRENV_PROFILE+set} ]] || _ad_region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$_ad_region}}
-  [[ ! $_ad_region ]] || _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
+  if [[ ! $_ad_option_region && ! ${AWSDIRENV_PROFILE+set} && ${AWS_REGION:-${AWS_DEFAULT_REGION-}} ]]; then
+    _ad_region=${AWS_REGION:-$AWS_DEFAULT_REGION}
+    _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
+  fi
   _ad_block=(
     "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"
     "AWSDIRENV_KEY_ID=$_ad_access_key_id"
@@ -58,15 +60,14 @@ _awsdirenv_make_block() {
 }
 
 # Epoch seconds as RFC 3339, in UTC, in _ad_reply. Not by printf's %()T, to which bash hands another time zone at the price of
-# making the environment anew, twice. Years begin in March here, so that the leap day is the last.
+# making the environment anew, twice. The algorithm is that of Neri and Schneider (2021): centuries, years and months are
+# taken off in turn, as quarters of a day and fifths of one. Years begin in March, so that the leap day is the last.
 _awsdirenv_utc_text() {
-  local _ad_days _ad_era _ad_of_era _ad_year _ad_of_year _ad_month
-  ((_ad_days = $1 / 86400 + 719468, _ad_era = _ad_days / 146097, _ad_of_era = _ad_days % 146097, \
-  _ad_year = (_ad_of_era - _ad_of_era / 1460 + _ad_of_era / 36524 - _ad_of_era / 146096) / 365, \
-  _ad_of_year = _ad_of_era - 365 * _ad_year - _ad_year / 4 + _ad_year / 100, _ad_month = (5 * _ad_of_year + 2) / 153))
-  printf -v _ad_reply '%04d-%02d-%02dT%02d:%02d:%02d+00:00' $((_ad_year + _ad_era * 400 + (_ad_month > 9))) \
-    $((_ad_month > 9 ? _ad_month - 9 : _ad_month + 3)) $((_ad_of_year - (153 * _ad_month + 2) / 5 + 1)) \
-    $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
+  local _ad_rest _ad_year
+  ((_ad_rest = 4 * ($1 / 86400 + 719468) + 3, _ad_year = 100 * (_ad_rest / 146097), _ad_rest = 4 * (_ad_rest % 146097 / 4) + 3, \
+  _ad_year += _ad_rest / 1461, _ad_rest = 5 * (_ad_rest % 1461 / 4) + 461))
+  printf -v _ad_reply '%04d-%02d-%02dT%02d:%02d:%02d+00:00' $((_ad_year + (_ad_rest >= 1991))) $(((_ad_rest / 153 - 1) % 12 + 1)) \
+    $((_ad_rest % 153 / 5 + 1)) $(($1 / 3600 % 24)) $(($1 / 60 % 60)) $(($1 % 60))
 }
 
 # Sees to it that one process renews the snapshot before its end, even while nobody types; see

@@ -22,8 +22,8 @@ _awsdirenv_take_snapshot() {
   local _ad_lines=() _ad_text
   mapfile -t -n 18 -u "$_ad_fd" _ad_lines
   IFS='' read -r -u "$_ad_fd" '_ad_lines[18]' || return 1
-  _ad_text="${_ad_lines[*]} " # each line with one character behind it
-  _ad_size=${#_ad_text}
+  _ad_text=${_ad_lines[*]}
+  _ad_size=$((${#_ad_text} + 1)) # each line has one character behind it
   _awsdirenv_take_values
 }
 
@@ -157,10 +157,11 @@ _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stam
 # remembered, and spares a process. True when the value for the state $1 is known; it is then in force. That is the state
 # that the look has found, so whatever changes behind the look is seen at the next prompt.
 _awsdirenv_recall_watches() {
-  local _ad_line _ad_end=" $1 ."
+  local _ad_line _ad_end=" $1 ." _ad_number=${#_ad_watch_lines[@]}
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
-  for _ad_line in "${_ad_watch_lines[@]}"; do
+  while ((_ad_number--)); do # what was added last is likely
+    _ad_line=${_ad_watch_lines[_ad_number]}
     [[ $_ad_line == "$DIRENV_WATCHES "*"$_ad_end" ]] || continue
     _ad_line=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}
     [[ $_ad_line && ! $_ad_line =~ [^A-Za-z0-9_=-] ]] || continue

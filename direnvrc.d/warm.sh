@@ -123,8 +123,6 @@ _awsdirenv_read_snapshot() {
   [[ $_ad_sound ]]
 }
 
-_awsdirenv_read_fresh_snapshot() { _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; }
-
 # One look is for both: the live file is made from the same files as the snapshot.
 _awsdirenv_read_snapshot_and_live() {
   _ad_live=$_ad_cache/live/$_ad_key _ad_empty=$_ad_cache/live/.empty
@@ -156,7 +154,7 @@ _awsdirenv_look_up() {
   elif [[ $_ad_option_live ]]; then
     ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
   elif [[ ! $_ad_option_no_session ]]; then
-    ! _awsdirenv_read_fresh_snapshot || _ad_is_fresh=1
+    ! _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files || _ad_is_fresh=1
   fi
 }
 

@@ -361,6 +361,21 @@ def test_watches_are_remembered_for_one_state_of_the_files(world: World, folder:
             assert "direnv: loading" not in shell.run("true") + shell.run("true")
 
 
+def test_what_is_remembered_of_watches_does_not_grow(world: World, folder: Path) -> None:
+    """Old states are thrown away at the next new one; until then the newest counts, wherever it stands."""
+    world.enter(folder)
+    (memory,) = (world.cache / "watches").iterdir()
+    (line,) = memory.read_text().splitlines()
+    mode = f" {os.geteuid()} 600 "
+    old = [line.replace(mode, f"{mode}1{number}", 1) for number in range(23)]
+    memory.write_text("\n".join([*old, line]) + "\n")
+    world.enter(folder)
+    assert memory.read_text().splitlines() == [*old, line]
+    world.enter(world.project("second", "use aws_profile plain\n"))
+    (second,) = memory.read_text().splitlines()
+    assert second != line
+
+
 def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Path) -> None:
     """A snapshot that is replaced after it was opened is not exported: direnv would not come back for the new one."""
     (snapshot,) = (world.cache / "snapshots").iterdir()
