@@ -26,6 +26,7 @@ _RECOMMENDED = 1  # by keyring's own scale: what is below it keeps secrets in pl
 _VARIABLE = "PYTHON_KEYRING_BACKEND"
 _DEFAULT = "/org/freedesktop/secrets/aliases/default"
 _MOMENT = 0.5  # seconds
+_MAY_NOT_ASK = -25308  # of macOS: its keychain is locked, and over SSH it can ask nobody
 
 T = TypeVar("T")
 
@@ -164,9 +165,8 @@ def _is_open(backend: KeyringBackend) -> bool:
 
 
 def _locked() -> KeychainError:
-    return KeychainError(
-        "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
-    )
+    of_linux = "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
+    return KeychainError("the keychain is locked", "security unlock-keychain" if sys.platform == "darwin" else of_linux)
 
 
 def _priority(backend: KeyringBackend) -> float:
@@ -192,6 +192,7 @@ def _translated(error: BaseException) -> BaseException:
         return error
     from keyring import errors  # noqa: PLC0415 - see `_backend`
 
-    if isinstance(error, errors.KeyringLocked):
+    # keyring knows macOS's word for a question that was dismissed, and passes on the number for the other case.
+    if isinstance(error, errors.KeyringLocked) or getattr(error.__cause__, "args", ())[:1] == (_MAY_NOT_ASK,):
         return _locked()
     return KeychainError(f"the keychain failed: {type(error).__name__}", "check it with: keyring diagnose")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from keyring import backend
+from keyring.errors import KeyringError, KeyringLocked
 
 from awsdirenv.errors import KeychainError
 from awsdirenv.system.files import extra_command
@@ -81,6 +82,31 @@ def test_no_error_quotes_what_was_to_be_kept(monkeypatch: pytest.MonkeyPatch) ->
     assert "secret" not in error.value.message + error.value.hint
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("status", "raised", "said"),
+    [
+        (-128, KeyringLocked, "the keychain is locked"),  # the question was dismissed
+        (-25308, KeyringError, "the keychain is locked"),  # over SSH
+        (-25293, KeyringError, "the keychain failed: KeyringError"),
+    ],
+)
+def test_a_locked_keychain_of_macos(
+    monkeypatch: pytest.MonkeyPatch, status: int, raised: type[Exception], said: str
+) -> None:
+    """It is told from other errors by the number that the library passes on, and the hint is macOS's own command."""
+
+    def get_password(*_: object) -> None:
+        raise raised("the secret") from Exception(status, "Unknown Error")
+
+    monkeypatch.setattr(Backend, "priority", 20)
+    monkeypatch.setattr(Backend, "get_password", get_password)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with only(Backend, monkeypatch):
+        error = refusal()
+    assert error.message == said
+    assert error.hint == ("security unlock-keychain" if "locked" in said else "check it with: keyring diagnose")
 
 
 def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
