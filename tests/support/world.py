@@ -22,7 +22,7 @@ import botocore.credentials
 from aws_doubles import login_file, sso_file
 from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.system.files import own_python
-from container import must_have
+from container import allows, must_have
 from in_process import call, can_call
 from strict_sts import StrictSts
 from warm import as_program, path_of_programs
@@ -76,6 +76,15 @@ def wait_for(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def words_of(pid: int) -> list[str]:
+    """Give the command of a process. Without /proc its words are told apart by spaces only."""
+    if allows("/proc"):
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    return subprocess.run(
+        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
 
 
 @functools.cache
@@ -318,7 +327,7 @@ class World:
         for mark in filter(Path.is_file, (self.cache / "timers").glob("*")):
             with suppress(OSError, ValueError):
                 pid = int(mark.read_text(encoding="ascii"))  # nothing where it is the note of its use
-                if b"\0timer\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if "timer" in words_of(pid):
                     os.kill(pid, signal.SIGKILL)
 
     def hold(self, profile: str) -> None:
