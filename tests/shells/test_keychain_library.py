@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from keyring import backend
@@ -107,6 +107,55 @@ def test_a_locked_keychain_of_macos(
         error = refusal()
     assert error.message == said
     assert error.hint == ("security unlock-keychain" if "locked" in said else "check it with: keyring diagnose")
+
+
+class OfMacOs(Backend):
+    """A backend that deletes what is there before it adds the new text, and may end before or after each step."""
+
+    kept: dict[tuple[str, str], str]
+    steps_left: int
+
+    def step(self) -> None:
+        if not OfMacOs.steps_left:
+            raise OSError
+        OfMacOs.steps_left -= 1
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if (service, username) in self.kept:
+            self.delete_password(service, username)
+        self.step()
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.step()
+        del self.kept[service, username]
+
+
+backend.KeyringBackend._classes.discard(OfMacOs)
+
+
+def test_killed_while_macos_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it ends, the old text is there or the new one; the next run goes on, and nothing else is left."""
+    monkeypatch.setattr(OfMacOs, "priority", 20)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    keychain, found = Keychain(10, {}, lambda _: None), []
+    with only(OfMacOs, monkeypatch):
+        for steps in range(6):
+            OfMacOs.kept, OfMacOs.steps_left = {}, 99
+            keychain.write("x", "old")
+            OfMacOs.steps_left = steps
+            with suppress(KeychainError):
+                keychain.write("x", "new")
+            found.append(keychain.read("x"))
+            OfMacOs.steps_left = 99
+            keychain.write("x", "newer")
+            assert OfMacOs.kept == {("awsdirenv", "x"): "newer"}
+            keychain.delete("x")
+            assert OfMacOs.kept == {}
+    assert found == ["old", "old", "new", "new", "new", "new"]
 
 
 def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

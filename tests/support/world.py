@@ -46,6 +46,7 @@ BLOCK = (
 CLOSED = {**dict.fromkeys(BLOCK), "AWS_PROFILE": CLOSED_PROFILE}
 
 # How the extension of releases began that were one file.
+UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"  # macOS has no other locale of this kind by default
 WHOLE_EXTENSION = """#!/usr/bin/env bash
 #
 # awsdirenv's extension of direnv's stdlib. `awsdirenv setup` installs it into direnv's lib folder with the absolute
@@ -91,7 +92,7 @@ def words_of(pid: int) -> list[str]:
 def _written_by_setup() -> list[tuple[Path, int, bytes | None, float]]:
     """Run the real `setup`; give each folder and file with its mode, content and time. It costs what a test costs."""
     with tempfile.TemporaryDirectory(prefix="awsdirenv-home-") as home:
-        env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
+        env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": UTF8, "SHELL": "/bin/bash"}
         call(("setup",), env, Path(home), timeout=60).check_returncode()
         found = []
         for path in sorted(Path(home).rglob("*")):
@@ -119,7 +120,7 @@ class World:
             "HOME": str(self.home),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "TERM": "xterm",
-            "LANG": "C.UTF-8",
+            "LANG": UTF8,
             "SHELL": "/bin/bash",
             "AWS_ENDPOINT_URL": sts.url,
             "AWS_EC2_METADATA_DISABLED": "true",
