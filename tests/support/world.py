@@ -46,7 +46,7 @@ BLOCK = (
 CLOSED = {**dict.fromkeys(BLOCK), "AWS_PROFILE": CLOSED_PROFILE}
 
 # How the extension of releases began that were one file.
-UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"  # macOS has no other locale of this kind by default
+UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"  # macOS before 15 does not have the first
 WHOLE_EXTENSION = """#!/usr/bin/env bash
 #
 # awsdirenv's extension of direnv's stdlib. `awsdirenv setup` installs it into direnv's lib folder with the absolute
