@@ -19,7 +19,7 @@ class Awsdirenv < Formula
 
   def caveats
     <<~EOS
-      To finish, and again after each upgrade of Python:
+      To finish, and again after each upgrade:
         awsdirenv setup
     EOS
   end

@@ -29,6 +29,8 @@ SHELLS = ("bash", "zsh", "fish")
 
 _MOST_FILES = 60
 _BASH_COMPLETION = (Path("/usr/share/bash-completion/bash_completion"), Path("/etc/bash_completion"))
+# Homebrew on Apple silicon, and on Intel, where people have no HOMEBREW_PREFIX: its programs are in the PATH already.
+_BREWS = (Path("/opt/homebrew"), Path("/usr/local"))
 _BREWS_COMPLETION = "etc/profile.d/bash_completion.sh"
 # What runs compinit: the line, or a framework of zsh's.
 _COMPINIT = re.compile(r"\bcompinit\b|oh-my-zsh|prezto|\bzim\b|antidote|zinit|antigen|zplug")
@@ -89,7 +91,7 @@ def lacking_for_completion(shell: str, environ: Mapping[str, str]) -> str | None
     if shell == "fish" and not any(folder.name in line for line in lines) and _is_old_fish(environ):
         return f"add to {rc}: {command_line('set -a fish_complete_path', str(folder))}"
     if shell == "bash":
-        places = [*_BASH_COMPLETION, Path(environ.get("HOMEBREW_PREFIX") or "/opt/homebrew") / _BREWS_COMPLETION]
+        places = [*_BASH_COMPLETION, *(brew / _BREWS_COMPLETION for brew in _brews(environ))]
         loader = next(filter(Path.exists, places), None)
         # Its own file is read as well, if a line names it.
         is_read = any(
@@ -99,6 +101,12 @@ def lacking_for_completion(shell: str, environ: Mapping[str, str]) -> str | None
             return f"install bash-completion{'' if is_read else ', then run awsdirenv setup again'}"
         return None if is_read else f"add to {rc}: {command_line('source', str(loader))}"
     return None
+
+
+def _brews(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the folders where Homebrew may be."""
+    named = environ.get("HOMEBREW_PREFIX")
+    return (Path(named),) if named else _BREWS
 
 
 def _is_old_fish(environ: Mapping[str, str]) -> bool:
@@ -170,11 +178,12 @@ def of_system(shell: str, environ: Mapping[str, str]) -> list[Line]:
     """Return all lines of the system's start-up files, which come from the administrator or from packages."""
     paths = [Path(name) for name in _SYSTEM[shell]]
     if shell == "fish":
-        brew = Path(environ.get("HOMEBREW_PREFIX") or "/opt/homebrew")
-        shares = [*(environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":"), f"{brew}/share"]
-        folders = [Path("/etc/fish/conf.d"), brew / "etc/fish/conf.d"]
+        brews = _brews(environ)
+        shares = (environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
+        shares += [f"{brew}/share" for brew in brews]
+        folders = [Path("/etc/fish/conf.d"), *(brew / "etc/fish/conf.d" for brew in brews)]
         folders += [Path(share) / "fish" / "vendor_conf.d" for share in shares]
-        paths += [brew / "etc/fish/config.fish"]
+        paths += [brew / "etc/fish/config.fish" for brew in brews]
         paths += [path for folder in dict.fromkeys(folders) for path in sorted(folder.glob("*.fish"))]
     return follow(paths, environ)
 

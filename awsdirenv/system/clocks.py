@@ -37,7 +37,7 @@ def anchor() -> str | None:
     None where the kernel tells neither as Linux nor as macOS does. direnvrc.d computes the same on Linux.
     """
     for way in (_anchor_by_proc, _anchor_by_sysctl):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, ImportError):  # ImportError: a Python that was built without ctypes
             text = way()
             return text if is_anchor(text) else None
     return None

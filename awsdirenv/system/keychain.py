@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 SERVICE = "awsdirenv"  # under this name all that is ours is in the keychain
+_SPARE = "awsdirenv, being written"  # on macOS; see `_places`
 _RECOMMENDED = 1  # by keyring's own scale: what is below it keeps secrets in plain text, or not at all
 _VARIABLE = "PYTHON_KEYRING_BACKEND"
 _DEFAULT = "/org/freedesktop/secrets/aliases/default"
 _MOMENT = 0.5  # seconds
+_MAY_NOT_ASK = -25308  # of macOS: its keychain is locked, and over SSH it can ask nobody
 
 T = TypeVar("T")
 
@@ -47,14 +49,23 @@ class Keychain:
 
     def read(self, name: str) -> str | None:
         """Return the text that is kept under a name, or None."""
-        return self._in_time(lambda backend: backend.get_password(SERVICE, name))
+
+        def work(backend: KeyringBackend) -> str | None:
+            texts = (backend.get_password(place, name) for place in reversed(_places()))
+            return next((text for text in texts if text is not None), None)
+
+        return self._in_time(work)
 
     def write(self, name: str, text: str) -> None:
         """Keep a text under a name, in the place of the one before, and see that it is there."""
 
         def work(backend: KeyringBackend) -> bool:
-            backend.set_password(SERVICE, name, text)
-            return backend.get_password(SERVICE, name) == text
+            for place in _places():
+                backend.set_password(place, name, text)
+            is_kept = backend.get_password(SERVICE, name) == text
+            for place in _places()[:-1] if is_kept else ():
+                backend.delete_password(place, name)
+            return is_kept
 
         if not self._in_time(work):
             raise KeychainError("the keychain did not keep what was written into it", "check its free space and rights")
@@ -63,8 +74,9 @@ class Keychain:
         """Delete what is kept under a name, if it is there."""
 
         def work(backend: KeyringBackend) -> None:
-            if backend.get_password(SERVICE, name) is not None:
-                backend.delete_password(SERVICE, name)
+            for place in _places():
+                if backend.get_password(place, name) is not None:
+                    backend.delete_password(place, name)
 
         self._in_time(work)
 
@@ -93,6 +105,15 @@ class Keychain:
         if error is not None:
             raise _translated(error) from None
         return result  # type: ignore[return-value] # None only where T has it
+
+
+def _places() -> tuple[str, ...]:
+    """Return under which names a text is written, one after the other. The last one stays, and counts.
+
+    On macOS keyring deletes what is there before it adds the new text. Whoever is killed in between would lose the only
+    copy of a key, so there it is in another place meanwhile.
+    """
+    return (_SPARE, SERVICE) if sys.platform == "darwin" else (SERVICE,)
 
 
 def may_be_here(environ: Mapping[str, str]) -> bool:
@@ -164,9 +185,8 @@ def _is_open(backend: KeyringBackend) -> bool:
 
 
 def _locked() -> KeychainError:
-    return KeychainError(
-        "the keychain is locked", "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
-    )
+    of_linux = "unlock it: sign in to the desktop, or gnome-keyring-daemon --replace --unlock"
+    return KeychainError("the keychain is locked", "security unlock-keychain" if sys.platform == "darwin" else of_linux)
 
 
 def _priority(backend: KeyringBackend) -> float:
@@ -192,6 +212,7 @@ def _translated(error: BaseException) -> BaseException:
         return error
     from keyring import errors  # noqa: PLC0415 - see `_backend`
 
-    if isinstance(error, errors.KeyringLocked):
+    # keyring knows macOS's word for a question that was dismissed, and passes on the number for the other case.
+    if isinstance(error, errors.KeyringLocked) or getattr(error.__cause__, "args", ())[:1] == (_MAY_NOT_ASK,):
         return _locked()
     return KeychainError(f"the keychain failed: {type(error).__name__}", "check it with: keyring diagnose")

@@ -91,6 +91,7 @@ CANNOT = {
         "try again, or with a browser on another device: …",
     ): "waits ten minutes; the command is the one below the page, as in tests/shells/test_sign_in_redirect.py",
     ("the keychain did not keep what was written into it", "check its free space and rights"): BROKEN_KEYCHAIN,
+    ("the keychain is locked", "security unlock-keychain"): "needs a Mac",
     ("the keychain failed: …", "check it with: keyring diagnose"): BROKEN_KEYCHAIN,
     ("the keychain gives another key for profile …", "repeat the command"): TWO_AT_ONCE,
     ("… has changed in the meantime", "repeat the command: it begins with the file as it is"): TWO_AT_ONCE,

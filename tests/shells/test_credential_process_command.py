@@ -119,6 +119,7 @@ def test_while_another_one_asks(ours: World) -> None:
     assert re.fullmatch(r"awsdirenv: error: profile adminrole waits for an answer: pid \d+ on [^\n]+\n", done.stderr)
 
 
+@pytest.mark.needs("/dev/full")
 def test_odd_files(ours: World) -> None:
     """Whatever stdin and stderr are, what is printed is whole, be it from a call or from what is stored."""
     for what in ("2>&-", "2>/dev/full", "<&-", "2>&- <&-"):
@@ -127,6 +128,7 @@ def test_odd_files(ours: World) -> None:
         assert json.loads(done.stdout)["Version"] == 1, what
 
 
+@pytest.mark.needs("/dev/full")
 def test_nowhere_to_print(ours: World) -> None:
     """Output that cannot be written is status 1 and one line."""
     ours.hold("plain")

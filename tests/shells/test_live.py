@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import stat
+import sys
 import termios
 import threading
 import time
@@ -403,6 +404,8 @@ def test_foreground(world: World, admin: Path) -> None:
     assert child.exitstatus == 0
 
 
+# Runs a program in a session of its own, without the terminal.
+APART = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], start_new_session=True))"
 THREE_AT_ONCE = "".join(f"{caller(name)} & " for name in ("adminrole", "other", "behind"))
 
 
@@ -452,7 +455,7 @@ def test_nobody_to_ask(world: World, admin: Path) -> None:
         f"stty raw -echo; exec {program}",
         f"export AWSDIRENV_NO_PROMPT=1; exec {program}",
         f"export CI=1; exec {program}",
-        f"setsid -w {program}",
+        f"{sys.executable} -c '{APART}' {program}",
     ):
         child = in_terminal(world, admin, env, command)
         started = time.monotonic()

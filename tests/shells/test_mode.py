@@ -96,7 +96,7 @@ def test_at_the_next_prompt(world: World, folder: Path) -> None:
         assert shell.variable("AWS_PROFILE") == "plain"
         for number, (mode, profile) in enumerate((("keys", ""), ("life", "closed"), ("live", "plain")), 1):
             text = f"AWSDIRENV_MODE={mode}\n"
-            shell.run(f"printf '{text.strip()}\\n' >.env; touch -d @{number} .env")
+            shell.run(f"printf '{text.strip()}\\n' >.env; TZ=UTC0 touch -t 197001010000.0{number} .env")
             shell.run("true")
             found = shell.variable("AWS_PROFILE")
             assert found.startswith(profile) if profile else not found

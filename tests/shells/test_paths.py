@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,9 +95,9 @@ def in_bash(
     script: str, fields: list[str], locale: dict[str, str], separators: str = " \t\n", option: str = ""
 ) -> list[str]:
     """Run a script that has sourced the extension over many values at once; give its NUL-separated answers."""
-    source = os.memfd_create("fields")
-    try:
-        os.write(source, b"".join(os.fsencode(field) + b"\0" for field in fields))
+    with tempfile.NamedTemporaryFile() as source:
+        source.write(b"".join(os.fsencode(field) + b"\0" for field in fields))
+        source.flush()
         done = subprocess.run(
             [
                 "bash",
@@ -106,19 +107,16 @@ def in_bash(
                 script,
                 "-",
                 extension_source(),
-                f"/dev/fd/{source}",
+                source.name,
                 separators,
                 option,
             ],
             env={"PATH": os.environ["PATH"], **locale},
-            pass_fds=[source],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=60,
             check=False,
         )
-    finally:
-        os.close(source)
     assert (done.returncode, done.stderr) == (0, b"")
     return [os.fsdecode(answer) for answer in done.stdout.split(b"\0")[:-1]]
 

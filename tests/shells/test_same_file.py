@@ -15,7 +15,7 @@ _awsdirenv_command() {
   local status=0
   _ours "$@" || status=$?
   if [[ $1 == load && -s @LEFT@ ]]; then
-    sed -i 1d @LEFT@
+    sed 1d @LEFT@ >@LEFT@.new && mv @LEFT@.new @LEFT@
     (export STAGE=theirs CLIENT=theirs _awsdirenv_stderr=2; _ours "$@" >/dev/null 2>&1 3>&-)
   fi
   return "$status"

@@ -1046,7 +1046,8 @@ def test_a_file_saved_while_we_look_heals_at_the_next_prompt(world: World, name:
     path = world.home / ".aws" / name
     once = world.root / "once"
     # Once the profile is there, somebody saves the file; in a second of its own, as direnv compares seconds.
-    save = f"[ -e {once} ] || {{ touch {once}; echo '# saved' >>{path}; touch -d '+5 seconds' {path}; }}"
+    later = time.strftime("%Y%m%d%H%M.%S", time.gmtime(time.time() + 60))
+    save = f"[ -e {once} ] || {{ touch {once}; echo '# saved' >>{path}; TZ=UTC0 touch -t {later} {path}; }}"
     world.profile("made", credential_process=world.program("give", f"{save}; echo '{given}'"), region=REGION)
     folder = world.project("p", line)
     (folder / ".env").write_text("AWS_PROFILE=made\n")

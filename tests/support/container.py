@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 _IS_LINUX = sys.platform == "linux"
-_OF_LINUX = {"/proc": Path(f"/proc/{os.getpid()}/stat").exists(), "LD_PRELOAD": _IS_LINUX}
+_OF_LINUX = {
+    "/proc": Path(f"/proc/{os.getpid()}/stat").exists(),
+    "/dev/full": Path("/dev/full").exists(),
+    "LD_PRELOAD": _IS_LINUX,
+}
 _TRIES = {
     "mounts": ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=4k", "none", "/mnt"],
     "network namespaces": ["unshare", "--net", "true"],

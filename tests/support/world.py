@@ -22,7 +22,7 @@ import botocore.credentials
 from aws_doubles import login_file, sso_file
 from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.system.files import own_python
-from container import must_have
+from container import allows, must_have
 from in_process import call, can_call
 from strict_sts import StrictSts
 from warm import as_program, path_of_programs
@@ -46,6 +46,7 @@ BLOCK = (
 CLOSED = {**dict.fromkeys(BLOCK), "AWS_PROFILE": CLOSED_PROFILE}
 
 # How the extension of releases began that were one file.
+UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"  # macOS before 15 does not have the first
 WHOLE_EXTENSION = """#!/usr/bin/env bash
 #
 # awsdirenv's extension of direnv's stdlib. `awsdirenv setup` installs it into direnv's lib folder with the absolute
@@ -78,11 +79,20 @@ def wait_for(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def words_of(pid: int) -> list[str]:
+    """Give the command of a process. Without /proc its words are told apart by spaces only."""
+    if allows("/proc"):
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    return subprocess.run(
+        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+
+
 @functools.cache
 def _written_by_setup() -> list[tuple[Path, int, bytes | None, float]]:
     """Run the real `setup`; give each folder and file with its mode, content and time. It costs what a test costs."""
     with tempfile.TemporaryDirectory(prefix="awsdirenv-home-") as home:
-        env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
+        env = {"HOME": home, "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": UTF8, "SHELL": "/bin/bash"}
         call(("setup",), env, Path(home), timeout=60).check_returncode()
         found = []
         for path in sorted(Path(home).rglob("*")):
@@ -110,7 +120,7 @@ class World:
             "HOME": str(self.home),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "TERM": "xterm",
-            "LANG": "C.UTF-8",
+            "LANG": UTF8,
             "SHELL": "/bin/bash",
             "AWS_ENDPOINT_URL": sts.url,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -318,7 +328,7 @@ class World:
         for mark in filter(Path.is_file, (self.cache / "timers").glob("*")):
             with suppress(OSError, ValueError):
                 pid = int(mark.read_text(encoding="ascii"))  # nothing where it is the note of its use
-                if b"\0timer\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if "timer" in words_of(pid):
                     os.kill(pid, signal.SIGKILL)
 
     def hold(self, profile: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -71,6 +72,13 @@ def test_without_proc_there_is_none(proc: Path, name: str) -> None:
     assert clocks.anchor() is None
     assert then
     assert clocks.set_since(then) == ZERO
+
+
+def test_a_python_without_ctypes_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python builds itself without ctypes where libffi is missing; elsewhere than on Linux we would ask through it."""
+    monkeypatch.setattr(clocks, "_PROC", tmp_path)
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert clocks.anchor() is None
 
 
 def test_what_is_hidden_of_the_first_process_is_no_trouble(proc: Path) -> None:

@@ -173,7 +173,7 @@ def codes(world: World) -> Path:
     """Give a program that prints codes of the device, a new one each time."""
     left = world.root / "codes"
     left.write_text("".join(f"{world.code()}\n" for _ in range(12)))
-    return world.program("code", f"sed -n 1p {left}; sed -i 1d {left}")
+    return world.program("code", f"sed -n 1p {left}; sed 1d {left} >{left}.new; mv {left}.new {left}")
 
 
 # The files of the corpus

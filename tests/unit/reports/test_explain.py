@@ -177,8 +177,10 @@ def device_of_the_key(world: World) -> str:
 def command_for_codes(world: World) -> str:
     """Have a command that prints codes."""
     codes = [world.code() for _ in range(20)]
-    (world.root / "codes").write_text("\n".join(codes) + "\n")
-    world.role("one", mfa_process=world.program("code", f"sed -n 1p {world.root}/codes; sed -i 1d {world.root}/codes"))
+    left = world.root / "codes"
+    left.write_text("\n".join(codes) + "\n")
+    text = f"sed -n 1p {left}; sed 1d {left} >{left}.new; mv {left}.new {left}"
+    world.role("one", mfa_process=world.program("code", text))
     return "one"
 
 

@@ -12,8 +12,9 @@ ENVIRON = {"ZDOTDIR": "/z"}
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Make a home with two files to be sourced, one with a space in its name."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a home on Linux with two files to be sourced, one with a space in its name."""
+    monkeypatch.setattr("sys.platform", "linux")
     (tmp_path / "more").write_text("MORE\n", encoding="utf-8")
     (tmp_path / "my more").write_text("MY MORE\n", encoding="utf-8")
     return tmp_path
@@ -155,12 +156,30 @@ def test_on_a_mac_bash_is_a_login_shell(
     assert (hooks.line_to_add(environ) is None) == bool(files)
 
 
-def test_fish_of_homebrew_reads_its_files(home: Path) -> None:
+@pytest.fixture(params=["variable", "place"])
+def of_brew(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Have Homebrew in the folder `brew`: a variable says so, or it is Intel's place, where people need none."""
+    if request.param == "variable":
+        return {"HOME": str(home), "HOMEBREW_PREFIX": str(home / "brew")}
+    assert Path("/usr/local") in hooks._BREWS
+    monkeypatch.setattr(hooks, "_BREWS", (home / "missing", home / "brew"))
+    return {"HOME": str(home)}
+
+
+def test_fish_of_homebrew_reads_its_files(home: Path, of_brew: dict[str, str]) -> None:
     """Homebrew's fish has its system files below Homebrew's prefix."""
-    environ = {"HOME": str(home), "HOMEBREW_PREFIX": str(home / "brew")}
     wanted = ["etc/fish/config.fish", "etc/fish/conf.d/direnv.fish", "share/fish/vendor_conf.d/direnv.fish"]
     for name in wanted:
         path = home / "brew" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{name}\n", encoding="utf-8")
-    assert [line.text for line in hooks.of_system("fish", environ) if line.text in wanted] == wanted
+    assert [line.text for line in hooks.of_system("fish", of_brew) if line.text in wanted] == wanted
+
+
+def test_completion_of_homebrew(home: Path, of_brew: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where bash-completion is Homebrew's, the line that is missing names it."""
+    monkeypatch.setattr(hooks, "_BASH_COMPLETION", ())
+    path = home / "brew" / "etc" / "profile.d" / "bash_completion.sh"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert str(hooks.lacking_for_completion("bash", of_brew)).endswith(f": source {path}")

@@ -1,0 +1,62 @@
+"""A kernel as that of macOS, where /dev/fd/N is not on the device of its file: directories open, and are warm."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from awsdirenv.system.files import extension_source
+from interpreter import count_interpreters
+from world import World
+
+SOURCE = Path(__file__).parents[1] / "support" / "dev_fd.c"
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> dict[str, str]:
+    """Give the variables with which bash sees such a kernel."""
+    library = tmp_path / "dev_fd.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
+    env = {**os.environ, "LD_PRELOAD": str(library)}
+    script = 'exec 7<"$0"; [[ /dev/fd/7 -ef $0 ]]'
+    assert subprocess.run(["bash", "-c", script, __file__], env=env, check=False).returncode == 1
+    return {"LD_PRELOAD": str(library)}
+
+
+@pytest.mark.needs("LD_PRELOAD")
+@pytest.mark.cold
+@pytest.mark.parametrize("line", ["use aws_profile plain\n", "use aws_profile plain --live\n"])
+def test_a_directory_opens(world: World, kernel: dict[str, str], line: str) -> None:
+    """The first load opens it, and the second starts no Python."""
+    world.role("plain", mfa=False)
+    folder = world.project("p", line)
+    assert world.enter(folder, **kernel)[0]["AWSDIRENV_PROFILE"] == "plain"
+    world.enter(folder, **kernel)
+    started = count_interpreters(world)
+    assert world.enter(folder, **kernel)[0]["AWSDIRENV_PROFILE"] == "plain"
+    assert not started.exists()
+
+
+@pytest.mark.needs("LD_PRELOAD")
+@pytest.mark.parametrize(
+    ("happens", "status"),
+    [
+        ("true", 0),
+        ('cp -p "$1" "$1.new"; TZ=UTC0 touch -t 203001010000.00 "$1.new"; mv "$1.new" "$1"', 1),
+        ('cp -p "$1" "$1.new"; TZ=UTC0 touch -t 200001010000.00 "$1.new"; mv "$1.new" "$1"', 1),
+        ('rm "$1"', 1),
+        ("exec {_ad_fd}<&-", 1),
+    ],
+)
+def test_a_snapshot_that_is_replaced(tmp_path: Path, kernel: dict[str, str], happens: str, status: int) -> None:
+    """The last word of the extension on a snapshot, which it has open: the path must still lead to it."""
+    text = extension_source().with_name("snapshot.sh").read_text(encoding="utf-8")
+    (last,) = re.findall(r"^    (\[\[ /dev/fd/.*\]\])$", text, re.MULTILINE)
+    (tmp_path / "snapshot").touch()
+    script = f'_ad_snapshot=$1; exec {{_ad_fd}}<"$1"; {happens}; {last}'
+    words = ["bash", "-c", script, "bash", str(tmp_path / "snapshot")]
+    assert subprocess.run(words, env={**os.environ, **kernel}, check=False).returncode == status
