@@ -45,8 +45,9 @@ BLOCK = (
 # What is there instead: nobody, and a name that says what to type.
 CLOSED = {**dict.fromkeys(BLOCK), "AWS_PROFILE": CLOSED_PROFILE}
 
+# A locale of this kind that is there; macOS before 15 does not have the first.
+UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
 # How the extension of releases began that were one file.
-UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"  # macOS before 15 does not have the first
 WHOLE_EXTENSION = """#!/usr/bin/env bash
 #
 # awsdirenv's extension of direnv's stdlib. `awsdirenv setup` installs it into direnv's lib folder with the absolute
