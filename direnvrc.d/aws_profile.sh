@@ -5,7 +5,7 @@
 use_aws_profile() {
   local - IFS=$' \t\n' FUNCNEST=0 _ad_name _ad_parts='' _ad_unread='' _ad_refused='' _ad_around=() _ad_unset=() _ad_exports=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) \
   _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch nullglob localvar_inherit localvar_unset) 2>/dev/null
-  set -B +axvefuET +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
+  set -B +axvefuETC +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
   _awsdirenv_take_block || _ad_refused=1
   { builtin declare -gx "${_ad_exports[@]}" || builtin export "${_ad_exports[@]}"; } 2>/dev/null || : # closed, until the last line opens it
   [[ ! $_ad_refused ]] || return 0

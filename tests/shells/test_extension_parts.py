@@ -172,6 +172,20 @@ def test_what_surrounds_the_line_does_not_get_in(world: World, case: str, line: 
         assert "readonly variable" not in said
 
 
+@pytest.mark.parametrize("options", ["", "set -C\n"])
+def test_what_is_remembered_of_watches_stays_short(world: World, options: str) -> None:
+    """It begins anew after some lines, also for a person who does not let files be overwritten."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain", f"{options}use aws_profile plain\n")
+    for moment in (1_700_000_000, 1_700_000_001):
+        os.utime(folder / ".envrc", (moment, moment))
+        world.enter(folder)
+        (remembered,) = (world.cache / "watches").iterdir()
+        lines = remembered.read_text().splitlines()
+        assert len(lines) == 1
+        remembered.write_text("old\n" * 30)
+
+
 @pytest.mark.as_program
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWSDIRENV_LOADED"])
 def test_a_readonly_variable_of_the_block(world: World, name: str) -> None:

@@ -307,6 +307,32 @@ def test_what_stood_in_bash(world: World, folder: Path, before: str, lines: tupl
         assert said.count("_awsdirenv_hook") == 1
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        'mine=$PROMPT_COMMAND; draws() { eval "$mine"; waits=1; }; PROMPT_COMMAND=draws',  # VS Code's terminal
+        "PROMPT_COMMAND+=$'\\nwaits=1'",  # bash-preexec, so atuin, iTerm2 and wezterm
+    ],
+)
+@pytest.mark.parametrize("lines", orders(), ids="-".join)
+def test_who_watches_for_commands_in_bash_sees_yours(
+    world: World, folder: Path, theirs: str, lines: tuple[str, ...]
+) -> None:
+    """They take what runs first behind their part of PROMPT_COMMAND for the command that you type: nothing of ours."""
+    trap = """trap '[[ ! ${waits-} ]] || { waits=; seen+="<$BASH_COMMAND>"; }' DEBUG"""
+    with Shell(world, "bash") as shell:
+        start(world, shell, "export PROMPT_COMMAND=true; seen=", *lines, theirs, trap)
+        works(shell, folder)
+        shell.send("seen=\r")
+        for number in range(3):
+            shell.send(f": {number}\r")
+        said = shell.run("seen+=.; printf '%s\\n' \"all${seen}all\"")
+        assert "all<: 0><: 1><: 2><seen+=.>.all" in said
+        assert shell.run("trap -p DEBUG").count("_awsdirenv_before_command") == 1
+        said = shell.run("echo \"below<$(bash -c 'echo ${PROMPT_COMMAND:+still there}')>\"")
+        assert "below<still there>" in said, "exported, so bash programs below have it as before"
+
+
 def test_names_like_direnv_s_are_left_alone(world: World, folder: Path) -> None:
     """A function whose name ends as direnv's hook does is another one."""
     with Shell(world, "bash") as shell:

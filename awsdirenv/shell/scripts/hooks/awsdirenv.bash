@@ -57,40 +57,69 @@ _awsdirenv_before_command() {
   [[ $- == *e* ]] || return "$1" # there it would end the shell
 }
 
-# Makes of `_awsdirenv_trap`, the DEBUG trap as `trap -p` prints it, a command that sets one with our part in front.
+# Stands in PROMPT_COMMAND at the second prompt only: by then everybody has set their DEBUG trap. Gets $? and that trap.
+# Where others, such as ble.sh, call us in a function, nobody sees the trap, and it stays as it is.
+_awsdirenv_settle() {
+  _awsdirenv_replace "$_awsdirenv_once" '' || :
+  if [[ ! ${FUNCNAME[1]-} && ! ${_awsdirenv_trap+set} ]]; then
+    _awsdirenv_extend_trap "$2"
+    eval "$_awsdirenv_trap"
+  fi
+  return "$1"
+}
+
+# shellcheck disable=SC2016,SC2089 # bash expands it at the prompt
+_awsdirenv_once='_awsdirenv_settle "$?" "$(trap -p DEBUG)";'
+
+# Puts $2 in the place of $1 in PROMPT_COMMAND, once. Fails if $1 is not in it.
+_awsdirenv_replace() {
+  for _awsdirenv_now in "${!PROMPT_COMMAND[@]}"; do
+    [[ ${PROMPT_COMMAND[_awsdirenv_now]} == *"$1"* ]] || continue
+    set -- "${PROMPT_COMMAND[_awsdirenv_now]%%"$1"*}$2${PROMPT_COMMAND[_awsdirenv_now]#*"$1"}"
+    # shellcheck disable=SC2178 # a text stays a text
+    if ((_awsdirenv_now)); then PROMPT_COMMAND[_awsdirenv_now]=$1; else PROMPT_COMMAND=$1; fi
+    return 0
+  done
+  return 1
+}
+
+# Makes of the DEBUG trap, as `trap -p` prints it, a command that sets one with our part in front: `_awsdirenv_trap`.
 # shellcheck disable=SC2016 # bash expands it when the trap runs
 _awsdirenv_extend_trap() {
   local ours='_awsdirenv_before_command 0 "$_"'
   # A comparison of texts, which evaluates nothing, costs each command that you type a microsecond less.
   ((BASH_VERSINFO[0] == 4)) || ours='[[ ${AWSDIRENV_REFRESH_AT:-9} > ${EPOCHSECONDS-} ]] || '$ours
-  eval "set -- $_awsdirenv_trap" # bash has quoted it
+  _awsdirenv_trap=$1
+  eval "set -- $1" # bash has quoted it
   [[ ${3:--} == - ]] || ours='_awsdirenv_before_command "$?" "$_"'$'\n'$3
   [[ ${3-} == *_awsdirenv_before_command* ]] || printf -v _awsdirenv_trap 'trap -- %q DEBUG' "$ours"
 }
 
-# Sets REPLY to a PROMPT_COMMAND with our hook before direnv's. Fails if direnv's hook is not in it.
-_awsdirenv_in_front() {
-  [[ $1 =~ (^|[$';\n'])([[:blank:]]*_direnv_hook[[:blank:]]*($|[$';\n'].*)) ]] || return 1
-  REPLY=${1%"${BASH_REMATCH[0]}"}${BASH_REMATCH[1]}_awsdirenv_hook\;${BASH_REMATCH[2]}
+# Sets REPLY to a PROMPT_COMMAND with our parts around direnv's hook. Fails if direnv's hook is not in it.
+_awsdirenv_around() {
+  [[ $1 =~ (^|[$';\n'])([[:blank:]]*_direnv_hook)([[:blank:]]*($|[$';\n'].*)) ]] || return 1
+  REPLY=${1%"${BASH_REMATCH[0]}"}${BASH_REMATCH[1]}_awsdirenv_hook\;${BASH_REMATCH[2]}\;_awsdirenv_left${BASH_REMATCH[3]}
 }
 
-# Puts our hook before direnv's, so that prompts that are drawn after it are right. Without direnv's hook it goes to the
-# end: only the first command still sees the PIPESTATUS of your last command, and the others may need it.
+# Puts our parts around direnv's hook, so that prompts that are drawn after it are right, and not to the end: VS Code's
+# terminal and bash-preexec take what runs behind them for the command that you type. Nor does a text become an array: they
+# see its first element only. Without direnv's hook ours go to the end: only the first command still sees the PIPESTATUS of
+# your last command, and the others may need it.
 _awsdirenv_install() {
   if [[ $1 == -*a* ]]; then
     for _awsdirenv_now in "${!PROMPT_COMMAND[@]}"; do
-      if _awsdirenv_in_front "${PROMPT_COMMAND[_awsdirenv_now]}"; then
+      if _awsdirenv_around "${PROMPT_COMMAND[_awsdirenv_now]}"; then
         PROMPT_COMMAND[_awsdirenv_now]=$REPLY
         return 0
       fi
     done
-    PROMPT_COMMAND+=(_awsdirenv_hook)
-  elif _awsdirenv_in_front "${PROMPT_COMMAND-}"; then
+    PROMPT_COMMAND+=(_awsdirenv_hook _awsdirenv_left)
+  elif _awsdirenv_around "${PROMPT_COMMAND-}"; then
     # shellcheck disable=SC2178 # it is no array
     PROMPT_COMMAND=$REPLY
   else # on a new line, because the text before may end in a semicolon or a comment
     # shellcheck disable=SC2178,SC2128 # it is no array
-    PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}_awsdirenv_hook
+    PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}_awsdirenv_hook\;_awsdirenv_left
   fi
 }
 
@@ -103,25 +132,14 @@ _awsdirenv_join_elements() {
   PROMPT_COMMAND=${REPLY%$'\n'}
 }
 
-# Adds a command to PROMPT_COMMAND, as its last one.
-_awsdirenv_append() {
-  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
-    PROMPT_COMMAND+=("$1")
-  else
-    # shellcheck disable=SC2178,SC2179 # there it is no array, or only its first element counts
-    PROMPT_COMMAND+=$'\n'$1
-  fi
-}
-
 # Runs after direnv's hook: if the stage is gone or another one now, its directory has just been left. Where
 # _awsdirenv_leave has said so, there is nothing to say.
 _awsdirenv_left() {
   set -- "$?"
   if [[ ! ${_awsdirenv_begun-} && ${PROMPT_COMMAND@a} != *r* ]]; then
     _awsdirenv_begun=1
-    # By the first prompt everybody has set their DEBUG trap. A function does not see it: others may call us in one.
-    # shellcheck disable=SC2016
-    _awsdirenv_append '[[ ${FUNCNAME-}${_awsdirenv_trap+set} ]] || { _awsdirenv_trap=$(trap -p DEBUG); _awsdirenv_extend_trap; eval "$_awsdirenv_trap"; }'
+    # shellcheck disable=SC2178,SC2128 # the first element, or the text
+    _awsdirenv_replace _awsdirenv_hook "${_awsdirenv_once}_awsdirenv_hook" || PROMPT_COMMAND=$_awsdirenv_once${PROMPT_COMMAND-}
   fi
   if [[ ${_awsdirenv_inside-} != "${AWSDIRENV_STAGE-}" ]]; then
     [[ ! ${_awsdirenv_inside-} ]] || printf '%s\n' "awsdirenv: left *** $(_awsdirenv_printable "${_awsdirenv_inside^^}") ***" >&2
@@ -182,6 +200,7 @@ function awsdirenv { # after the word `function` an alias of that name is not ex
 
 _awsdirenv_begin() {
   ((BASH_VERSINFO[0] > 3)) || return 0
+  # shellcheck disable=SC2090 # its quotes are for bash, which reads it at the prompt
   set -- "$(declare -p PROMPT_COMMAND 2>/dev/null || :)"
   set -- "${1#declare }"
   set -- "${1%% *}"
@@ -196,9 +215,8 @@ _awsdirenv_begin() {
     printf '%s\n' "awsdirenv: hint: source awsdirenv's hook above the line that makes it readonly" >&2
   else
     _awsdirenv_install "${1-}"
-    _awsdirenv_append _awsdirenv_left
   fi
 }
 
 _awsdirenv_begin
-unset -f _awsdirenv_begin _awsdirenv_join_elements _awsdirenv_install _awsdirenv_in_front
+unset -f _awsdirenv_begin _awsdirenv_join_elements _awsdirenv_install _awsdirenv_around
