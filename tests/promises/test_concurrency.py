@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from awsdirenv.system.files import name_of
 from shells import SHELLS, Shell, asking_process, clean, on_terminal
-from world import AT_ONCE, World, wait_for
+from world import A_TERMINAL, AT_ONCE, World, wait_for
 
 MANY = 24
 
@@ -167,7 +168,7 @@ def test_who_waits_is_told_and_served(world: World, asking: Shell) -> None:
         shells = waiting(stack, world)
         for shell in shells:
             told = shell.expect("asking for the MFA code of")
-            assert f"waiting for pid {asking_process(asking)} on /dev/pts/" in told, shell.kind
+            assert re.search(rf"waiting for pid {asking_process(asking)} on {A_TERMINAL}", told), shell.kind
             shell.send("echo typed-a''head\r")
         time.sleep(0.3)
         asking.send(world.code() + "\r")

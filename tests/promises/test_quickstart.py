@@ -12,7 +12,7 @@ from documents import ROOT, blocks, section
 from shells import clean
 from strict_sts import StrictSts, User
 from terminal import Terminal
-from world import BIN
+from world import BIN, UTF8
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENGLISH, JAPANESE = (
@@ -95,7 +95,7 @@ def env(sts: StrictSts, tmp_path: Path) -> dict[str, str]:
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "SHELL": "/bin/bash",
         "TERM": "xterm",
-        "LANG": "C.UTF-8",
+        "LANG": UTF8,
         "AWS_ENDPOINT_URL": sts.url,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWSDIRENV_AUTO_REFRESH": "0",

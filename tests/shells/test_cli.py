@@ -20,7 +20,7 @@ from awsdirenv.cache.layout import CachePaths, snapshot_key
 from awsdirenv.cli import main
 from awsdirenv.cli.main import parser
 from awsdirenv.system.lock import Locks
-from world import AT_ONCE, BIN, World, told, wait_for
+from world import AT_ONCE, BIN, UTF8, World, told, wait_for
 
 NEEDS_FULL = pytest.mark.needs("/dev/full")
 ONE_ERROR = re.compile(r"awsdirenv: error: [^\n]+\nawsdirenv: hint: [^\n]+\n")
@@ -50,7 +50,7 @@ def refreshing(world: World, profile: str) -> Iterator[None]:
 
 def alone(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run our command in an empty home, without any AWS: nothing here may get as far as needing one."""
-    env = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    env = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": UTF8, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     command = [str(BIN / "awsdirenv"), *words]
     return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=30, check=False)
 

@@ -17,7 +17,7 @@ from awsdirenv.system.text import aws_command, command_line, login_command, shel
 from documents import parsed
 from recorders import RUN, recorded, recorders
 from shells import SHELLS, Shell
-from world import World, told
+from world import UTF8, World, told
 
 PACKAGE = Path(awsdirenv.__file__).parent
 EXTENSION = PACKAGE.parent / "direnvrc.d"
@@ -66,7 +66,7 @@ def printed(shell: str, words: Sequence[str]) -> list[str]:
     """Give the arguments that a program gets from a line with these words in it."""
     script = f"printf '%s\\0' {' '.join(words)}"
     done = subprocess.run(
-        [*RUN[shell], script], capture_output=True, check=True, env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+        [*RUN[shell], script], capture_output=True, check=True, env={"LANG": UTF8, "PATH": "/usr/bin:/bin"}
     )
     return done.stdout.decode().split("\0")[:-1]
 

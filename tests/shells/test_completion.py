@@ -18,7 +18,7 @@ from awsdirenv.config.aws_files import load_files
 from awsdirenv.shell import completion
 from awsdirenv.shell.completion import script
 from terminal import Terminal
-from world import World
+from world import UTF8, World
 
 SHELLS = ("bash", "zsh", "fish")
 TEMPLATES = Path(completion.__file__).parent / "scripts" / "completions"
@@ -93,7 +93,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[default]\n[profile adminrole]\n[profile other]\n", encoding="utf-8")
     (tmp_path / ".aws" / "credentials").write_text("[base]\n[default]\n", encoding="utf-8")
-    return {"HOME": str(tmp_path), "PATH": str(tools), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    return {"HOME": str(tmp_path), "PATH": str(tools), "TERM": "xterm", "LC_ALL": UTF8}
 
 
 def evaluate(shell: str, code: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from awsdirenv.cli.loading import variables
 from awsdirenv.config.environment import STALE
 from awsdirenv.session_credentials import utc_now
 from exports import NAMES, exported, is_what_sts_gave, refused, snapshot, snapshots
-from world import REGION, World
+from world import REGION, UTF8, World
 
 OUTER = {
     "AWS_PROFILE": "outer",
@@ -100,7 +100,7 @@ def test_hostile_values_survive_a_shell(shell: str, tmp_path: Path, examples: li
     show = "; ".join(f"printf '%s\\n' \"${name}\"" for name in NAMES)
     script = tmp_path / "script"
     script.write_text("\n".join(export.render(FORM[shell], one, REGION) + show for one in examples), encoding="utf-8")
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": UTF8}
     command = [*STRICT[shell][:-1], str(script)]
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
     expected = [value for one in examples for value in variables(one, REGION).values()]

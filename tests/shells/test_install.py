@@ -20,11 +20,11 @@ from awsdirenv.shell.extension import init
 from awsdirenv.system.text import shell_word
 from in_process import call
 from setup_steps import follow_steps
-from world import BIN, REGION, WHOLE_EXTENSION, World
+from world import BIN, REGION, UTF8, WHOLE_EXTENSION, World
 
 NEXT = "  next, in a project: awsdirenv init PROFILE\n"
 HOOKS = {
-    "bash": (".bashrc", 'eval "$(direnv hook bash)"'),
+    "bash": (".bashrc" if sys.platform == "linux" else ".bash_profile", 'eval "$(direnv hook bash)"'),
     "zsh": (".zshrc", 'eval "$(direnv hook zsh)"'),
     "fish": (".config/fish/config.fish", "direnv hook fish | source"),
 }
@@ -49,7 +49,7 @@ class Home:
         self.toml = self.path / ".config" / "direnv" / "direnv.toml"
         self.toml.parent.mkdir(parents=True)
         self.toml.write_text('[global]\nwarn_timeout = "60s"\n', encoding="utf-8")  # or `setup` proposes it
-        self.env = {"HOME": str(self.path), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+        self.env = {"HOME": str(self.path), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": UTF8}
         # Where bash-completion is, unless this machine has its own.
         self.env["HOMEBREW_PREFIX"] = str(root / "brew")
         self.completion = root / "brew" / "etc" / "profile.d" / "bash_completion.sh"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shells import SHELLS, Shell, asking_process
-from world import World
+from world import A_TERMINAL, World
 
 QUESTION = "Enter MFA code"
 WAITS = "awsdirenv: error: profile adminrole waits for an answer: "
@@ -153,7 +153,7 @@ def test_the_pane_is_named(world: World, folder: Path, tmux: str) -> None:
         on_screen(shell, tmux, QUESTION)
         shell.start(f"cd {folder}")
         told = shell.expect("MFA code of")
-        assert re.search(r"pid \d+ on /dev/pts/\d+ \(tmux work:0\.0\), asking for", told)
+        assert re.search(rf"pid \d+ on {A_TERMINAL} \(tmux work:0\.0\), asking for", told)
         shell.send("\x03")
         shell.finish()
     assert "(tmux work:0.0)" in world.enter(folder)[1]

@@ -27,13 +27,13 @@ from awsdirenv.system.lock import Locks
 from awsdirenv.system.stamps import file_stamp
 from awsdirenv.system.text import printable, text_number
 from hostile_names import HOSTILE, LETTERS, MARKED, NAMES, STEERING, TEXT
-from world import World, tree
+from world import UTF8, World, tree
 
 # The extension refuses `~user` in a path, which bash could only expand by evaluating it.
 VALUES = TEXT.filter(lambda value: value[:1] != "~" or value[:2] in ("~", "~/"))
 
 # What a person's shell may be set to when direnv evaluates.
-LOCALES = [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LC_ALL": "C.UTF-8", "LANG": "C"}, {"LC_CTYPE": "C.UTF-8"}, {}]
+LOCALES = [{"LANG": "C"}, {"LANG": UTF8}, {"LC_ALL": UTF8, "LANG": "C"}, {"LC_CTYPE": UTF8}, {}]
 
 SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
 
@@ -243,7 +243,7 @@ def test_both_find_one_snapshot_per_combination_of_set_empty_and_unset_variables
         )
         for values in itertools.product(states, repeat=len(VARIABLES))
     ]
-    pairs = both(places, {"LANG": "C.UTF-8"}, "=")
+    pairs = both(places, {"LANG": UTF8}, "=")
     assert_agreed(pairs, distinct=True)
     assert pairs[0][0] == "/h/.cache/awsdirenv/snapshots/dev"
 

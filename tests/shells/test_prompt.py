@@ -13,7 +13,7 @@ import prompts
 from awsdirenv.cli.commands.prompt import segment
 from hostile_names import LETTERS, STEERING
 from shells import SHELLS, Shell, hook
-from world import REGION, World
+from world import REGION, UTF8, World
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "prompt.md"
 # Whatever a shell, a terminal or a status line would make something of.
@@ -86,7 +86,7 @@ EACH_BEFORE["zsh"] = EACH_BEFORE["bash"]
 
 
 @pytest.mark.parametrize("word", ["left", "leaving"])
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("locale", ["C", UTF8])
 @every_shell
 def test_no_hook_prints_what_steers_a_terminal(world: World, kind: str, locale: str, word: str) -> None:
     """In a prompt and on leaving, controls and what turns or hides text are ?; other text stays, in either locale."""

@@ -21,7 +21,7 @@ from in_process import caller_arn
 from sentinels import all_arguments
 from shells import SHELLS, Shell, children
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from world import AT_ONCE, World, told
+from world import A_TERMINAL, AT_ONCE, World, told
 
 PAGE = "allow it only if the page shows this code: "
 OVER = "awsdirenv: error: the credentials for profile dev: the sign-in has ended"
@@ -346,7 +346,7 @@ def test_two_at_once(corp: World, signing: Shell, other: str) -> None:
     with Shell(corp, "zsh") as shell:
         shell.start(f"awsdirenv {other}")
         told = shell.expect("asking for the sign-in to corp")
-        assert f"awsdirenv: waiting for pid {signer(signing)} on /dev/pts/" in told
+        assert re.search(rf"awsdirenv: waiting for pid {signer(signing)} on {A_TERMINAL}", told)
         approve(corp, signing)
         assert LOADED in signing.finish()
         assert f"awsdirenv: {other.rpartition(' ')[2]}: account 123456789012" in shell.finish()
@@ -361,7 +361,7 @@ def test_nobody_waits_without_a_person(corp: World, signing: Shell, mfa_process:
     changes, said = corp.enter(corp.root / "dev", **environment)
     assert time.monotonic() - started < AT_ONCE
     assert changes.get("AWS_ACCESS_KEY_ID") is None
-    told = f"profile dev waits for an answer: pid {signer(signing)} on /dev/pts/[0-9]+, asking for the sign-in to corp"
+    told = f"profile dev waits for an answer: pid {signer(signing)} on {A_TERMINAL}, asking for the sign-in to corp"
     assert re.search(told, said)
     assert "awsdirenv: hint: awsdirenv login dev" in said
 

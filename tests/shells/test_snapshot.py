@@ -31,7 +31,7 @@ from awsdirenv.session_credentials import SessionCredentials
 from awsdirenv.shell.extension import extension_text
 from awsdirenv.system.stamps import file_stamp
 from strict_sts import StrictSts
-from world import REGION, World, assert_nobody
+from world import REGION, UTF8, World, assert_nobody
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -667,7 +667,7 @@ def taken(folder: Path) -> set[str]:
         capture_output=True,
         check=True,
         cwd=folder.parent,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+        env={"PATH": os.environ["PATH"], "LANG": UTF8},
     )
     assert b"command not found" not in done.stderr
     assert not (folder.parent / "pwned").exists()

@@ -24,7 +24,7 @@ from interpreter import SLOW, imported
 from reports import KEYS, seconds, status, text
 from shells import Shell, children, shown
 from timers import LIFE, SOON, running, wait_until
-from world import BIN, HOSTILE, World, tree
+from world import A_TERMINAL, BIN, HOSTILE, World, tree
 
 
 def test_the_reference_names_every_key(world: World) -> None:
@@ -138,7 +138,7 @@ def test_a_question_in_a_shell(world: World) -> None:
         assert {lock["pid"] for lock in locks} <= set(children(shell.pid))
         assert f"snapshot-{snapshot_key('adminrole', world.env)}" in [lock["name"] for lock in locks]
         first = text(world).partition("\n\n")[0]
-        assert re.search(rf"on /dev/pts/\d+ +asking for the MFA code of {world.mfa_serial}", first)
+        assert re.search(rf"on {A_TERMINAL} +asking for the MFA code of {world.mfa_serial}", first)
         shell.send(world.code() + "\r")
         shell.finish()
     assert status(world)["locks"] == []

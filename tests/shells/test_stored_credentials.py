@@ -28,7 +28,7 @@ from awsdirenv.shell import extension
 from awsdirenv.shell.extension import serving_command
 from awsdirenv.system.files import encode_name
 from in_process import call
-from world import BIN
+from world import BIN, UTF8
 
 PYTHON = ["/bin/echo", "Python"]
 NAMES = ("plain", "it's a;b", 'quo"te # größe', "Upper", "a.used", ".dot", "-x", "100%41", "a\\x41b")
@@ -49,7 +49,7 @@ VARIABLES: dict[str, dict[str, str | None]] = {
     "BASH_ENV": {"BASH_ENV": "{home}/bash_env", "ENV": "{home}/bash_env"},
     "functions": {"BASH_FUNC_printf%%": "() { echo no; }", "BASH_FUNC_source%%": "() { echo no; }"},
     "IFS": {"IFS": "0123456789abcdef", "CDPATH": "/", "GLOBIGNORE": "*"},
-    "a locale": {"LC_ALL": "C.UTF-8", "LANG": "nowhere"},
+    "a locale": {"LC_ALL": UTF8, "LANG": "nowhere"},
     "a time zone": {"TZ": "Asia/Tokyo"},
     "a bad region": {"AWS_REGION": "eu # west"},
     "a bad setting": {"AWSDIRENV_STS_TIMEOUT": "soon"},
@@ -115,7 +115,7 @@ class Home:
         (home / ".aws" / "config").write_text(CONFIG, encoding="utf-8")
         (home / "mine").write_text(CONFIG, encoding="utf-8")
         (home / "bash_env").write_text("echo from BASH_ENV\n", encoding="utf-8")
-        shared: dict[str, str | None] = {"HOME": str(home), "PATH": f"{BIN}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        shared: dict[str, str | None] = {"HOME": str(home), "PATH": f"{BIN}:/usr/bin:/bin", "LANG": UTF8}
         shared |= {name: value and value.replace("{home}", str(home)) for name, value in self.more.items()}
         self.person = {name: value for name, value in shared.items() if value is not None}
         if self.files == "person's":

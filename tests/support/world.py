@@ -47,6 +47,8 @@ CLOSED = {**dict.fromkeys(BLOCK), "AWS_PROFILE": CLOSED_PROFILE}
 
 # A locale of this kind that is there; macOS before 15 does not have the first.
 UTF8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
+# A terminal as messages show it, here and on macOS.
+A_TERMINAL = r"/dev/(?:pts/|ttys)\d+"
 # How the extension of releases began that were one file.
 WHOLE_EXTENSION = """#!/usr/bin/env bash
 #
