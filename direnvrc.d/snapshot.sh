@@ -8,13 +8,13 @@
 _awsdirenv_judge_snapshot() {
   # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
   printf -v _ad_now '%(%s)T' -1
-  # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it. Each
-  # has a second of its own. That alone must do on macOS, where /dev/fd/N is not on the device of its file.
+  # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it. On
+  # macOS /dev/fd/N is not on the device of its file. There the time must do: each version has a second of its own.
   _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" &&
     _awsdirenv_read_watches && _awsdirenv_end_look &&
     [[ $_ad_state == "$EUID 600 $_ad_size "*" @ /dev/fd/$_ad_fd/" && $_ad_folder == "$EUID 700 "*" @ ${_ad_snapshot%/*}/" ]] &&
     [[ ! $_ad_rest || $_ad_option_live ]] && "$2" &&
-    [[ /dev/fd/$_ad_fd -ef $_ad_snapshot || (! /dev/fd/$_ad_fd -nt $_ad_snapshot && ! /dev/fd/$_ad_fd -ot $_ad_snapshot) ]]
+    [[ /dev/fd/$_ad_fd -ef $_ad_snapshot || (${BASH_VERSINFO[5]} == *darwin* && ! /dev/fd/$_ad_fd -nt $_ad_snapshot && ! /dev/fd/$_ad_fd -ot $_ad_snapshot) ]]
 }
 
 # Reads the open snapshot, and tells its `_ad_size` without NUL bytes, which bash drops: it must be that of the file. Only
