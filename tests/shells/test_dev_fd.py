@@ -12,20 +12,19 @@ import pytest
 
 from awsdirenv.system.files import extension_source
 from interpreter import count_interpreters
+from warm import library
 from world import World
-
-SOURCE = Path(__file__).parents[1] / "support" / "dev_fd.c"
 
 
 @pytest.fixture
-def kernel(tmp_path: Path) -> dict[str, str]:
+def kernel() -> dict[str, str]:
     """Give the variables with which bash sees such a kernel."""
-    library = tmp_path / "dev_fd.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
-    env = {**os.environ, "LD_PRELOAD": str(library)}
+    preloaded = {"LD_PRELOAD": library("dev_fd")}
     script = 'exec 7<"$0"; [[ /dev/fd/7 -ef $0 ]]'
-    assert subprocess.run(["bash", "-c", script, __file__], env=env, check=False).returncode == 1
-    return {"LD_PRELOAD": str(library)}
+    assert (
+        subprocess.run(["bash", "-c", script, __file__], env={**os.environ, **preloaded}, check=False).returncode == 1
+    )
+    return preloaded
 
 
 def of_this_system(text: str) -> str:

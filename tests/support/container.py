@@ -9,6 +9,8 @@ import functools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,17 @@ def proc() -> Path:
     """Give the folder in which Linux tells of processes. A test that gets here elsewhere is not run."""
     must_have("/proc", is_there=allows("/proc"))
     return Path("/proc")
+
+
+@contextmanager
+def no_root() -> Iterator[None]:
+    """Be somebody whom modes of files stop, as they do not stop root."""
+    if os.geteuid():
+        yield
+        return
+    before = os.getresuid()
+    os.setresuid(12345, 12345, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(*before)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from awsdirenv.system.lock import Locks
-from container import allows, must_have
+from container import allows, must_have, no_root
 from hint_rows_aws import answering
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Said, Steps, Walk, row
@@ -19,20 +19,6 @@ from world import BIN
 
 MOVE = "move it away, then: awsdirenv setup"
 WRITABLE = "make … writable"
-
-
-@contextmanager
-def no_root() -> Iterator[None]:
-    """Be somebody whom modes of files stop, as they do not stop root."""
-    if os.geteuid():
-        yield
-        return
-    before = os.getresuid()
-    os.setresuid(12345, 12345, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(*before)
 
 
 @contextmanager

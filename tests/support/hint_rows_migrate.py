@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hint_rows_commands import no_root, stranger, strangers_home
+from container import no_root
+from hint_rows_commands import stranger, strangers_home
 from hint_rows_config import ARN, CHAIN
 from hint_walk import Act, Steps, Walk, row
 

@@ -35,19 +35,21 @@ _BIN = Path(sys.executable).parent
 
 
 @functools.cache
-def _wall_clock() -> tempfile.TemporaryDirectory[str] | None:
-    if not allows("LD_PRELOAD"):
-        return None
-    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-wall-")
-    source = _HERE / "wall_clock.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/wall_clock.so", source], check=True)
+def _compiled(name: str) -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="awsdirenv-library-")
+    source = (_HERE / name).with_suffix(".c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", f"{folder.name}/{name}.so", source], check=True)
     return folder
 
 
+def library(name: str) -> str:
+    """Compile a file of this folder for LD_PRELOAD, once for all tests of a process; give its path."""
+    return f"{_compiled(name).name}/{name}.so"
+
+
 def wall_clock() -> str:
-    """Compile the clock that wall.py sets, once for all worlds of a process; give its path, or nothing."""
-    folder = _wall_clock()
-    return f"{folder.name}/wall_clock.so" if folder else ""
+    """Give the path of the clock that wall.py sets, or nothing."""
+    return library("wall_clock") if allows("LD_PRELOAD") else ""
 
 
 def _circumstances() -> str:

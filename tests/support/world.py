@@ -252,6 +252,12 @@ class World:
         path.chmod(0o755)
         return path
 
+    def codes(self, count: int) -> Path:
+        """Make a program that prints codes of the device, a new one each time."""
+        left = self.root / "codes"
+        left.write_text("".join(f"{self.code()}\n" for _ in range(count)), encoding="utf-8")
+        return self.program("code", f"sed -n 1p {left}; sed 1d {left} >{left}.new; mv {left}.new {left}")
+
     def replace_stat(self, text: str | None) -> None:
         """Have the extension start another program in the place of the system's `stat`, or one that is not there."""
         program = self.program("stat", text) if text else Path("/nowhere/stat")

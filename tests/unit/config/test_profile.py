@@ -26,6 +26,7 @@ from awsdirenv.config.environment import BLOCK
 from awsdirenv.config.resolve import resolve_chain
 from awsdirenv.errors import AwsdirenvError, ConfigError, ProfileNotFoundError
 from awsdirenv.records import replace
+from container import no_root
 from world import AT_ONCE
 
 SENTINEL = "SENTINEL-SECRET"
@@ -921,13 +922,8 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path.chmod(0)
         monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{folder}/missing")
-        if os.geteuid():
+        with no_root():
             yield path
-            return
-        before = os.getresuid()
-        os.setresuid(12345, 12345, 0)
-        yield path
-        os.setresuid(*before)
 
 
 def test_a_file_that_we_may_not_read_is_an_error(unreadable: Path) -> None:

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
 
 import pytest
 
@@ -169,13 +168,6 @@ def near_the_end(desk: Desk, profile: str, duration: int | None, where: object) 
         keeps_its_word(desk, profile, duration, (where, "an MFA session that is over"))
 
 
-def codes(world: World) -> Path:
-    """Give a program that prints codes of the device, a new one each time."""
-    left = world.root / "codes"
-    left.write_text("".join(f"{world.code()}\n" for _ in range(12)))
-    return world.program("code", f"sed -n 1p {left}; sed 1d {left} >{left}.new; mv {left}.new {left}")
-
-
 # The files of the corpus
 
 
@@ -227,7 +219,7 @@ def of_the_corpus(desk: Desk, case: Case) -> bool:
     if serial:
         world.user = replace(world.user, mfa_serial=serial)
     if "mfa_process" in case.config:
-        desk.export({"AWSDIRENV_MFA_PROCESS": str(codes(world))})
+        desk.export({"AWSDIRENV_MFA_PROCESS": str(world.codes(12))})
     if desk.explain(case.profile).error:  # what is no region, a token that has ended
         assert desk.load(case.profile)
         return False
@@ -404,7 +396,7 @@ def write(desk: Desk, start: Start, shape: Shape) -> str:
     if shape.life:
         lines.setdefault(last, []).append(f"duration_seconds = {shape.life}")
     if shape.by_command:
-        lines.setdefault(last, []).append(f"mfa_process = {codes(world)}")
+        lines.setdefault(last, []).append(f"mfa_process = {world.codes(12)}")
     config = world.config.read_text()
     for name, added in lines.items():
         config = config.replace(f"[profile {name}]\n", f"[profile {name}]\n" + "".join(f"{line}\n" for line in added))

@@ -176,11 +176,7 @@ def device_of_the_key(world: World) -> str:
 
 def command_for_codes(world: World) -> str:
     """Have a command that prints codes."""
-    codes = [world.code() for _ in range(20)]
-    left = world.root / "codes"
-    left.write_text("\n".join(codes) + "\n")
-    text = f"sed -n 1p {left}; sed 1d {left} >{left}.new; mv {left}.new {left}"
-    world.role("one", mfa_process=world.program("code", text))
+    world.role("one", mfa_process=world.codes(20))
     return "one"
 
 
