@@ -314,14 +314,17 @@ def test_what_stood_in_bash(world: World, folder: Path, before: str, lines: tupl
         "PROMPT_COMMAND+=$'\\nwaits=1'",  # bash-preexec, so atuin, iTerm2 and wezterm
     ],
 )
-@pytest.mark.parametrize("lines", orders(), ids="-".join)
+@pytest.mark.parametrize(
+    "lines", [*((*both, "theirs") for both in orders()), ("theirs", "direnv", "ours")], ids="-".join
+)
 def test_who_watches_for_commands_in_bash_sees_yours(
     world: World, folder: Path, theirs: str, lines: tuple[str, ...]
 ) -> None:
     """They take what runs first behind their part of PROMPT_COMMAND for the command that you type: nothing of ours."""
     trap = """trap '[[ ! ${waits-} ]] || { waits=; seen+="<$BASH_COMMAND>"; }' DEBUG"""
     with Shell(world, "bash") as shell:
-        start(world, shell, "export PROMPT_COMMAND=true; seen=", *lines, theirs, trap)
+        named = [theirs if line == "theirs" else line for line in lines]
+        start(world, shell, "export PROMPT_COMMAND=true; seen=", *named, trap)
         works(shell, folder)
         shell.send("seen=\r")
         for number in range(3):
