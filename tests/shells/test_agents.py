@@ -58,7 +58,7 @@ KNOWN: list[tuple[dict[str, Any], bool]] = [
     ({"XCURSOR_THEME": "x", "EDITOR": "vi", "SSH_AGENT_PID": "1"}, False),
 ]
 DETECT = """
-source "$1"; for part in warm context; do _awsdirenv_part "$part" source; done
+_ad_parts=; source "$1"; for part in warm context; do _awsdirenv_part "$part" source; done
 _ad_agent='' _ad_options='' _ad_asked=()
 _awsdirenv_take_arguments plain
 printf '%s\\n' "$_ad_agent:$_ad_options:${_ad_asked[*]}"

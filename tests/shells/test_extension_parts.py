@@ -134,6 +134,32 @@ def test_a_part_that_cannot_be_read_closes_the_directory(
         assert changes["AWSDIRENV_PROFILE"] == "plain"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rm {0}",
+        "head -n 2 {0} >cut; cp cut {0}",
+        "sed -i '$d' {0}",
+        "sed -i 'y/}}/]/' {0}",
+        "head -n 16 {0} >cut; cp cut {0}",
+    ],
+)
+def test_an_extension_that_changes_under_the_line(world: World, change: str) -> None:
+    """It is read again at the first use: what cannot be read then closes the directory, with one hint."""
+    world.role("plain", mfa=False)
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    whole = extension.read_text(encoding="utf-8")
+    folder = world.project("p", f"strict_env\n{change.format(extension)}\nuse aws_profile plain\nexport AFTER=1\n")
+    changes, said = world.enter(folder, **OUTER)
+    assert changes["AFTER"] == "1"
+    assert changes.keys() >= set(OUTER)
+    assert_nobody(changes, OUTER)
+    said = without_direnv(said)
+    assert said == "awsdirenv: error: this extension cannot be read\nawsdirenv: hint: awsdirenv setup\n"
+    world.run("awsdirenv", "setup").check_returncode()
+    assert extension.read_text(encoding="utf-8") == whole
+
+
 FUNCTIONS = "stat rm kill stty unset export command_not_found_handle"
 SURROUNDINGS = {
     "readonly": "readonly region=x profile=x role=x stage=x config=x credentials=x cache=x key=x line=x REPLY=x\n",
@@ -278,7 +304,8 @@ def test_lines_that_end_as_on_windows(world: World, line: str) -> None:
 ABORT = """two() { return 2; }
 _count=0
 shopt -s extdebug
-trap '! { ((++_count @TEST@ LIMIT)) && [[ ${FUNCNAME[0]-} == *aws* ]]; } || two' DEBUG
+_trap='! { ((++_count @TEST@ LIMIT)) && [[ ${FUNCNAME[0]-} == *aws* ]]; } || two'
+trap "$_trap" DEBUG
 set -T
 use aws_profile @LINE@
 trap - DEBUG
@@ -299,9 +326,11 @@ def test_our_function_given_up_at_any_command(world: World, parts: Path, test: s
     arns = [world.role(name, mfa=False) for name in ("plain", "cold")]
     extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
     text = extension.read_text(encoding="utf-8")
-    after = "  shopt -u "
+    after = "  [[ $_ad_refused ]] || _awsdirenv_run warm "
     assert (text.count(after), parts.is_dir()) == (1, True)
-    extension.write_text(text.replace(after, f"  set -T; first=$_count\n{after}"), encoding="utf-8")
+    extension.write_text(
+        text.replace(after, f'  set -T; first=$_count; trap "$_trap" DEBUG\n{after}'), encoding="utf-8"
+    )
     script = ABORT.replace("@TEST@", test).replace("@LINE@", line) + "export FIRST=$first\n"
     folder = world.project("p", script)
     for _ in range(2):

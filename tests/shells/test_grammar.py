@@ -44,7 +44,7 @@ VALUES = [
     *(b"a" * 16384, b"a" * 16385, b"a" * 8192, b"a" * 8193, b"~" * 16384, b"$(touch pwned)", b"a[$(touch pwned)]"),
 ]
 FIRST = """
-eval "$1"; for part in warm snapshot keys context live cold leave; do _awsdirenv_part "$part" source; done
+_ad_parts=; eval "$1"; for part in warm snapshot keys context live cold leave; do _awsdirenv_part "$part" source; done
 set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
 _ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """

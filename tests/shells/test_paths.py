@@ -38,7 +38,7 @@ LOCALES = [{"LANG": "C"}, {"LANG": UTF8}, {"LC_ALL": UTF8, "LANG": "C"}, {"LC_CT
 SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
 
 ENCODE = """
-source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
+_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' names <"$2"
 for name in "${names[@]}"; do
   _ad_reply=
@@ -47,13 +47,13 @@ done
 """
 
 HASH = """
-source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
+_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do _ad_reply=; _awsdirenv_hash "$text"; printf '%s\\0' "$_ad_reply"; done
 """
 
 PRINTABLE = """
-source "$1"; for part in warm cold; do _awsdirenv_part "$part" source; done
+_ad_parts=; source "$1"; for part in warm cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' texts <"$2"
 for text in "${texts[@]}"; do _awsdirenv_printable "$text"; printf '%s\\0' "$_ad_reply"; done
 """
@@ -70,7 +70,7 @@ PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
 
 # A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
 LOCATE = f"""
-source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
+_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
 mapfile -d '' fields <"$2"
 for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   cd -- "${{fields[i]}}" || exit 9
@@ -476,7 +476,7 @@ def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path, cac
 
 
 MARK = r"""
-source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
+_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 names=(@NAMES@)
 for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
@@ -490,7 +490,7 @@ done
 """
 
 DURATION = r"""
-source "$1"; for part in warm snapshot keys context options cold; do _awsdirenv_part "$part" source; done
+_ad_parts=; source "$1"; for part in warm snapshot keys context options cold; do _awsdirenv_part "$part" source; done
 mapfile -d '' fields <"$2"
 for field in "${fields[@]}"; do
   _ad_option_duration=''

@@ -263,7 +263,16 @@ def test_a_planted_link_s_time_is_not_its_target_s(tmp_path: Path) -> None:
 def by_stat(path: Path) -> str:
     """Give what the extension's `stat` prints for a path."""
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", 'eval "$1"; _awsdirenv_stat "$2"', "-", extension_text(), path],
+        [
+            "bash",
+            "--norc",
+            "--noprofile",
+            "-c",
+            '_ad_parts=; eval "$1"; _awsdirenv_stat "$2"',
+            "-",
+            extension_text(),
+            path,
+        ],
         capture_output=True,
         check=True,
         cwd="/",
@@ -651,7 +660,7 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-eval "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
+_ad_parts=; eval "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
 _ad_stat=_awsdirenv_stat
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
 for _ad_snapshot in "$2"/*; do

@@ -21,7 +21,7 @@ THEIRS = sorted(name for name in BLOCK if not name.startswith("AWSDIRENV_"))
 def test_the_extension_takes_out_just_these() -> None:
     """A directory takes out what `exec` takes out, and what whoami and doctor speak of: bash's list is the table."""
     stub = ROOT / "direnvrc.d" / "aws_profile.sh"
-    script = 'source "$1"; _awsdirenv_unset() { printf "%s\\n" "$@"; }; _awsdirenv_unset_block'
+    script = '_ad_parts=; source "$1"; _awsdirenv_unset() { printf "%s\\n" "$@"; }; _awsdirenv_unset_block'
     done = subprocess.run(["bash", "-c", script, "bash", stub], capture_output=True, text=True, check=True)
     assert sorted(done.stdout.split()) == sorted(VARIABLES)
 

@@ -391,6 +391,13 @@ def _moved(walk: Walk) -> Steps:
     walk.does(hint.rpartition(": ")[2])
 
 
+@row("this extension cannot be read", "awsdirenv setup")
+def _removed_meanwhile(walk: Walk) -> Steps:
+    walk.config(f"{CHAIN}region = eu-west-1\n")
+    hint = yield walk.enter(f"[[ -e once ]] || {{ : >once; rm {_extension(walk)}; }}\nuse aws_profile p\n")
+    walk.does(hint)
+
+
 @row("awsdirenv is not where this extension expects it", "awsdirenv setup")
 def _uninstalled(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
