@@ -4,14 +4,14 @@
 # What the extension needs where Python has to be started, where something is wrong with the line, and for the rare cases
 # of names and paths. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
 
-# Leaves no AWS credential, neither an outer directory's nor the login shell's. What `_ad_exports` has from its beginning
+# Leaves no AWS credential, neither an outer directory's nor the login shell's. What `_ad_closed` has from its beginning
 # keeps programs from [default] and from the machine's role; see CLOSED_PROFILE in awsdirenv/config/environment.py.
 _awsdirenv_close() {
-  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_close_metadata
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_close_metadata _ad_closed
   ((_ad_envrc_mtime)) || _awsdirenv_look_at_envrc
-  _ad_exports+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  _ad_closed+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
   # So that `awsdirenv login`, typed here, is for what the directory wants.
-  [[ ! $_ad_declared ]] || _ad_exports+=("AWSDIRENV_DECLARED=$_ad_declared" ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"})
+  [[ ! $_ad_declared ]] || _ad_closed+=("AWSDIRENV_DECLARED=$_ad_declared" ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"})
 }
 
 # Finds `_ad_envrc_mtime` where no look has told it.
@@ -60,17 +60,18 @@ _awsdirenv_refuse_readonly_names() {
   [[ ! ${_ad_readonly[*]} ]] || builtin export -n "${_ad_readonly[@]}"
   # Where nothing can be written into AWS_PROFILE, programs find no file with [default].
   [[ " ${_ad_readonly[*]} " != *' AWS_PROFILE '* ]] ||
-    _ad_exports=(AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true)
-  [[ " ${_ad_readonly[*]} " != *' AWS_EC2_METADATA_DISABLED '* ]] || _awsdirenv_close_metadata
+    _ad_closed=(AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true)
+  [[ " ${_ad_readonly[*]} " != *' AWS_EC2_METADATA_DISABLED '* ]] || _awsdirenv_close_metadata _ad_closed
   _awsdirenv_refuse "readonly in this .envrc, so no profile can be used: ${_ad_readonly[*]}" \
     "remove \`readonly\` (or \`declare -r\`) from it, in .envrc or direnvrc"
 }
 
 # Keeps programs from the machine's role where its switch is readonly: there is another way.
 _awsdirenv_close_metadata() {
+  local -n _ad_values=$1
   local _ad_kept=()
-  for _ad_name in "${_ad_exports[@]}"; do [[ $_ad_name == AWS_EC2_METADATA_DISABLED=* ]] || _ad_kept+=("$_ad_name"); done
-  _ad_exports=("${_ad_kept[@]}" AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9)
+  for _ad_name in "${_ad_values[@]}"; do [[ $_ad_name == AWS_EC2_METADATA_DISABLED=* ]] || _ad_kept+=("$_ad_name"); done
+  _ad_values=("${_ad_kept[@]}" AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9)
 }
 
 # True where bash sees a variable that decides for us as programs do. One that is not exported, or an array, is ours alone.
@@ -438,7 +439,7 @@ _awsdirenv_is_same_start() {
 # `awsdirenv prompt`: themes evaluate such values.
 _awsdirenv_set_prompt_variable() {
   case $AWSDIRENV_PROMPT_VARIABLE in
-    AWS_VAULT | AWSUME_PROFILE) _ad_exports+=("$AWSDIRENV_PROMPT_VARIABLE=${_ad_declared//[\$\`\\%!#]/?}") ;;
+    AWS_VAULT | AWSUME_PROFILE) _awsdirenv_left+=("$AWSDIRENV_PROMPT_VARIABLE=${_ad_declared//[\$\`\\%!#]/?}") ;;
     *)
       _awsdirenv_warn "AWSDIRENV_PROMPT_VARIABLE names a variable that is not ours to set" \
         "AWSDIRENV_PROMPT_VARIABLE=AWS_VAULT, or AWSUME_PROFILE"

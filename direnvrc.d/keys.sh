@@ -15,24 +15,22 @@ _awsdirenv_is_fresh() {
 
 # Exports the block: the profile's credentials in, every other AWS credential out.
 _awsdirenv_open() {
-  if [[ ! ${_ad_block-} ]] && ! _awsdirenv_make_block; then
+  if [[ ! ${_awsdirenv_left-} ]] && ! _awsdirenv_make_block; then
     _awsdirenv_run cold _awsdirenv_close
     return
   fi
   _awsdirenv_keep_fresh
-  _ad_exports=("${_ad_block[@]}" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD") _ad_unset=(AWS_PROFILE)
-  # The switch that has closed the directory goes back to what it is around the line.
-  if [[ ${AWS_EC2_METADATA_DISABLED@a} == *r* ]]; then
-    : # nobody has closed it
-  elif [[ ! ${AWS_EC2_METADATA_DISABLED-} ]]; then
-    _ad_unset+=(AWS_EC2_METADATA_DISABLED)
-  else
-    _ad_exports+=("AWS_EC2_METADATA_DISABLED=$AWS_EC2_METADATA_DISABLED")
+  # The switch that has closed the directory goes back to what it is around the line. Who has it readonly: nobody has closed it.
+  if [[ ${AWS_EC2_METADATA_DISABLED-} && ${AWS_EC2_METADATA_DISABLED@a} != *r* ]]; then
+    _awsdirenv_left+=("AWS_EC2_METADATA_DISABLED=$AWS_EC2_METADATA_DISABLED")
   fi
+  _awsdirenv_left+=("AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD")
+  _ad_result='_awsdirenv_left[@]' _ad_unset=(AWS_PROFILE)
+  [[ ${AWS_EC2_METADATA_DISABLED-} || ${AWS_EC2_METADATA_DISABLED@a} == *r* ]] || _ad_unset+=(AWS_EC2_METADATA_DISABLED)
   _awsdirenv_say_where
 }
 
-# Makes the `_ad_block` of the snapshot that has been read, but for what only the look tells.
+# Makes `_awsdirenv_left` of the snapshot that has been read, but for what only the look tells.
 _awsdirenv_make_block() {
   local _ad_reply
   _ad_region=${_ad_option_region:-$_ad_region}
@@ -41,7 +39,7 @@ _awsdirenv_make_block() {
     _ad_region=${AWS_REGION:-$AWS_DEFAULT_REGION}
     _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
   fi
-  _ad_block=(
+  _awsdirenv_left=(
     "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"
     "AWSDIRENV_KEY_ID=$_ad_access_key_id"
     ${_ad_session_token:+"AWS_SESSION_TOKEN=$_ad_session_token"}
@@ -56,7 +54,7 @@ _awsdirenv_make_block() {
   # Once that time is over, the next is the end: the shells' hooks look again at either, once.
   ((_ad_now < _ad_refresh_at)) || _ad_refresh_at=$_ad_usable_until
   _awsdirenv_utc_text "$_ad_expiration"
-  _ad_block+=("AWS_CREDENTIAL_EXPIRATION=$_ad_reply" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
+  _awsdirenv_left+=("AWS_CREDENTIAL_EXPIRATION=$_ad_reply" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
 }
 
 # Epoch seconds as RFC 3339, in UTC, in _ad_reply. Not by printf's %()T, to which bash hands another time zone at the price of

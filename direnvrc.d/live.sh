@@ -67,7 +67,7 @@ _awsdirenv_open_live() {
     _awsdirenv_run cold _awsdirenv_refuse_readonly_names || _awsdirenv_run cold _awsdirenv_close
     return
   fi
-  _ad_exports=(
+  _awsdirenv_left=(
     "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
     # Some SDKs would go on to the role of an EC2 instance where we have no credentials for them.
@@ -76,8 +76,8 @@ _awsdirenv_open_live() {
     # Not the profile's own, which would be wrong for every other profile.
     ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
   )
-  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_run cold _awsdirenv_close_metadata
-  _ad_region=${_ad_wanted:-$_ad_region} _ad_expiration=''
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_run cold _awsdirenv_close_metadata _awsdirenv_left
+  _ad_result='_awsdirenv_left[@]' _ad_region=${_ad_wanted:-$_ad_region} _ad_expiration=''
   _awsdirenv_say_where
 }
 

@@ -31,7 +31,7 @@ _awsdirenv_take_snapshot() {
 # Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
 _awsdirenv_take_values() {
   local _ad_made_in _ad_clock _ad_life _ad_reply
-  _ad_stamps=() _ad_refresh_at='' _ad_usable_until='' _ad_block=()
+  _ad_stamps=() _ad_refresh_at='' _ad_usable_until='' _awsdirenv_left=()
   _awsdirenv_take_lines || return 1
   # A session token, or the long-term keys that were asked for: never one in the place of the other.
   case $_ad_option_no_session${_ad_session_token:+token} in 1 | token) ;; *) return 1 ;; esac

@@ -7,8 +7,8 @@
 # The extension reads snapshots (~/.cache/awsdirenv/snapshots) and never writes any: that is the Python side's part.
 # Nothing is evaluated or sourced: names come from a closed list, values are checked, and all are exported or none.
 #
-# aws_profile.sh has taken the block of AWS variables out before it calls us, and exports what is in _ad_exports once we
-# have returned. So there is one moment at which credentials appear, and none is left where bash gives up in between.
+# aws_profile.sh has taken the block of AWS variables out before it calls us, and exports what _ad_result names once we
+# have returned: _ad_closed, or _awsdirenv_left. So there is one moment at which credentials appear, and none is left where bash gives up in between.
 # What we make local has names that a person's own variables hardly have: a readonly one would end us half-way.
 
 # Most lines have a profile, and perhaps --live.
@@ -161,19 +161,20 @@ _awsdirenv_look_up() {
 # What `use aws_profile` does.
 _awsdirenv_use() {
   # Only in here: the environment as it was around the line. See _awsdirenv_run_around for what we start.
-  local AWS_PROFILE AWS_EC2_METADATA_DISABLED 2>/dev/null
+  local AWS_PROFILE
+  [[ ${AWS_EC2_METADATA_DISABLED@a} == *r* ]] || local AWS_EC2_METADATA_DISABLED
   [[ ! ${_awsdirenv_left-} ]] || _awsdirenv_run context _awsdirenv_look_behind_line_above
   local _ad_value # what .envrc has declared may have hidden another one, which is not exported any more
   for _ad_value in "${_ad_around[@]}"; do
     _ad_name=${_ad_value%%=*}
     [[ -v $_ad_name && ${!_ad_name} == "${_ad_value#*=}" ]] || local -x "$_ad_value"
   done
-  local _ad_declared='' _ad_has_profile='' _ad_option_region='' _ad_option_duration='' _ad_option_min_life='' _ad_option_no_session='' _ad_option_live='' \
-    _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' _ad_option_policy='' _ad_options='' _ad_asked=() _ad_narrowed='' _ad_agent='' _ad_keys='' _ad_mode_stamp='' \
-    _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
-    _ad_envrc_mtime=0 _ad_is_fresh='' _ad_live='' _ad_empty='' _ad_block=() _ad_stat=_awsdirenv_stat \
+  local _ad_declared _ad_has_profile _ad_option_region _ad_option_duration _ad_option_min_life _ad_option_no_session _ad_option_live \
+    _ad_option_account _ad_option_role _ad_option_stage _ad_option_confirm _ad_option_policy _ad_options _ad_asked _ad_narrowed _ad_agent _ad_keys _ad_mode_stamp \
+    _ad_key _ad_context _ad_cache _ad_snapshot _ad_dotenv _ad_dotenv_stamp _ad_config _ad_credentials _ad_is_fresh _ad_live _ad_empty \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
-    _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
+    _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until \
+    _ad_envrc_mtime=0 _ad_stat=_awsdirenv_stat
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*)
@@ -192,7 +193,8 @@ _awsdirenv_use() {
   elif [[ ! $_ad_unread ]]; then # or nothing that Python does can be read
     _awsdirenv_run cold _awsdirenv_renew
   fi
-  _awsdirenv_around=("${_ad_around[@]}") _awsdirenv_left=("${_ad_exports[@]}") # for a line of ours below this one
+  _awsdirenv_around=("${_ad_around[@]}") # for a line of ours below this one, as _awsdirenv_left is
+  [[ $_ad_result == _awsdirenv_left* ]] || _awsdirenv_left=("${_ad_closed[@]}")
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.
