@@ -242,17 +242,17 @@ _awsdirenv_watch() {
   watch_file "${_ad_files[@]}" # one call: three would cost three processes
 }
 
-# Keeps what `direnv watch` made, for the next time. Losing it costs one process.
+# Keeps what `direnv watch` made, for the next time. Losing it costs one process. The newest line comes first. An older one
+# of the same directory is of no use, since a file has changed: so it goes.
 _awsdirenv_remember_watches() {
-  local _ad_remembered=()
+  local _ad_file=$_ad_cache/watches/$_ad_key _ad_line _ad_lines=() _ad_kept=()
   [[ $1 && -d $_ad_cache/watches && -O $_ad_cache/watches ]] || return 0
   (
     exec 3>&-
     umask 077
-    mapfile -t -n 64 _ad_remembered <"$_ad_cache/watches/$_ad_key"
-    # A line is of no use once a file has changed, and each costs every load some time: start again rather than grow.
-    ((${#_ad_remembered[@]} < 24)) || : >"$_ad_cache/watches/$_ad_key"
-    printf '%s\n' "$1 $DIRENV_WATCHES $2 ." >>"$_ad_cache/watches/$_ad_key"
+    mapfile -t -n 23 _ad_lines <"$_ad_file"
+    for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line == "$1 "* ]] || _ad_kept+=("$_ad_line"); done
+    printf '%s\n' "$1 $DIRENV_WATCHES $2 ." "${_ad_kept[@]}" >|"$_ad_file.$BASHPID" && command -p mv -f -- "$_ad_file.$BASHPID" "$_ad_file"
   ) 2>/dev/null
   return 0
 }
@@ -415,10 +415,9 @@ _awsdirenv_take_live_header() {
 
 # True for a live config file that was made from all that it would be made from now, whatever the snapshot is.
 _awsdirenv_read_live() {
-  local _ad_lines=() _ad_fd _ad_looked _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_live_stamps=() _ad_live_mtime _ad_live_state
+  local _ad_lines=() _ad_fd _ad_looked _ad_state _ad_folder _ad_rest _ad_stamps _ad_live_stamps=() _ad_live_mtime _ad_live_state
   [[ $_ad_key ]] && _awsdirenv_run context _awsdirenv_read_file "$_ad_live" 16 && _awsdirenv_take_live_header && _awsdirenv_open_file "$_ad_live" || return 1
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
-  _awsdirenv_read_watches
   _awsdirenv_end_look && _awsdirenv_check_live
   set -- "$?"
   exec {_ad_fd}<&-

@@ -92,15 +92,14 @@ _awsdirenv_variables_text() {
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_name_lines() {
   local IFS=' '
-  _ad_name_profile=${_ad_lines[1]#*=} _ad_name_dotenv=${_ad_lines[2]#*=} _ad_name_variables=${_ad_lines[3]#*=}
+  set -- "${_ad_lines[@]#*=}"
+  _ad_name_profile=$2 _ad_name_dotenv=$3 _ad_name_variables=$4
   [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_DOTENV= AWSDIRENV_VARIABLES= AWSDIRENV_END=" &&
-    ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
-    ${_ad_lines[4]} == AWSDIRENV_END=1 &&
-    $_ad_name_profile && $_ad_name_profile != *[[:cntrl:]]* &&
-    $_ad_name_dotenv ]] &&
-    ((${#_ad_name_profile} <= 200 && \
-    ${#_ad_name_dotenv} <= 8192 && \
-    ${#_ad_name_variables} <= 8192))
+    $1 == 1 &&
+    $5 == 1 &&
+    $2 && $2 != *[[:cntrl:]]* &&
+    $3 ]] &&
+    ((${#2} <= 200 && ${#3} <= 8192 && ${#4} <= 8192))
 }
 
 # The same as _awsdirenv_in_bytes where the locale has to be put back: to one that is not installed bash warns each time it

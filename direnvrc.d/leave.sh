@@ -31,43 +31,27 @@ _awsdirenv_leave_live() {
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_live_lines() {
   local IFS=' '
-  _ad_live_version=${_ad_lines[0]#*=} _ad_live_profile=${_ad_lines[1]#*=} _ad_live_stamps[0]=${_ad_lines[2]#*=} \
-    _ad_live_stamps[1]=${_ad_lines[3]#*=} _ad_live_config_file=${_ad_lines[4]#*=} _ad_live_shared_credentials_file=${_ad_lines[5]#*=} \
-    _ad_live_mfa_serial=${_ad_lines[6]#*=} _ad_live_options=${_ad_lines[7]#*=} _ad_live_python=${_ad_lines[8]#*=} \
-    _ad_live_program=${_ad_lines[9]#*=} _ad_live_region=${_ad_lines[10]#*=} _ad_live_account_id=${_ad_lines[11]#*=} \
-    _ad_live_role=${_ad_lines[12]#*=} _ad_live_stage=${_ad_lines[13]#*=} _ad_live_policies=${_ad_lines[14]#*=} \
-    _ad_live_mtime=${_ad_lines[15]#*=}
+  set -- "${_ad_lines[@]#*=}"
+  _ad_live_version=$1 _ad_live_profile=$2 _ad_live_stamps[0]=$3 _ad_live_stamps[1]=$4 \
+    _ad_live_config_file=$5 _ad_live_shared_credentials_file=$6 _ad_live_mfa_serial=$7 _ad_live_options=$8 \
+    _ad_live_python=$9 _ad_live_program=${10} _ad_live_region=${11} _ad_live_account_id=${12} \
+    _ad_live_role=${13} _ad_live_stage=${14} _ad_live_policies=${15} _ad_live_mtime=${16}
   [[ ${_ad_lines[*]/=*/=} == "# version= # profile= # config= # credentials= # AWS_CONFIG_FILE= # AWS_SHARED_CREDENTIALS_FILE= # AWS_MFA_SERIAL= # options= # python= # program= # region= # account_id= # role= # stage= # policies= # mtime=" &&
-    $_ad_live_version && $_ad_live_version != *[!4]* &&
-    $_ad_live_profile && $_ad_live_profile != *[!A-Za-z0-9._%-]* &&
-    ${_ad_live_stamps[0]} &&
-    ${_ad_live_stamps[1]} &&
-    (! $_ad_live_config_file || $_ad_live_config_file == =*) &&
-    (! $_ad_live_shared_credentials_file || $_ad_live_shared_credentials_file == =*) &&
-    $_ad_live_python &&
-    $_ad_live_program &&
-    $_ad_live_region != *[!A-Za-z0-9-]* && $_ad_live_region != -* &&
-    $_ad_live_account_id != *[!0-9]* &&
-    $_ad_live_role != *[!A-Za-z0-9+=,.@_-]* &&
-    $_ad_live_stage != *[[:cntrl:]]* &&
-    $_ad_live_policies != *[[:cntrl:]]* &&
-    $_ad_live_mtime && $_ad_live_mtime != *[!0-9]* && $_ad_live_mtime != 0?* ]] &&
-    ((${#_ad_live_version} <= 1 && \
-    ${#_ad_live_profile} <= 200 && \
-    ${#_ad_live_stamps[0]} <= 8192 && \
-    ${#_ad_live_stamps[1]} <= 8192 && \
-    ${#_ad_live_config_file} <= 8192 && \
-    ${#_ad_live_shared_credentials_file} <= 8192 && \
-    ${#_ad_live_mfa_serial} <= 8192 && \
-    ${#_ad_live_options} <= 8192 && \
-    ${#_ad_live_python} <= 8192 && \
-    ${#_ad_live_program} <= 8192 && \
-    ${#_ad_live_region} <= 63 && \
-    ${#_ad_live_account_id} <= 20 && \
-    ${#_ad_live_role} <= 64 && \
-    ${#_ad_live_stage} <= 160 && \
-    ${#_ad_live_policies} <= 400 && \
-    ${#_ad_live_mtime} <= 12 && _ad_live_mtime <= 253402300799))
+    $1 && $1 != *[!4]* &&
+    $2 && $2 != *[!A-Za-z0-9._%-]* &&
+    $3 &&
+    $4 &&
+    (! $5 || $5 == =*) &&
+    (! $6 || $6 == =*) &&
+    $9 &&
+    ${10} &&
+    ${11} != *[!A-Za-z0-9-]* && ${11} != -* &&
+    ${12} != *[!0-9]* &&
+    ${13} != *[!A-Za-z0-9+=,.@_-]* &&
+    ${14} != *[[:cntrl:]]* &&
+    ${15} != *[[:cntrl:]]* &&
+    ${16} && ${16} != *[!0-9]* && ${16} != 0?* ]] &&
+    ((${#1} <= 1 && ${#2} <= 200 && ${#3} <= 8192 && ${#4} <= 8192 && ${#5} <= 8192 && ${#6} <= 8192 && ${#7} <= 8192 && ${#8} <= 8192 && ${#9} <= 8192 && ${#10} <= 8192 && ${#11} <= 63 && ${#12} <= 20 && ${#13} <= 64 && ${#14} <= 160 && ${#15} <= 400 && ${#16} <= 12 && ${16} <= 253402300799))
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

@@ -43,15 +43,14 @@ _awsdirenv_settle_mode() {
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_mode_lines() {
   local IFS=' '
-  _ad_mode=${_ad_lines[1]#*=} _ad_mode_dotenv=${_ad_lines[2]#*=} _ad_mode_variables=${_ad_lines[3]#*=}
+  set -- "${_ad_lines[@]#*=}"
+  _ad_mode=$2 _ad_mode_dotenv=$3 _ad_mode_variables=$4
   [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_MODE= AWSDIRENV_DOTENV= AWSDIRENV_VARIABLES= AWSDIRENV_END=" &&
-    ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
-    ${_ad_lines[4]} == AWSDIRENV_END=1 &&
-    $_ad_mode != *[!a-z]* &&
-    $_ad_mode_dotenv ]] &&
-    ((${#_ad_mode} <= 4 && \
-    ${#_ad_mode_dotenv} <= 8192 && \
-    ${#_ad_mode_variables} <= 8192))
+    $1 == 1 &&
+    $5 == 1 &&
+    $2 != *[!a-z]* &&
+    $3 ]] &&
+    ((${#2} <= 4 && ${#3} <= 8192 && ${#4} <= 8192))
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

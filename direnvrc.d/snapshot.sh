@@ -10,8 +10,7 @@ _awsdirenv_judge_snapshot() {
   printf -v _ad_now '%(%s)T' -1
   # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it. On
   # macOS /dev/fd/N is not on the device of its file. There the time must do: each version has a second of its own.
-  _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" &&
-    _awsdirenv_read_watches && _awsdirenv_end_look &&
+  _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" && _awsdirenv_end_look &&
     [[ $_ad_state == "$EUID 600 $_ad_size "*" @ /dev/fd/$_ad_fd/" && $_ad_folder == "$EUID 700 "*" @ ${_ad_snapshot%/*}/" ]] &&
     [[ ! $_ad_rest || $_ad_option_live ]] && "$2" &&
     [[ /dev/fd/$_ad_fd -ef $_ad_snapshot || (${BASH_VERSINFO[5]} == *darwin* && ! /dev/fd/$_ad_fd -nt $_ad_snapshot && ! /dev/fd/$_ad_fd -ot $_ad_snapshot) ]]
@@ -55,47 +54,30 @@ _awsdirenv_take_values() {
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
 _awsdirenv_take_lines() {
   local IFS=' '
-  _ad_profile=${_ad_lines[1]#*=} _ad_made_in=${_ad_lines[2]#*=} _ad_access_key_id=${_ad_lines[3]#*=} \
-    _ad_secret_access_key=${_ad_lines[4]#*=} _ad_session_token=${_ad_lines[5]#*=} _ad_account_id=${_ad_lines[6]#*=} \
-    _ad_region=${_ad_lines[7]#*=} _ad_role=${_ad_lines[8]#*=} _ad_stage=${_ad_lines[9]#*=} \
-    _ad_policies=${_ad_lines[10]#*=} _ad_policy_file=${_ad_lines[11]#*=} _ad_environment=${_ad_lines[12]#*=} \
-    _ad_issued=${_ad_lines[13]#*=} _ad_expiration=${_ad_lines[14]#*=} _ad_clock=${_ad_lines[15]#*=} \
-    _ad_start=${_ad_clock%:*} _ad_started=${_ad_clock##*:} _ad_stamps[0]=${_ad_lines[16]#*=} \
-    _ad_stamps[1]=${_ad_lines[17]#*=}
+  set -- "${_ad_lines[@]#*=}"
+  _ad_profile=$2 _ad_made_in=$3 _ad_access_key_id=$4 _ad_secret_access_key=$5 \
+    _ad_session_token=$6 _ad_account_id=$7 _ad_region=$8 _ad_role=$9 \
+    _ad_stage=${10} _ad_policies=${11} _ad_policy_file=${12} _ad_environment=${13} \
+    _ad_issued=${14} _ad_expiration=${15} _ad_clock=${16} _ad_start=${16%:*} \
+    _ad_started=${16##*:} _ad_stamps[0]=${17} _ad_stamps[1]=${18}
   [[ ${_ad_lines[*]/=*/=} == "AWSDIRENV_VERSION= AWSDIRENV_PROFILE= AWSDIRENV_CONTEXT= AWS_ACCESS_KEY_ID= AWS_SECRET_ACCESS_KEY= AWS_SESSION_TOKEN= AWS_ACCOUNT_ID= AWS_REGION= AWSDIRENV_ROLE= AWSDIRENV_STAGE= AWSDIRENV_POLICIES= AWSDIRENV_POLICY_FILE= AWSDIRENV_ENVIRONMENT= AWSDIRENV_ISSUED= AWSDIRENV_EXPIRATION= AWSDIRENV_CLOCK= AWSDIRENV_CONFIG= AWSDIRENV_CREDENTIALS= AWSDIRENV_END=" &&
-    ${_ad_lines[0]} == AWSDIRENV_VERSION=1 &&
-    ${_ad_lines[18]} == AWSDIRENV_END=1 &&
-    $_ad_profile && $_ad_profile != *[!A-Za-z0-9._%-]* &&
-    $_ad_access_key_id && $_ad_access_key_id != *[!A-Za-z0-9_]* &&
-    $_ad_secret_access_key && ! $_ad_secret_access_key =~ [^!-~] &&
-    ! $_ad_session_token =~ [^!-~] &&
-    $_ad_account_id != *[!0-9]* &&
-    $_ad_region != *[!A-Za-z0-9-]* && $_ad_region != -* &&
-    $_ad_role != *[!A-Za-z0-9+=,.@_-]* &&
-    $_ad_stage != *[[:cntrl:]]* &&
-    $_ad_policies != *[[:cntrl:]]* &&
-    $_ad_issued && $_ad_issued != *[!0-9]* && $_ad_issued != 0?* &&
-    $_ad_expiration != *[!0-9]* && $_ad_expiration != 0?* &&
-    (! $_ad_clock || ($_ad_start:$_ad_started == "$_ad_clock" && $_ad_start != *[!0-9a-f.]* && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?*)) &&
-    ${_ad_stamps[0]} &&
-    ${_ad_stamps[1]} ]] &&
-    ((${#_ad_profile} <= 200 && \
-    ${#_ad_made_in} <= 8192 && \
-    ${#_ad_access_key_id} <= 128 && \
-    ${#_ad_secret_access_key} <= 16384 && \
-    ${#_ad_session_token} <= 16384 && \
-    ${#_ad_account_id} <= 20 && \
-    ${#_ad_region} <= 63 && \
-    ${#_ad_role} <= 64 && \
-    ${#_ad_stage} <= 160 && \
-    ${#_ad_policies} <= 400 && \
-    ${#_ad_policy_file} <= 8192 && \
-    ${#_ad_environment} <= 8192 && \
-    ${#_ad_issued} <= 12 && _ad_issued <= 253402300799 && \
-    ${#_ad_expiration} <= 12 && _ad_expiration <= 253402300799 && \
-    ${#_ad_clock} * (${#_ad_start} < 10 || ${#_ad_start} > 29 || ${#_ad_started} > 12) == 0 && \
-    ${#_ad_stamps[0]} <= 8192 && \
-    ${#_ad_stamps[1]} <= 8192))
+    $1 == 1 &&
+    ${19} == 1 &&
+    $2 && $2 != *[!A-Za-z0-9._%-]* &&
+    $4 && $4 != *[!A-Za-z0-9_]* &&
+    $5 && ! $5 =~ [^!-~] &&
+    ! $6 =~ [^!-~] &&
+    $7 != *[!0-9]* &&
+    $8 != *[!A-Za-z0-9-]* && $8 != -* &&
+    $9 != *[!A-Za-z0-9+=,.@_-]* &&
+    ${10} != *[[:cntrl:]]* &&
+    ${11} != *[[:cntrl:]]* &&
+    ${14} && ${14} != *[!0-9]* && ${14} != 0?* &&
+    ${15} != *[!0-9]* && ${15} != 0?* &&
+    (! ${16} || ($_ad_start:$_ad_started == "${16}" && $_ad_start != *[!0-9a-f.]* && $_ad_started && $_ad_started != *[!0-9]* && $_ad_started != 0?*)) &&
+    ${17} &&
+    ${18} ]] &&
+    ((${#2} <= 200 && ${#3} <= 8192 && ${#4} <= 128 && ${#5} <= 16384 && ${#6} <= 16384 && ${#7} <= 20 && ${#8} <= 63 && ${#9} <= 64 && ${#10} <= 160 && ${#11} <= 400 && ${#12} <= 8192 && ${#13} <= 8192 && ${#14} <= 12 && ${14} <= 253402300799 && ${#15} <= 12 && ${15:-0} <= 253402300799 && ${#16} * (${#_ad_start} < 10 || ${#_ad_start} > 29 || ${#_ad_started} > 12) == 0 && ${#17} <= 8192 && ${#18} <= 8192))
 }
 
 # Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Keeps the lines of the open file and
@@ -142,15 +124,6 @@ _awsdirenv_was_set_back() {
     ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) && _awsdirenv_run cold _awsdirenv_is_same_start
 }
 
-# Reads what is remembered of direnv's watches, if anything is.
-_awsdirenv_read_watches() {
-  local _ad_fd
-  _ad_watch_lines=()
-  _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 0
-  mapfile -t -n 64 -u "$_ad_fd" _ad_watch_lines
-  exec {_ad_fd}<&-
-}
-
 # The state of the snapshot stands for that of the files, whose stamps are in it.
 _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
 
@@ -158,18 +131,15 @@ _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stam
 # remembered, and spares a process. True when the value for the state $1 is known; it is then in force. That is the state
 # that the look has found, so whatever changes behind the look is seen at the next prompt.
 _awsdirenv_recall_watches() {
-  local _ad_line _ad_end=" $1 ." _ad_number=${#_ad_watch_lines[@]}
+  local _ad_fd _ad_line _ad_lines _ad_end=" $1 ." _ad_found=''
   # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
-  [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] || return 1
-  while ((_ad_number--)); do # what was added last is likely
-    _ad_line=${_ad_watch_lines[_ad_number]}
-    [[ $_ad_line == "$DIRENV_WATCHES "*"$_ad_end" ]] || continue
-    _ad_line=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}
-    [[ $_ad_line && ! $_ad_line =~ [^A-Za-z0-9_=-] ]] || continue
-    export DIRENV_WATCHES=$_ad_line
-    return 0
+  [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] && _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
+  while mapfile -t -n 2 -u "$_ad_fd" _ad_lines && [[ ${_ad_lines-} ]]; do # what was added last comes first
+    for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != "$DIRENV_WATCHES "*"$_ad_end" ]] || _ad_found=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}; done
+    [[ ! $_ad_found ]] || break
   done
-  return 1
+  exec {_ad_fd}<&-
+  [[ $_ad_found && ! $_ad_found =~ [^A-Za-z0-9_=-] ]] && export DIRENV_WATCHES=$_ad_found
 }
 
 # The line on entering: which profile, account, role, region, and for how long.

@@ -114,7 +114,7 @@ _awsdirenv_begin_look() {
 # now, and not over. The part $1 is read meanwhile. $2 judges what has been read before the look has come, $3 has the last
 # word, and sees to watches. The look is also for the files behind it.
 _awsdirenv_read_snapshot() {
-  local _ad_fd _ad_looked _ad_size _ad_state _ad_folder _ad_rest _ad_stamps _ad_watch_lines _ad_sound=1
+  local _ad_fd _ad_looked _ad_size _ad_state _ad_folder _ad_rest _ad_stamps _ad_sound=1
   # A link in the place of a folder of ours is somebody else's word; Python says so.
   [[ ! -L $_ad_cache && ! -L ${_ad_snapshot%/*} ]] && _awsdirenv_open_file "$_ad_snapshot" || return 1
   _awsdirenv_begin_look "${@:4}"

@@ -159,13 +159,13 @@ def entering(
 
 
 def grow_old(world: World) -> None:
-    """Let the extension remember as many watches of states that are over as it ever does: a day's renewals."""
+    """Let the extension remember as many directories' watches as it ever does; that of the last one comes first."""
     for name in ("plain", "live"):
         evaluate(world, world.root / name)
     for path in (world.cache / "watches").iterdir():
         lines = path.read_text(encoding="utf-8").splitlines()
-        old = [lines[-1].replace(" 600 ", f" 600 1{number}", 1) for number in range(23 - len(lines))]
-        path.write_text("\n".join([*old, *lines, ""]), encoding="utf-8")
+        others = [f"eJx0zj9{number}{lines[0][9:]}" for number in range(24 - len(lines))]
+        path.write_text("\n".join([*lines, *others, ""]), encoding="utf-8")
 
 
 def compared_with_floor(costs: dict[str, list[Cost]], count: int) -> list[Row]:

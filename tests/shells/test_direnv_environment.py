@@ -362,18 +362,24 @@ def test_watches_are_remembered_for_one_state_of_the_files(world: World, folder:
 
 
 def test_what_is_remembered_of_watches_does_not_grow(world: World, folder: Path) -> None:
-    """Old states are thrown away at the next new one; until then the newest counts, wherever it stands."""
+    """One line for a directory, also after renewals, of the last 24 directories; the newest comes first."""
     world.enter(folder)
     (memory,) = (world.cache / "watches").iterdir()
     (line,) = memory.read_text().splitlines()
-    mode = f" {os.geteuid()} 600 "
-    old = [line.replace(mode, f"{mode}1{number}", 1) for number in range(23)]
-    memory.write_text("\n".join([*old, line]) + "\n")
+    world.run("awsdirenv", "login", "plain", "--force").check_returncode()
     world.enter(folder)
-    assert memory.read_text().splitlines() == [*old, line]
+    (renewed,) = memory.read_text().splitlines()
+    assert renewed != line
+    assert renewed.split(" ")[0] == line.split(" ")[0]
+    others = [f"other{number} {line.partition(' ')[2]}" for number in range(23)]
+    memory.write_text("\n".join([*others, renewed]) + "\n")
+    world.enter(folder)  # the last line counts, too: nothing is added
+    assert memory.read_text().splitlines() == [*others, renewed]
     world.enter(world.project("second", "use aws_profile plain\n"))
-    (second,) = memory.read_text().splitlines()
-    assert second != line
+    second, *older = memory.read_text().splitlines()
+    assert second.split(" ")[0] != renewed.split(" ")[0]
+    assert older == others
+    assert [path.name for path in memory.parent.iterdir()] == [memory.name]
 
 
 def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Path) -> None:
