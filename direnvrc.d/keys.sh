@@ -77,16 +77,18 @@ _awsdirenv_keep_fresh() {
     [[ ! -s $_ad_mark ]] || : >|"$_ad_mark" # ends the one that another evaluation started
     return 0
   fi
-  { read -r _ad_pid <"$_ad_mark"; } 2>/dev/null
-  if [[ $_ad_pid && $_ad_pid != *[!0-9]* && -e $_ad_mark.used ]]; then
-    # A number alone may be another process's by now. Without /proc it must do: if it is another process of ours, the next
-    # renewal starts a timer.
-    { mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline"; } 2>/dev/null
-    if [[ " ${_ad_words[*]} " == *' timer '* ]] ||
-      { ! { read -rN 1 _ <"/proc/$$/cmdline"; } && builtin kill -0 "$_ad_pid"; } 2>/dev/null; then
-      : >|"$_ad_mark.used" # by the time of this file the timer knows that somebody is here
-      return 0
-    fi
+  # A number alone may be another process's by now. Without /proc it must do: if it is another process of ours, the next
+  # renewal starts a timer.
+  if [[ -s $_ad_mark && -e $_ad_mark.used ]] && {
+    read -r _ad_pid <"$_ad_mark" && [[ $_ad_pid && $_ad_pid != *[!0-9]* ]] &&
+      if [[ -r /proc/$$/cmdline ]]; then
+        mapfile -d '' -t _ad_words <"/proc/$_ad_pid/cmdline" && [[ " ${_ad_words[*]} " == *' timer '* ]]
+      else
+        builtin kill -0 "$_ad_pid"
+      fi
+  } 2>/dev/null; then
+    : >|"$_ad_mark.used" # by the time of this file the timer knows that somebody is here
+    return 0
   fi
   _awsdirenv_run cold _awsdirenv_start_timer
 }

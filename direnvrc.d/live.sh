@@ -3,6 +3,12 @@
 #
 # `use aws_profile --live`. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
 
+# One look is for both: the live file is made from the same files as the snapshot.
+_awsdirenv_read_snapshot_and_live() {
+  _ad_live=$_ad_cache/live/$_ad_key _ad_empty=$_ad_cache/live/.empty
+  _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
+}
+
 # True for live files that are ours, and made from all that they would be made from now.
 _awsdirenv_take_live() {
   local _ad_live_mtime _ad_live_state

@@ -1,30 +1,32 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
 #
-# Judges a snapshot, and tells where it leads. It is read while `stat` runs, and works with the variables of
-# _awsdirenv_use.
+# Judges a snapshot, and tells where it leads. Works with the variables of _awsdirenv_use.
 
-# True for a snapshot to use. $1 has a word before the look has come, and $2 the last one.
+# True for a snapshot to use. $1 has a word before the look has come, and $2 the last one. Reads the open file, and tells its
+# `_ad_size` without NUL bytes, which bash drops: it must be that of the file.
 _awsdirenv_judge_snapshot() {
-  # Not EPOCHSECONDS: bash 4.4 has none, and an `unset` makes it an ordinary variable.
-  printf -v _ad_now '%(%s)T' -1
+  local _ad_lines=() _ad_text _ad_uptime
+  printf -v _ad_now '%(%s)T' -1 # an `unset` makes EPOCHSECONDS an ordinary variable
+  mapfile -t -n 18 -u "$_ad_fd" _ad_lines
+  IFS='' read -r -u "$_ad_fd" '_ad_lines[18]' || return 1 # a NUL byte has taken its end
+  _ad_text=${_ad_lines[*]}
+  _ad_size=$((${#_ad_text} + 1)) # each line has one character behind it
+  _awsdirenv_take_values || return 1
+  # The clock was set back since the snapshot was written, by more than awsdirenv/system/clocks.py tolerates: its end is then
+  # later than it should be, and Python writes it anew. What says so is when the machine was started.
+  if [[ $_ad_expiration ]]; then
+    ((_ad_issued <= _ad_now + 15)) || return 1
+    if [[ $_ad_started && -r /proc/uptime ]] && read -r _ad_uptime _ </proc/uptime && ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)); then
+      ! _awsdirenv_run cold _awsdirenv_is_same_start || return 1
+    fi
+  fi
   # Replaced since we opened it: then direnv may have the new one's time on its list, and would not come back for it. On
   # macOS /dev/fd/N is not on the device of its file. There the time must do: each version has a second of its own.
-  _awsdirenv_take_snapshot && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && ! _awsdirenv_was_set_back && "$1" && _awsdirenv_end_look &&
+  "$1" && ((_ad_now < ${_ad_usable_until:-_ad_now + 1})) && _awsdirenv_end_look &&
     [[ $_ad_state == "$EUID 600 $_ad_size "*" @ /dev/fd/$_ad_fd/" && $_ad_folder == "$EUID 700 "*" @ ${_ad_snapshot%/*}/" ]] &&
     [[ ! $_ad_rest || $_ad_option_live ]] && "$2" &&
     [[ /dev/fd/$_ad_fd -ef $_ad_snapshot || (${BASH_VERSINFO[5]} == *darwin* && ! /dev/fd/$_ad_fd -nt $_ad_snapshot && ! /dev/fd/$_ad_fd -ot $_ad_snapshot) ]]
-}
-
-# Reads the open snapshot, and tells its `_ad_size` without NUL bytes, which bash drops: it must be that of the file. Only
-# `read` tells whether a last line has its end, which a NUL byte may have taken.
-_awsdirenv_take_snapshot() {
-  local _ad_lines=() _ad_text
-  mapfile -t -n 18 -u "$_ad_fd" _ad_lines
-  IFS='' read -r -u "$_ad_fd" '_ad_lines[18]' || return 1
-  _ad_text=${_ad_lines[*]}
-  _ad_size=$((${#_ad_text} + 1)) # each line has one character behind it
-  _awsdirenv_take_values
 }
 
 # Takes the lines apart, computes what follows from them, and sees to it that they are those of what is declared.
@@ -48,7 +50,12 @@ _awsdirenv_take_values() {
     _ad_usable_until = _ad_expiration - (_ad_life < 200 ? (_ad_life + 9) / 10 : 20), \
     _ad_refresh_at = _ad_expiration - (_ad_life < 480 ? 120 : _ad_life < 3600 ? (_ad_life + 3) / 4 : 900), \
     _ad_refresh_at = _ad_refresh_at < _ad_issued + _ad_life / 2 ? _ad_issued + _ad_life / 2 : _ad_refresh_at, 1))
-  _awsdirenv_admits
+  # awsdirenv/refresh/pins.py says what is wrong with the account and the role, and asks whether somebody means to enter.
+  _ad_stage=${_ad_option_stage:-$_ad_stage}
+  [[ ${_ad_option_account:-$_ad_account_id} == "$_ad_account_id" && ${_ad_option_role:-$_ad_role} == "$_ad_role" ]] || return 1
+  if [[ $_ad_option_confirm || ($_ad_stage && ${_ad_stage,,} == "${AWSDIRENV_CONFIRM,,}") ]]; then
+    _awsdirenv_run cold _awsdirenv_is_confirmed "${_ad_stage:-$_ad_declared}"
+  fi
 }
 
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.
@@ -98,30 +105,6 @@ _awsdirenv_end_look() {
     _ad_envrc_mtime=${_ad_line%% *}
   fi
   [[ $_ad_rest == "$_ad_expected"* ]] && _ad_rest=${_ad_rest:${#_ad_expected}}
-}
-
-# True for the account and the role that the line insists on, and for a person who has said that they mean to enter.
-# awsdirenv/refresh/pins.py says what is wrong, and asks.
-_awsdirenv_admits() {
-  _ad_stage=${_ad_option_stage:-$_ad_stage}
-  [[ ${_ad_option_account:-$_ad_account_id} == "$_ad_account_id" && ${_ad_option_role:-$_ad_role} == "$_ad_role" ]] || return 1
-  local _ad_word=''
-  if [[ $_ad_option_confirm ]]; then
-    _ad_word=${_ad_stage:-$_ad_declared}
-  elif [[ $_ad_stage && ${_ad_stage,,} == "${AWSDIRENV_CONFIRM,,}" ]]; then
-    _ad_word=$_ad_stage
-  fi
-  [[ ! $_ad_word ]] || _awsdirenv_run cold _awsdirenv_is_confirmed "$_ad_word"
-}
-
-# True when the clock was set back since the snapshot was written, by more than awsdirenv/system/clocks.py tolerates: its end is
-# then later than it should be, and the Python side writes it anew. What says so is when the machine was started.
-_awsdirenv_was_set_back() {
-  [[ $_ad_expiration ]] || return 1
-  ((_ad_issued <= _ad_now + 15)) || return 0
-  local _ad_uptime
-  [[ $_ad_started ]] && { read -r _ad_uptime _ </proc/uptime; } 2>/dev/null &&
-    ((_ad_now - ${_ad_uptime%.*} + 15 < _ad_started)) && _awsdirenv_run cold _awsdirenv_is_same_start
 }
 
 # The state of the snapshot stands for that of the files, whose stamps are in it.

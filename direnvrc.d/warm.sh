@@ -11,14 +11,15 @@
 # have returned: _ad_closed, or _awsdirenv_left. So there is one moment at which credentials appear, and none is left where bash gives up in between.
 # What we make local has names that a person's own variables hardly have: a readonly one would end us half-way.
 
-# Most lines have a profile, and perhaps --live.
-_awsdirenv_take_arguments() {
+# Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
+_awsdirenv_find() {
+  # Most lines have a profile, and perhaps --live.
   if [[ ${1-} != -* && ($#${2-} == [01] || $#${2-} == 2--live) ]]; then
     _ad_has_profile=${1+1} _ad_declared=${1-} _ad_option_live=${2:+1}
   else
     _awsdirenv_run options _awsdirenv_parse_arguments "$@" || return 1
   fi
-  _awsdirenv_take_agent
+  _awsdirenv_take_agent && _awsdirenv_look_up
 }
 
 # Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
@@ -74,12 +75,12 @@ _awsdirenv_add_word() {
 # Makes a number of a text, in _ad_reply; the same as text_number in awsdirenv/system/text.py. It helps to find a file. Whether
 # it is the right one is told by its content.
 _awsdirenv_hash() {
-  local _ad_text=${1//[!A-Za-z0-9]/_} _ad_signs=${1//[A-Za-z0-9]/} _ad_number=${#1}
+  local _ad_text=${1//[!A-Za-z0-9]/_} _ad_signs=${1//[A-Za-z0-9]/} _ad_number=${#1} _ad_prime=1099511628211
   _ad_signs=${_ad_signs//\//a} _ad_signs=${_ad_signs//./b} _ad_signs=${_ad_signs//:/c} _ad_signs=${_ad_signs//-/d}
-  _ad_text+=${_ad_signs//[!a-d]/e}
-  while [[ $_ad_text ]]; do # ten digits to the base of 64 are 60 bits
-    ((_ad_number = (_ad_number ^ 64#${_ad_text:0:10}) * 1099511628211))
-    _ad_text=${_ad_text:10}
+  _ad_text+=${_ad_signs//[!a-d]/e}000000000000000000000000000000000000000
+  while ((${#_ad_text} >= 40)); do # ten digits to the base of 64 are 60 bits
+    ((_ad_number = ((((_ad_number ^ 64#${_ad_text:0:10}) * _ad_prime ^ 64#${_ad_text:10:10}) * _ad_prime ^ 64#${_ad_text:20:10}) * _ad_prime ^ 64#${_ad_text:30:10}) * _ad_prime))
+    _ad_text=${_ad_text:40}
   done
   printf -v _ad_reply %016x "$_ad_number"
 }
@@ -92,7 +93,7 @@ _awsdirenv_is_region() {
 
 # Opens a file of ours, and not what somebody put in its place; the file is open as the caller's `_ad_fd`.
 _awsdirenv_open_file() {
-  [[ -f $1 && -O $1 && ! -L $1 ]] && { exec {_ad_fd}<"$1"; } 2>/dev/null
+  [[ -f $1 && -O $1 && -r $1 && ! -L $1 ]] && exec {_ad_fd}<"$1"
 }
 
 # A profile name as a file name, in _ad_reply.
@@ -123,12 +124,6 @@ _awsdirenv_read_snapshot() {
   [[ $_ad_sound ]]
 }
 
-# One look is for both: the live file is made from the same files as the snapshot.
-_awsdirenv_read_snapshot_and_live() {
-  _ad_live=$_ad_cache/live/$_ad_key _ad_empty=$_ad_cache/live/.empty
-  _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
-}
-
 # Runs what reads our files: ranges in its patterns are bytes, and lengths too.
 _awsdirenv_in_bytes() {
   if [[ ${LC_ALL:-C} == C ]]; then
@@ -138,9 +133,6 @@ _awsdirenv_in_bytes() {
     _awsdirenv_run context _awsdirenv_in_bytes_and_back "$@"
   fi
 }
-
-# Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
-_awsdirenv_find() { _awsdirenv_take_arguments "$@" && _awsdirenv_look_up; }
 
 _awsdirenv_look_up() {
   if [[ ${AWSDIRENV_MODE-} ]]; then
@@ -152,7 +144,7 @@ _awsdirenv_look_up() {
   if [[ $_ad_mode_stamp && $_ad_mode_stamp != "$_ad_dotenv_stamp" ]]; then
     : # see _awsdirenv_settle_mode
   elif [[ $_ad_option_live ]]; then
-    ! _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
+    ! _awsdirenv_run live _awsdirenv_read_snapshot_and_live || _ad_is_fresh=1
   elif [[ ! $_ad_option_no_session ]]; then
     ! _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files || _ad_is_fresh=1
   fi

@@ -101,12 +101,13 @@ def os_bytes(text: str) -> bytes:
 def text_number(text: str) -> int:
     """Return a number of 64 bits for a text, as bash can compute it without a process.
 
-    bash reads ten characters at a time as digits to the base of 64. So all that is no letter and no digit becomes `_`
-    first, and is appended in a second alphabet.
+    bash reads ten characters as digits to the base of 64, four times in one step. So all that is no letter and no digit
+    becomes `_` first, and is appended in a second alphabet; zeros fill the last step.
     """
     data = os_bytes(text)
     signs = re.sub(rb"[^a-d]", b"e", re.sub(rb"[A-Za-z0-9]", b"", data).translate(_SIGNS))
     digits = re.sub(rb"[^A-Za-z0-9]", b"_", data) + signs
+    digits += b"0" * (-len(digits) % 40)
     number = len(data)
     for start in range(0, len(digits), 10):
         word = 0

@@ -60,7 +60,7 @@ KNOWN: list[tuple[dict[str, Any], bool]] = [
 DETECT = """
 _ad_parts=; source "$1"; for part in warm context; do _awsdirenv_part "$part" source; done
 _ad_agent='' _ad_options='' _ad_asked=()
-_awsdirenv_take_arguments plain
+_awsdirenv_take_agent
 printf '%s\\n' "$_ad_agent:$_ad_options:${_ad_asked[*]}"
 """
 

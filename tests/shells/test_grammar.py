@@ -49,15 +49,17 @@ set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
 _ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
 """
 READ_SNAPSHOTS = """
+show() {
+  local text=''
+  [[ ! $_ad_expiration ]] || { _awsdirenv_utc_text "$_ad_expiration"; text=$_ad_reply; }
+  printf '%s\\0' "$file" 14 "$_ad_size" "$_ad_access_key_id" "$_ad_secret_access_key" "$_ad_session_token" \
+    "$_ad_account_id" "$_ad_region" "$_ad_role" "$_ad_stage" "${_ad_stamps[@]}" \
+    "$_ad_issued" "$text" "$_ad_refresh_at" "$_ad_usable_until"
+}
+_awsdirenv_end_look() { return 1; }
 for file in {0..LAST}; do
   _awsdirenv_open_file "$2/$file"
-  printf -v _ad_now '%(%s)T' -1
-  if _awsdirenv_take_snapshot && ! _awsdirenv_was_set_back; then
-    text=''; [[ ! $_ad_expiration ]] || { _awsdirenv_utc_text "$_ad_expiration"; text=$_ad_reply; }
-    printf '%s\\0' "$file" 14 "$_ad_size" "$_ad_access_key_id" "$_ad_secret_access_key" "$_ad_session_token" \
-      "$_ad_account_id" "$_ad_region" "$_ad_role" "$_ad_stage" "${_ad_stamps[@]}" \
-      "$_ad_issued" "$text" "$_ad_refresh_at" "$_ad_usable_until"
-  fi
+  _awsdirenv_judge_snapshot show :
   exec {_ad_fd}<&-
 done
 """
