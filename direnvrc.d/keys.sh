@@ -3,9 +3,8 @@
 #
 # Exports the credentials of a snapshot. Works with the variables of _awsdirenv_use.
 
-# True for a snapshot to export as it is: fresh, or usable where a timer renews it, and with the life that is wanted.
-# One that was got a moment ago and lives shorter is as long as they get. Makes the block: that takes as long before the
-# look has come as later.
+# True for a snapshot to export as it is: fresh, or usable where a timer renews it, and with the life that is wanted. One that
+# was got a moment ago lives as long as they get.
 _awsdirenv_is_fresh() {
   if [[ $_ad_option_min_life && $_ad_expiration ]] && ((_ad_expiration - _ad_now < _ad_option_min_life && _ad_now - _ad_issued >= 60)); then
     return 1
@@ -57,9 +56,8 @@ _awsdirenv_make_block() {
   _awsdirenv_left+=("AWS_CREDENTIAL_EXPIRATION=$_ad_reply" "AWSDIRENV_REFRESH_AT=$_ad_refresh_at")
 }
 
-# Epoch seconds as RFC 3339, in UTC, in _ad_reply. Not by printf's %()T, to which bash hands another time zone at the price of
-# making the environment anew, twice. The algorithm is that of Neri and Schneider (2021): centuries, years and months are
-# taken off in turn, as quarters of a day and fifths of one. Years begin in March, so that the leap day is the last.
+# Epoch seconds as RFC 3339, in UTC, in _ad_reply. For printf's %()T another TZ costs more. The algorithm is that of Neri and
+# Schneider (2021): centuries, years and months are taken off in turn. Years begin in March, so that the leap day is the last.
 _awsdirenv_utc_text() {
   local _ad_rest _ad_year
   ((_ad_rest = 4 * ($1 / 86400 + 719468) + 3, _ad_year = 100 * (_ad_rest / 146097), _ad_rest = 4 * (_ad_rest % 146097 / 4) + 3, \

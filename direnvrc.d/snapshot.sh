@@ -87,8 +87,8 @@ _awsdirenv_take_lines() {
     ((${#2} <= 200 && ${#3} <= 8192 && ${#4} <= 128 && ${#5} <= 16384 && ${#6} <= 16384 && ${#7} <= 20 && ${#8} <= 63 && ${#9} <= 64 && ${#10} <= 160 && ${#11} <= 400 && ${#12} <= 8192 && ${#13} <= 8192 && ${#14} <= 12 && ${14} <= 253402300799 && ${#15} <= 12 && ${15:-0} <= 253402300799 && ${#16} * (${#_ad_start} < 10 || ${#_ad_start} > 29 || ${#_ad_started} > 12) == 0 && ${#17} <= 8192 && ${#18} <= 8192))
 }
 
-# Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. Keeps the lines of the open file and
-# of its folder, `_ad_state` and `_ad_folder`, and in `_ad_rest` what has come behind those of the files.
+# Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. `_ad_state` and `_ad_folder` are the
+# lines of the open file and its folder, `_ad_rest` is what has come behind those of the files.
 _awsdirenv_end_look() {
   local _ad_stamp _ad_line _ad_expected=''
   for _ad_stamp in "${_ad_stamps[@]}"; do
@@ -110,12 +110,12 @@ _awsdirenv_end_look() {
 # The state of the snapshot stands for that of the files, whose stamps are in it.
 _awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
 
-# What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the times of the files, so it can be
-# remembered, and spares a process. True when the value for the state $1 is known; it is then in force. That is the state
-# that the look has found, so whatever changes behind the look is seen at the next prompt.
+# What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the state of the files, so it can be
+# remembered. True when the value for the state $1 is known, and in force. Whatever changes behind the look that has found this
+# state, direnv sees at the next prompt.
 _awsdirenv_recall_watches() {
   local _ad_fd _ad_line _ad_lines _ad_end=" $1 ." _ad_found=''
-  # direnv takes the later time of a link and its target, and our `stat` tells only the target's.
+  # direnv takes the later time of a link and its target; `stat` tells the target's.
   [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] && _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
   while mapfile -t -n 2 -u "$_ad_fd" _ad_lines && [[ ${_ad_lines-} ]]; do # what was added last comes first
     for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != "$DIRENV_WATCHES "*"$_ad_end" ]] || _ad_found=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}; done
@@ -125,7 +125,7 @@ _awsdirenv_recall_watches() {
   [[ $_ad_found && ! $_ad_found =~ [^A-Za-z0-9_=-] ]] && export DIRENV_WATCHES=$_ad_found
 }
 
-# The line on entering: which profile, account, role, region, and for how long.
+# The line on entering.
 _awsdirenv_say_where() {
   [[ ! ${AWSDIRENV_PROMPT_VARIABLE-} ]] || _awsdirenv_run cold _awsdirenv_set_prompt_variable
   [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] && ((!BASH_SUBSHELL)) || return 0

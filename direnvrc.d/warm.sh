@@ -1,15 +1,11 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
 #
-# What entering a directory with a fresh snapshot takes, and no more: direnv's bash parses it each time. Comments cost
-# nothing.
+# What a directory with a fresh snapshot takes, and no more: bash parses it at each load, and a comment costs a third of code.
 #
-# The extension reads snapshots (~/.cache/awsdirenv/snapshots) and never writes any: that is the Python side's part.
-# Nothing is evaluated or sourced: names come from a closed list, values are checked, and all are exported or none.
-#
-# aws_profile.sh has taken the block of AWS variables out before it calls us, and exports what _ad_result names once we
-# have returned: _ad_closed, or _awsdirenv_left. So there is one moment at which credentials appear, and none is left where bash gives up in between.
-# What we make local has names that a person's own variables hardly have: a readonly one would end us half-way.
+# We read snapshots, and only Python writes them. Nothing of them is evaluated: names come from a closed list, values are
+# checked, and all are exported or none. aws_profile.sh has taken the AWS variables out before, and exports what _ad_result
+# names afterwards. So none is left where bash gives up in between, as it does for a variable that somebody has made readonly.
 
 # Finds what is wanted. `_ad_is_fresh` tells whether nothing has to be made.
 _awsdirenv_find() {
@@ -22,13 +18,13 @@ _awsdirenv_find() {
   _awsdirenv_take_agent && _awsdirenv_look_up
 }
 
-# Who does not set AWSDIRENV_AGENT is an agent where one of these says so: AGENT_VARIABLES of awsdirenv/config/environment.py.
+# Tells an agent: AGENT_VARIABLES of awsdirenv/config/environment.py.
 _awsdirenv_take_agent() {
   [[ ! ${AWSDIRENV_AGENT-}${AI_AGENT-}${AGENT-}${CLAUDECODE-}${CLAUDE_CODE-}${GEMINI_CLI-}${CODEX_SANDBOX-}${CODEX_THREAD_ID-}${CODEX_CI-}${OPENCODE-}${OPENCODE_CLIENT-}${AUGMENT_AGENT-}${GOOSE_TERMINAL-}${AMP_CURRENT_THREAD_ID-}${ANTIGRAVITY_AGENT-}${COPILOT_CLI-}${CLINE_ACTIVE-}${QWEN_CODE-}${!CURSOR_@} ]] || _awsdirenv_run context _awsdirenv_look_for_agent
 }
 
-# Finds the `_ad_snapshot` and its name (`_ad_key`) as awsdirenv/cache/layout.py does, and the files that it depends on.
-# `_ad_context` is context_text of awsdirenv/config/environment.py.
+# Finds the `_ad_snapshot` and its `_ad_key` as awsdirenv/cache/layout.py does, and the files that it depends on. `_ad_context`
+# is context_text of awsdirenv/config/environment.py.
 _awsdirenv_locate() {
   local _ad_reply _ad_name
   # botocore takes an empty AWS_CONFIG_FILE at its word, so `-` and not `:-`.
@@ -44,7 +40,7 @@ _awsdirenv_locate() {
   _awsdirenv_find_cache
   _ad_key='' _ad_snapshot=''
   if [[ ! $_ad_has_profile ]] && _awsdirenv_run context _awsdirenv_nearest_dotenv; then
-    # Only python-dotenv says what .env means; the Python side leaves a note of it. Without one there is no key yet.
+    # Python leaves a note of what .env means. Without one there is no key yet.
     _awsdirenv_read_name || return 0
   else
     [[ $_ad_has_profile ]] || _ad_declared=${AWS_PROFILE:-default}
@@ -65,15 +61,14 @@ _awsdirenv_find_cache() {
   esac
 }
 
-# Adds NAME=value to the variable $1, which is a line of such words.
+# Adds NAME=value to the words in the variable $1.
 _awsdirenv_add_word() {
   local _ad_value=${3//\%/%25}
   _ad_value=${_ad_value// /%20}
   printf -v "$1" %s "${!1}${!1:+ }$2=${_ad_value//$'\n'/%0A}"
 }
 
-# Makes a number of a text, in _ad_reply; the same as text_number in awsdirenv/system/text.py. It helps to find a file. Whether
-# it is the right one is told by its content.
+# Makes a number of a text, in _ad_reply: text_number of awsdirenv/system/text.py. The file that it finds says what it is for.
 _awsdirenv_hash() {
   local _ad_text=${1//[!A-Za-z0-9]/_} _ad_signs=${1//[A-Za-z0-9]/} _ad_number=${#1} _ad_prime=1099511628211
   _ad_signs=${_ad_signs//\//a} _ad_signs=${_ad_signs//./b} _ad_signs=${_ad_signs//:/c} _ad_signs=${_ad_signs//-/d}
@@ -85,13 +80,13 @@ _awsdirenv_hash() {
   printf -v _ad_reply %016x "$_ad_number"
 }
 
-# The same as the grammar of AWS_REGION in awsdirenv/cache/grammar.py. No ranges: what is in them, the locale decides.
+# The grammar of AWS_REGION in awsdirenv/cache/grammar.py. What is in a range, the locale decides.
 _awsdirenv_is_region() {
   case $1 in '' | -* | *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-]*) return 1 ;; esac
   ((${#1} <= 63))
 }
 
-# Opens a file of ours, and not what somebody put in its place; the file is open as the caller's `_ad_fd`.
+# Opens a file of ours as the caller's `_ad_fd`, and not what somebody put in its place.
 _awsdirenv_open_file() {
   [[ -f $1 && -O $1 && -r $1 && ! -L $1 ]] && exec {_ad_fd}<"$1"
 }
@@ -103,17 +98,16 @@ _awsdirenv_encode() {
   ((${#_ad_reply} <= 200)) || _awsdirenv_refuse "the profile name is too long" "use a name of up to 60 characters"
 }
 
-# Starts the one process of a warm load: it tells the state of all files that count, and of those that are given, in this
-# order, a line for each that is there; see awsdirenv/system/stamps.py. It runs while we read the snapshot. What is kept is
-# checked by its descriptor: its path may be another file by now.
+# Starts the one process of a warm load, which tells the state of all files that count, and of those that are given, a line for
+# each that is there; see awsdirenv/system/stamps.py. The path of the open file may be another one by now.
 _awsdirenv_begin_look() {
   exec {_ad_looked}< <("$_ad_stat" "/dev/fd/$_ad_fd" "${_ad_snapshot%/*}" ./.envrc "$_ad_config" "$_ad_credentials" \
     ${_ad_dotenv:+"$_ad_dotenv"} "$@" 2>/dev/null)
 }
 
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
-# now, and not over. The part $1 is read meanwhile. $2 judges what has been read before the look has come, $3 has the last
-# word, and sees to watches. The look is also for the files behind it.
+# now, and not over. $2, of the part $1, judges it before the look has come. $3 has the last word, and sees to watches. The
+# look is also for the files behind it.
 _awsdirenv_read_snapshot() {
   local _ad_fd _ad_looked _ad_size _ad_state _ad_folder _ad_rest _ad_stamps _ad_sound=1
   # A link in the place of a folder of ours is somebody else's word; Python says so.
@@ -124,7 +118,7 @@ _awsdirenv_read_snapshot() {
   [[ $_ad_sound ]]
 }
 
-# Runs what reads our files: ranges in its patterns are bytes, and lengths too.
+# Runs what reads our files: in its patterns and lengths, characters are bytes.
 _awsdirenv_in_bytes() {
   if [[ ${LC_ALL:-C} == C ]]; then
     local -x LC_ALL=C
@@ -152,7 +146,7 @@ _awsdirenv_look_up() {
 
 # What `use aws_profile` does.
 _awsdirenv_use() {
-  # Only in here: the environment as it was around the line. See _awsdirenv_run_around for what we start.
+  # Only in here: the environment as it was around the line; _awsdirenv_run_around gives it to what we start.
   local AWS_PROFILE
   [[ ${AWS_EC2_METADATA_DISABLED@a} == *r* ]] || local AWS_EC2_METADATA_DISABLED
   [[ ! ${_awsdirenv_left-} ]] || _awsdirenv_run context _awsdirenv_look_behind_line_above
