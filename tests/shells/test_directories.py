@@ -58,7 +58,7 @@ def test_a_cold_load_leaves_a_note(plain: World) -> None:
 
 
 def test_a_note_alone_is_enough(plain: World) -> None:
-    """Where the extension has forgotten the watches, as it does after 24 directories, the note tells of the directory."""
+    """Where the extension has forgotten the watches, as it does after 24 directories, the note tells of it."""
     plain.enter(plain.project("plain"))
     for path in (plain.cache / "watches").iterdir():
         path.unlink()

@@ -22,7 +22,7 @@ def variable(line: Line, prefix: str) -> str:
 
 def value_of(name: str) -> str:
     """Give what expands to the value of a variable, or of a positional parameter."""
-    return f"${{{name}}}" if "[" in name or name.isdigit() and len(name) > 1 else f"${name}"
+    return f"${{{name}}}" if "[" in name or (name.isdigit() and len(name) > 1) else f"${name}"
 
 
 def is_number(name: str) -> list[str]:
