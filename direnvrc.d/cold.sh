@@ -106,6 +106,12 @@ _awsdirenv_refuse_line_end() {
 # UTF-8 loses all but ASCII. Like printable in awsdirenv/system/text.py, which knows all of Unicode.
 _awsdirenv_printable() { _awsdirenv_in_bytes _awsdirenv_replace_unprintable "$1"; }
 
+# The stage in upper case, which for some letters only the locale knows.
+_awsdirenv_printable_stage() {
+  [[ ${LC_ALL-} != C ]] || local LC_ALL=''
+  _awsdirenv_printable "${_ad_stage^^}"
+}
+
 _awsdirenv_replace_unprintable() {
   local _ad_rest
   _ad_reply=${1//[[:cntrl:]]/?}

@@ -59,7 +59,7 @@ _awsdirenv_print_json() {
     "$_ad_secret_access_key" "$_ad_session_token" "${_ad_reply:+, \"Expiration\": \"${_ad_reply%+*}Z\"}" "${_ad_account_id:+, \"AccountId\": \"$_ad_account_id\"}"
 }
 
-_awsdirenv_ask_program() { export TZ=UTC0 && exec "${_ad_program[@]}" "$@"; }
+_awsdirenv_ask_program() { export TZ=UTC0 LC_ALL=C && exec "${_ad_program[@]}" "$@"; }
 watch_file() { :; } # direnv's, which some parts call
 
 # In a subshell: Python gets all variables as they are.

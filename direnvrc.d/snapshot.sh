@@ -146,11 +146,9 @@ _awsdirenv_say_where() {
   [[ ! $_ad_option_live ]] || _ad_left=', live'
   [[ ! $_ad_policies$_ad_agent ]] || _awsdirenv_run cold _awsdirenv_add_policies
   if [[ $_ad_stage ]]; then
-    _ad_mark=${_ad_stage^^}
-    _ad_reply=$_ad_mark
-    [[ $_ad_mark != *[!A-Z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable "$_ad_mark"
-    _ad_mark=$_ad_reply _ad_reply=$_ad_declared
-    _ad_mark="*** $_ad_mark ***"
+    _ad_reply=${_ad_stage^^}
+    [[ $_ad_reply != *[!A-Z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable_stage
+    _ad_mark="*** $_ad_reply ***" _ad_reply=$_ad_declared
     [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || _ad_mark=$'\e[1;37;41m'$_ad_mark$'\e[0m'
     _ad_mark+=' '
   fi

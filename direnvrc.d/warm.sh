@@ -120,12 +120,11 @@ _awsdirenv_read_snapshot() {
 
 # Runs what reads our files: in its patterns and lengths, characters are bytes.
 _awsdirenv_in_bytes() {
-  if [[ ${LC_ALL:-C} == C ]]; then
-    local -x LC_ALL=C
-    "$@"
-  else
-    _awsdirenv_run context _awsdirenv_in_bytes_and_back "$@"
-  fi
+  case ${LC_ALL-} in
+    C) "$@" ;;
+    '') local LC_ALL=C && "$@" ;;
+    *) _awsdirenv_run context _awsdirenv_in_bytes_and_back "$@" ;;
+  esac
 }
 
 _awsdirenv_look_up() {

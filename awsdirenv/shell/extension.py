@@ -108,7 +108,9 @@ def extension_text() -> str:
     command = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
     program = stat_program()
     stat = (
-        f"export TZ=UTC0 && exec {shlex.join((program, *stamps.OPTIONS))}" if program else "_awsdirenv_command look --"
+        f"export TZ=UTC0 LC_ALL=C && exec {shlex.join((program, *stamps.OPTIONS))}"
+        if program
+        else "_awsdirenv_command look --"
     )
     lines = [
         f'_awsdirenv_part() {{ "${{@:2}}" {shlex.quote(str(source.parent.resolve()))}/"$1.sh"; }}\n',

@@ -220,6 +220,15 @@ def test_a_hostile_stage_is_a_word(plain: World) -> None:
     assert not list(plain.root.rglob("pwned"))
 
 
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C.UTF-8"}])
+def test_a_stage_in_capitals(plain: World, locale: dict[str, str]) -> None:
+    """The locale says what they are, although we read files as bytes."""
+    for line in ("", " --live"):
+        for _ in range(2):
+            _, said = plain.enter(plain.project("p", f"use aws_profile plain --stage=prödüction{line}\n"), **locale)
+            assert "*** PRÖDÜCTION ***" in said
+
+
 @pytest.mark.parametrize("stage", ["", "a\tb", "x" * 41])
 def test_no_stage(plain: World, stage: str) -> None:
     """What cannot be shown in one line is refused, in the line and in the profile."""

@@ -276,7 +276,8 @@ def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
 def test_setup_writes_what_this_machine_s_stat_prints(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the first program that tells just what Python sees. Where none does, it is our own command."""
     here = extension_text()
-    assert f'_awsdirenv_stat() {{ export TZ=UTC0 && exec /usr/bin/stat {shlex.join(OPTIONS)} "$@"; }}\n' in here
+    stat = f'export TZ=UTC0 LC_ALL=C && exec /usr/bin/stat {shlex.join(OPTIONS)} "$@"'
+    assert f"_awsdirenv_stat() {{ {stat}; }}\n" in here
     programs = [str(world.program(f"stat{n}", str(text))) for n, text in enumerate(STATS.values()) if text]
     monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs, "/usr/bin/stat"))
     assert extension_text() == here
