@@ -182,6 +182,12 @@ _awsdirenv_watch_if_closed() {
     "${_ad_key:+$_ad_cache/confirmed/$_ad_key}" "$_ad_option_policy" "$HOME/.aws/sso/cache" "$HOME"/.aws/sso/cache/*.json
 }
 
+# Judges the `_ad_lines` that have come through a pipe.
+_awsdirenv_judge_lines() {
+  local _ad_judging=given
+  _awsdirenv_part snapshot builtin source
+}
+
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
 _awsdirenv_open_without_session() {
   local _ad_lines _ad_stamps=() _ad_fd _ad_status _ad_try
@@ -196,7 +202,7 @@ _awsdirenv_open_without_session() {
     _ad_status=0
     wait "$!" 2>/dev/null || _ad_status=$?
     [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # see _awsdirenv_load_and_locate
-    if _awsdirenv_run snapshot _awsdirenv_in_bytes _awsdirenv_take_values && _awsdirenv_run keys :; then
+    if _awsdirenv_run snapshot _awsdirenv_in_bytes _awsdirenv_judge_lines && _awsdirenv_run keys :; then
       _awsdirenv_open
       return 0
     fi

@@ -23,7 +23,7 @@ _awsdirenv_print_stored() {
   _ad_has_profile=1 _ad_declared='' _ad_options=$6 _ad_asked=() _ad_agent='' _ad_narrowed='' _ad_option_live='' _ad_option_no_session='' \
   _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
   _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
-  _ad_envrc_mtime=0 _ad_around=() _awsdirenv_left=() \
+  _ad_envrc_mtime=0 _ad_around=() _awsdirenv_left=() _ad_judging='' \
   _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
   _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
   set +o posix

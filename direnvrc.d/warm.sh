@@ -105,17 +105,38 @@ _awsdirenv_begin_look() {
     ${_ad_dotenv:+"$_ad_dotenv"} "$@" 2>/dev/null)
 }
 
+# Compares what has come with `_ad_stamps`, what the files were when the snapshot was made. `_ad_state` and `_ad_folder` are the
+# lines of the open file and its folder, `_ad_rest` is what has come behind those of the files.
+_awsdirenv_end_look() {
+  local _ad_stamp _ad_line _ad_expected=''
+  for _ad_stamp in "${_ad_stamps[@]}"; do
+    [[ $_ad_stamp == 'absent @ '* ]] || _ad_expected+=$_ad_stamp/$'\n'
+  done
+  read -r -N 65536 -u "$_ad_looked" _ad_rest # at once: by lines, bash reads a pipe byte by byte
+  exec {_ad_looked}<&-
+  # By length: to take `*` and something off the beginning costs a text's square.
+  _ad_state=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest:${#_ad_state}+1}
+  _ad_folder=${_ad_rest%%$'\n'*} _ad_rest=${_ad_rest:${#_ad_folder}+1}
+  _ad_line=${_ad_rest%%$'\n'*}
+  if [[ $_ad_line == *' @ ./.envrc/' ]]; then
+    _ad_rest=${_ad_rest:${#_ad_line}+1} _ad_line=${_ad_line#* * * } # behind owner, mode and size
+    _ad_envrc_mtime=${_ad_line%% *}
+  fi
+  [[ $_ad_rest == "$_ad_expected"* ]] && _ad_rest=${_ad_rest:${#_ad_expected}}
+}
+
 # Reads the snapshot into the caller's variables. True when it is whole, nobody else's, made from the files as they are
-# now, and not over. $2, of the part $1, judges it before the look has come. $3 has the last word, and sees to watches. The
-# look is also for the files behind it.
+# now, and not over. $2, of the part $1, decides before the look has come, $3 in the end, when it sees to watches. The look is
+# also for the files behind it.
 _awsdirenv_read_snapshot() {
-  local _ad_fd _ad_looked _ad_size _ad_state _ad_folder _ad_rest _ad_stamps _ad_sound=1
+  local _ad_fd _ad_looked _ad_size _ad_state _ad_folder _ad_rest _ad_stamps _ad_first_word=$2 _ad_last_word=$3 _ad_sound='' _ad_judging=1
   # A link in the place of a folder of ours is somebody else's word; Python says so.
   [[ ! -L $_ad_cache && ! -L ${_ad_snapshot%/*} ]] && _awsdirenv_open_file "$_ad_snapshot" || return 1
   _awsdirenv_begin_look "${@:4}"
-  _awsdirenv_run "$1" : && _awsdirenv_run snapshot _awsdirenv_judge_snapshot "$2" "$3" || _ad_sound=''
+  _awsdirenv_run "$1" : && _awsdirenv_part snapshot builtin test -r && _awsdirenv_part snapshot builtin source && _ad_sound=1
+  _ad_judging=''
   exec {_ad_fd}<&- {_ad_looked}<&-
-  [[ $_ad_sound ]]
+  [[ $_ad_sound ]] || { _awsdirenv_run snapshot : && ! :; } # it says so if it cannot be read
 }
 
 # Runs what reads our files: in its patterns and lengths, characters are bytes.
@@ -143,6 +164,57 @@ _awsdirenv_look_up() {
   fi
 }
 
+# The state of the snapshot stands for that of the files, whose stamps are in it.
+_awsdirenv_watch_files() { _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" || _awsdirenv_run cold _awsdirenv_watch_and_look; }
+
+# What `direnv watch` makes of DIRENV_WATCHES follows from its value before and from the state of the files, so it can be
+# remembered. True when the value for the state $1 is known, and in force. Whatever changes behind the look that has found this
+# state, direnv sees at the next prompt.
+_awsdirenv_recall_watches() {
+  local _ad_fd _ad_line _ad_lines _ad_end=" $1 ." _ad_found=''
+  # direnv takes the later time of a link and its target; `stat` tells the target's.
+  [[ ${DIRENV_WATCHES-} && ! -L $_ad_config && ! -L $_ad_credentials && ! -L $_ad_dotenv ]] && _awsdirenv_open_file "$_ad_cache/watches/$_ad_key" || return 1
+  while mapfile -t -n 2 -u "$_ad_fd" _ad_lines && [[ ${_ad_lines-} ]]; do # what was added last comes first
+    for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != "$DIRENV_WATCHES "*"$_ad_end" ]] || _ad_found=${_ad_line:${#DIRENV_WATCHES}+1:-${#_ad_end}}; done
+    [[ ! $_ad_found ]] || break
+  done
+  exec {_ad_fd}<&-
+  [[ $_ad_found && ! $_ad_found =~ [^A-Za-z0-9_=-] ]] && export DIRENV_WATCHES=$_ad_found
+}
+
+# The line on entering.
+_awsdirenv_say_where() {
+  [[ ! ${AWSDIRENV_PROMPT_VARIABLE-} ]] || _awsdirenv_run cold _awsdirenv_set_prompt_variable
+  [[ ${DIRENV_LOG_FORMAT-set} && ${AWSDIRENV_QUIET-} != 1 ]] && ((!BASH_SUBSHELL)) || return 0
+  local _ad_left='' _ad_mark='' _ad_seconds _ad_reply=$_ad_declared
+  if [[ $_ad_expiration ]]; then
+    _ad_seconds=$((_ad_expiration - _ad_now))
+    ((_ad_seconds < 60)) || ((_ad_seconds += 30)) # to the nearest minute
+    if ((_ad_seconds >= 3600)); then
+      printf -v _ad_left '%dh%02dm' $((_ad_seconds / 3600)) $((_ad_seconds % 3600 / 60))
+    elif ((_ad_seconds >= 60)); then
+      _ad_left=$((_ad_seconds / 60))m
+    else
+      _ad_left=${_ad_seconds}s
+    fi
+    _ad_left=", $_ad_left left"
+  fi
+  [[ ! $_ad_option_no_session ]] || _ad_left='; long-term keys are in the environment'
+  [[ ! $_ad_option_live ]] || _ad_left=', live'
+  [[ ! $_ad_policies$_ad_agent ]] || _awsdirenv_run cold _awsdirenv_add_policies
+  if [[ $_ad_stage ]]; then
+    _ad_reply=${_ad_stage^^}
+    [[ $_ad_reply != *[!A-Z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable_stage
+    _ad_mark="*** $_ad_reply ***" _ad_reply=$_ad_declared
+    [[ ! -t 2 || ${NO_COLOR-} || ${TERM-dumb} == dumb ]] || _ad_mark=$'\e[1;37;41m'$_ad_mark$'\e[0m'
+    _ad_mark+=' '
+  fi
+  # Not direnv's log_status: it takes % for a format, and since 2.36 it starts a process.
+  [[ $_ad_reply != *[!A-Za-z0-9._-]* ]] || _awsdirenv_run cold _awsdirenv_printable "$_ad_reply"
+  printf '%s\n' "awsdirenv: $_ad_mark$_ad_reply: account ${_ad_account_id:-unknown}, ${_ad_role:+role $_ad_role, }${_ad_region:-no region}$_ad_left" >&2
+  [[ $_ad_region ]] || _awsdirenv_run cold _awsdirenv_warn_without_region
+}
+
 # What `use aws_profile` does.
 _awsdirenv_use() {
   # Only in here: the environment as it was around the line; _awsdirenv_run_around gives it to what we start.
@@ -158,7 +230,7 @@ _awsdirenv_use() {
     _ad_option_account _ad_option_role _ad_option_stage _ad_option_confirm _ad_option_policy _ad_options _ad_asked _ad_narrowed _ad_agent _ad_keys _ad_mode_stamp \
     _ad_key _ad_context _ad_cache _ad_snapshot _ad_dotenv _ad_dotenv_stamp _ad_config _ad_credentials _ad_is_fresh _ad_live _ad_empty \
     _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
-    _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until \
+    _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until _ad_judging \
     _ad_envrc_mtime=0 _ad_stat=_awsdirenv_stat
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
   case ${AWS_CONFIG_FILE-} in

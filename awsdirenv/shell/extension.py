@@ -39,7 +39,7 @@ _STAT_PROGRAMS = (
 )
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
-# The parts that the extension sources when it is used. The last line of each says that it was read whole.
+# The parts that the extension sources when it is used. The last line of each says that it is whole.
 _PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live", "leave", "mode")
 # What SDKs start in live directories, next to the parts.
 _PROGRAM = "credential-process"
@@ -149,7 +149,7 @@ def unreadable_part(text: str) -> Path | None:
     """Return the path of the first part of an installed extension that is missing or incomplete, or None."""
     part_line = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
     folder = Path(shlex.split(part_line[1])[0]) if part_line else extension_source().parent
-    ends = {name: f"_ad_parts+=' {name} '" for name in _PARTS} | {_PROGRAM: 'exec "$@"'}
+    ends = {name: f"_ad_parts+=' {name} '" for name in _PARTS} | {"snapshot": "} # snapshot", _PROGRAM: 'exec "$@"'}
     for name, end in ends.items():
         part = folder / f"{name}.sh"
         try:

@@ -48,8 +48,8 @@ def cut(path: Path) -> None:
 def unbalance(path: Path) -> None:
     """Damage the middle of a file so that bash cannot parse it."""
     text = path.read_text(encoding="utf-8")
-    middle = text.index("() {\n", len(text) // 2)
-    path.write_text(f"{text[:middle]}() {{ fi\n{text[middle + 5 :]}", encoding="utf-8")
+    middle = text.index("\n  ", len(text) // 2)
+    path.write_text(f"{text[:middle]}\n  fi{text[middle:]}", encoding="utf-8")
 
 
 def test_the_extension_is_short() -> None:

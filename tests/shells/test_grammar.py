@@ -59,7 +59,7 @@ show() {
 _awsdirenv_end_look() { return 1; }
 for file in {0..LAST}; do
   _awsdirenv_open_file "$2/$file"
-  _awsdirenv_judge_snapshot show :
+  _ad_judging=1 _ad_first_word=show _ad_last_word=: _awsdirenv_part snapshot source
   exec {_ad_fd}<&-
 done
 """

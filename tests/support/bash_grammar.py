@@ -59,8 +59,8 @@ def conditions(line: Line, name: str) -> tuple[list[str], list[str]]:
     return [value, *found] if line.required else found, sizes
 
 
-def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> str:
-    """Give a function that takes lines apart, and succeeds where they are those of the table.
+def commands(table: Sequence[Line], prefix: str, *, framed: bool) -> str:
+    """Give commands that take lines apart, and succeed where they are those of the table. IFS begins with a space.
 
     The values become its positional parameters: bash reads and expands `$2` in a third of the time.
     """
@@ -83,14 +83,16 @@ def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> 
     tested = " &&\n    ".join(test for test in tests if test)
     measured = " && ".join(sizes)
     told = f'${{_ad_lines[*]/=*/=}} == "{" ".join(names)}"'
-    return (
-        f"{name}() {{\n  local IFS=' '\n  set -- \"${{_ad_lines[@]#*=}}\"\n  {assigned}\n"
-        f"  [[ {told} &&\n    {tested} ]] &&\n    (({measured}))\n}}\n"
-    )
+    return f'  set -- "${{_ad_lines[@]#*=}}"\n  {assigned}\n  [[ {told} &&\n    {tested} ]] &&\n    (({measured}))'
+
+
+def function(name: str, table: Sequence[Line], prefix: str, *, framed: bool) -> str:
+    """Give a function of these commands."""
+    return f"{name}() {{\n  local IFS=' '\n{commands(table, prefix, framed=framed)}\n}}\n"
 
 
 READERS = {
-    "_awsdirenv_take_lines": ("snapshot.sh", function("_awsdirenv_take_lines", SNAPSHOT, "_ad_", framed=True)),
+    "snapshot": ("snapshot.sh", commands(SNAPSHOT, "_ad_", framed=True) + " || return 1\n"),
     "_awsdirenv_take_name_lines": (
         "context.sh",
         function("_awsdirenv_take_name_lines", NAME, "_ad_name_", framed=True),
@@ -101,18 +103,21 @@ READERS = {
     ),
     "_awsdirenv_take_live_lines": ("leave.sh", function("_awsdirenv_take_live_lines", LIVE, "_ad_live_", framed=False)),
 }
+_MADE = " by tests/support/bash_grammar.py.\n"
 
 
-def present(name: str, text: str) -> str:
-    """Give a function as a part of the extension has it."""
-    return text[(start := text.index(f"\n{name}() {{\n") + 1) : text.index("\n}\n", start) + 3]
+def present(text: str) -> str:
+    """Give what a part of the extension has of this."""
+    start = text.index(_MADE) + len(_MADE)
+    ends = [text.find(end, start) + len(end) for end in ("\n}\n", " || return 1\n") if end in text[start:]]
+    return text[start : min(ends)]
 
 
 def main() -> None:
-    """Write the functions into the parts that have them."""
-    for name, (part, wanted) in READERS.items():
+    """Write them into the parts that have them."""
+    for part, wanted in READERS.values():
         text = (FOLDER / part).read_text(encoding="utf-8")
-        (FOLDER / part).write_text(text.replace(present(name, text), wanted), encoding="utf-8")
+        (FOLDER / part).write_text(text.replace(present(text), wanted), encoding="utf-8")
 
 
 if __name__ == "__main__":
