@@ -4,7 +4,7 @@
 #        [--account <id>] [--role <name>] [--stage <stage>] [--confirm] [--read-only] [--policy-arn <arn>] [--policy <file>]
 use_aws_profile() { # all that others' directories pay for: below it direnv's bash returns, and comes back for the rest at the first use
   {
-    local - IFS=$' \t\n' FUNCNEST=0 _ad_parts='' _ad_closed=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) _ad_bashopts=$BASHOPTS _ad_shopts=(expand_aliases failglob nocaseglob nocasematch localvar_inherit localvar_unset)
+    local - IFS=$' \t\n' FUNCNEST=0 _ad_parts='' _ad_closed=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) _ad_bashopts=${BASHOPTS-} _ad_shopts=(expand_aliases failglob nocaseglob nocasematch localvar_inherit localvar_unset)
     set -B +axvefuETC +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
     shopt -u "${_ad_shopts[@]}"
     [[ ${LC_ALL+set} ]] || local LC_ALL=C # bash is quicker with bytes; programs do not see it

@@ -304,7 +304,7 @@ def test_lines_that_end_as_on_windows(world: World, line: str) -> None:
 ABORT = """two() { return 2; }
 _count=0
 shopt -s extdebug
-_trap='! { ((++_count @TEST@ LIMIT)) && [[ ${FUNCNAME[0]-} == *aws* ]]; } || two'
+_trap='! { ((++_count @TEST@ LIMIT)) && [[ ${FUNCNAME[0]-} == *aws* || ${FUNCNAME[*]:0:2} == "source _awsdirenv_part" ]]; } || two'
 trap "$_trap" DEBUG
 set -T
 use aws_profile @LINE@
