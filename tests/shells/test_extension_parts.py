@@ -304,7 +304,8 @@ def test_lines_that_end_as_on_windows(world: World, line: str) -> None:
 ABORT = """two() { return 2; }
 _count=0
 shopt -s extdebug
-_trap='! { ((++_count @TEST@ LIMIT)) && [[ ${FUNCNAME[0]-} == *aws* || ${FUNCNAME[*]:0:2} == "source _awsdirenv_part" ]]; } || two'
+ours() { [[ ${FUNCNAME[1]-} == *aws* || ${FUNCNAME[*]:1:2} == "source _awsdirenv_part" ]]; }
+_trap='! { ((++_count @TEST@ LIMIT)) && ours; } || two'
 trap "$_trap" DEBUG
 set -T
 use aws_profile @LINE@
