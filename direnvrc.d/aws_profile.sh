@@ -3,8 +3,9 @@
 # Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>] [--live | --keys | --no-session]
 #        [--account <id>] [--role <name>] [--stage <stage>] [--confirm] [--read-only] [--policy-arn <arn>] [--policy <file>]
 use_aws_profile() { # all that others' directories pay for: below it direnv's bash returns, and comes back for the rest at the first use
+  local _ad_closed=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true)
   {
-    local - IFS=$' \t\n' FUNCNEST=0 _ad_parts='' _ad_closed=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) _ad_bashopts=${BASHOPTS-} _ad_shopts=(expand_aliases failglob nocaseglob nocasematch localvar_inherit localvar_unset)
+    local - IFS=$' \t\n' FUNCNEST=0 _ad_parts='' _ad_bashopts=${BASHOPTS-} _ad_shopts=(expand_aliases failglob nocaseglob nocasematch localvar_inherit localvar_unset)
     set -B +axvefuETC +o pipefail +o posix # a trace must not show values, and strict_env must not end .envrc half-way
     shopt -u "${_ad_shopts[@]}"
     [[ ${LC_ALL+set} ]] || local LC_ALL=C # bash is quicker with bytes; programs do not see it
@@ -22,8 +23,7 @@ _awsdirenv_run() { # $1: the part in which the function $2 stands; what comes la
 }
 _awsdirenv_unset() { if ((BASH_VERSINFO[0] < 4)) || { { ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :; } && builtin declare -g +nx "$@"; }; then builtin unset "$@"; else builtin unset "$@" && ! :; fi; } # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it
 _awsdirenv_unset_block() {
-  _awsdirenv_unset "$@" AWS_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN,SECURITY_TOKEN,CREDENTIAL_EXPIRATION,PROFILE,SESSION_EXPIRATION,DEFAULT_PROFILE,ACCOUNT_ID,REGION,DEFAULT_REGION,ROLE_ARN,ROLE_SESSION_NAME} \
-    AWS_{WEB_IDENTITY_TOKEN_FILE,VAULT,EC2_METADATA_SERVICE_ENDPOINT,EC2_METADATA_SERVICE_ENDPOINT_MODE,CREDENTIAL_FILE,ACCESS_KEY,SECRET_KEY,CREDENTIAL_SCOPE,CONTAINER_{CREDENTIALS_{FULL_URI,RELATIVE_URI},AUTHORIZATION_TOKEN,AUTHORIZATION_TOKEN_FILE}} AWS_BEARER_TOKEN_BEDROCK AWSUME_PROFILE AWSDIRENV_{PROFILE,STAGE,REFRESH_AT,LOADED,KEY_ID,DECLARED,NARROWED} AMAZON_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN}
+  _awsdirenv_unset "$@" AWS_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN,SECURITY_TOKEN,CREDENTIAL_EXPIRATION,PROFILE,SESSION_EXPIRATION,DEFAULT_PROFILE,ACCOUNT_ID,REGION,DEFAULT_REGION,ROLE_ARN,ROLE_SESSION_NAME} AWS_{WEB_IDENTITY_TOKEN_FILE,VAULT,EC2_METADATA_SERVICE_ENDPOINT,EC2_METADATA_SERVICE_ENDPOINT_MODE,CREDENTIAL_FILE,ACCESS_KEY,SECRET_KEY,CREDENTIAL_SCOPE,CONTAINER_{CREDENTIALS_{FULL_URI,RELATIVE_URI},AUTHORIZATION_TOKEN,AUTHORIZATION_TOKEN_FILE}} AWS_BEARER_TOKEN_BEDROCK AWSUME_PROFILE AWSDIRENV_{PROFILE,STAGE,REFRESH_AT,LOADED,KEY_ID,DECLARED,NARROWED} AMAZON_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN}
 }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }
 _awsdirenv_stat() { export TZ=UTC0 LC_ALL=C && exec stat -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"; }

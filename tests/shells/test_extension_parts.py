@@ -160,6 +160,24 @@ def test_an_extension_that_changes_under_the_line(world: World, change: str) -> 
     assert extension.read_text(encoding="utf-8") == whole
 
 
+@pytest.mark.as_program
+@pytest.mark.parametrize("limit", range(3, 9))
+@pytest.mark.parametrize("line", ["plain", "plain --live"])
+def test_no_more_files_can_be_opened(world: World, line: str, limit: int) -> None:
+    """Where bash cannot open even /dev/null, the directory has the declared identity or none, and nothing is shown."""
+    arn = world.role("plain", mfa=False)
+    text = f"ulimit -Sn {limit}\nuse aws_profile {line}\nulimit -Sn 256\nexport AFTER=1\n"
+    changes, said = world.enter(world.project("p", text), **OUTER)
+    env = {name: value for name, value in {**world.env, **OUTER, **changes}.items() if value is not None}
+    assert env["AFTER"] == "1", said
+    assert not {"OUTER", "outer"} & {*env.values()}
+    assert "outer" not in said
+    if key := env.get("AWS_ACCESS_KEY_ID"):
+        assert world.sts.keys[key].role_arn == arn
+    else:
+        assert env["AWS_PROFILE"] in (CLOSED_PROFILE, "plain")
+
+
 FUNCTIONS = "stat rm kill stty unset export command_not_found_handle"
 SURROUNDINGS = {
     "readonly": "readonly region=x profile=x role=x stage=x config=x credentials=x cache=x key=x line=x REPLY=x\n",
