@@ -264,7 +264,8 @@ _awsdirenv_remember_watches() {
     umask 077
     mapfile -t -n 23 _ad_lines <"$_ad_file"
     for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line == "$1 "* ]] || _ad_kept+=("$_ad_line"); done
-    printf '%s\n' "$1 $DIRENV_WATCHES $2 ." "${_ad_kept[@]}" >|"$_ad_file.$BASHPID" && command -p mv -f -- "$_ad_file.$BASHPID" "$_ad_file"
+    printf '%s\n' "$1 $DIRENV_WATCHES $2 ." "${_ad_kept[@]}" >|"$_ad_file.$BASHPID" &&
+      { command -p mv -f -- "$_ad_file.$BASHPID" "$_ad_file" || command mv -f -- "$_ad_file.$BASHPID" "$_ad_file"; } # NixOS has no /bin/mv
   ) 2>/dev/null
   return 0
 }

@@ -382,6 +382,16 @@ def test_what_is_remembered_of_watches_does_not_grow(world: World, folder: Path)
     assert [path.name for path in memory.parent.iterdir()] == [memory.name]
 
 
+@pytest.mark.as_program
+@pytest.mark.parametrize("where", ['command() { [[ $1 != -p ]] && builtin command "$@"; }', "PATH=/nowhere"])
+def test_watches_are_remembered_wherever_programs_are(world: World, where: str) -> None:
+    """The system's folders may have none, as on NixOS, and so may PATH; no file is left over."""
+    world.role("plain", mfa=False)
+    world.enter(world.project("elsewhere", f"{where}\nuse aws_profile plain\n"))
+    names = [sorted(path.name for path in (world.cache / kind).iterdir()) for kind in ("snapshots", "watches")]
+    assert names[0] == names[1]
+
+
 def test_a_refresh_in_the_middle_of_a_load_is_not_lost(world: World, folder: Path) -> None:
     """A snapshot that is replaced after it was opened is not exported: direnv would not come back for the new one."""
     (snapshot,) = (world.cache / "snapshots").iterdir()
