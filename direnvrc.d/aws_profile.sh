@@ -16,15 +16,15 @@ use_aws_profile() { # all that others' directories pay for: below it direnv's ba
 }
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 [[ ${_ad_parts+used} ]] || return 0
-_awsdirenv_run() { # $1: the part in which the function $2 stands; what comes last in it tells that it was read whole
+_awsdirenv_run() { # $1: the part in which the function $2 stands; a mark in it tells that it was read whole
   [[ $_ad_parts == *" $1 "* ]] || _awsdirenv_part "$1" builtin source 2>/dev/null
   [[ $_ad_parts == *" $1 "* ]] && { "${@:2}" || return; } && return
   [[ ! $_ad_unread ]] && _ad_unread=1 && { _awsdirenv_part "$1" watch_file || :; } && _awsdirenv_refuse "a part of this extension cannot be read: $1.sh" "install awsdirenv again, then: awsdirenv setup"
 }
-_awsdirenv_unset() { if ((BASH_VERSINFO[0] < 4)) || { { ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :; } && builtin declare -g +nx "$@"; }; then builtin unset "$@"; else builtin unset "$@" && ! :; fi; } # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it
-_awsdirenv_unset_block() {
-  _awsdirenv_unset "$@" AWS_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN,SECURITY_TOKEN,CREDENTIAL_EXPIRATION,PROFILE,SESSION_EXPIRATION,DEFAULT_PROFILE,ACCOUNT_ID,REGION,DEFAULT_REGION,ROLE_ARN,ROLE_SESSION_NAME} AWS_{WEB_IDENTITY_TOKEN_FILE,VAULT,EC2_METADATA_SERVICE_ENDPOINT,EC2_METADATA_SERVICE_ENDPOINT_MODE,CREDENTIAL_FILE,ACCESS_KEY,SECRET_KEY,CREDENTIAL_SCOPE,CONTAINER_{CREDENTIALS_{FULL_URI,RELATIVE_URI},AUTHORIZATION_TOKEN,AUTHORIZATION_TOKEN_FILE}} AWS_BEARER_TOKEN_BEDROCK AWSUME_PROFILE AWSDIRENV_{PROFILE,STAGE,REFRESH_AT,LOADED,KEY_ID,DECLARED,NARROWED} AMAZON_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN}
+_awsdirenv_unset() { # `declare` in .envrc, which runs in functions of direnv's, makes a variable local: another one stands behind it
+  if ((BASH_VERSINFO[0] < 4)) || { { ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :; } && builtin declare -g +nx "$@"; }; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
 }
+_awsdirenv_unset_block() { _awsdirenv_unset "$@" AWS_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN,SECURITY_TOKEN,CREDENTIAL_EXPIRATION,PROFILE,SESSION_EXPIRATION,DEFAULT_PROFILE,ACCOUNT_ID,REGION,DEFAULT_REGION,ROLE_ARN,ROLE_SESSION_NAME} AWS_{WEB_IDENTITY_TOKEN_FILE,VAULT,EC2_METADATA_SERVICE_ENDPOINT,EC2_METADATA_SERVICE_ENDPOINT_MODE,CREDENTIAL_FILE,ACCESS_KEY,SECRET_KEY,CREDENTIAL_SCOPE,CONTAINER_{CREDENTIALS_{FULL_URI,RELATIVE_URI},AUTHORIZATION_TOKEN,AUTHORIZATION_TOKEN_FILE}} AWS_BEARER_TOKEN_BEDROCK AWSUME_PROFILE AWSDIRENV_{PROFILE,STAGE,REFRESH_AT,LOADED,KEY_ID,DECLARED,NARROWED} AMAZON_{ACCESS_KEY_ID,SECRET_ACCESS_KEY,SESSION_TOKEN}; }
 _awsdirenv_part() { "${@:2}" "${BASH_SOURCE[0]%/*}/$1.sh"; }
 _awsdirenv_stat() { export TZ=UTC0 LC_ALL=C && exec stat -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"; }
 _awsdirenv_command() { command awsdirenv "$@" 2>&"${_awsdirenv_stderr:-2}"; }

@@ -164,7 +164,7 @@ def grow_old(world: World) -> None:
         evaluate(world, world.root / name)
     for path in (world.cache / "watches").iterdir():
         lines = path.read_text(encoding="utf-8").splitlines()
-        others = [f"eJx0zj9{number}{lines[0][9:]}" for number in range(24 - len(lines))]
+        others = [f"other{number}{lines[0]}" for number in range(24 - len(lines))]
         path.write_text("\n".join([*lines, *others, ""]), encoding="utf-8")
 
 

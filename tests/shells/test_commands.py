@@ -22,6 +22,7 @@ from world import UTF8, World, told
 PACKAGE = Path(awsdirenv.__file__).parent
 EXTENSION = PACKAGE.parent / "direnvrc.d"
 PARTS = sorted({*EXTENSION.glob("*.sh")} - {EXTENSION / "credential-process.sh"})  # which is a program
+READ_ALL = "_ad_parts=; " + " ".join(f"source {path};" for path in PARTS)
 
 HOSTILE = [
     *(
@@ -90,8 +91,7 @@ def test_an_ordinary_word_is_not_quoted() -> None:
 
 def test_the_extension_quotes_alike() -> None:
     """The bash in our extension quotes a name as Python does."""
-    files = "_ad_parts=; " + " ".join(f"source {path};" for path in PARTS)
-    script = f'{files} for name in "$@"; do _awsdirenv_quote "$name"; printf "%s\\0" "$_ad_reply"; done'
+    script = f'{READ_ALL} for name in "$@"; do _awsdirenv_quote "$name"; printf "%s\\0" "$_ad_reply"; done'
     done = subprocess.run(["bash", "-c", script, "x", *HOSTILE], capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == [shell_word(name) for name in HOSTILE]
 
@@ -178,8 +178,7 @@ def test_the_hint_of_a_closed_directory(world: World, name: str) -> None:
 @pytest.mark.parametrize("name", ["a b", "it's", "back\\slash", "-dash", "--"])
 def test_the_hint_of_a_line(name: str) -> None:
     """Where an option of the line is wrong, the line that is shown is right, and has the very name."""
-    files = "_ad_parts=; " + " ".join(f"source {path};" for path in PARTS)
-    script = f"""{files} _ad_declared=$1 REPLY=
+    script = f"""{READ_ALL} _ad_declared=$1 REPLY=
       shown=$(_awsdirenv_refuse_line message '--region eu-west-1' 2>&1); shown=${{shown##*hint: use aws_profile }}
       _ad_declared= _ad_has_profile= _ad_option_region=; eval "_awsdirenv_parse_arguments $shown"
       printf '%s\\0' "$_ad_declared" "$_ad_option_region" """

@@ -262,17 +262,9 @@ def test_a_planted_link_s_time_is_not_its_target_s(tmp_path: Path) -> None:
 
 def by_stat(path: Path) -> str:
     """Give what the extension's `stat` prints for a path."""
+    script = '_ad_parts=; eval "$1"; _awsdirenv_stat "$2"'
     done = subprocess.run(
-        [
-            "bash",
-            "--norc",
-            "--noprofile",
-            "-c",
-            '_ad_parts=; eval "$1"; _awsdirenv_stat "$2"',
-            "-",
-            extension_text(),
-            path,
-        ],
+        ["bash", "--norc", "--noprofile", "-c", script, "-", extension_text(), path],
         capture_output=True,
         check=True,
         cwd="/",

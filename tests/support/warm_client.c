@@ -29,7 +29,8 @@ static int is_one_of(const char *word, const char **words) {
 }
 
 /* Whether a new Python would be just like the one that is there: a command of awsdirenv that ends by itself and leaves
-   nothing behind (`look` needs the descriptors of who starts it), and no variable that counts from a process's start only, but for WALL, which is there already. */
+   nothing behind (`look` needs the descriptors of who starts it), and no variable that counts from a process's start
+   only, but for WALL, which is there already. */
 static int is_plain(int is_command, int count, char **words) {
   if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
                                : !is_one_of(words[0], (const char *[]){"load", "credential-process", NULL})))
