@@ -14,7 +14,7 @@ import pytest
 
 from interpreter import count_interpreters
 from shells import SHELLS, Shell
-from world import AT_ONCE, World, wait_for
+from world import AT_ONCE, UTF8, World, wait_for
 
 LINE = re.compile(
     r"^awsdirenv: (?P<profile>.*): account (?P<account>\d+), role (?P<role>\S+), (?P<where>.*) left$", re.MULTILINE
@@ -380,6 +380,16 @@ def test_what_is_remembered_of_watches_does_not_grow(world: World, folder: Path)
     assert second.split(" ")[0] != renewed.split(" ")[0]
     assert older == others
     assert [path.name for path in memory.parent.iterdir()] == [memory.name]
+
+
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": UTF8}])
+def test_programs_see_the_locale_of_the_person(world: World, locale: dict[str, str]) -> None:
+    """The extension reads its files as bytes, but what it starts has the environment as it is."""
+    log, codes = world.root / "locale", world.codes(2)
+    world.role("coded", mfa_process=world.program("asked", f'echo "${{LC_ALL-unset}}" >{log}; exec {codes}'))
+    changes, said = world.enter(world.project("coded"), **locale)
+    assert changes.get("AWSDIRENV_PROFILE") == "coded", said
+    assert log.read_text() == locale.get("LC_ALL", "unset") + "\n"
 
 
 @pytest.mark.as_program
