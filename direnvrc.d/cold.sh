@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
 # What the extension needs where Python has to be started, where something is wrong with the line, and for the rare cases
-# of names and paths. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
+# of names and paths. It is read in the midst of warm.sh, and works with its variables.
 
 # Leaves no AWS credential, neither an outer directory's nor the login shell's. What `_ad_closed` has from its beginning
 # keeps programs from [default] and from the machine's role; see CLOSED_PROFILE in awsdirenv/config/environment.py.
@@ -26,6 +26,19 @@ _awsdirenv_look_at_envrc() {
   _ad_envrc_mtime=0
 }
 
+# Runs our command: BOOT of awsdirenv/shell/extension.py.
+_awsdirenv_command() {
+  # The redirection is the command's alone: bash itself would say through it that the command was killed.
+  if [[ ! $_ad_python ]]; then
+    command awsdirenv "$@" 2>&"${_awsdirenv_stderr:-2}"
+  elif [[ -x $_ad_python ]]; then
+    "$_ad_python" -I -c 'import sys; sys.path.append(sys.argv.pop(1)); from awsdirenv.__main__ import main; main()' \
+      "$_ad_package" "$@" 2>&"${_awsdirenv_stderr:-2}"
+  else
+    return 127
+  fi
+}
+
 # Prints what _awsdirenv_stat does where that cannot be had: no such program, or another one than at `setup`.
 _awsdirenv_look() { _awsdirenv_command look -- "$@"; }
 
@@ -45,7 +58,7 @@ _awsdirenv_warn_in_subshell() {
 
 # The way out where a variable of the block is readonly. The switch for the machine's role may be: nobody is led astray by it.
 _awsdirenv_refuse_readonly() {
-  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || ! _awsdirenv_unset_block 2>/dev/null || return 0
+  [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || ! _awsdirenv_unset "${_ad_taken[@]}" 2>/dev/null || return 0
   _awsdirenv_refuse_readonly_names
 }
 
@@ -104,7 +117,7 @@ _awsdirenv_refuse_line_end() {
 
 # Makes a text fit for a terminal, in _ad_reply: without controls, and without what turns or hides text. Text that is no
 # UTF-8 loses all but ASCII. Like printable in awsdirenv/system/text.py, which knows all of Unicode.
-_awsdirenv_printable() { _awsdirenv_in_bytes _awsdirenv_replace_unprintable "$1"; }
+_awsdirenv_printable() { _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_replace_unprintable "$1"; }
 
 # The stage in upper case, which for some letters only the locale knows.
 _awsdirenv_printable_stage() {
@@ -134,9 +147,8 @@ _awsdirenv_replace_unprintable() {
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
   local _ad_watches _ad_watches_if_closed _ad_status _ad_try
-  # Not once Python has made what cannot be read; and the watch of such a part must stay.
-  _awsdirenv_run snapshot : && _awsdirenv_run keys : || return 1
-  if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; then
+  _awsdirenv_can_read keys || return 1
+  if _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; then
     _awsdirenv_open
     return 0
   fi
@@ -146,7 +158,7 @@ _awsdirenv_renew() {
   for _ad_try in '' again again; do
     _awsdirenv_load_and_locate
     export DIRENV_WATCHES=$_ad_watches
-    if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : _awsdirenv_watch_files; then
+    if _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : _awsdirenv_watch_files; then
       _awsdirenv_open
       return 0
     fi
@@ -155,7 +167,7 @@ _awsdirenv_renew() {
     export DIRENV_WATCHES=$_ad_watches_if_closed
     _awsdirenv_watch "$_ad_snapshot"
     for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
-      if _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
+      if _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys : :; then
         _awsdirenv_open
         return 0
       fi
@@ -166,13 +178,26 @@ _awsdirenv_renew() {
   _awsdirenv_close
 }
 
+# True where these steps and the one that reads snapshots are there: nothing that Python makes could be used else. The watch of
+# such a part must stay.
+_awsdirenv_can_read() {
+  local _ad_step=''
+  _awsdirenv_run snapshot _awsdirenv_run look _awsdirenv_run "$1" :
+}
+
+# Runs that step of warm.sh again.
+_awsdirenv_locate() {
+  local _ad_step=locate
+  builtin source "$_ad_installed/find.sh"
+}
+
 # Has Python make what is missing, and finds it. The caller's `_ad_try` is empty for the first time. After a load that went
 # well, what it has made for us may be another shell's by now: two that differ in a variable to which .env refers, or in one
 # that the profile's program reads, write the same file. All is stored by then, so that to load again asks nobody.
 _awsdirenv_load_and_locate() {
   _ad_status=0
   _awsdirenv_load || _ad_status=$?
-  [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
+  [[ ! $_ad_dotenv ]] || _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_locate || : # the .env may have another meaning by now, or its first
 }
 
 # Watches what a directory that stays closed waits for: AWS's files in the state before they are read, the next MFA session,
@@ -184,13 +209,14 @@ _awsdirenv_watch_if_closed() {
 
 # Judges the `_ad_lines` that have come through a pipe.
 _awsdirenv_judge_lines() {
-  local _ad_judging=given
-  _awsdirenv_part snapshot builtin source
+  local _ad_step=given
+  builtin source "$_ad_installed/snapshot.sh"
 }
 
 # Exports the profile's long-term keys, which come through a pipe and are never on the disk: Python starts every time.
 _awsdirenv_open_without_session() {
-  local _ad_lines _ad_stamps=() _ad_fd _ad_status _ad_try
+  local _ad_lines _ad_fd _ad_status _ad_try
+  _awsdirenv_can_read keys || return 1
   _awsdirenv_watch "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   _awsdirenv_look_at_envrc
   for _ad_try in '' again again; do
@@ -201,8 +227,8 @@ _awsdirenv_open_without_session() {
     exec {_ad_fd}<&-
     _ad_status=0
     wait "$!" 2>/dev/null || _ad_status=$?
-    [[ ! $_ad_dotenv ]] || _awsdirenv_in_bytes _awsdirenv_locate || : # see _awsdirenv_load_and_locate
-    if _awsdirenv_run snapshot _awsdirenv_in_bytes _awsdirenv_judge_lines && _awsdirenv_run keys :; then
+    [[ ! $_ad_dotenv ]] || _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_locate || : # see _awsdirenv_load_and_locate
+    if _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_judge_lines; then
       _awsdirenv_open
       return 0
     fi
@@ -371,7 +397,7 @@ _awsdirenv_is_confirmed() {
   _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/marks/mfa-renewed" 3
   for _ad_line in "${_ad_lines[@]}"; do [[ $_ad_line != SINCE=* ]] || _ad_since=${_ad_line#*=}; done
   _ad_lines=()
-  _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/confirmed/$_ad_key" 9 && _awsdirenv_encode "$1" || return 1
+  _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/confirmed/$_ad_key" 9 && _awsdirenv_run names _awsdirenv_encode "$1" || return 1
   _ad_until=${_ad_lines[4]-}
   _ad_until=${_ad_until#AWSDIRENV_UNTIL=}
   case $_ad_until in '' | *[!0-9]* | ???????????*) return 1 ;; esac
@@ -387,8 +413,8 @@ _awsdirenv_make_live() {
   local _ad_watches=${DIRENV_WATCHES-} _ad_watches_before _ad_watches_if_closed _ad_status _ad_try \
     _ad_insists=$_ad_option_account$_ad_option_role$_ad_option_confirm${AWSDIRENV_CONFIRM-} \
     _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage
-  _awsdirenv_run snapshot : || return 1
-  if _awsdirenv_let_another_do_it && _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
+  _awsdirenv_can_read live || return 1
+  if _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
     return 0
   fi
   _awsdirenv_watch_if_closed
@@ -401,9 +427,9 @@ _awsdirenv_make_live() {
     _ad_watches_if_closed=${DIRENV_WATCHES-}
     export DIRENV_WATCHES=$_ad_watches
     for _ad_stat in _awsdirenv_stat _awsdirenv_look; do
-      ! _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live || return 0
+      ! _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live || return 0
       ((_ad_status == 0 || _ad_status == 10)) || break # 10: why there are no credentials has been said
-      if [[ ! $_ad_insists ]] && _awsdirenv_in_bytes _awsdirenv_read_live; then
+      if [[ ! $_ad_insists ]] && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_live; then
         _ad_region=$_ad_live_region _ad_account_id=$_ad_live_account_id _ad_role=$_ad_live_role _ad_stage=${_ad_option_stage:-$_ad_live_stage}
         return 0
       fi
@@ -475,6 +501,12 @@ _awsdirenv_warn() {
   _awsdirenv_printable "$1" && _ad_warning=$_ad_reply
   _awsdirenv_printable "$2"
   printf '%s\n' "awsdirenv: warning: $_ad_warning" "awsdirenv: hint: $_ad_reply" >&2
+}
+
+# Expands the paths of AWS's files.
+_awsdirenv_expand_paths() {
+  local _ad_reply
+  _awsdirenv_expand "$_ad_config" && _ad_config=$_ad_reply && _awsdirenv_expand "$_ad_credentials" && _ad_credentials=$_ad_reply
 }
 
 # Expands variables of the environment and then a leading ~ as botocore does, in _ad_reply. A variable that is not set stays

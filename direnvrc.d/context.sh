@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
 # What a profile depends on where that is more than two files: a .env, variables, the machine, a locale. Works with the variables
-# of _awsdirenv_use.
+# of warm.sh.
 
 # Takes out of `_ad_around` what a line of ours above has exported, and puts in what stood there before that: each line
 # is carried out as if it were the only one. What the person has set between the two stays.
@@ -24,7 +24,7 @@ _awsdirenv_look_behind_line_above() {
 # with: bash drops NUL bytes, and a last line may have no end.
 _awsdirenv_read_file() {
   local LC_ALL=C _ad_fd _ad_reply _ad_text
-  _awsdirenv_open_file "$1" || return 1
+  _awsdirenv_run look _awsdirenv_open_file "$1" || return 1
   mapfile -t -n "$2" -u "$_ad_fd" _ad_lines
   exec {_ad_fd}<&-
   printf -v _ad_text '%s\n' "${_ad_lines[@]}"
@@ -45,7 +45,7 @@ _awsdirenv_look_for_agent() {
   fi
   local _ad_options_before=$_ad_options
   _ad_agent=1 _ad_options='' _ad_asked=("--agent=${AWSDIRENV_AGENT_DEFAULT-}" "${_ad_asked[@]}")
-  _awsdirenv_add_word _ad_options agent "${AWSDIRENV_AGENT_DEFAULT-}"
+  _awsdirenv_run text _awsdirenv_add_word _ad_options agent "${AWSDIRENV_AGENT_DEFAULT-}"
   _ad_options+=${_ad_options_before:+ }$_ad_options_before
 }
 
@@ -64,7 +64,7 @@ _awsdirenv_nearest_dotenv() {
 # Reads which profile the .env declares: `_ad_declared`, `_ad_key`, and the state of the .env in which it did, `_ad_dotenv_stamp`.
 _awsdirenv_read_name() {
   local _ad_reply
-  _awsdirenv_hash "$_ad_dotenv ${AWS_PROFILE+=$AWS_PROFILE}"
+  _awsdirenv_run text _awsdirenv_hash "$_ad_dotenv ${AWS_PROFILE+=$AWS_PROFILE}"
   _awsdirenv_take_name "$_ad_cache/names/$_ad_reply"
 }
 
@@ -72,7 +72,7 @@ _awsdirenv_take_name() {
   local LC_ALL=C _ad_lines=() _ad_name_profile _ad_name_dotenv _ad_name_variables
   _awsdirenv_read_file "$1" 6 && _awsdirenv_take_name_lines && [[ ${_ad_name_dotenv#* @ } == "$_ad_dotenv" ]] &&
     _awsdirenv_variables_text "$_ad_name_variables" && [[ $_ad_reply == "$_ad_name_variables" ]] &&
-    _awsdirenv_encode "$_ad_name_profile" 2>/dev/null || return 1
+    _awsdirenv_run names _awsdirenv_encode "$_ad_name_profile" 2>/dev/null || return 1
   _ad_declared=$_ad_name_profile _ad_key=$_ad_reply _ad_dotenv_stamp=$_ad_name_dotenv
 }
 
@@ -84,7 +84,7 @@ _awsdirenv_variables_text() {
   _ad_words=($1) _ad_reply=''
   for _ad_name in "${_ad_words[@]%%=*}"; do
     case $_ad_name in '' | [0-9]* | *[!A-Za-z0-9_]*) return 1 ;; esac
-    [[ ($_ad_name != HOSTNAME && ${!_ad_name@a} != *x*) || ! -v $_ad_name ]] || { _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}" && continue; }
+    [[ ($_ad_name != HOSTNAME && ${!_ad_name@a} != *x*) || ! -v $_ad_name ]] || { _awsdirenv_run text _awsdirenv_add_word _ad_reply "$_ad_name" "${!_ad_name}" && continue; }
     _ad_reply+=${_ad_reply:+ }$_ad_name
   done
 }
@@ -100,22 +100,6 @@ _awsdirenv_take_name_lines() {
     $2 && $2 != *[[:cntrl:]]* &&
     $3 ]] &&
     ((${#2} <= 200 && ${#3} <= 8192 && ${#4} <= 8192))
-}
-
-# The same as _awsdirenv_in_bytes where the locale has to be put back: to one that is not installed bash warns each time it
-# does so, and that goes nowhere.
-_awsdirenv_in_bytes_and_back() {
-  local _ad_stderr
-  exec {_ad_stderr}>&2 || _ad_stderr=2 # closed
-  _awsdirenv_in_bytes_and_said "$@" 2>/dev/null
-  set -- "$?"
-  ((_ad_stderr == 2)) || exec {_ad_stderr}>&-
-  return "$1"
-}
-
-_awsdirenv_in_bytes_and_said() {
-  local -x LC_ALL=C
-  "$@" 2>&"$_ad_stderr"
 }
 
 # Where this is missing, the file has been cut off; see _awsdirenv_run.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
-# Exports the credentials of a snapshot. Works with the variables of _awsdirenv_use.
+# Exports the credentials of a snapshot. Works with the variables of warm.sh.
 
 # True for a snapshot to export as it is: fresh, or usable where a timer renews it, and with the life that is wanted. One that
 # was got a moment ago lives as long as they get.
@@ -36,7 +36,7 @@ _awsdirenv_make_block() {
   # The region of a directory that direnv has lost sight of is not the person's word.
   if [[ ! $_ad_option_region && ! ${AWSDIRENV_PROFILE+set} && ${AWS_REGION:-${AWS_DEFAULT_REGION-}} ]]; then
     _ad_region=${AWS_REGION:-$AWS_DEFAULT_REGION}
-    _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
+    _awsdirenv_run names _awsdirenv_is_region "$_ad_region" || return 1 # Python says what is wrong with it
   fi
   _awsdirenv_left=(
     "AWS_ACCESS_KEY_ID=$_ad_access_key_id" "AWS_SECRET_ACCESS_KEY=$_ad_secret_access_key" "AWSDIRENV_PROFILE=$_ad_declared"

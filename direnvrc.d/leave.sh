@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
-# The way back from the files of a live directory to the person's own. Works with the variables of _awsdirenv_use.
+# The way back from the files of a live directory to the person's own. Works with the variables of warm.sh.
 
 # Goes back to the person's own files where the environment still has those of a live directory: a line of ours above
 # this one, or a shell that direnv has lost sight of.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
-# `use aws_profile --live`. It is read in the midst of _awsdirenv_use in warm.sh, and works with that function's variables.
+# `use aws_profile --live`. It is read in the midst of warm.sh, and works with its variables.
 
 # One look is for both: the live file is made from the same files as the snapshot.
 _awsdirenv_read_snapshot_and_live() {
@@ -62,7 +62,7 @@ _awsdirenv_are_live_files_ours() {
 _awsdirenv_open_live() {
   local _ad_wanted=$_ad_option_region
   [[ ${AWSDIRENV_PROFILE+set} ]] || _ad_wanted=${_ad_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
-  if [[ $_ad_wanted ]] && ! _awsdirenv_is_region "$_ad_wanted"; then
+  if [[ $_ad_wanted ]] && ! _awsdirenv_run names _awsdirenv_is_region "$_ad_wanted"; then
     _awsdirenv_run cold _awsdirenv_load || : # Python says what is wrong with it
     _awsdirenv_run cold _awsdirenv_close
     return

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
-# AWSDIRENV_MODE in the .env next to the .envrc. Works with the variables of _awsdirenv_use.
+# AWSDIRENV_MODE in the .env next to the .envrc. Works with the variables of warm.sh.
 #
 # Only python-dotenv says what a .env means. The Python side leaves a note of it, and the note says of which state of the file.
 # The snapshot's look compares that state: `_ad_dotenv` is then this file, be the profile from it or not.
@@ -13,8 +13,7 @@ _awsdirenv_read_mode() {
   { IFS='' read -r -N 1048576 _ad_text <./.env; } 2>/dev/null
   [[ $_ad_text == *AWSDIRENV_MODE* ]] || return 0
   _ad_dotenv=${PWD%/}/.env _ad_mode_stamp=unknown
-  _awsdirenv_find_cache
-  _awsdirenv_hash "$_ad_dotenv AWSDIRENV_MODE"
+  _awsdirenv_run text _awsdirenv_hash "$_ad_dotenv AWSDIRENV_MODE" || return 1
   _awsdirenv_run context _awsdirenv_read_file "$_ad_cache/names/$_ad_reply" 5 && _awsdirenv_take_mode_lines && [[ ${_ad_mode_dotenv#* @ } == "$_ad_dotenv" ]] &&
     _awsdirenv_variables_text "$_ad_mode_variables" && [[ $_ad_reply == "$_ad_mode_variables" ]] || return 0
   _ad_mode_stamp=$_ad_mode_dotenv _ad_dotenv_stamp=$_ad_mode_dotenv
@@ -33,11 +32,17 @@ _awsdirenv_settle_mode() {
     [[ $_ad_line != "$_ad_mode_stamp/" ]] || break
     _awsdirenv_run cold _awsdirenv_ask_for_mode || return 1
     _ad_option_live='' _ad_is_fresh='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_mode_stamp=''
-    _awsdirenv_in_bytes _awsdirenv_look_up || return 1
+    _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_look_up || return 1
     [[ $_ad_mode_stamp && ! $_ad_is_fresh ]] || break
   done
   _ad_stat=_awsdirenv_stat
   [[ $_ad_mode_stamp != unknown ]] || _awsdirenv_run cold _awsdirenv_refuse_files
+}
+
+# Runs that step of warm.sh again.
+_awsdirenv_look_up() {
+  local _ad_step='mode locate read'
+  builtin source "$_ad_installed/find.sh"
 }
 
 # Made from awsdirenv/cache/grammar.py by tests/support/bash_grammar.py.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034,SC2154 # the parts share the variables of _awsdirenv_use
+# shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
-# The arguments of the line, where it has others than a profile and --live. Works with the variables of _awsdirenv_use.
+# The arguments of the line, where it has others than a profile and --live. Works with the variables of warm.sh.
 
 # Fills `_ad_declared`, `_ad_has_profile` and the options of the caller.
 _awsdirenv_parse_arguments() {
@@ -66,7 +66,7 @@ _awsdirenv_write_options() {
   _ad_narrowed=''
   for _ad_word in "${_ad_asked[@]#--}"; do
     case $_ad_word in
-      *=*) _awsdirenv_add_word _ad_narrowed "${_ad_word%%=*}" "${_ad_word#*=}" ;;
+      *=*) _awsdirenv_run text _awsdirenv_add_word _ad_narrowed "${_ad_word%%=*}" "${_ad_word#*=}" ;;
       *) _ad_narrowed+=${_ad_narrowed:+ }$_ad_word ;;
     esac
   done
@@ -79,7 +79,7 @@ _awsdirenv_take_option() {
   # The same as policy_arn in awsdirenv/config/session_options.py.
   local LC_ALL=C _ad_is_policy='^arn:[a-z-]+:iam::(aws|[0-9]{12}):policy/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,128}$'
   case $1 in
-    --region) ! _awsdirenv_is_region "$2" || { _ad_option_region=$2 && return; } ;;
+    --region) ! _awsdirenv_run names _awsdirenv_is_region "$2" || { _ad_option_region=$2 && return; } ;;
     --account) [[ $2 == *[!0-9]* || ${#2} != 12 ]] || { _ad_option_account=$2 && return; } ;;
     --role) [[ ! $2 || $2 == *[!A-Za-z0-9+=,.@_-]* ]] || { _ad_option_role=$2 && return; } ;;
     --policy) [[ ! $2 || $2 == *[[:cntrl:]]* ]] || { [[ $2 == /* ]] || set -- "$1" "$PWD/$2" && _ad_option_policy=$2 && return; } ;;

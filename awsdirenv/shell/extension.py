@@ -29,8 +29,8 @@ from awsdirenv.system.files import (
 from awsdirenv.system.subprocesses import StillRunningError, TooMuchOutputError, output_of, run
 from awsdirenv.system.text import command_line, shell_word, unix_lines_command
 
-# The lines of the extension that have the paths of the installation.
-_INSTALLATION = re.compile(r"^_awsdirenv_(?:part|command|stat)\(\) \{ .* \}\n", re.MULTILINE)
+# The line of the extension that has the paths of the installation.
+_INSTALLATION = re.compile(r"^  local _ad_installed=.*$", re.MULTILINE)
 # The programs that may tell the state of files, by their paths: a PATH in `.envrc` is no matter then. GNU's is quicker
 # than the others, and stands under another name where it is not the system's own.
 _STAT_PROGRAMS = (
@@ -40,7 +40,9 @@ _STAT_PROGRAMS = (
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
 # The parts that the extension sources when it is used. The last line of each says that it is whole.
-_PARTS = ("warm", "snapshot", "keys", "options", "context", "cold", "live", "leave", "mode")
+_PARTS = ("bytes", "cold", "context", "keys", "leave", "live", "look", "mode", "names", "options", "text")
+# These are scripts: they are sourced to run them, and notes stand behind their ends.
+_STEPS = ("enter", "find", "snapshot", "warm")
 # What SDKs start in live directories, next to the parts.
 _PROGRAM = "credential-process"
 # The first words of the extension in older releases, which installed it as one file.
@@ -103,21 +105,15 @@ def cache_around(environ: Mapping[str, str]) -> Path | None:
 
 def extension_text() -> str:
     """Return the extension with this installation's absolute paths in it."""
-    python, *arguments = map(shlex.quote, own_command())
-    source = extension_source()
-    command = f'{python} {" ".join(arguments)} "$@" 2>&"${{_awsdirenv_stderr:-2}}"'
-    program = stat_program()
-    stat = (
-        f"export TZ=UTC0 LC_ALL=C && exec {shlex.join((program, *stamps.OPTIONS))}"
-        if program
-        else "_awsdirenv_command look --"
-    )
-    lines = [
-        f'_awsdirenv_part() {{ "${{@:2}}" {shlex.quote(str(source.parent.resolve()))}/"$1.sh"; }}\n',
-        f"_awsdirenv_command() {{ if [[ -x {python} ]]; then {command}; else return 127; fi; }}\n",
-        f'_awsdirenv_stat() {{ {stat} "$@"; }}\n',
-    ]
-    return _INSTALLATION.sub(lambda _: lines.pop(0), source.read_text(encoding="utf-8"))
+    source, (python, *_, package) = extension_source(), own_command()
+    values = {
+        "installed": str(source.parent.resolve()),
+        "python": python,
+        "package": package,
+        "stat_program": stat_program() or "",
+    }
+    line = "  local" + "".join(f" _ad_{name}={shlex.quote(value)}" for name, value in values.items())
+    return _INSTALLATION.sub(lambda _: line, source.read_text(encoding="utf-8"))
 
 
 def stat_program() -> str | None:
@@ -127,8 +123,14 @@ def stat_program() -> str | None:
 
 def has_stat(text: str) -> bool:
     """Return whether an installed extension has a program that tells the state of files, here and now."""
-    line = re.search(r"^_awsdirenv_stat\(\) \{ .*\bexec (\S+) ", text, re.MULTILINE)
-    return line is not None and _tells_state(line[1])
+    return bool(program := _installed_value(text, "stat_program")) and _tells_state(program)
+
+
+def _installed_value(text: str, name: str) -> str:
+    """Return what an installed extension says about its installation, or nothing."""
+    line = _INSTALLATION.search(text)
+    words = dict(word.partition("=")[::2] for word in shlex.split(line[0])) if line else {}
+    return words.get(f"_ad_{name}", "")
 
 
 def _tells_state(program: str) -> bool:
@@ -147,16 +149,16 @@ def is_whole(text: str) -> bool:
 
 def unreadable_part(text: str) -> Path | None:
     """Return the path of the first part of an installed extension that is missing or incomplete, or None."""
-    part_line = re.search(r"^_awsdirenv_part\(\) \{ \S+ (.+)/\"\$1\.sh\"; \}$", text, re.MULTILINE)
-    folder = Path(shlex.split(part_line[1])[0]) if part_line else extension_source().parent
-    ends = {name: f"_ad_parts+=' {name} '" for name in _PARTS} | {"snapshot": "} # snapshot", _PROGRAM: 'exec "$@"'}
+    folder = Path(_installed_value(text, "installed") or extension_source().parent)
+    ends = {name: f"_ad_parts+=' {name} '" for name in _PARTS}
+    ends |= {name: f"}} # {name}" for name in _STEPS} | {_PROGRAM: 'exec "$@"'}
     for name, end in ends.items():
         part = folder / f"{name}.sh"
         try:
             text = part.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return part
-        if not text.endswith(f"\n{end}\n"):
+        if f"\n{end}\n" not in text:
             return part
     return None
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from awsdirenv.config.environment import AGENT_VARIABLES, SessionOptions, agent_default
-from awsdirenv.system.files import extension_source
+from parts import reading
 from session_policy import allow
 from shells import Shell
 from strict_sts import Key
@@ -58,9 +58,8 @@ KNOWN: list[tuple[dict[str, Any], bool]] = [
     ({"XCURSOR_THEME": "x", "EDITOR": "vi", "SSH_AGENT_PID": "1"}, False),
 ]
 DETECT = """
-_ad_parts=; source "$1"; for part in warm context; do _awsdirenv_part "$part" source; done
 _ad_agent='' _ad_options='' _ad_asked=()
-_awsdirenv_take_agent
+_ad_step=agent; source "$_ad_installed/find.sh"
 printf '%s\\n' "$_ad_agent:$_ad_options:${_ad_asked[*]}"
 """
 
@@ -70,7 +69,7 @@ def test_the_extension_and_the_commands_know_the_same_agents() -> None:
     for variables, is_agent in KNOWN:
         for default in ("", "a b%"):
             env = {"PATH": os.environ["PATH"], "AWSDIRENV_AGENT_DEFAULT": default, **variables}
-            words = ["bash", "-c", DETECT, "bash", str(extension_source())]
+            words = ["bash", "-c", reading() + DETECT]
             done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
             known = agent_default(env)
             assert (known is not None) == is_agent, variables

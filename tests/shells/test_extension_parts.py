@@ -14,9 +14,10 @@ import pytest
 
 from awsdirenv.config.environment import CLOSED_PROFILE
 from awsdirenv.shell import extension as installed_extension
-from awsdirenv.shell.extension import extension_text, unreadable_part
+from awsdirenv.shell.extension import BOOT, extension_text, unreadable_part
 from awsdirenv.system.files import extension_source
 from awsdirenv.system.stamps import OPTIONS
+from parts import reading
 from world import CLOSED, World, assert_nobody, without_direnv
 
 OUTER = {"AWS_ACCESS_KEY_ID": "OUTER", "AWS_SECRET_ACCESS_KEY": "outer", "AWS_PROFILE": "outer", "AWS_REGION": "eu-x-1"}
@@ -31,25 +32,26 @@ def parts(world: World) -> Path:
     shutil.copytree(extension_source().parent, folder)
     extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
     text = extension.read_text(encoding="utf-8")
-    assert text.count(f"{extension_source().parent.resolve()}/") == 1
-    quoted = "'" + str(folder).replace("'", "'\"'\"'") + "'/"
-    text = text.replace(f"{extension_source().parent.resolve()}/", quoted)
+    here = f" _ad_installed={extension_source().parent.resolve()} "
+    assert text.count(here) == 1
+    text = text.replace(here, f" _ad_installed={shlex.quote(str(folder))} ")
     extension.write_text(text, encoding="utf-8")
     assert unreadable_part(text) is None
     return folder
 
 
 def cut(path: Path) -> None:
-    """Lose the last tenth of a file."""
-    text = path.read_text(encoding="utf-8")
+    """Lose the last tenth of a file's code, and the notes behind it."""
+    text = path.read_text(encoding="utf-8").partition("\n# Notes\n")[0]
     path.write_text(text[: len(text) * 9 // 10], encoding="utf-8")
 
 
 def unbalance(path: Path) -> None:
     """Damage the middle of a file so that bash cannot parse it."""
     text = path.read_text(encoding="utf-8")
-    middle = text.index("\n  ", len(text) // 2)
-    path.write_text(f"{text[:middle]}\n  fi{text[middle:]}", encoding="utf-8")
+    lines = text.partition("\n# Notes\n")[0].splitlines(keepends=True)
+    middle = next(at for at in range(len(lines) // 2, len(lines)) if not lines[at - 1].endswith("\\\n"))
+    path.write_text("".join([*lines[:middle], "fi\n", *lines[middle:]]), encoding="utf-8")
 
 
 def test_the_extension_is_short() -> None:
@@ -65,7 +67,7 @@ def test_a_warm_load_reads_the_warm_part_only(world: World, parts: Path) -> None
     world.enter(folder)
     live = world.project("live", "use aws_profile plain --live\n")
     world.enter(live)
-    kept = {"warm.sh", "snapshot.sh", "aws_profile.sh"}
+    kept = {f"{name}.sh" for name in ("aws_profile", "enter", "warm", "find", "text", "snapshot", "look")}
     for there, more in ((folder, {"keys.sh"}), (live, {"live.sh"})):
         away = [path for path in parts.iterdir() if path.name not in kept | more]
         for path in away:
@@ -106,7 +108,8 @@ def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None
             ("options.sh", "p --bad"),
             ("options.sh", "plain --region eu-west-1"),
         ),
-        *(("snapshot.sh", "plain"), ("keys.sh", "plain"), ("snapshot.sh", "plain --live")),
+        *((f"{part}.sh", "plain") for part in ("enter", "find", "text", "snapshot", "look", "keys")),
+        *((f"{part}.sh", "plain --live") for part in ("snapshot", "look")),
     ],
 )
 def test_a_part_that_cannot_be_read_closes_the_directory(
@@ -127,37 +130,72 @@ def test_a_part_that_cannot_be_read_closes_the_directory(
     assert changes.keys() >= set(OUTER)
     assert_nobody(changes, OUTER)
     assert "outer" not in said
-    assert not [name for name in changes if name.startswith("AWS_") and name not in OUTER]
+    if part != "enter.sh":  # without it nobody knows which are the block's
+        assert not [name for name in changes if name.startswith("AWS_") and name not in OUTER]
     (parts / part).write_bytes(whole)
     if "bad" not in line:
         changes, _ = world.enter(folder, **{name: value for name, value in changes.items() if value is not None})
         assert changes["AWSDIRENV_PROFILE"] == "plain"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "rm {0}",
-        "head -n 2 {0} >cut; cp cut {0}",
-        "sed -i '$d' {0}",
-        "sed -i 'y/}}/]/' {0}",
-        "head -n 16 {0} >cut; cp cut {0}",
-    ],
-)
-def test_an_extension_that_changes_under_the_line(world: World, change: str) -> None:
-    """It is read again at the first use: what cannot be read then closes the directory, with one hint."""
-    world.role("plain", mfa=False)
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    whole = extension.read_text(encoding="utf-8")
-    folder = world.project("p", f"strict_env\n{change.format(extension)}\nuse aws_profile plain\nexport AFTER=1\n")
+def test_what_env_means_is_not_guessed(world: World, parts: Path) -> None:
+    """Where the part that looks for `.env` cannot be read, a stored `default` is not what the directory gets."""
+    world.role("default", mfa=False)
+    changes, said = world.enter(world.project("default"))
+    assert changes["AWSDIRENV_PROFILE"] == "default", said
+    (parts / "context.sh").unlink()
+    folder = world.project("p", "use aws_profile\n")
+    (folder / ".env").write_text("AWS_PROFILE=plain\n")
     changes, said = world.enter(folder, **OUTER)
+    assert f"awsdirenv: error: a part of this extension cannot be read: context.sh\n{HINT}" in said
+    assert_nobody(changes, OUTER)
+
+
+@pytest.mark.parametrize("change", ["", "rm {0}", "head -n 2 {0} >cut; cp cut {0}", "sed -i 'y/}}/]/' {0}"])
+@pytest.mark.parametrize("hidden", ["", "declare AWS_PROFILE AWS_ACCESS_KEY_ID=hidden AWS_SECRET_ACCESS_KEY=hidden\n"])
+def test_an_installation_that_is_gone(world: World, parts: Path, change: str, hidden: str) -> None:
+    """The stub alone closes the directory, whatever has become of it meanwhile, and of what `.envrc` has declared."""
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    shutil.rmtree(parts)
+    text = f"strict_env\n{hidden}{change.format(extension)}\nuse aws_profile plain\nexport AFTER=1\n"
+    changes, said = world.enter(world.project("p", text), **OUTER)
     assert changes["AFTER"] == "1"
     assert changes.keys() >= set(OUTER)
     assert_nobody(changes, OUTER)
-    said = without_direnv(said)
-    assert said == "awsdirenv: error: this extension cannot be read\nawsdirenv: hint: awsdirenv setup\n"
-    world.run("awsdirenv", "setup").check_returncode()
-    assert extension.read_text(encoding="utf-8") == whole
+    error = "awsdirenv: error: a part of this extension cannot be read: enter.sh\n"
+    assert without_direnv(said).endswith(error + HINT)
+
+
+@pytest.mark.parametrize("change", ["rm {0}", "head -n 2 {0} >cut; cp cut {0}", "sed -i '/Notes/,$d' {0}"])
+def test_an_extension_that_changes_under_the_line(world: World, change: str) -> None:
+    """It is read no more once it is there."""
+    world.role("plain", mfa=False)
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    folder = world.project("p", f"strict_env\n{change.format(extension)}\nuse aws_profile plain\nexport AFTER=1\n")
+    changes, said = world.enter(folder, **OUTER)
+    assert (changes["AFTER"], changes["AWSDIRENV_PROFILE"]) == ("1", "plain"), said
+
+
+@pytest.mark.parametrize("bash", ["3.2.57(1)-release", "4.3.48(1)-release"])
+def test_a_bash_that_is_too_old(world: World, bash: str) -> None:
+    """One error, one hint, and nobody's credentials. What such a bash cannot parse is not read."""
+    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
+    major, minor = bash.split(".")[:2]
+    text = extension.read_text(encoding="utf-8")
+    assert text.count("BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]") == 2
+    text = text.replace("BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]", f"{major} * 100 + {minor}")
+    extension.write_text(text.replace("$BASH_VERSION", bash), encoding="utf-8")
+    changes, said = world.enter(world.project("p", "strict_env\nuse aws_profile plain\nexport AFTER=1\n"), **OUTER)
+    assert changes["AFTER"] == "1"
+    assert_nobody(changes, OUTER)
+    hint = "awsdirenv: hint: set bash_path in direnv.toml to bash 4.4 or later\n"
+    assert without_direnv(said) == f"awsdirenv: error: bash {bash} is too old\n{hint}"
+
+
+def test_a_stub_of_an_older_release(world: World) -> None:
+    """It reads functions of parts, and would not know what these do: it finds none, and says what to type."""
+    script = reading().replace("_ad_step=''", "unset _ad_step") + 'source "$_ad_installed/warm.sh"; echo "$_ad_parts."'
+    assert world.run("bash", "-c", script).stdout == ".\n"
 
 
 @pytest.mark.as_program
@@ -294,13 +332,14 @@ def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
 def test_setup_writes_what_this_machine_s_stat_prints(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the first program that tells just what Python sees. Where none does, it is our own command."""
     here = extension_text()
-    stat = f'export TZ=UTC0 LC_ALL=C && exec /usr/bin/stat {shlex.join(OPTIONS)} "$@"'
-    assert f"_awsdirenv_stat() {{ {stat}; }}\n" in here
+    assert " _ad_stat_program=/usr/bin/stat\n" in here
+    assert shlex.join(OPTIONS) in extension_source().with_name("enter.sh").read_text(encoding="utf-8")
+    assert shlex.quote(BOOT) in extension_source().with_name("cold.sh").read_text(encoding="utf-8")
     programs = [str(world.program(f"stat{n}", str(text))) for n, text in enumerate(STATS.values()) if text]
     monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs, "/usr/bin/stat"))
     assert extension_text() == here
     monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs))
-    assert '_awsdirenv_stat() { _awsdirenv_command look -- "$@"; }\n' in extension_text()
+    assert " _ad_stat_program=''\n" in extension_text()
 
 
 @pytest.mark.parametrize("line", ["plain", "plain --live", "plain --stage x", "--region eu-west-1"])
@@ -322,7 +361,7 @@ def test_lines_that_end_as_on_windows(world: World, line: str) -> None:
 ABORT = """two() { return 2; }
 _count=0
 shopt -s extdebug
-ours() { [[ ${FUNCNAME[1]-} == *aws* || ${FUNCNAME[*]:1:2} == "source _awsdirenv_part" ]]; }
+ours() { [[ ${FUNCNAME[*]:1:3} == *aws* ]]; }
 _trap='! { ((++_count @TEST@ LIMIT)) && ours; } || two'
 trap "$_trap" DEBUG
 set -T
@@ -343,13 +382,11 @@ def test_our_function_given_up_at_any_command(world: World, parts: Path, test: s
     A DEBUG trap gives it up. The extension keeps such a trap out once the block is gone, so here it is let in again.
     """
     arns = [world.role(name, mfa=False) for name in ("plain", "cold")]
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    text = extension.read_text(encoding="utf-8")
-    after = "  [[ $_ad_refused ]] || _awsdirenv_run warm "
-    assert (text.count(after), parts.is_dir()) == (1, True)
-    extension.write_text(
-        text.replace(after, f'  set -T; first=$_count; trap "$_trap" DEBUG\n{after}'), encoding="utf-8"
-    )
+    enter = parts / "enter.sh"
+    text = enter.read_text(encoding="utf-8")
+    after = "  [[ $_ad_refused ]] || _awsdirenv_use "
+    assert text.count(after) == 1
+    enter.write_text(text.replace(after, f'  set -T; first=$_count; trap "$_trap" DEBUG\n{after}'), encoding="utf-8")
     script = ABORT.replace("@TEST@", test).replace("@LINE@", line) + "export FIRST=$first\n"
     folder = world.project("p", script)
     for _ in range(2):

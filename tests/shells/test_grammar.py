@@ -25,9 +25,9 @@ from awsdirenv.config.aws_files import section_header
 from awsdirenv.config.environment import variables_text
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import CLOCK_TOLERANCE, SessionCredentials, from_epoch, refresh_at, usable_until
-from awsdirenv.shell.extension import extension_text
 from awsdirenv.system.files import encode_name
 from awsdirenv.system.stamps import file_stamp, stamped_path
+from parts import reading
 
 COUNT = int(os.environ.get("FUZZ_COUNT", "3000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
@@ -43,11 +43,13 @@ VALUES = [
     *(b"012345678901234567890123456789:1", b"01234567.22:999999999999", b"01234567.22:1:2", b"/bin/sh", b"=", b"=/x"),
     *(b"a" * 16384, b"a" * 16385, b"a" * 8192, b"a" * 8193, b"~" * 16384, b"$(touch pwned)", b"a[$(touch pwned)]"),
 ]
-FIRST = """
-_ad_parts=; eval "$1"; for part in warm snapshot keys context live cold leave; do _awsdirenv_part "$part" source; done
-set +u; LC_ALL=C; cd "$2"; watch_file() { :; }
-_ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$2/config _ad_credentials=$2/credentials _ad_dotenv=''
+FIRST = (
+    reading("warm", "look", "keys", "context", "names", "live", "cold", "leave")
+    + """
+set +u; LC_ALL=C; cd "$1"; watch_file() { :; }
+_ad_stat=_awsdirenv_stat _ad_key=dev _ad_config=$1/config _ad_credentials=$1/credentials _ad_dotenv=''
 """
+)
 READ_SNAPSHOTS = """
 show() {
   local text=''
@@ -57,16 +59,18 @@ show() {
     "$_ad_issued" "$text" "$_ad_refresh_at" "$_ad_usable_until"
 }
 _awsdirenv_end_look() { return 1; }
+judge() { source "$_ad_installed/snapshot.sh" keys show :; }
+_ad_step=read
 for file in {0..LAST}; do
-  _awsdirenv_open_file "$2/$file"
-  _ad_judging=1 _ad_first_word=show _ad_last_word=: _awsdirenv_part snapshot source
+  exec {_ad_fd}<"$1/$file"
+  judge
   exec {_ad_fd}<&-
 done
 """
 READ_LIVE = """
 for file in {0..LAST}; do
   _ad_lines=() _ad_live_stamps=()
-  if _awsdirenv_read_file "$2/$file" 16 && _awsdirenv_take_live_lines; then
+  if _awsdirenv_read_file "$1/$file" 16 && _awsdirenv_take_live_lines; then
     _awsdirenv_take_live_header; is_current=$?
     _awsdirenv_take_live_lines
     printf '%s\\0' "$file" 10 "$is_current" "$_ad_live_profile" "${_ad_live_stamps[@]}" "$_ad_live_config_file" \
@@ -75,9 +79,9 @@ for file in {0..LAST}; do
 done
 """
 READ_NAMES = """
-_ad_dotenv=$2/.env
+_ad_dotenv=$1/.env
 for file in {0..LAST}; do
-  if _awsdirenv_take_name "$2/$file"; then printf '%s\\0' "$file" 3 "$_ad_declared" "$_ad_key" "$_ad_dotenv_stamp"; fi
+  if _awsdirenv_take_name "$1/$file"; then printf '%s\\0' "$file" 3 "$_ad_declared" "$_ad_key" "$_ad_dotenv_stamp"; fi
 done
 """
 
@@ -189,7 +193,7 @@ def by_extension(folder: Path, script: str) -> dict[str, list[str]]:
     """Give what the extension takes from each file that it does not refuse. One bash reads them all."""
     script = FIRST + script.replace("LAST", str(COUNT - 1))
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", script, "-", extension_text(), folder],
+        ["bash", "--norc", "--noprofile", "-c", script, "-", folder],
         capture_output=True,
         check=False,
         env={"PATH": os.environ["PATH"], "HOSTNAME": "here"},
@@ -341,8 +345,8 @@ def test_headers(folder: Path) -> None:
     names = ["plain", "my prof", "jo's", 'a"b', "a\\b", "default", "ü", "a b'c\"d", "a#b", " lead", "tab\tx", "$x"]
     script = FIRST + (
         """_awsdirenv_warn() { printf '%s\\n' "$2"; }
-        shift 2; for _ad_declared; do _awsdirenv_warn_without_region; done"""
+        shift; for _ad_declared; do _awsdirenv_warn_without_region; done"""
     )
-    words = ["bash", "--norc", "--noprofile", "-c", script, "-", extension_text(), str(folder), *names]
+    words = ["bash", "--norc", "--noprofile", "-c", script, "-", str(folder), *names]
     shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown == [f"set region in {section_header(name)} of {folder}/config" for name in names]

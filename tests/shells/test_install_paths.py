@@ -109,7 +109,7 @@ def test_from_an_empty_home_to_a_loaded_directory(stranger: Stranger, way: str) 
     with OwnShell(world, "bash") as shell:
         succeed(shell, f"{install} install {''.join(re.findall(r'^--python [^ ]+ ', packages))}pluggy")
         extension = (world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh").read_text(encoding="utf-8")
-        succeed(shell, f"{re.findall(r'if .. -x (/[^ ]+) ', extension)[0]} -c 'import pluggy'")
+        succeed(shell, f"{re.findall(r' _ad_python=(/[^ ]+)', extension)[0]} -c 'import pluggy'")
 
     python = shutil.which("python3", path=world.env["PATH"])
     assert "No module named" in world.run(str(python), "-c", "import awsdirenv").stderr

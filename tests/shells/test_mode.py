@@ -123,10 +123,7 @@ def test_no_mode(world: World, folder: Path) -> None:
 def test_who_reads_the_mode_is_ended(world: World, folder: Path, end: str, words: str) -> None:
     """The directory is closed, with the same words as where a load is ended."""
     write(world, folder, "plain", "AWSDIRENV_MODE=live\n")
-    program = world.program("ended", end)
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    with extension.open("a", encoding="utf-8") as file:
-        file.write(f'\n_awsdirenv_command() {{ {program} "$@"; }}\n')
+    world.replace_command(end)
     changes, said = world.enter(folder)
     assert_nobody(changes)
     assert f"awsdirenv: error: {words}" in said

@@ -22,11 +22,12 @@ from awsdirenv.config.environment import SessionOptions, variables_text
 from awsdirenv.config.settings import Settings, declared_profile, role_duration
 from awsdirenv.errors import AwsdirenvError, ProfileNameError, SettingError
 from awsdirenv.refresh.loader import Loader
-from awsdirenv.system.files import encode_name, extension_source
+from awsdirenv.system.files import encode_name
 from awsdirenv.system.lock import Locks
 from awsdirenv.system.stamps import file_stamp
 from awsdirenv.system.text import printable, text_number
 from hostile_names import HOSTILE, LETTERS, MARKED, NAMES, STEERING, TEXT
+from parts import reading
 from world import UTF8, World, tree
 
 # The extension refuses `~user` in a path, which bash could only expand by evaluating it.
@@ -38,8 +39,8 @@ LOCALES = [{"LANG": "C"}, {"LANG": UTF8}, {"LC_ALL": UTF8, "LANG": "C"}, {"LC_CT
 SEPARATORS = [" \t\n", "", "0123456789abcdefABCDEF%", ":/.-_", "\n", "aeiou="]
 
 ENCODE = """
-_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
-mapfile -d '' names <"$2"
+IFS=$2
+mapfile -d '' names <"$1"
 for name in "${names[@]}"; do
   _ad_reply=
   if _awsdirenv_encode "$name" 2>/dev/null; then printf '+%s\\0' "$_ad_reply"; else printf -- '-\\0'; fi
@@ -47,14 +48,13 @@ done
 """
 
 HASH = """
-_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
-mapfile -d '' texts <"$2"
+IFS=$2
+mapfile -d '' texts <"$1"
 for text in "${texts[@]}"; do _ad_reply=; _awsdirenv_hash "$text"; printf '%s\\0' "$_ad_reply"; done
 """
 
 PRINTABLE = """
-_ad_parts=; source "$1"; for part in warm cold; do _awsdirenv_part "$part" source; done
-mapfile -d '' texts <"$2"
+mapfile -d '' texts <"$1"
 for text in "${texts[@]}"; do _awsdirenv_printable "$text"; printf '%s\\0' "$_ad_reply"; done
 """
 
@@ -70,8 +70,8 @@ PLACES = (*VARIABLES, "AWS_PROFILE", "XDG_CACHE_HOME", "HOME")
 
 # A record is: folder, `+` and the argument or nothing, and for each variable `+` and its value or nothing.
 LOCATE = f"""
-_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done; IFS=$3
-mapfile -d '' fields <"$2"
+IFS=$2
+mapfile -d '' fields <"$1"
 for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
   cd -- "${{fields[i]}}" || exit 9
   _ad_has_profile='' _ad_declared='' _ad_key='' _ad_cache='' _ad_snapshot='' _ad_dotenv=''
@@ -84,9 +84,9 @@ for ((i = 0; i < ${{#fields[@]}}; i += {2 + len(PLACES)})); do
     case ${{fields[j]}} in +*) export "$name=${{fields[j]#+}}" ;; esac
     j=$((j + 1))
   done
-  IFS=$3
+  IFS=$2
   if _awsdirenv_in_bytes _awsdirenv_locate 2>/dev/null; then printf '%s\\0' "$_ad_snapshot"; else printf -- '-\\0'; fi
-  [[ ! $4 ]] || printf '%s\\0' "$_ad_config" "$_ad_credentials"
+  [[ ! $3 ]] || printf '%s\\0' "$_ad_config" "$_ad_credentials"
 done
 """
 
@@ -104,9 +104,8 @@ def in_bash(
                 "--norc",
                 "--noprofile",
                 "-c",
-                script,
+                reading("warm", "text", "names", "bytes", "context", "options", "cold") + script,
                 "-",
-                extension_source(),
                 source.name,
                 separators,
                 option,
@@ -476,8 +475,7 @@ def test_a_logical_path_through_a_link_is_a_place_of_its_own(tmp_path: Path, cac
 
 
 MARK = r"""
-_ad_parts=; source "$1"; for part in warm snapshot keys context cold; do _awsdirenv_part "$part" source; done
-mapfile -d '' fields <"$2"
+mapfile -d '' fields <"$1"
 names=(@NAMES@)
 for ((i = 0; i < ${#fields[@]}; i += ${#names[@]})); do
   for ((j = 0; j < ${#names[@]}; j++)); do
@@ -490,8 +488,7 @@ done
 """
 
 DURATION = r"""
-_ad_parts=; source "$1"; for part in warm snapshot keys context options cold; do _awsdirenv_part "$part" source; done
-mapfile -d '' fields <"$2"
+mapfile -d '' fields <"$1"
 for field in "${fields[@]}"; do
   _ad_option_duration=''
   _awsdirenv_take_option --duration "$field" 2>/dev/null || _ad_option_duration=-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 
@@ -11,28 +10,21 @@ from world import REGION, World, assert_nobody
 
 # Another shell's load comes right behind each of the first TIMES ones of ours, before bash has read what ours has made.
 OTHER_SHELL = """
-_awsdirenv_command() {
-  local status=0
-  _ours "$@" || status=$?
-  if [[ $1 == load && -s @LEFT@ ]]; then
-    sed 1d @LEFT@ >@LEFT@.new && mv @LEFT@.new @LEFT@
-    (export STAGE=theirs CLIENT=theirs _awsdirenv_stderr=2; _ours "$@" >/dev/null 2>&1 3>&-)
-  fi
-  return "$status"
-}
+status=0
+$ours "$@" || status=$?
+if [ "$1" = load ] && [ -s @LEFT@ ]; then
+  sed 1d @LEFT@ >@LEFT@.new && mv @LEFT@.new @LEFT@
+  STAGE=theirs CLIENT=theirs $ours "$@" >/dev/null 2>&1 3>&-
+fi
+exit "$status"
 """
 
 
 def overwrite(world: World, times: int) -> None:
     """Have another shell overwrite what a load has made, so many times."""
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    text, changes = re.subn(
-        r"^_awsdirenv_command\(\)", "_ours()", extension.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
-    assert changes == 1
     left = world.root / "left"
     left.write_text("once\n" * times)
-    extension.write_text(text + OTHER_SHELL.replace("@LEFT@", str(left)), encoding="utf-8")
+    world.replace_command(OTHER_SHELL.replace("@LEFT@", str(left)))
 
 
 def profiles(world: World) -> dict[str, str]:

@@ -28,8 +28,8 @@ from awsdirenv.config.environment import context_text
 from awsdirenv.errors import BadAnswerError, CacheError, ConfigError
 from awsdirenv.records import replace
 from awsdirenv.session_credentials import SessionCredentials
-from awsdirenv.shell.extension import extension_text
 from awsdirenv.system.stamps import file_stamp
+from parts import reading
 from strict_sts import StrictSts
 from world import REGION, UTF8, World, assert_nobody
 
@@ -262,9 +262,9 @@ def test_a_planted_link_s_time_is_not_its_target_s(tmp_path: Path) -> None:
 
 def by_stat(path: Path) -> str:
     """Give what the extension's `stat` prints for a path."""
-    script = '_ad_parts=; eval "$1"; _awsdirenv_stat "$2"'
+    script = reading() + '_awsdirenv_stat "$1"'
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", script, "-", extension_text(), path],
+        ["bash", "--norc", "--noprofile", "-c", script, "-", path],
         capture_output=True,
         check=True,
         cwd="/",
@@ -652,10 +652,10 @@ def test_shell_syntax_in_a_secret_is_exported_as_it_is(ward: Ward, value: str) -
 
 
 READ = """
-_ad_parts=; eval "$1"; for part in warm snapshot keys; do _awsdirenv_part "$part" source; done; LC_ALL=C
+LC_ALL=C _ad_step=read
 _ad_stat=_awsdirenv_stat
 _ad_key=dev _ad_config=$PWD/config _ad_credentials=$PWD/credentials _ad_cache='' _ad_dotenv='' _ad_declared=dev
-for _ad_snapshot in "$2"/*; do
+for _ad_snapshot in "$1"/*; do
   if _awsdirenv_read_snapshot keys : :; then printf '%s\\0' "${_ad_snapshot##*/}"; fi
 done
 """
@@ -664,7 +664,7 @@ done
 def taken(folder: Path) -> set[str]:
     """Give the names of those files in a folder that the extension's reader takes."""
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", READ, "-", extension_text(), folder],
+        ["bash", "--norc", "--noprofile", "-c", reading("warm", "look", "keys") + READ, "-", folder],
         capture_output=True,
         check=True,
         cwd=folder.parent,
@@ -827,14 +827,7 @@ class Watched:
     def __init__(self, world: World) -> None:
         self.world = world
         self.log = world.root / "starts"
-        extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-        text = extension.read_text()
-        (python,) = set(re.findall(r"\[\[ -x (\S+) \]\]", text))
-        wrapper = world.root / "python"
-        wrapper.write_text(f'#!/bin/sh\necho >>"{self.log}"\nexec {python} "$@"\n')
-        wrapper.chmod(0o755)
-        assert text.count(python) >= 2
-        extension.write_text(text.replace(python, str(wrapper)))
+        world.replace_command(f'echo >>{self.log}; exec $ours "$@"')
 
     def starts(self, folder: Path, **env: str) -> tuple[int, dict[str, str | None]]:
         """Evaluate; give how often Python was started and what changed."""

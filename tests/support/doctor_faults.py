@@ -206,8 +206,7 @@ def _other_bash(home: Home) -> None:
 @fault("stat", INFO, "each load starts Python")
 def _no_stat_at_setup(home: Home) -> None:
     path = home.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    asks_python = r"\1 _awsdirenv_command look --; }"
-    text = re.sub(r"(?m)^(_awsdirenv_stat\(\) \{).*", asks_python, path.read_text(encoding="utf-8"))
+    text = re.sub(r"(?<=_ad_stat_program=)\S+", "''", path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
 
 
@@ -363,10 +362,10 @@ def _whole_extension(home: Home) -> None:
     (home.lib / "awsdirenv.sh").write_text(WHOLE_EXTENSION, encoding="utf-8")
 
 
-@fault("extension", ERROR, "a part of the installed extension cannot be read: warm.sh")
+@fault("extension", ERROR, "a part of the installed extension cannot be read: bytes.sh")
 def _moved_extension(home: Home) -> None:
     path = home.lib / "awsdirenv.sh"
-    path.write_text(path.read_text(encoding="utf-8").replace("/direnvrc.d/", "/gone/"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("/direnvrc.d ", "/gone "), encoding="utf-8")
 
 
 @fault("extension", ERROR, "a part of the installed extension cannot be read: cold.sh")

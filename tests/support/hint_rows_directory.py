@@ -19,7 +19,7 @@ from hint_walk import Act, Hint, Said, Steps, Walk, row, said
 from shells import Shell, clean, on_terminal
 from start_page import StartPage
 from tls import Authority
-from world import BIN, wait_for
+from world import wait_for
 
 RELOAD = "direnv reload"
 LOGIN = "awsdirenv login …"
@@ -372,36 +372,19 @@ def _extension(walk: Walk) -> Path:
     return walk.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
 
 
-def _program(walk: Walk, text: str) -> None:
-    """Have the extension start another program in our place, which finds ours as $real."""
-    program = walk.world.program("load", f"real={BIN}/awsdirenv\n{text}")
-    installed = _extension(walk).read_text(encoding="utf-8")
-    line = f'_awsdirenv_command() {{ {program} "$@" 2>&"${{_awsdirenv_stderr:-2}}"; }}'
-    text, changes = re.subn(r"^_awsdirenv_command\(\).*$", lambda _: line, installed, flags=re.MULTILINE)
-    assert changes == 1
-    _extension(walk).write_text(text, encoding="utf-8")
-
-
 @row("a part of this extension cannot be read: ….sh", "install awsdirenv again, then: awsdirenv setup")
 def _moved(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
     installed = _extension(walk).read_text(encoding="utf-8")
-    _extension(walk).write_text(installed.replace("/direnvrc.d/", "/gone/"), encoding="utf-8")
+    _extension(walk).write_text(installed.replace("/direnvrc.d ", "/gone "), encoding="utf-8")
     hint = yield walk.enter("use aws_profile p\n")
     walk.does(hint.rpartition(": ")[2])
-
-
-@row("this extension cannot be read", "awsdirenv setup")
-def _removed_meanwhile(walk: Walk) -> Steps:
-    walk.config(f"{CHAIN}region = eu-west-1\n")
-    hint = yield walk.enter(f"[[ -e once ]] || {{ : >once; rm {_extension(walk)}; }}\nuse aws_profile p\n")
-    walk.does(hint)
 
 
 @row("awsdirenv is not where this extension expects it", "awsdirenv setup")
 def _uninstalled(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
-    _program(walk, "exit 127")
+    walk.world.replace_command("exit 127")
     hint = yield walk.enter("use aws_profile p\n")
     walk.does(hint)
 
@@ -413,7 +396,7 @@ def _once(message: str, envrc: str, text: str, times: int = 1) -> None:
     def once(walk: Walk) -> Steps:
         walk.config(f"{CHAIN}region = eu-west-1\n")
         starts = walk.world.root / "starts"
-        _program(walk, f'echo >>{starts}; [ "$(wc -l <{starts})" -le {times} ] || exec $real "$@"; {text}')
+        walk.world.replace_command(f'echo >>{starts}; [ "$(wc -l <{starts})" -le {times} ] || exec $ours "$@"; {text}')
         yield walk.enter(envrc)
 
 

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import botocore.credentials
 
 from aws_doubles import login_file, sso_file
 from awsdirenv.config.environment import CLOSED_PROFILE
+from awsdirenv.shell.extension import own_command
 from awsdirenv.system.files import own_python
 from container import allows, must_have
 from in_process import call, can_call
@@ -261,10 +263,26 @@ class World:
     def replace_stat(self, text: str | None) -> None:
         """Have the extension start another program in the place of the system's `stat`, or one that is not there."""
         program = self.program("stat", text) if text else Path("/nowhere/stat")
+        self._install(stat_program=str(program))
+
+    def replace_command(self, text: str) -> None:
+        """Have the extension start another program in our place: sh's, with our words, which finds us as `$ours`."""
+        python = self._install()
+        if python == own_python() and not self.is_cold:
+            python = str(as_program() or python)
+        count = len(list(self.root.glob("programs/ours*")))
+        ours = self.program(f"ours{count}", f'exec {shlex.join((python, *own_command()[1:]))} "$@"')
+        self._install(python=str(self.program(f"command{count}", f"shift 4\nours={ours}\n{text}")))
+
+    def _install(self, **values: str) -> str:
+        """Change what the installed extension says about the installation, and give the path of its Python."""
         extension = self.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-        before, words, after = extension.read_text(encoding="utf-8").partition("exec /usr/bin/stat ")
-        assert words
-        extension.write_text(f"{before}exec {program} {after}", encoding="utf-8")
+        text = extension.read_text(encoding="utf-8")
+        for name, value in values.items():
+            text, changes = re.subn(rf"(?<= _ad_{name}=)\S+", value, text)
+            assert changes == 1
+        extension.write_text(text, encoding="utf-8")
+        return str(re.findall(r" _ad_python=(\S+)", text)[0])
 
     def start_as_program(self) -> None:
         """Have the extension start a program by its path for our Python, also where that is forked (see warm.py).
@@ -272,10 +290,7 @@ class World:
         This is for tests of what surrounds the line in `.envrc`, which could get into a function of bash's.
         """
         self.is_cold = True
-        extension = self.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-        text = extension.read_text(encoding="utf-8")
-        assert text.count(own_python()) == 2
-        extension.write_text(text.replace(own_python(), str(as_program() or own_python())), encoding="utf-8")
+        self._install(python=str(as_program() or own_python()))
 
     def project(self, name: str, envrc: str | None = None) -> Path:
         """Make a folder with an allowed `.envrc`; by default it uses the profile of its name."""
