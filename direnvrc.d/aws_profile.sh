@@ -1,8 +1,5 @@
 #!/usr/bin/env bash
-# awsdirenv's extension of direnv's stdlib. direnv reads this at every evaluation, up to the `return`. The rest is read at the
-# first use. `awsdirenv setup` writes where it is, and with what.
-# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>] [--live | --keys | --no-session]
-#        [--account <id>] [--role <name>] [--stage <stage>] [--confirm] [--read-only] [--policy-arn <arn>] [--policy <file>]
+# awsdirenv's extension of direnv's stdlib. Usage and notes are at the end.
 use_aws_profile() {
   local _ad_closed=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) _ad_step=enter
   local _ad_installed=${BASH_SOURCE[0]%/*} _ad_python='' _ad_package='' _ad_stat_program=stat
@@ -26,8 +23,13 @@ use_aws_profile() {
 _awsdirenv_refuse() { ! printf '%s\n' "awsdirenv: error: $1" "awsdirenv: hint: $2" >&2; }
 return 0
 
+# Usage: use aws_profile [<profile>] [--region <region>] [--duration <time>] [--min-life <time>] [--live | --keys | --no-session]
+#        [--account <id>] [--role <name>] [--stage <stage>] [--confirm] [--read-only] [--policy-arn <arn>] [--policy <file>]
+
 # Notes
 #
+# - direnv reads this at every evaluation, up to the `return`, also for directories that do not use it. The rest is read at the
+#   first use. `awsdirenv setup` writes where it is, and with what.
 # - Without the rest, in a bash that is too old, or where bash cannot even open a file, the directory is closed. Behind what a
 #   `declare` in .envrc has made, another variable may stand: so they are taken out more than once.
 # - A trace must not show values, and strict_env must not end .envrc half-way: so options are others in here.
