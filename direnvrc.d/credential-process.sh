@@ -24,8 +24,8 @@ _awsdirenv_print_stored() {
   _ad_option_account='' _ad_option_role='' _ad_option_stage='' _ad_option_confirm='' \
   _ad_key='' _ad_context='' _ad_cache='' _ad_snapshot='' _ad_dotenv='' _ad_dotenv_stamp='' _ad_config='' _ad_credentials='' \
   _ad_envrc_mtime=0 _ad_around=() _awsdirenv_left=() \
-  _ad_now _ad_profile _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage \
-  _ad_policies _ad_policy_file _ad_environment _ad_issued _ad_expiration _ad_start _ad_started _ad_refresh_at _ad_usable_until
+  _ad_now _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage _ad_policies \
+  _ad_expiration _ad_refresh_at _ad_usable_until
   set +o posix
   unset BASH_COMPAT # with the rules of bash 4.2, the quotes in a replacement would be part of it
   # Without a home the kernel's list of users has one. Whom one of our own programs has started must not come back.

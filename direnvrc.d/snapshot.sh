@@ -5,7 +5,7 @@
 {
   _ad_parts+=' snapshot '
   [[ $_ad_step ]] || return 0
-  local _ad_stamps=() _ad_text _ad_uptime _ad_made_in _ad_clock _ad_life _ad_reply
+  local _ad_stamps=() _ad_profile _ad_made_in _ad_policy_file _ad_environment _ad_issued _ad_clock _ad_start _ad_started _ad_life _ad_uptime _ad_text _ad_reply
   if [[ $_ad_step != given ]]; then
     local _ad_first_word=$2 _ad_last_word=$3 _ad_lines=() _ad_size _ad_state _ad_folder _ad_rest
     _awsdirenv_run look _awsdirenv_run "$1" : || return 1
