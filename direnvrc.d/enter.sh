@@ -9,10 +9,14 @@ _awsdirenv_run() { # $2 of the part $1
 }
 _awsdirenv_unset() {
   (($#)) || return 0
-  if ((BASH_VERSINFO[0] < 4)) || { { ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :; } && builtin declare -g +nx "$@"; }; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
+  ((BASH_VERSINFO[0] > 4)) || builtin unset -n "$@" 2>/dev/null || :
+  if builtin declare -g +nx "$@"; then builtin unset "$@"; else builtin unset "$@" && ! :; fi
 }
 _awsdirenv_stat() {
-  [[ $_ad_stat_program ]] || { _awsdirenv_run cold _awsdirenv_look "$@" && return || return; }
+  if [[ ! $_ad_stat_program ]]; then
+    _awsdirenv_run cold _awsdirenv_look "$@"
+    return
+  fi
   export TZ=UTC0 LC_ALL=C && exec "$_ad_stat_program" -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"
 }
 _awsdirenv_use() { [[ -r $_ad_installed/warm.sh ]] && builtin source "$_ad_installed/warm.sh"; }
