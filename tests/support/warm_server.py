@@ -263,7 +263,10 @@ def import_all() -> None:
             importlib.import_module(module.name)
     before = list(sys.path)
     sys.path += [str(REPOSITORY / "tests" / "support"), str(REPOSITORY / "tests" / "doubles")]
-    for name in ("keychains", "keyring.backends.SecretService"):
+    keyring = importlib.import_module("keyring.backends")
+    # keyring imports all its backends. Also on Linux the one of macOS starts ldconfig, gcc and ld, three times.
+    backends = (module.name for module in pkgutil.iter_modules(keyring.__path__, "keyring.backends."))
+    for name in ("keychains", *backends, "cryptography.hazmat.backends.openssl.backend"):
         importlib.import_module(name)
     strict_sts, world = importlib.import_module("strict_sts"), importlib.import_module("world")
     with strict_sts.StrictSts() as sts, tempfile.TemporaryDirectory(prefix="awsdirenv-warm-") as root:
