@@ -33,7 +33,7 @@ static int is_one_of(const char *word, const char **words) {
    only, but for WALL, which is there already. */
 static int is_plain(int is_command, int count, char **words) {
   if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
-                               : !is_one_of(words[0], (const char *[]){"load", "credential-process", NULL})))
+                               : !is_one_of(words[0], (const char *[]){"load", "credential-process", "keys", NULL})))
     return 0;
   for (int stream = 0; stream < 3; stream++)
     if (fcntl(stream, F_GETFD) < 0)

@@ -229,7 +229,7 @@ def take_over(client: socket.socket) -> None:
         from keychains import die_at  # noqa: PLC0415 - the same
 
         die_at(when)
-    if "load" in sys.argv[1:2]:
+    if sys.argv[1:2] in (["load"], ["keys"]):
         from live_python import name_in_live_files  # noqa: PLC0415 - the same
 
         name_in_live_files(lambda: Path(sys.orig_argv[3], "venv", "bin", "python3"))
