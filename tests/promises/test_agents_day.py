@@ -17,7 +17,7 @@ import pytest
 
 from aws_doubles import sso_file
 from wall import Wall
-from warm import path_of_programs
+from warm import fork_the_aws_cli, path_of_programs
 from world import World
 
 HOURS = int(os.environ.get("HOURS", "4"))
@@ -58,6 +58,7 @@ class Office:
         """Start a program of an agent, which has no terminal."""
         whole = {**self.world.env, **env}
         if not self.world.is_cold:
+            fork_the_aws_cli()
             whole |= path_of_programs(whole)
         output = subprocess.PIPE
         return subprocess.Popen(

@@ -26,7 +26,7 @@ import termios
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -170,6 +170,16 @@ def tell_ends(clients: dict[int, tuple[int, socket.socket]], poll: select.poll) 
                         client.sendall(struct.pack("i", status))
 
 
+def awsdirenv() -> None:
+    """Run ours."""
+    from awsdirenv.__main__ import main  # noqa: PLC0415 - the path to it is set below
+
+    main()
+
+
+entry: Callable[[], None] = awsdirenv  # in warm_aws.py it is another one
+
+
 def become(client: socket.socket) -> NoReturn:
     """Be the process that the client stands for, and end as it."""
     signal.set_wakeup_fd(-1)
@@ -177,9 +187,7 @@ def become(client: socket.socket) -> NoReturn:
     status = 1
     try:
         take_over(client)
-        from awsdirenv.__main__ import main  # noqa: PLC0415 - the path to it is set below
-
-        main()
+        entry()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - as Python does
