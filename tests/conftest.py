@@ -17,6 +17,7 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import zlib
@@ -49,6 +50,17 @@ def _live_in_memory() -> None:
 
 
 _live_in_memory()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Have tests compiled once where they are not, as in a new clone: otherwise each worker does it, in 7 seconds."""
+    tag = f"{sys.implementation.cache_tag}-pytest-{pytest.__version__}.pyc"
+    tests = [path for argument in config.args for path in Path(argument).rglob("test_*.py")]
+    compiled = [path.parent / "__pycache__" / f"{path.stem}.{tag}" for path in tests]
+    if not sys.dont_write_bytecode and not all(map(Path.exists, compiled)):
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *config.args]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # the workers say what is wrong
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -142,3 +142,32 @@ def test_what_a_fork_would_not_share(world: World, around: str, is_forked: bool)
     facts = world.root / "facts"
     world.run("sh", "-c", f"{around} awsdirenv load start", FACTS=str(facts))
     assert ("warm_server" in facts.read_text(encoding="utf-8").rpartition("\n\n")[2]) == is_forked
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sts", "get-caller-identity", "--profile", "start"),
+        ("sts", "get-caller-identity", "--profile", "plain", "--query", "Arn", "--output", "text"),
+        ("sts", "get-caller-identity", "--profile", "nothere"),
+        ("sts", "nothing"),
+        ("--version",),
+    ],
+)
+def test_the_aws_cli(world: World, words: tuple[str, ...]) -> None:
+    """A forked AWS CLI does, says and hands on what a new one does, and keeps a role's session in the same place."""
+    world.role("plain", mfa=False)
+    world.profile("start", credential_process=world.program("facts", f"{FACTS}exit 1"))
+    found = []
+    for is_cold in (True, False):
+        world.is_cold = is_cold
+        facts = world.root / f"facts-{is_cold}"
+        done = world.process("aws", *words, FACTS=str(facts))
+        text, _, starter = facts.read_text(encoding="utf-8").rpartition("\n\n") if facts.exists() else ("", "", "")
+        assert "warm_aws" not in starter if is_cold else "warm_aws" in starter or not text
+        cached = world.home / ".aws" / "cli" / "cache"
+        said = re.sub(r"awsdirenv-session-\d+|botocore-session-\d+", "", done.stdout), done.stderr, done.returncode
+        found.append((said, text.replace(str(facts), ""), len(list(cached.glob("*")))))
+        for path in cached.glob("*"):
+            path.unlink()
+    assert found[0] == found[1]

@@ -87,7 +87,9 @@ def test_the_end_is_said_once(world: World, folder: Path, kind: str, timer: str,
             assert "awsdirenv" not in said, "nobody has told direnv the time"
             world.config.write_text(world.config.read_text() + "\n")
             said = shell.run("true") + shell.run("true")
-        assert (said.count(ERROR), said.count(HINT), said.count("awsdirenv: ")) == (1, 1, 2)
+        # How slow a call is the machine decides.
+        ours = said.count("awsdirenv: ") - said.count("awsdirenv: waiting for ")
+        assert (said.count(ERROR), said.count(HINT), ours) == (1, 1, 2), said
         assert is_closed(shell)
         assert wait_until(lambda: timers(world) == [], SOON)
         assert "awsdirenv: " not in shell.run("ls") + shell.run("true")

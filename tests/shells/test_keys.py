@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from in_process import caller_arn
 from keychains import DIE_AT, kept, locked, put_prompter, unlocked
 from sdks import SDKS, at_once, sdk_of
 from sentinels import all_arguments
 from shells import Shell
 from strict_sts import SECRET_PREFIX, User
-from world import World, told
+from world import REGION, World, told
 
 
 @pytest.fixture
@@ -36,9 +37,14 @@ def keys(world: World, *words: str, **env: str) -> str:
 
 
 def who(world: World, profile: str = "base", **env: str) -> str:
-    """Ask the real AWS CLI who a profile is."""
+    """Ask botocore who a profile is, as the AWS CLI does, which takes half a second more."""
+    return caller_arn({**world.env, **env}, world.root, profile, REGION)
+
+
+def who_for_the_cli(world: World) -> str:
+    """Ask the real AWS CLI who the profile is."""
     words = ("sts", "get-caller-identity", "--query", "Arn", "--output", "text")
-    done = world.process("aws", *words, "--profile", profile, cwd=None, **env)
+    done = world.process("aws", *words, "--profile", "base")
     return done.stdout.strip() or done.stderr
 
 
@@ -55,7 +61,7 @@ def test_into_the_keychain_and_back(desktop: World) -> None:
     assert desktop.user.secret_access_key not in said
     assert before[1].startswith(b"[base]\n")
     assert desktop.credentials.read_bytes() == b"[base]\n"
-    assert who(desktop) == desktop.user.arn
+    assert who_for_the_cli(desktop) == desktop.user.arn
     assert keys(desktop, "list").splitlines()[1].split()[:3] == [
         "base",
         f"…{desktop.user.access_key_id[-4:]}",
@@ -64,7 +70,7 @@ def test_into_the_keychain_and_back(desktop: World) -> None:
     keys(desktop, "remove", "--restore", "base")
     assert files(desktop) == before
     assert kept(desktop) is None
-    assert who(desktop) == desktop.user.arn
+    assert who_for_the_cli(desktop) == desktop.user.arn
 
 
 @pytest.mark.parametrize("name", SDKS)

@@ -1,4 +1,4 @@
-"""What stands in the files of `--live` for programs to start: our Python, or one that is forked (see warm.py)."""
+"""What starts our Python from files of `--live` and lines of `keys`: the real one, or a fork (see warm.py)."""
 
 from __future__ import annotations
 

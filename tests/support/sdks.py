@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installs import npm_install, once
-from warm import path_of_programs
+from warm import fork_the_aws_cli, path_of_programs
 from world import BIN, World
 
 # Both at the last release that also runs on the Node.js of Debian 12.
@@ -75,7 +75,9 @@ def at_once(
 ) -> list[tuple[int, str, str]]:
     """Run commands at the same time; give status, stdout and stderr of each."""
     pipe, cwd, env = subprocess.PIPE, folder or world.root, {**world.env, **(more or {})}
-    env |= {} if world.is_cold else path_of_programs(env)
+    if not world.is_cold:
+        fork_the_aws_cli()
+        env |= path_of_programs(env)
     running = [
         subprocess.Popen(command, env=env, cwd=cwd, stdin=-3, stdout=pipe, stderr=pipe, text=True)
         for command in commands

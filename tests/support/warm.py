@@ -4,7 +4,8 @@
 does a shell on a terminal, in whose PATH it is `awsdirenv`, too. The command's arguments, environment, folder, streams,
 umask, signals, process group, terminal and status are those of a real start, and it has a process of its own. Where a
 difference could show, the real one is started: for timers, for what takes the place of a process, with variables that
-count from a process's start. Tests that are about the start itself are marked `cold`.
+count from a process's start. Tests that are about the start itself are marked `cold`. The AWS CLI is forked off another
+such process, and without a terminal only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import ptyprocess  # type: ignore[import-untyped]
@@ -83,8 +84,14 @@ def _server() -> Path | None:
     # Where the client is killed, bash says so, with the whole line, to the stderr that the function has.
     call = f'{folder}/client {python} "$@" 2>&8 8>&-'
     (folder / "functions.sh").write_text(f"{python}() {{ {{ {call}; }} 8>&2 2>/dev/null; }}\n")
+    _serve("warm_server.py", folder, "shells", temporary.cleanup)
+    return folder
+
+
+def _serve(program: str, folder: Path, socket_name: str, clean: Callable[[], object] = bool) -> None:
+    """Start a server, which ends with this process, and wait until it can be asked."""
     server = subprocess.Popen(
-        [sys.executable, "-I", _HERE / "warm_server.py", folder, " " * 4000],
+        [sys.executable, "-I", _HERE / program, folder, " " * 4000],
         env={
             "LD_PRELOAD": wall_clock(),
             "HOME": str(folder),
@@ -99,13 +106,20 @@ def _server() -> Path | None:
 
     def end() -> None:
         server.communicate()  # its stdin ends
-        temporary.cleanup()
+        clean()
 
     atexit.register(end)
-    while not (folder / "shells").exists():
-        assert server.poll() is None, "the server of warm.py has ended"
+    while not (folder / socket_name).exists():
+        assert server.poll() is None, f"the server of {program} has ended"
         time.sleep(0.02)
-    return folder
+
+
+@functools.cache
+def fork_the_aws_cli() -> None:
+    """Have the AWS CLI forked, too, from now on, where it has no terminal, and neither asks nor writes."""
+    if folder := _server():
+        _serve("warm_aws.py", folder, "aws")
+        (folder / "bin" / "aws").symlink_to("awsdirenv")
 
 
 def variables() -> dict[str, str]:

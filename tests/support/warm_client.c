@@ -1,7 +1,7 @@
 /* Stands in for a Python that runs awsdirenv: has a process forked off one that has imported everything, with this one's
    streams, folder, mask, signals, process group, terminal, arguments and environment, and ends as that ends; see warm.py.
    Usage: client PYTHON -I -c TEXT PACKAGE ARGUMENT... (as the extension starts us); called as PYTHON is, without that
-   word; or, called awsdirenv: ARGUMENT...
+   word; or, called awsdirenv or aws: ARGUMENT...
    FOLDER has the sockets, REAL is the folder of the programs that this stands for, and WALL is wall_clock.c. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,9 +31,13 @@ static int is_one_of(const char *word, const char **words) {
 /* Whether a new Python would be just like the one that is there: a command of awsdirenv that ends by itself and leaves
    nothing behind (`look` needs the descriptors of who starts it), and no variable that counts from a process's start
    only, but for WALL, which is there already. */
-static int is_plain(int is_command, int count, char **words) {
-  if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
-                               : !is_one_of(words[0], (const char *[]){"load", "credential-process", NULL})))
+static int is_plain(int is_command, int is_aws, int count, char **words) {
+  if (is_aws) {
+    for (int i = 0; i < count; i++)
+      if (is_one_of(words[i], (const char *[]){"configure", "login", "sso", "help", "history", NULL}))
+        return 0;
+  } else if (count < 1 || (is_command ? is_one_of(words[0], (const char *[]){"exec", "timer", "demo", NULL})
+                               : !is_one_of(words[0], (const char *[]){"load", "credential-process", "keys", NULL})))
     return 0;
   for (int stream = 0; stream < 3; stream++)
     if (fcntl(stream, F_GETFD) < 0)
@@ -77,13 +81,13 @@ static void add(FILE *request, char **texts, int count) {
 }
 
 /* Connects to the server of this session, or, where there is no terminal, to the one of all. */
-static int connected(void) {
+static int connected(int is_aws) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   snprintf(address.sun_path, sizeof address.sun_path, FOLDER "/session-%d", getsid(0));
-  if (!connect(server, (struct sockaddr *)&address, sizeof address))
+  if (!is_aws && !connect(server, (struct sockaddr *)&address, sizeof address))
     return server;
-  strcpy(address.sun_path, FOLDER "/socket");
+  strcpy(address.sun_path, is_aws ? FOLDER "/aws" : FOLDER "/socket");
   return isatty(0) || isatty(1) || isatty(2) || open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0 || connect(server, (struct sockaddr *)&address, sizeof address) ? -1 : server;
 }
 
@@ -150,12 +154,12 @@ static int ask(int server, int count, char **words) {
 
 int main(int count, char **arguments) {
   const char *slash = strrchr(arguments[0], '/'), *name = slash ? slash + 1 : arguments[0];
-  int is_command = !strcmp(name, "awsdirenv"), status, server = -1;
+  int is_aws = !strcmp(name, "aws"), is_command = is_aws || !strcmp(name, "awsdirenv"), status, server = -1;
   char *words[count + 2]; /* of the real command */
   int before = is_command ? 2 : 5, is_ours = 1;
   if (is_command) {
     words[0] = REAL "/python";
-    words[1] = REAL "/awsdirenv";
+    words[1] = is_aws ? REAL "/aws" : REAL "/awsdirenv";
     memcpy(words + 2, arguments + 1, (size_t)count-- * sizeof *words);
     count += 2;
   } else {
@@ -166,8 +170,8 @@ int main(int count, char **arguments) {
     }
     is_ours = count > 5 && !strcmp(words[1], "-I") && !strcmp(words[2], "-c");
   }
-  if (is_ours && is_plain(is_command, count - before, words + before) && is_alike())
-    server = connected();
+  if (is_ours && is_plain(is_command, is_aws, count - before, words + before) && is_alike())
+    server = connected(is_aws);
   if (server < 0) {
     const char *program = words[is_command];
     if (words[0] == interpreter)

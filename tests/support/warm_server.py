@@ -26,7 +26,7 @@ import termios
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -170,6 +170,16 @@ def tell_ends(clients: dict[int, tuple[int, socket.socket]], poll: select.poll) 
                         client.sendall(struct.pack("i", status))
 
 
+def awsdirenv() -> None:
+    """Run ours."""
+    from awsdirenv.__main__ import main  # noqa: PLC0415 - the path to it is set below
+
+    main()
+
+
+entry: Callable[[], None] = awsdirenv  # in warm_aws.py it is another one
+
+
 def become(client: socket.socket) -> NoReturn:
     """Be the process that the client stands for, and end as it."""
     signal.set_wakeup_fd(-1)
@@ -177,9 +187,7 @@ def become(client: socket.socket) -> NoReturn:
     status = 1
     try:
         take_over(client)
-        from awsdirenv.__main__ import main  # noqa: PLC0415 - the path to it is set below
-
-        main()
+        entry()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - as Python does
@@ -229,7 +237,7 @@ def take_over(client: socket.socket) -> None:
         from keychains import die_at  # noqa: PLC0415 - the same
 
         die_at(when)
-    if "load" in sys.argv[1:2]:
+    if sys.argv[1:2] in (["load"], ["keys"]):
         from live_python import name_in_live_files  # noqa: PLC0415 - the same
 
         name_in_live_files(lambda: Path(sys.orig_argv[3], "venv", "bin", "python3"))
@@ -263,7 +271,10 @@ def import_all() -> None:
             importlib.import_module(module.name)
     before = list(sys.path)
     sys.path += [str(REPOSITORY / "tests" / "support"), str(REPOSITORY / "tests" / "doubles")]
-    for name in ("keychains", "keyring.backends.SecretService"):
+    keyring = importlib.import_module("keyring.backends")
+    # keyring imports all its backends. Also on Linux the one of macOS starts ldconfig, gcc and ld, three times.
+    backends = (module.name for module in pkgutil.iter_modules(keyring.__path__, "keyring.backends."))
+    for name in ("keychains", *backends, "cryptography.hazmat.backends.openssl.backend"):
         importlib.import_module(name)
     strict_sts, world = importlib.import_module("strict_sts"), importlib.import_module("world")
     with strict_sts.StrictSts() as sts, tempfile.TemporaryDirectory(prefix="awsdirenv-warm-") as root:

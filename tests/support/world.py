@@ -27,7 +27,7 @@ from awsdirenv.system.files import own_python
 from container import allows, must_have
 from in_process import call, can_call
 from strict_sts import StrictSts
-from warm import as_program, path_of_programs
+from warm import as_program, fork_the_aws_cli, path_of_programs
 from warm import variables as warm_variables
 
 BIN = Path(sys.executable).parent
@@ -318,6 +318,8 @@ class World:
     def process(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a program, be it one of ours, in a process of its own; ours are forked, unless the world `is_cold`."""
         whole = {**self.env, **env}
+        if command[0] == "aws" and not self.is_cold:
+            fork_the_aws_cli()
         done = subprocess.run(
             command,
             env={**whole, **({} if self.is_cold else path_of_programs(whole))},
