@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2034,SC2154 # the parts share the variables of warm.sh
 #
-# `use aws_profile --live`. It is read in the midst of warm.sh, and works with its variables.
+# `use aws_profile --live`. Notes are at the end.
 
-# One look is for both: the live file is made from the same files as the snapshot.
 _awsdirenv_read_snapshot_and_live() {
   _ad_live=$_ad_cache/live/$_ad_key _ad_empty=$_ad_cache/live/.empty
   _awsdirenv_read_snapshot live : _awsdirenv_take_live "$_ad_live" "$_ad_empty" "$_ad_cache/live"
 }
 
-# True for live files that are ours, and made from all that they would be made from now.
 _awsdirenv_take_live() {
   local _ad_live_mtime _ad_live_state
   _awsdirenv_is_live_file_current && _awsdirenv_check_live
@@ -23,8 +21,6 @@ _awsdirenv_is_live_file_current() {
   _awsdirenv_is_live_header_current
 }
 
-# True where the `_ad_lines` of the file begin with what it would be made from now; see Made in
-# awsdirenv/cache/live_files.py. What comes behind that is for those who have no snapshot.
 _awsdirenv_is_live_header_current() {
   local _ad_wanted _ad_actual
   printf -v _ad_wanted '# %s\n' version=4 "profile=${_ad_key%%@*}" "config=${_ad_stamps[0]}" "credentials=${_ad_stamps[1]}" \
@@ -35,8 +31,6 @@ _awsdirenv_is_live_header_current() {
   [[ $_ad_actual == "$_ad_wanted" && -x ${_ad_lines[8]#*=} && -r ${_ad_lines[9]#*=} ]]
 }
 
-# Judges what the look has told of our files, and sees to it that direnv watches them and AWS's own: first the watch,
-# then the look.
 _awsdirenv_check_live() {
   local _ad_before=${DIRENV_WATCHES-}
   _awsdirenv_are_live_files_ours || return 1
@@ -47,7 +41,6 @@ _awsdirenv_check_live() {
   _awsdirenv_run cold _awsdirenv_remember_watches "$_ad_before" "$_ad_live_state"
 }
 
-# The empty file must be empty: keys that somebody has written into it would win. Keeps their state as `_ad_live_state`.
 _awsdirenv_are_live_files_ours() {
   local _ad_of_live=${_ad_rest%%$'\n'*} _ad_of_empty
   _ad_rest=${_ad_rest#*$'\n'}
@@ -57,18 +50,15 @@ _awsdirenv_are_live_files_ours() {
     ${_ad_rest#*$'\n'} == '' && $_ad_rest == "$EUID 700 "*" @ $_ad_cache/live/"$'\n' && ! -L $_ad_empty && ! -L ${_ad_empty%/*} ]]
 }
 
-# Exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot only says
-# whether there is something to ask of a person who enters.
 _awsdirenv_open_live() {
   local _ad_wanted=$_ad_option_region
   [[ ${AWSDIRENV_PROFILE+set} ]] || _ad_wanted=${_ad_wanted:-${AWS_REGION:-${AWS_DEFAULT_REGION-}}}
   if [[ $_ad_wanted ]] && ! _awsdirenv_run names _awsdirenv_is_region "$_ad_wanted"; then
-    _awsdirenv_run cold _awsdirenv_load || : # Python says what is wrong with it
+    _awsdirenv_run cold _awsdirenv_load || :
     _awsdirenv_run cold _awsdirenv_close
     return
   fi
   [[ $_ad_is_fresh ]] || _awsdirenv_run cold _awsdirenv_make_live || return 0
-  # What a person has declared of them would change what we write, and what is readonly cannot be written.
   if ! _awsdirenv_unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE 2>/dev/null; then
     _awsdirenv_run cold _awsdirenv_refuse_readonly_names || _awsdirenv_run cold _awsdirenv_close
     return
@@ -76,10 +66,8 @@ _awsdirenv_open_live() {
   _awsdirenv_left=(
     "AWS_PROFILE=$_ad_declared" "AWS_CONFIG_FILE=$_ad_live" "AWS_SHARED_CREDENTIALS_FILE=$_ad_empty"
     "AWSDIRENV_PROFILE=$_ad_declared" "AWSDIRENV_LOADED=$_ad_envrc_mtime $PWD" ${_ad_stage:+"AWSDIRENV_STAGE=$_ad_stage"}
-    # Some SDKs would go on to the role of an EC2 instance where we have no credentials for them.
     AWS_EC2_METADATA_DISABLED=true
     ${_ad_narrowed:+"AWSDIRENV_NARROWED=$_ad_narrowed"}
-    # Not the profile's own, which would be wrong for every other profile.
     ${_ad_wanted:+"AWS_REGION=$_ad_wanted" "AWS_DEFAULT_REGION=$_ad_wanted"}
   )
   [[ ${AWS_EC2_METADATA_DISABLED@a} != *r* ]] || _awsdirenv_run cold _awsdirenv_close_metadata _awsdirenv_left
@@ -87,5 +75,20 @@ _awsdirenv_open_live() {
   _awsdirenv_say_where
 }
 
-# Where this is missing, the file has been cut off; see _awsdirenv_run.
 _ad_parts+=' live '
+return 0
+
+# Notes
+#
+# - `_awsdirenv_read_snapshot_and_live`: one look is for both, because the live file is made from the same files as the snapshot.
+# - `_awsdirenv_take_live` is true for live files that are ours, and made from all that they would be made from now. The lines at
+#   their beginning say what that is: see Made in awsdirenv/cache/live_files.py. What comes behind is for those who have no snapshot.
+# - `_awsdirenv_check_live` judges what the look has told of our files, and sees to it that direnv watches them and AWS's own: first
+#   the watch, then the look.
+# - `_awsdirenv_are_live_files_ours`: the empty file must be empty, since keys that somebody has written into it would win. It keeps
+#   their state as `_ad_live_state`.
+# - `_awsdirenv_open_live` exports no keys, but AWS_PROFILE and files of ours, by which every SDK gets them from us. So the snapshot
+#   only says whether there is something to ask of a person who enters. Python says what is wrong with a region. What a person has
+#   declared of the files would change what we write, and what is readonly cannot be written. Some SDKs would go on to the role of
+#   an EC2 instance where we have no credentials for them. The region is not the profile's own, which would be wrong for every
+#   other profile.
