@@ -2,7 +2,7 @@
 # awsdirenv's extension of direnv's stdlib. Usage and notes are at the end.
 use_aws_profile() {
   local _ad_closed=(AWS_PROFILE=closed-by-awsdirenv:type-direnv-reload AWS_EC2_METADATA_DISABLED=true) _ad_step=enter
-  local _ad_installed=${BASH_SOURCE[0]%/*} _ad_python='' _ad_package='' _ad_stat_program=stat
+  local _ad_installed=${BASH_SOURCE[0]%/*} _ad_python='' _ad_package='' _ad_stat_program=stat _ad_stat_option=-c _ad_stat_format='%u %a %s %Y %d:%i:%z @ %n/'
   if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) && {
     local - IFS=$' \t\n' FUNCNEST=0 _ad_parts='' _ad_bashopts=${BASHOPTS-} _ad_shopts=(expand_aliases failglob nocaseglob nocasematch localvar_inherit localvar_unset)
     set -B +axvefuETC +o pipefail +o posix

@@ -146,9 +146,11 @@ _awsdirenv_replace_unprintable() {
 
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
-  local _ad_watches _ad_watches_if_closed _ad_status _ad_try
+  local _ad_watches _ad_watches_if_closed _ad_status _ad_try _ad_pause=''
   _awsdirenv_can_read keys || return 1
-  if _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; then
+  ! { _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_wait_for_watches; } || _ad_is_fresh=1
+  [[ ! $_ad_pause ]] || exec {_ad_pause}<&-
+  if [[ $_ad_is_fresh ]]; then
     _awsdirenv_open
     return 0
   fi
@@ -298,9 +300,9 @@ _awsdirenv_remember_watches() {
 
 # True after waiting, up to a second, for another shell that is already getting the same: fifty shells then start one
 # Python instead of fifty. This is no lock, only good manners; the lock is the Python side's, which takes the claim away
-# when it is done, and as soon as it turns to a person.
+# when it is done, and as soon as it turns to a person. The caller closes `_ad_pause`.
 _awsdirenv_let_another_do_it() {
-  local _ad_claim=$_ad_cache/claims/$_ad_key _ad_pid='' _ad_pause _ad_rounds
+  local _ad_claim=$_ad_cache/claims/$_ad_key _ad_pid='' _ad_rounds
   [[ $_ad_key && -d ${_ad_claim%/*} && -O ${_ad_claim%/*} && ! -L ${_ad_claim%/*} && ! -L $_ad_cache ]] || return 1
   set -C
   if { printf '%s\n' "$$" >"$_ad_claim"; } 2>/dev/null; then
@@ -317,7 +319,17 @@ _awsdirenv_let_another_do_it() {
     fi
     read -r -t 0.04 -u "$_ad_pause" _
   done
-  exec {_ad_pause}<&-
+}
+
+# Sees to watches as _awsdirenv_watch_files does, after waiting: who has made the snapshot is about to remember them for all shells
+# in the same directory. Fifty processes of direnv's would take longer.
+_awsdirenv_wait_for_watches() {
+  local _ad_round
+  for _ad_round in 1 2 3 4 5; do
+    _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" && return
+    read -r -t 0.03 -u "$_ad_pause" _
+  done
+  _awsdirenv_watch_files
 }
 
 # Starts the timer in a subshell of its own, without any of direnv's descriptors: nobody waits for it. Of fifty shells that
@@ -412,11 +424,11 @@ _awsdirenv_is_confirmed() {
 _awsdirenv_make_live() {
   local _ad_watches=${DIRENV_WATCHES-} _ad_watches_before _ad_watches_if_closed _ad_status _ad_try \
     _ad_insists=$_ad_option_account$_ad_option_role$_ad_option_confirm${AWSDIRENV_CONFIRM-} \
-    _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage
+    _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage _ad_pause=''
   _awsdirenv_can_read live || return 1
-  if _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; then
-    return 0
-  fi
+  ! { _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; } || _ad_is_fresh=1
+  [[ ! $_ad_pause ]] || exec {_ad_pause}<&-
+  [[ ! $_ad_is_fresh ]] || return 0
   _awsdirenv_watch_if_closed
   _ad_watches_before=${DIRENV_WATCHES-}
   for _ad_try in '' again again; do

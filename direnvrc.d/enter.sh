@@ -17,7 +17,7 @@ _awsdirenv_stat() {
     _awsdirenv_run cold _awsdirenv_look "$@"
     return
   fi
-  export TZ=UTC0 LC_ALL=C && exec "$_ad_stat_program" -L -c '%u %a %s %Y %d:%i:%z @ %n/' -- "$@"
+  export TZ=UTC0 LC_ALL=C && exec "$_ad_stat_program" -L "$_ad_stat_option" "$_ad_stat_format" -- "$@"
 }
 _awsdirenv_use() { [[ -r $_ad_installed/warm.sh ]] && builtin source "$_ad_installed/warm.sh"; }
 {

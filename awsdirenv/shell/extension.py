@@ -105,12 +105,14 @@ def cache_around(environ: Mapping[str, str]) -> Path | None:
 
 def extension_text() -> str:
     """Return the extension with this installation's absolute paths in it."""
-    source, (python, *_, package) = extension_source(), own_command()
+    source, (python, *_, package), (_, option, text, _) = extension_source(), own_command(), stamps.OPTIONS
     values = {
         "installed": str(source.parent.resolve()),
         "python": python,
         "package": package,
         "stat_program": stat_program() or "",
+        "stat_option": option,
+        "stat_format": text,
     }
     line = "  local" + "".join(f" _ad_{name}={shlex.quote(value)}" for name, value in values.items())
     return _INSTALLATION.sub(lambda _: line, source.read_text(encoding="utf-8"))

@@ -185,7 +185,8 @@ def test_options_of_the_line_exist(document: Path) -> None:
     """A document shows `use aws_profile` with no option that the extension would refuse."""
     lines = [line for line in code(document) if "use aws_profile" in line]
     shown = {option for line in lines for option in re.findall(r"(?<=[\s[])--[a-z-]+", line)}
-    assert shown <= set(re.findall(r"--[a-z-]+", EXTENSION.partition("use_aws_profile()")[0]))
+    usage = EXTENSION.partition("# Usage: ")[2].partition("\n\n")[0]
+    assert shown <= set(re.findall(r"--[a-z-]+", usage))
 
 
 @every_document

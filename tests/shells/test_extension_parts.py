@@ -332,14 +332,14 @@ def test_a_stat_of_another_kind(world: World, case: str, line: str) -> None:
 def test_setup_writes_what_this_machine_s_stat_prints(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the first program that tells just what Python sees. Where none does, it is our own command."""
     here = extension_text()
-    assert " _ad_stat_program=/usr/bin/stat\n" in here
-    assert shlex.join(OPTIONS) in extension_source().with_name("enter.sh").read_text(encoding="utf-8")
+    option, text = (shlex.quote(word) for word in OPTIONS[1:3])
+    assert f" _ad_stat_program=/usr/bin/stat _ad_stat_option={option} _ad_stat_format={text}\n" in here
     assert shlex.quote(BOOT) in extension_source().with_name("cold.sh").read_text(encoding="utf-8")
     programs = [str(world.program(f"stat{n}", str(text))) for n, text in enumerate(STATS.values()) if text]
     monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs, "/usr/bin/stat"))
     assert extension_text() == here
     monkeypatch.setattr(installed_extension, "_STAT_PROGRAMS", ("/nowhere/stat", *programs))
-    assert " _ad_stat_program=''\n" in extension_text()
+    assert " _ad_stat_program='' " in extension_text()
 
 
 @pytest.mark.parametrize("line", ["plain", "plain --live", "plain --stage x", "--region eu-west-1"])
