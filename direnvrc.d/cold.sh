@@ -146,10 +146,11 @@ _awsdirenv_replace_unprintable() {
 
 # The cold path: Python renews what is due, and whatever came of it decides what is exported.
 _awsdirenv_renew() {
-  local _ad_watches _ad_watches_if_closed _ad_status _ad_try _ad_pause=''
+  local _ad_watches _ad_watches_if_closed _ad_status _ad_try
   _awsdirenv_can_read keys || return 1
-  ! { _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_wait_for_watches; } || _ad_is_fresh=1
+  ! { _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot keys _awsdirenv_is_fresh _awsdirenv_watch_files; } || _ad_is_fresh=1
   [[ ! $_ad_pause ]] || exec {_ad_pause}<&-
+  _ad_pause=''
   if [[ $_ad_is_fresh ]]; then
     _awsdirenv_open
     return 0
@@ -243,6 +244,7 @@ _awsdirenv_open_without_session() {
 # First the watch, then the look, so that no change falls between; and the outcome is kept for the next time.
 _awsdirenv_watch_and_look() {
   local _ad_before=${DIRENV_WATCHES-}
+  ! _awsdirenv_wait_for_watches "$_ad_state$_ad_dotenv_stamp" || return 0
   _awsdirenv_watch "$_ad_snapshot" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   _awsdirenv_begin_look
   _awsdirenv_end_look && [[ ! $_ad_rest ]] || return 1
@@ -319,17 +321,19 @@ _awsdirenv_let_another_do_it() {
     fi
     read -r -t 0.04 -u "$_ad_pause" _
   done
+  return 0
 }
 
-# Sees to watches as _awsdirenv_watch_files does, after waiting: who has made the snapshot is about to remember them for all shells
-# in the same directory. Fifty processes of direnv's would take longer.
+# True once the watches for the state $1 are remembered, where this shell has waited for another one's load: that one has
+# `direnv watch` tell them just now. Fifty of these processes would take longer.
 _awsdirenv_wait_for_watches() {
   local _ad_round
+  [[ $_ad_pause ]] || return 1
   for _ad_round in 1 2 3 4 5; do
-    _awsdirenv_recall_watches "$_ad_state$_ad_dotenv_stamp" && return
+    ! _awsdirenv_recall_watches "$1" || return 0
     read -r -t 0.03 -u "$_ad_pause" _
   done
-  _awsdirenv_watch_files
+  return 1
 }
 
 # Starts the timer in a subshell of its own, without any of direnv's descriptors: nobody waits for it. Of fifty shells that
@@ -424,10 +428,11 @@ _awsdirenv_is_confirmed() {
 _awsdirenv_make_live() {
   local _ad_watches=${DIRENV_WATCHES-} _ad_watches_before _ad_watches_if_closed _ad_status _ad_try \
     _ad_insists=$_ad_option_account$_ad_option_role$_ad_option_confirm${AWSDIRENV_CONFIRM-} \
-    _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage _ad_pause=''
+    _ad_live_region _ad_live_account_id _ad_live_role _ad_live_stage
   _awsdirenv_can_read live || return 1
   ! { _awsdirenv_let_another_do_it && _awsdirenv_run bytes _awsdirenv_in_bytes _awsdirenv_read_snapshot_and_live; } || _ad_is_fresh=1
   [[ ! $_ad_pause ]] || exec {_ad_pause}<&-
+  _ad_pause=''
   [[ ! $_ad_is_fresh ]] || return 0
   _awsdirenv_watch_if_closed
   _ad_watches_before=${DIRENV_WATCHES-}

@@ -35,6 +35,7 @@ _awsdirenv_check_live() {
   local _ad_before=${DIRENV_WATCHES-}
   _awsdirenv_are_live_files_ours || return 1
   _awsdirenv_recall_watches "$_ad_live_state" && return
+  _awsdirenv_run cold _awsdirenv_wait_for_watches "$_ad_live_state" && return
   _awsdirenv_run cold _awsdirenv_watch "$_ad_live" "$_ad_empty" "$_ad_config" "$_ad_credentials" "$_ad_dotenv"
   _awsdirenv_begin_look "$_ad_live" "$_ad_empty" "$_ad_cache/live"
   _awsdirenv_end_look && _awsdirenv_are_live_files_ours || return 1

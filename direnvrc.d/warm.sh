@@ -34,7 +34,7 @@ _awsdirenv_read_snapshot() {
     _ad_option_account _ad_option_role _ad_option_stage _ad_option_confirm _ad_option_policy _ad_options _ad_asked _ad_narrowed _ad_agent _ad_keys _ad_mode_stamp \
     _ad_key _ad_context _ad_cache _ad_snapshot _ad_dotenv _ad_dotenv_stamp _ad_config _ad_credentials _ad_is_found _ad_is_fresh _ad_live _ad_empty \
     _ad_now _ad_access_key_id _ad_secret_access_key _ad_session_token _ad_account_id _ad_region _ad_role _ad_stage _ad_policies \
-    _ad_expiration _ad_refresh_at _ad_usable_until _ad_reply _ad_envrc_mtime=0 _ad_stat=_awsdirenv_stat
+    _ad_expiration _ad_refresh_at _ad_usable_until _ad_reply _ad_pause _ad_envrc_mtime=0 _ad_stat=_awsdirenv_stat
   ((!BASH_SUBSHELL)) || _awsdirenv_run cold _awsdirenv_warn_in_subshell
   case ${AWS_CONFIG_FILE-} in
     */awsdirenv/live/*)
