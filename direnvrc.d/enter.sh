@@ -19,7 +19,10 @@ _awsdirenv_stat() {
   fi
   export TZ=UTC0 LC_ALL=C && exec "$_ad_stat_program" -L "$_ad_stat_option" "$_ad_stat_format" -- "$@"
 }
-_awsdirenv_use() { [[ -r $_ad_installed/warm.sh ]] && builtin source "$_ad_installed/warm.sh"; }
+_awsdirenv_use() {
+  [[ -r $_ad_installed/warm.sh ]] && builtin source "$_ad_installed/warm.sh"
+  [[ $_ad_parts == *' warm '* ]]
+}
 {
   [[ $_ad_step ]] || return 0
   local _ad_name _ad_unread='' _ad_around=() _ad_taken=() _ad_unset=() _ad_refused='' _ad_result='_ad_closed[@]' _ad_line=("$@")
@@ -43,7 +46,8 @@ _awsdirenv_use() { [[ -r $_ad_installed/warm.sh ]] && builtin source "$_ad_insta
 #   third of code. Scripts are in braces: of a file that is cut off bash runs nothing then.
 # - Whatever fails once the directory is closed: no credentials are left. The last lines open it.
 # - Where `_ad_step` is empty, this only defines the functions that the other parts need.
-# - `_awsdirenv_run` sources a list of functions once. A mark at its end, in `_ad_parts`, tells that it was read whole.
+# - `_awsdirenv_run` sources a list of functions once. A mark at its end, in `_ad_parts`, tells that it was read whole. So does the
+#   mark of a script: one of which nothing is left does nothing, and fails in nothing.
 # - `_awsdirenv_unset` also takes out what a `declare` in .envrc hides: that makes a variable local to direnv's functions, and
 #   another one stands behind it. `${!AWS@}` has each name that has a value in any scope.
 # - `_ad_around` keeps what stands around the line, `_ad_taken` the names of the block that were set.

@@ -15,7 +15,7 @@ _awsdirenv_read_snapshot() {
   _awsdirenv_begin_look "${@:4}"
   ! builtin source "$_ad_installed/snapshot.sh" "$@" || _ad_sound=1
   exec {_ad_fd}<&- {_ad_looked}<&-
-  [[ $_ad_sound ]]
+  [[ $_ad_sound && $_ad_parts == *' snapshot '* ]]
 }
 
 {
@@ -47,7 +47,7 @@ _awsdirenv_read_snapshot() {
     builtin source "$_ad_installed/find.sh"
   else
     _awsdirenv_run bytes _awsdirenv_in_bytes builtin source "$_ad_installed/find.sh"
-  fi && _ad_is_found=1
+  fi && [[ $_ad_parts == *' find '* ]] && _ad_is_found=1
   if [[ ! $_ad_is_found ]] || { [[ $_ad_mode_stamp && ! $_ad_is_fresh ]] && ! _awsdirenv_run mode _awsdirenv_settle_mode; }; then
     _ad_step=''
     _awsdirenv_run find :

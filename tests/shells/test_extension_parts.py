@@ -110,6 +110,7 @@ def test_a_directory_without_us_reads_no_part(world: World, parts: Path) -> None
         ),
         *((f"{part}.sh", "plain") for part in ("enter", "find", "text", "snapshot", "look", "keys")),
         *((f"{part}.sh", "plain --live") for part in ("snapshot", "look")),
+        *((f"{part}.sh", "base --no-session") for part in ("snapshot", "keys")),
     ],
 )
 def test_a_part_that_cannot_be_read_closes_the_directory(
@@ -135,7 +136,7 @@ def test_a_part_that_cannot_be_read_closes_the_directory(
     (parts / part).write_bytes(whole)
     if "bad" not in line:
         changes, _ = world.enter(folder, **{name: value for name, value in changes.items() if value is not None})
-        assert changes["AWSDIRENV_PROFILE"] == "plain"
+        assert changes["AWSDIRENV_PROFILE"] == (line.split() or ["plain"])[0]
 
 
 def test_what_env_means_is_not_guessed(world: World, parts: Path) -> None:
@@ -146,9 +147,37 @@ def test_what_env_means_is_not_guessed(world: World, parts: Path) -> None:
     (parts / "context.sh").unlink()
     folder = world.project("p", "use aws_profile\n")
     (folder / ".env").write_text("AWS_PROFILE=plain\n")
-    changes, said = world.enter(folder, **OUTER)
+    changes, said = world.enter(folder)
     assert f"awsdirenv: error: a part of this extension cannot be read: context.sh\n{HINT}" in said
     assert_nobody(changes, OUTER)
+
+
+@pytest.mark.parametrize("part", ["enter", "warm", "find", "snapshot", "look", "keys"])
+def test_a_part_that_ends_at_any_line(world: World, parts: Path, part: str) -> None:
+    """Whatever is left of it, the directory is closed, and there is one error."""
+    world.role("plain", mfa=False)
+    folder = world.project("plain")
+    assert world.enter(folder)[0]["AWSDIRENV_PROFILE"] == "plain"
+    path = parts / f"{part}.sh"
+    lines = path.read_text(encoding="utf-8").partition("\n# Notes\n")[0].splitlines(keepends=True)
+    end = next(at for at, line in enumerate(lines) if line.startswith((f"}} # {part}", f"_ad_parts+=' {part} '")))
+    for count in {0, 4, *range(0, end, 5), end}:
+        path.write_text("".join(lines[:count]), encoding="utf-8")
+        changes, said = world.enter(folder, **OUTER)
+        assert_nobody(changes, OUTER)
+        assert said.count("awsdirenv: error: ") == 1, count
+        # After an error in a condition bash cannot parse the next part, either, and that one is named.
+        assert re.search(rf"a part of this extension cannot be read: \w+\.sh\n{HINT}", said)
+
+
+def test_nothing_of_the_block_is_set(world: World) -> None:
+    """Where only the switch is there, and readonly, bash is not asked for each variable that it has."""
+    world.role("plain", mfa=False)
+    folder = world.project("p", f"readonly {SWITCH}=true\nSECRET=mine\nuse aws_profile plain\n")
+    changes, said = world.enter(folder)
+    assert changes["AWSDIRENV_PROFILE"] == "plain", said
+    assert len(without_direnv(said).splitlines()) == 1
+    assert "mine" not in said
 
 
 @pytest.mark.parametrize("change", ["", "rm {0}", "head -n 2 {0} >cut; cp cut {0}", "sed -i 'y/}}/]/' {0}"])
