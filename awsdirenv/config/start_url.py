@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-_OF_AWS = re.compile(
+# Compiled at their first use: commands that read config files need neither.
+_OF_AWS = (
     r"(?:.+\.)?(?:app\.aws|awsapps\.(?:com|cn)|portal\.amazonaws\.(?:com(?:\.cn)?|eu)"
     r"|app\.amazonwebservices\.com\.cn|api\.amazonwebservices\.eu)"
     r"|identitycenter\.(?:us-gov\.)?amazonaws\.(?:com(?:\.cn)?|eu)"
 )
-_REGION = re.compile(
+_REGION = (
     r"[^.]+\.(?:portal\.([a-z0-9-]+)\.(?:app\.aws|app\.amazonwebservices\.com\.cn|api\.amazonwebservices\.eu)"
     r"|([a-z0-9-]+)\.portal\.amazonaws\.(?:com(?:\.cn)?|eu))"
 )
@@ -27,12 +28,12 @@ def canonical(url: str) -> str:
 
 def is_of_aws(url: str) -> bool:
     """Return whether the host is one of AWS's own."""
-    return _OF_AWS.fullmatch(_host(url)) is not None
+    return re.fullmatch(_OF_AWS, _host(url)) is not None
 
 
 def region_of(url: object) -> str | None:
     """Return the region that the host of a start URL names, or None."""
-    match = _REGION.fullmatch(_host(url)) if isinstance(url, str) else None
+    match = re.fullmatch(_REGION, _host(url)) if isinstance(url, str) else None
     return match and (match[1] or match[2])
 
 
