@@ -109,7 +109,7 @@ def usable_until(issued: datetime, expiration: datetime) -> datetime:
     """Give the moment from which credentials count as ended.
 
     Generations of a minute exist in tests and in some credential_process helpers: never more than a tenth of the life
-    before the end. direnvrc.d/warm.sh does the same arithmetic, in whole seconds.
+    before the end. direnvrc.d/snapshot.sh does the same arithmetic, in whole seconds.
     """
     return expiration - min(EXPIRATION_MARGIN, max((expiration - issued) / 10, timedelta(0)))
 
@@ -119,7 +119,7 @@ def refresh_at(issued: datetime, expiration: datetime) -> datetime:
 
     A quarter of the life before the end, at most 15 minutes, at least 2, and never before half the life.
     botocore's advisory window is a fixed 15 minutes, which for a 15-minute session means "always".
-    direnvrc.d/warm.sh does the same arithmetic, in whole seconds.
+    direnvrc.d/snapshot.sh does the same arithmetic, in whole seconds.
     """
     life = max(expiration - issued, timedelta(0))
     lead = min(_MOST_LEAD, max(_LEAST_LEAD, life / 4))

@@ -1,6 +1,6 @@
 """Our folders and file names, and AWS's. Nothing here touches the disk.
 
-direnvrc.d/warm.sh computes `snapshot_key` on its own, to find a snapshot without starting Python; the two are held
+direnvrc.d/find.sh computes `snapshot_key` on its own, to find a snapshot without starting Python; the two are held
 together by tests/shells/test_snapshot.py.
 """
 

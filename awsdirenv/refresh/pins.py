@@ -1,6 +1,6 @@
 """Pins: what `.envrc` demands before anything is exported (an account, a role, the user's confirmation).
 
-The extension checks the same, from the snapshot alone (`_awsdirenv_admits`). The messages and the question are here.
+The extension checks the same, from the snapshot alone (snapshot.sh). The messages and the question are here.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ _STAT_PROGRAMS = (
 )
 _EXTENSION_NAME = "awsdirenv.sh"
 FIRST_WORDS = "# awsdirenv's extension of direnv's stdlib."
-# The parts that the extension sources when it is used. The last line of each says that it is whole.
+# The parts that the extension sources when it is used. The last line of the code of each says that it is whole.
 _PARTS = ("bytes", "cold", "context", "keys", "leave", "live", "look", "mode", "names", "options", "text")
-# These are scripts: they are sourced to run them, and notes stand behind their ends.
+# These are scripts: they are sourced to run them.
 _STEPS = ("enter", "find", "snapshot", "warm")
 # What SDKs start in live directories, next to the parts.
 _PROGRAM = "credential-process"

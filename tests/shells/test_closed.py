@@ -33,10 +33,7 @@ def tempting(world: World) -> World:
 
 def no_parts(world: World) -> None:
     """Have an extension that does not find its parts."""
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    text = extension.read_text(encoding="utf-8")
-    assert f"{ROOT}/direnvrc.d " in text
-    extension.write_text(text.replace(f"{ROOT}/direnvrc.d ", "/nowhere "), encoding="utf-8")
+    world.install(installed="/nowhere")
 
 
 def nothing(_world: World) -> None:

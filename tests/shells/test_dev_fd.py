@@ -48,9 +48,7 @@ def test_a_directory_opens(world: World, kernel: dict[str, str], line: str) -> N
     parts = world.root / "parts"
     shutil.copytree(extension_source().parent, parts)
     (parts / "snapshot.sh").write_text(of_this_system((parts / "snapshot.sh").read_text(encoding="utf-8")))
-    extension = world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    text = extension.read_text(encoding="utf-8")
-    extension.write_text(text.replace(f"={extension_source().parent.resolve()} ", f"={parts} "))
+    world.install(installed=str(parts))
     world.role("plain", mfa=False)
     folder = world.project("p", line)
     assert world.enter(folder, **kernel)[0]["AWSDIRENV_PROFILE"] == "plain"

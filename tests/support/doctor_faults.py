@@ -205,9 +205,7 @@ def _other_bash(home: Home) -> None:
 
 @fault("stat", INFO, "each load starts Python")
 def _no_stat_at_setup(home: Home) -> None:
-    path = home.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-    text = re.sub(r"(?<=_ad_stat_program=)\S+", "''", path.read_text(encoding="utf-8"))
-    path.write_text(text, encoding="utf-8")
+    home.world.install(stat_program="")
 
 
 @fault("stat", INFO, "each load starts Python")
@@ -364,19 +362,16 @@ def _whole_extension(home: Home) -> None:
 
 @fault("extension", ERROR, "a part of the installed extension cannot be read: bytes.sh")
 def _moved_extension(home: Home) -> None:
-    path = home.lib / "awsdirenv.sh"
-    path.write_text(path.read_text(encoding="utf-8").replace("/direnvrc.d ", "/gone "), encoding="utf-8")
+    home.world.install(installed="/gone")
 
 
 @fault("extension", ERROR, "a part of the installed extension cannot be read: cold.sh")
 def _cut_extension(home: Home) -> None:
-    path = home.lib / "awsdirenv.sh"
     parts = home.world.root / "parts"
     shutil.copytree(extension_source().parent, parts)
     text = (parts / "cold.sh").read_text(encoding="utf-8")
     (parts / "cold.sh").write_text(text[: len(text) * 9 // 10], encoding="utf-8")
-    installed = path.read_text(encoding="utf-8")
-    path.write_text(installed.replace(str(extension_source().parent), str(parts)), encoding="utf-8")
+    home.world.install(installed=str(parts))
 
 
 @fault("extension", ERROR, "the file at the extension's path is not awsdirenv's")

@@ -368,15 +368,10 @@ def _not_confirmed(walk: Walk) -> Steps:
 # --- the extension ------------------------------------------------------------------------------------------------
 
 
-def _extension(walk: Walk) -> Path:
-    return walk.world.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
-
-
 @row("a part of this extension cannot be read: ….sh", "install awsdirenv again, then: awsdirenv setup")
 def _moved(walk: Walk) -> Steps:
     walk.config(f"{CHAIN}region = eu-west-1\n")
-    installed = _extension(walk).read_text(encoding="utf-8")
-    _extension(walk).write_text(installed.replace("/direnvrc.d ", "/gone "), encoding="utf-8")
+    walk.world.install(installed="/gone")
     hint = yield walk.enter("use aws_profile p\n")
     walk.does(hint.rpartition(": ")[2])
 

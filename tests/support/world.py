@@ -263,23 +263,23 @@ class World:
     def replace_stat(self, text: str | None) -> None:
         """Have the extension start another program in the place of the system's `stat`, or one that is not there."""
         program = self.program("stat", text) if text else Path("/nowhere/stat")
-        self._install(stat_program=str(program))
+        self.install(stat_program=str(program))
 
     def replace_command(self, text: str) -> None:
         """Have the extension start another program in our place: sh's, with our words, which finds us as `$ours`."""
-        python = self._install()
+        python = self.install()
         if python == own_python() and not self.is_cold:
             python = str(as_program() or python)
         count = len(list(self.root.glob("programs/ours*")))
         ours = self.program(f"ours{count}", f'exec {shlex.join((python, *own_command()[1:]))} "$@"')
-        self._install(python=str(self.program(f"command{count}", f"shift 4\nours={ours}\n{text}")))
+        self.install(python=str(self.program(f"command{count}", f"shift 4\nours={ours}\n{text}")))
 
-    def _install(self, **values: str) -> str:
+    def install(self, **values: str) -> str:
         """Change what the installed extension says about the installation, and give the path of its Python."""
         extension = self.home / ".config" / "direnv" / "lib" / "awsdirenv.sh"
         text = extension.read_text(encoding="utf-8")
         for name, value in values.items():
-            text, changes = re.subn(rf"(?<= _ad_{name}=)\S+", value, text)
+            text, changes = re.subn(rf"(?<= _ad_{name}=)\S+", shlex.quote(value), text)
             assert changes == 1
         extension.write_text(text, encoding="utf-8")
         return str(re.findall(r" _ad_python=(\S+)", text)[0])
@@ -290,7 +290,7 @@ class World:
         This is for tests of what surrounds the line in `.envrc`, which could get into a function of bash's.
         """
         self.is_cold = True
-        self._install(python=str(as_program() or own_python()))
+        self.install(python=str(as_program() or own_python()))
 
     def project(self, name: str, envrc: str | None = None) -> Path:
         """Make a folder with an allowed `.envrc`; by default it uses the profile of its name."""
