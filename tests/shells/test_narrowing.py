@@ -197,6 +197,7 @@ def test_a_policy_of_the_profile_s_own_file_is_noticed_when_edited(world: World)
 BAD: Mapping[str, tuple[str, str]] = {
     "no JSON": ("{", "it is no JSON"),
     "a list": ("[]", "it has no Statement"),
+    "too many brackets": ('{"Statement": ' + "[" * 100_000, "it is nested too deep"),
     "a name twice": ('{"Statement": [], "Statement": []}', "stands twice"),
     "a Principal": (
         '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}',

@@ -14,12 +14,13 @@ from typing import Any
 
 from botocore import handlers, hooks
 from botocore.credentials import SSOProvider
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
 from botocore.tokens import SSOTokenProvider
 
 _SSO_CACHE = "_SSO_TOKEN_CACHE_DIR"
 _load = JSONFileLoader.load_file
+_list = Loader.list_available_services
 _make = hooks.EventAliaser.__init__
 _accepts_kwargs = hooks.accepts_kwargs
 _TRIE: Any = vars(hooks)["_PrefixTrie"]
@@ -28,11 +29,19 @@ _SESSION: Any = Session
 _register = _SESSION._register_builtin_handlers
 _EMITTERS: dict[Any, Any] = {}  # by the handlers
 _ALIASES: dict[str, str] = {}  # by the name of the event
+_SERVICES: dict[tuple[str, ...], list[str]] = {}  # by the kind of file and the folders
 
 
 @functools.cache
 def _loaded(path: str) -> Any:
     return _load(JSONFileLoader(), path)
+
+
+def _available(loader: Loader, type_name: str) -> list[str]:
+    key = (type_name, *loader.search_paths)
+    if key not in _SERVICES:
+        _SERVICES[key] = _list(loader, type_name)
+    return _SERVICES[key]
 
 
 def _made(self: Any, event_emitter: Any, event_aliases: Any = None) -> None:
@@ -101,6 +110,7 @@ def share_what_sessions_work_out() -> None:
     """Let all sessions of this process share it from now on."""
     for owner, name, once in (
         (JSONFileLoader, "load_file", lambda _self, file_path: _loaded(file_path)),
+        (Loader, "list_available_services", _available),
         (hooks.EventAliaser, "__init__", _made),
         (hooks, "accepts_kwargs", _takes_kwargs),
         (_TRIE, "__copy__", _shared),

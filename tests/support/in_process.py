@@ -7,6 +7,7 @@ are no terminal. What only a process can show (its end, its isolation, what it t
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - where a test has broken its first import, Python remembers that there is no such codec
+import gc
 import os
 import shutil
 import signal
@@ -58,7 +59,7 @@ def call(
     `python` gives what the files of `--live` have programs start in the place of our Python.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        with _as_a_process(env, cwd, stdout, stderr), _at_most(timeout), ExitStack() as way_back:
+        with _as_a_process(env, cwd, stdout, stderr), _at_most(timeout), no_collection(), ExitStack() as way_back:
             if python and words[0] == "load":
                 way_back.enter_context(named_in_live_files(python))
             try:
@@ -70,6 +71,16 @@ def call(
             file.seek(0)
             texts.append(file.read().decode().replace("\r\n", "\n"))
     return subprocess.CompletedProcess(["awsdirenv", *words], status, *texts)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Collect no garbage of other tests meanwhile: in the depths of a recursion its finalizers fail, too."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def caller_arn(env: Mapping[str, str], cwd: Path, profile: str | None, region: str) -> str:

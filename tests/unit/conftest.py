@@ -6,11 +6,13 @@ import os
 import pty
 import subprocess
 import types
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
 
 from awsdirenv.system import browser, subprocesses
+from in_process import no_collection
 
 
 class _Refused(subprocess.Popen[Any]):
@@ -35,3 +37,10 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in ((os, ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")), (pty, ("fork", "spawn"))):
         for name in names:
             monkeypatch.setattr(module, name, _fail)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """For tests of what is nested too deep."""
+    with no_collection():
+        yield

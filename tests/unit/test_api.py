@@ -27,7 +27,7 @@ from awsdirenv.errors import CredentialProcessError, NetworkError, PersonNeededE
 from awsdirenv.records import replace
 from awsdirenv.system.lock import Locks
 from strict_sts import SECRET_PREFIX, TOKEN_PREFIX
-from world import REGION, World
+from world import REGION, World, wait_for
 
 
 @pytest.fixture
@@ -180,8 +180,8 @@ def test_nothing_is_left_behind(here: World, capfd: pytest.CaptureFixture[str]) 
         awsdirenv.credentials("adminrole")
     gc.collect()
     assert state() == before
-    assert set(os.listdir("/dev/fd")) <= files, "the STS of this process may close some meanwhile"
-    assert threading.active_count() <= threads
+    wait_for(lambda: set(os.listdir("/dev/fd")) <= files)  # the STS of this process closes some, and ends threads
+    wait_for(lambda: threading.active_count() <= threads)
     assert capfd.readouterr() == ("", "")
 
 

@@ -163,6 +163,7 @@ def test_other_documents(environ: dict[str, str], document: object, what: str) -
     assert failure(printing(document), environ) == what
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize(
     "output",
     ["", "hello", f"{SECRET}", json.dumps(ANSWER) * 2, json.dumps(ANSWER)[:-1], "[" * 100000, "\\377\\376{}", "\\0"],

@@ -177,6 +177,7 @@ def test_written_in_pieces(shared: Shared, pieces: int) -> None:
     writer.join()
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("content", [b"null", b"[]", b'{"a": 1}', b"[" * 5000, b"\xff", b'{"accessToken": 7}', b"{}"])
 def test_no_token(shared: Shared, content: bytes, polls: list[float]) -> None:
     """A file with anything else in it is a sign-in that is over, for which fifty shells do not wait one by one."""

@@ -92,6 +92,7 @@ def test_a_new_folder_is_private(environ: dict[str, str]) -> None:
     assert stat.S_IMODE(sso_token.path(CORP, environ).parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize(
     "values",
     [
