@@ -5,7 +5,7 @@ PYTHONS := /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11 
 SCRIPTS := direnvrc.d/*.sh .ci/* awsdirenv/shell/scripts/*/awsdirenv.bash
 BIN := .venv/bin
 # Tests at once: some of their time they wait for a terminal, or for a life to end; those of the rooms for less of it.
-JOBS := 6
+JOBS := 8
 QUICK_JOBS := 4
 # Where the tools find the tests' world and the doubles of AWS.
 TEST_PARTS := tests/support:tests/doubles

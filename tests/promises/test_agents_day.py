@@ -21,8 +21,8 @@ from warm import fork_the_aws_cli, path_of_programs
 from world import World
 
 HOURS = int(os.environ.get("HOURS", "4"))
-# In the last hour there are fifty, and in the others some: the machine of CI has two cores. For `aws login` each agent is
-# a new Python, so there are half as many.
+# In the last hour there are fifty, and in the others some: the machine of CI has two cores. For `aws login` there are
+# half as many, as each is a new Python.
 CROWD = {"Identity Center": 50, "aws login": 25}
 USUAL = int(os.environ.get("AGENTS", "7"))
 CLIS = 3  # in the last hour; one in the others

@@ -400,7 +400,7 @@ export AFTER=1 COUNT=$_count
 
 @pytest.mark.as_program
 @pytest.mark.parametrize("test", [">=", "=="])
-@pytest.mark.parametrize(("line", "step"), [("plain", 7), ("plain --live", 11), ("nothere", 53), ("cold", 61)])
+@pytest.mark.parametrize(("line", "step"), [("plain", 11), ("plain --live", 17), ("nothere", 71), ("cold", 83)])
 def test_our_function_given_up_at_any_command(world: World, parts: Path, test: str, line: str, step: int) -> None:
     """Given up at the n-th command, for good or for one function: the declared identity or none, never an outer one.
 

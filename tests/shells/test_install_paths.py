@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -34,6 +33,8 @@ def install_lines() -> list[str]:
 PACKAGES, PIPX, UV, PIP = install_lines()
 SETUP = "awsdirenv setup"
 WAYS = {"pipx": (PIPX, SETUP), "uv": (UV, SETUP), "pip": (PIP, "~/.awsdirenv/bin/awsdirenv setup")}
+# What starts it without an installation.
+WITHOUT = {"pipx": "pipx run --spec", "uv": "uvx --from"}
 
 
 class Stranger(World):
@@ -73,8 +74,14 @@ def succeed(shell: Shell, line: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_from_an_empty_home_to_a_loaded_directory(stranger: Stranger, way: str) -> None:
-    """The README's lines, and what `setup` says is next, end in a directory with keys that STS knows."""
+def test_from_an_empty_home_to_a_loaded_directory(
+    stranger: Stranger, way: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The README's lines, and what `setup` says is next, end in a directory with keys that STS knows.
+
+    What is started without an installation is in a cache, and so would be the Python that the extension starts: `setup`
+    says so.
+    """
     world, (install, setup) = stranger, WAYS[way]
     world.role(PROFILE)
     assert [name for name in PACKAGES.split()[3:] if not shutil.which(name, path=world.env["PATH"])] == []
@@ -114,6 +121,11 @@ def test_from_an_empty_home_to_a_loaded_directory(stranger: Stranger, way: str) 
     python = shutil.which("python3", path=world.env["PATH"])
     assert "No module named" in world.run(str(python), "-c", "import awsdirenv").stderr
 
+    if way in WITHOUT:
+        said = world.run(*WITHOUT[way].split(), str(builds.wheel(tmp_path_factory)), "awsdirenv", "setup").stderr
+        assert re.search(r"^awsdirenv: warning: this awsdirenv is in \S+cache, and is lost ", said, re.MULTILINE), said
+        assert "export PATH" not in said
+
 
 def test_the_systems_python_refuses_pip(stranger: Stranger) -> None:
     """Debian's and Ubuntu's own Python takes nothing from a bare `pip install`, so the README begins with pipx."""
@@ -121,22 +133,3 @@ def test_the_systems_python_refuses_pip(stranger: Stranger) -> None:
     pip = (str(BIN / "python"), "-m", "pip", "--python", "/usr/bin/python3")
     done = stranger.run(*pip, "install", "awsdirenv")
     assert (done.returncode, "externally-managed-environment" in done.stderr) == (1, True)
-
-
-@pytest.mark.parametrize("words", [("uvx", "--from"), ("pipx", "run", "--spec")], ids=["uvx", "pipx run"])
-def test_setup_says_that_it_will_vanish(
-    stranger: Stranger, words: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """What these start is in a cache, and so would be the Python that the extension starts: `setup` says so."""
-    wheel = str(builds.wheel(tmp_path_factory))
-    done = subprocess.run(
-        [*words, wheel, "awsdirenv", "setup"],
-        env=stranger.env,
-        cwd=stranger.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"^awsdirenv: warning: this awsdirenv is in \S+cache, and is lost ", done.stderr, re.MULTILINE)
-    assert "export PATH" not in done.stderr
