@@ -3,9 +3,9 @@
 `World.enter` has direnv's bash find it in the place of the interpreter, by a function of that path (`BASH_ENV`), and so
 does a shell on a terminal, in whose PATH it is `awsdirenv`, too. The command's arguments, environment, folder, streams,
 umask, signals, process group, terminal and status are those of a real start, and it has a process of its own. Where a
-difference could show, the real one is started: for timers, for what takes the place of a process, with variables that
-count from a process's start. Tests that are about the start itself are marked `cold`. The AWS CLI is forked off another
-such process, and without a terminal only.
+difference could show, the real one is started: for timers (but not for what these start), for what takes the place of a
+process, with variables that count from a process's start. Tests that are about the start itself are marked `cold`. The
+AWS CLI is forked off another such process, and without a terminal only.
 """
 
 from __future__ import annotations

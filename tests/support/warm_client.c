@@ -176,6 +176,8 @@ int main(int count, char **arguments) {
     const char *program = words[is_command];
     if (words[0] == interpreter)
       words[0] = arguments[0];
+    else if (is_ours && !is_command && count > before && !strcmp(words[before], "timer"))
+      words[0] = FOLDER "/venv/bin/python3"; /* so that this stands for the Python that it starts, too */
     execv(program, words + is_command);
     return 126;
   }
