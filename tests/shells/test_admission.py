@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from interpreter import count_interpreters
-from shells import SHELLS, Shell, hook
+from shells import SHELLS, Shell, hook, times_asked
 from world import BLOCK, CLOSED, OUTER, REGION, World, assert_nobody, told
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -317,7 +317,7 @@ def test_anything_else_leaves_it_closed(plain: World, production: Path) -> None:
             shell.send(answer)
             assert shell.variable("AWS_ACCESS_KEY_ID") == "", answer
             assert shell.log.count("awsdirenv: error: entering plain was not confirmed") == number, answer
-            assert shell.log.count(QUESTION) == number, answer
+            assert times_asked(shell.log, QUESTION) == number, answer
             # Something that the directory watches changes: still nobody has confirmed anything.
             plain.config.write_text(f"{text}\n# edited\n")
             os.utime(plain.config, (number, number))
@@ -407,7 +407,7 @@ def test_many_at_once_are_asked_once(plain: World, production: Path) -> None:
         asking[0].send("production\r")
         for shell in shells:
             assert shell.variable("AWS_ACCESS_KEY_ID")
-        assert sum(shell.log.count(QUESTION) for shell in shells) == 1
+        assert sum(times_asked(shell.log, QUESTION) for shell in shells) == 1
 
 
 def test_the_word_of_one_place_is_none_of_another(plain: World, production: Path) -> None:
@@ -490,5 +490,5 @@ def test_inside_nobody_is_asked_again(plain: World, production: Path) -> None:
         subprocess.run(["touch", plain.config], check=True)
         shell.run("true")
         assert shell.variable("AWS_ACCESS_KEY_ID") not in ("", before)
-        assert shell.log.count(QUESTION) == 1
+        assert times_asked(shell.log, QUESTION) == 1
         assert shell.variable("AWS_REGION") == REGION

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shells import SHELLS, Shell, asking_process
+from shells import SHELLS, Shell, asking_process, times_asked
 from world import World
 
 
@@ -235,6 +235,7 @@ def test_notice_of_direnv(shell: Shell, world: World, project: Path) -> None:
     shell.expect(question(world) + code[:3])
     shell.send(code[3:] + "\r")
     assert "awsdirenv: adminrole: account" in shell.finish()
+    assert (shell.log.count(question(world)), times_asked(shell.log, question(world))) == (2, 1)
 
 
 def test_type_ahead(shell: Shell, world: World, project: Path) -> None:

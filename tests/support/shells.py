@@ -167,6 +167,11 @@ class OwnShell(Shell):
     reads_files = True
 
 
+def times_asked(shown: str, question: str) -> int:
+    """Tell how often a question was put. It is drawn anew once, behind direnv's notice; that does not count."""
+    return re.sub(rf"{(text := re.escape(question))}[^\n]*\n?\r(?={text})", "", shown).count(question)
+
+
 def clean(text: str) -> str:
     """Take the escape sequences out."""
     return _ESCAPES.sub("", text)
