@@ -168,7 +168,7 @@ class OwnShell(Shell):
 
 
 def times_asked(shown: str, question: str) -> int:
-    """Tell how often a question was put. It is drawn anew once, behind direnv's notice; that does not count."""
+    """Tell how often a question was put. It is drawn again once, behind direnv's notice; that does not count."""
     return re.sub(rf"{(text := re.escape(question))}[^\n]*\n?\r(?={text})", "", shown).count(question)
 
 
