@@ -59,8 +59,10 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     tests = [path for argument in config.args for path in Path(argument).rglob("test_*.py")]
     compiled = [path.parent / "__pycache__" / f"{path.stem}.{tag}" for path in tests]
     if not sys.dont_write_bytecode and not all(map(Path.exists, compiled)):
-        command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *config.args]
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # the workers say what is wrong
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-qq"]
+        halves = [[*command, *map(str, half)] for half in (tests[::2], tests[1::2])]
+        for started in [subprocess.Popen(half, stdout=subprocess.DEVNULL) for half in halves]:
+            started.wait()  # the workers say what is wrong
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -560,7 +560,7 @@ def test_attributes_of_what_we_write(world: World, attributes: str, has_value: b
         if "i" in attributes and name in files and value:
             continue  # bash gives up in the person's own line
         value = {"n": "=OTHER", "a": f"=({value[1:]})", "A": f"=([k]={value[1:]})"}.get(attributes[-1], value)
-        for line in ("plain", "nothere", "plain --live"):
+        for line in ("plain", "nothere", "plain --live") if has_value else ("plain",):
             text = f"OTHER=other\ndeclare -{attributes} {name}{value if has_value else ''}\nuse aws_profile {line}\n"
             changes, said = world.enter(world.project("p", text), **outer)
             env = {key: text for key, text in {**world.env, **outer, **changes}.items() if text is not None}

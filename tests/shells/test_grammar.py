@@ -29,7 +29,7 @@ from awsdirenv.system.files import encode_name
 from awsdirenv.system.stamps import file_stamp, stamped_path
 from parts import reading
 
-COUNT = int(os.environ.get("FUZZ_COUNT", "3000"))
+COUNT = int(os.environ.get("FUZZ_COUNT", "2000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 NOW = int(time.time())
 # Values that are valid on one line or another, or nearly.

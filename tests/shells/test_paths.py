@@ -139,7 +139,7 @@ def test_bash_encodes_hostile_names_as_python_does(locale: dict[str, str], separ
     assert list(zip(names, answers, strict=True)) == list(zip(names, wanted, strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=60), st.sampled_from(LOCALES), st.sampled_from(SEPARATORS))
 def test_bash_encodes_any_names_as_python_does(names: list[str], locale: dict[str, str], separators: str) -> None:
     """The two encodings agree for names nobody thought of."""
@@ -147,7 +147,7 @@ def test_bash_encodes_any_names_as_python_does(names: list[str], locale: dict[st
     assert in_bash(ENCODE, names, locale, separators) == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(TEXT, min_size=1, max_size=30), st.sampled_from(LOCALES), st.sampled_from(SEPARATORS))
 def test_bash_makes_the_same_number_of_a_text(texts: list[str], locale: dict[str, str], separators: str) -> None:
     """A context's number is the same on both sides for any bytes."""
@@ -165,7 +165,7 @@ def test_texts_that_differ_in_one_sign_have_different_numbers() -> None:
     assert len({text_number(text) for text in texts}) == len(texts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.lists(st.sampled_from([*STEERING, *LETTERS, "\udc9b", "\udcff", "\udcc2"]), max_size=9).map("".join),

@@ -239,7 +239,7 @@ def home_of(root: str, state: Mapping[str, Any]) -> Home:
     return home
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(STATES)
 def test_any_state(state: dict[str, Any]) -> None:
     """Whatever is stored, and whoever asks: what bash prints Python would print."""

@@ -30,7 +30,7 @@ from walk_places import DOTENVS, EDITED, EDITS, ENVRCS, NAMES, OUTSIDE, Places
 from walk_shells import Shell, WalkError, begin, check, end, is_closed, key_of
 from world import OUTER, World
 
-STEPS, SEED = 500, 12
+STEPS, SEED = 400, 12
 LAST = 20  # steps that a report has
 TELL = 1000  # steps between two words about how far it is
 # Faults of AWS's calls; the last one only holds the answer back.

@@ -95,7 +95,7 @@ def test_only_these_lines_change(folder: Path, number: int) -> None:
     kind, edit_of, changes = EDITS[number]
     count: list[bool] = []  # of the examples that got that far: whether there was something to do
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(texts(kind))
     def check(data: bytes) -> None:
         shutil.rmtree(folder)
