@@ -60,7 +60,7 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     compiled = [path.parent / "__pycache__" / f"{path.stem}.{tag}" for path in tests]
     if not sys.dont_write_bytecode and not all(map(Path.exists, compiled)):
         command = [sys.executable, "-m", "pytest", "--collect-only", "-qq"]
-        halves = [[*command, *map(str, half)] for half in (tests[::2], tests[1::2])]
+        halves = [[*command, *map(str, half)] for half in (tests[::2], tests[1::2]) if half]
         for started in [subprocess.Popen(half, stdout=subprocess.DEVNULL) for half in halves]:
             started.wait()  # the workers say what is wrong
 

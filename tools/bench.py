@@ -167,6 +167,7 @@ def entering(
     again = costs.pop(AGAIN)
     control = statistics.median(two.wall / one.wall for one, two in zip(costs[STATIC], again, strict=True))
     print(f"# the floor against itself: {control:.3f} (so much may other figures of this run be off, too)")
+    # So that each figure is compared with both.
     return {name: figures + (again if name == STATIC else figures) for name, figures in costs.items()}
 
 

@@ -76,11 +76,13 @@ def call(
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Collect no garbage of other tests meanwhile: in the depths of a recursion its finalizers fail, too."""
+    before = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if before:
+            gc.enable()
 
 
 def caller_arn(env: Mapping[str, str], cwd: Path, profile: str | None, region: str) -> str:
